@@ -1,0 +1,141 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: app
+short_description: Deploy a Flower app and build its FAB
+version_added: 0.1.0
+description:
+  - Copies the source of a Flower app from the controller to the SuperLink host and builds the Flower App Bundle (FAB) there
+    with C(flwr build), so that an app that Flower would refuse is refused before any run.
+  - The files travel as one archive, and only when the host does not have them yet.
+  - An app replaces an older one of the same name as a whole. The older one stays in place when the new one does not build.
+author:
+  - fedops.flower contributors (@fedops)
+attributes:
+  check_mode:
+    description: Can run in check mode and tell whether the app would be deployed.
+    support: full
+  diff_mode:
+    description: Returns the names of the files that come, change and go.
+    support: full
+  idempotent:
+    description: When run twice in a row with the same source, the second run changes nothing.
+    support: full
+options:
+  src:
+    description:
+      - Folder of the Flower app on the controller, the one that holds C(pyproject.toml).
+    type: path
+    required: true
+  overlay:
+    description:
+      - Files on the controller that replace, or join, files of the app.
+        A key is a path relative to O(src), its value the file that takes this place.
+    type: dict
+    default: {}
+  home:
+    description:
+      - Home of Flower on the host. The app is deployed to C(app/<name>) below it.
+    type: path
+    default: /opt/flower
+  name:
+    description:
+      - Name of the app. It is read from C(pyproject.toml) and is not to be set.
+    type: str
+  checksum:
+    description:
+      - Digest of the source files. It is computed on the controller and is not to be set.
+    type: str
+  archive:
+    description:
+      - The transferred source on the host. It is not to be set.
+    type: path
+seealso:
+  - module: fedops.flower.run
+"""
+
+EXAMPLES = r"""
+- name: Deploy an app of one's own
+  fedops.flower.app:
+    src: "{{ playbook_dir }}/my-flower-app"
+
+- name: Exchange the model, the data and the training of the collection's app
+  fedops.flower.app:
+    src: "{{ playbook_dir }}/collections/ansible_collections/fedops/flower/files/fab"
+    overlay:
+      fedops_app/task.py: "{{ playbook_dir }}/files/my_task.py"
+"""
+
+RETURN = r"""
+path:
+  description: The folder of the app on the host, ready for C(flwr run).
+  returned: always
+  type: str
+  sample: /opt/flower/app/fedops-app
+fab_file:
+  description: The built FAB on the host.
+  returned: when the app is deployed
+  type: str
+  sample: /opt/flower/app/fedops.fedops-app.0-1-0.1a2b3c4d.fab
+fab_hash:
+  description: SHA-256 of the FAB. Flower shows the first eight characters of it for each run.
+  returned: when the app is deployed
+  type: str
+  sample: 1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809
+app:
+  description: What the app's C(pyproject.toml) says.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Flower's id of the app.
+      type: str
+      sample: fedops/fedops-app
+    name:
+      description: Name of the app.
+      type: str
+      sample: fedops-app
+    version:
+      description: Version of the app.
+      type: str
+      sample: 0.1.0
+    config:
+      description: Each run-config key that the app declares, with its default.
+      type: dict
+      sample: {"num-rounds": 3}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._app_deployment import (
+    AppDeployment,
+    DeploymentError,
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "src": {"type": "path", "required": True},
+            "overlay": {"type": "dict", "default": {}},
+            "home": {"type": "path", "default": "/opt/flower"},
+            "name": {"type": "str"},
+            "checksum": {"type": "str"},
+            "archive": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    deployment = AppDeployment(module.params["home"], module.params["name"])
+    try:
+        result = deployment.ensure(module.params["checksum"], module.params["archive"], module.check_mode)
+    except DeploymentError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
