@@ -1,0 +1,291 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a checkpoint directory looks like, and how to read it without ever trusting a damaged file.
+
+This file is private to the collection and may change at any time.
+It needs neither NumPy nor Flower, so that modules can use it on a bare host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import typing as t
+import zipfile
+from dataclasses import dataclass
+
+LATEST_ARRAYS = "checkpoint_latest.npz"
+LATEST_MANIFEST = "checkpoint_latest.json"
+PREVIOUS = "previous"
+
+_NAME = re.compile(r"checkpoint_round_([1-9][0-9]*)\.(?:npz|json)")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_CHUNK = 1 << 20
+
+# What every manifest must hold, and as which JSON types. A field that may be null says so.
+_FIELDS: t.Mapping[str, tuple[type, ...]] = {
+    "round": (int,),
+    "num_rounds": (int,),
+    "timestamp": (str,),
+    "training": (str,),
+    "configuration_hash": (str,),
+    "configuration": (dict,),
+    "strategy": (str,),
+    "run_id": (str,),
+    "num_arrays": (int,),
+    "arrays": (list,),
+    "state_arrays": (list,),
+    "sha256": (str,),
+    "bytes": (int,),
+    "parent": (str, type(None)),
+    "loss": (float, int, type(None)),
+    "accuracy": (float, int, type(None)),
+}
+
+
+class CheckpointError(Exception):
+    """A checkpoint is missing or damaged. The message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One checkpoint: the file with the arrays, and what its manifest says about it."""
+
+    path: str
+    manifest: t.Mapping[str, t.Any]
+
+    @property
+    def file(self) -> str:
+        return os.path.basename(self.path)
+
+    @property
+    def round(self) -> int:
+        return self.manifest["round"]
+
+    @property
+    def num_rounds(self) -> int:
+        return self.manifest["num_rounds"]
+
+    @property
+    def timestamp(self) -> str:
+        return self.manifest["timestamp"]
+
+    @property
+    def training(self) -> str:
+        return self.manifest["training"]
+
+    @property
+    def configuration_hash(self) -> str:
+        return self.manifest["configuration_hash"]
+
+    @property
+    def strategy(self) -> str:
+        return self.manifest["strategy"]
+
+    @property
+    def run_id(self) -> str:
+        return self.manifest["run_id"]
+
+    @property
+    def sha256(self) -> str:
+        return self.manifest["sha256"]
+
+    @property
+    def loss(self) -> float | None:
+        return self.manifest["loss"]
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.manifest["accuracy"]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A whole directory, verified: the checkpoints that are good, oldest first, and one sentence per problem."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def latest(self) -> Checkpoint | None:
+        return self.checkpoints[-1] if self.checkpoints else None
+
+
+def arrays_name(round_number: int) -> str:
+    """Return the file name of a round's arrays."""
+    return f"checkpoint_round_{round_number}.npz"
+
+
+def manifest_name(round_number: int) -> str:
+    """Return the file name of a round's manifest."""
+    return f"checkpoint_round_{round_number}.json"
+
+
+def list_checkpoints(directory: str) -> list[Checkpoint]:
+    """Return every checkpoint whose manifest can be read, oldest first. The arrays are not looked at."""
+    checkpoints = []
+    for number in _rounds(directory):
+        try:
+            checkpoints.append(_read(directory, number))
+        except CheckpointError:
+            continue
+    return checkpoints
+
+
+def verify(path: str) -> Checkpoint:
+    """Return the checkpoint at C(path) (arrays, manifest or the link to the latest), or raise CheckpointError.
+
+    Everything the manifest promises is checked: size, SHA-256 and the names of the arrays.
+    """
+    real = os.path.realpath(path)
+    match = _NAME.fullmatch(os.path.basename(real))
+    if match is None:
+        raise CheckpointError(f"{path} is not a checkpoint: its name must look like {arrays_name(5)}.")
+    checkpoint = _read(os.path.dirname(real), int(match.group(1)))
+    _verify_arrays(checkpoint)
+    return checkpoint
+
+
+def latest_good(
+    directory: str,
+    configuration_hash: str | None = None,
+    training: str | None = None,
+    on_problem: t.Callable[[str], t.Any] | None = None,
+) -> Checkpoint | None:
+    """Return the newest checkpoint that passes C(verify), of the given training when one is given.
+
+    Damaged ones are stepped over, newest first; C(on_problem) hears about each.
+    """
+    report = on_problem or (lambda message: None)
+    for number in reversed(_rounds(directory)):
+        try:
+            checkpoint = _read(directory, number)
+            if configuration_hash not in (None, checkpoint.configuration_hash):
+                continue
+            if training not in (None, checkpoint.training):
+                continue
+            _verify_arrays(checkpoint)
+        except CheckpointError as error:
+            report(str(error))
+        else:
+            return checkpoint
+    return None
+
+
+def inspect(directory: str) -> Inspection:
+    """Verify every checkpoint in a directory, and the link to the latest."""
+    good: list[Checkpoint] = []
+    problems: list[str] = []
+    for number in _rounds(directory):
+        try:
+            good.append(verify(os.path.join(directory, arrays_name(number))))
+        except CheckpointError as error:
+            problems.append(str(error))
+    if good:
+        problems.extend(_latest_problems(directory, good[-1]))
+    return Inspection(tuple(good), tuple(problems))
+
+
+def sha256_of(path: str) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for chunk in iter(lambda: stream.read(_CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _rounds(directory: str) -> list[int]:
+    """Return the round numbers that have any file, ascending: never in the order of strings, where 10 is before 9."""
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CheckpointError(f"{directory} cannot be read: {error.strerror}.") from error
+    return sorted({int(match.group(1)) for match in map(_NAME.fullmatch, names) if match})
+
+
+def _read(directory: str, number: int) -> Checkpoint:
+    """Read one manifest and check that it is whole and speaks of this file."""
+    path = os.path.join(directory, manifest_name(number))
+    try:
+        _refuse_special_files(path)
+        with open(path, "rb") as stream:
+            manifest = json.loads(stream.read().decode("utf-8"))
+    except FileNotFoundError as error:
+        # The manifest is written after the arrays: a crash in between leaves exactly this.
+        raise CheckpointError(f"{path} is missing, so {arrays_name(number)} cannot be trusted.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not valid JSON.") from error
+    _check_manifest(path, number, manifest)
+    return Checkpoint(os.path.join(directory, arrays_name(number)), manifest)
+
+
+def _check_manifest(path: str, number: int, manifest: t.Any) -> None:
+    if not isinstance(manifest, dict):
+        raise CheckpointError(f"{path} is not a manifest: it must hold a JSON object.")
+    for field, types in _FIELDS.items():
+        if field not in manifest:
+            raise CheckpointError(f"{path} is not a manifest: {field} is missing.")
+        value = manifest[field]
+        if not isinstance(value, types) or isinstance(value, bool):
+            raise CheckpointError(f"{path} is not a manifest: {field} is {value!r}.")
+    if manifest["round"] != number:
+        raise CheckpointError(f"{path} speaks of round {manifest['round']}, its name of round {number}.")
+    if not _SHA256.fullmatch(manifest["sha256"]):
+        raise CheckpointError(f"{path} is not a manifest: sha256 is {manifest['sha256']!r}.")
+    for entry in manifest["arrays"] + manifest["state_arrays"]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise CheckpointError(f"{path} is not a manifest: an array in it has no name.")
+    if manifest["num_arrays"] != len(manifest["arrays"]):
+        raise CheckpointError(
+            f"{path} is not a manifest: num_arrays is {manifest['num_arrays']}, but it lists {len(manifest['arrays'])}."
+        )
+
+
+def _verify_arrays(checkpoint: Checkpoint) -> None:
+    """Check the arrays against the manifest; the cheap checks come first."""
+    path, manifest = checkpoint.path, checkpoint.manifest
+    try:
+        _refuse_special_files(path)
+        size = os.path.getsize(path)
+        if size != manifest["bytes"]:
+            raise CheckpointError(f"{path} is damaged: it has {size} bytes, its manifest says {manifest['bytes']}.")
+        digest = sha256_of(path)
+        if digest != checkpoint.sha256:
+            raise CheckpointError(f"{path} is damaged: its SHA-256 is {digest}, its manifest says {checkpoint.sha256}.")
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing, though its manifest is there.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: it is not an .npz file.") from error
+    expected = [entry["name"] + ".npy" for entry in manifest["arrays"] + manifest["state_arrays"]]
+    if names != expected:
+        raise CheckpointError(f"{path} is damaged: the arrays in it are not those that its manifest lists.")
+
+
+def _refuse_special_files(path: str) -> None:
+    # Opening a FIFO would hang for ever, and a module may read this directory as root.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise CheckpointError(f"{path} is not a regular file.")
+
+
+def _latest_problems(directory: str, latest: Checkpoint) -> list[str]:
+    link = os.path.join(directory, LATEST_ARRAYS)
+    try:
+        target = os.readlink(link)
+    except OSError:
+        return [f"{link} is missing or not a link; it must point to {latest.file}."]
+    if target != latest.file:
+        return [f"{link} points to {target}; the newest good checkpoint is {latest.file}."]
+    return []
