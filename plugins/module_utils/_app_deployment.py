@@ -84,6 +84,7 @@ class AppDeployment:
     def _build(self, source: str, staging: str) -> str:
         environment = {
             **os.environ,
+            "COLUMNS": "1000",  # rich folds what it says at this width
             "FLWR_HOME": staging,
             "FLWR_TELEMETRY_ENABLED": "0",
             "FLWR_DISABLE_UPDATE_CHECK": "1",
@@ -101,9 +102,9 @@ class AppDeployment:
             raise DeploymentError(f"'flwr build' of {self.name} took longer than {BUILD_TIMEOUT} s.") from None
         built = glob.glob(os.path.join(staging, "*.fab"))
         if done.returncode != 0 or len(built) != 1:
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-15:]
+            said = _plain(done.stderr) or _plain(done.stdout)
             raise DeploymentError(
-                f"'flwr build' refused the app {self.name}; what was deployed before still stands.\n" + "\n".join(said)
+                f"'flwr build' refused the app {self.name}; what was deployed before still stands.\n{said}"
             )
         return built[0]
 
@@ -119,6 +120,12 @@ class AppDeployment:
         if old and old["fab_file"] != fab_file:
             os.unlink(old["fab_file"])
         return fab_file
+
+
+def _plain(said: str) -> str:
+    """What a command said without the frame that rich draws around it, its last fifteen lines."""
+    lines = (line.strip("╭╮╰╯─│ ") for line in said.splitlines())
+    return "\n".join([line for line in lines if line not in ("", "Error")][-15:])
 
 
 def _unpack(archive: str, target: str) -> None:
