@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BIN := $(CURDIR)/.venv/bin
+LINK := .ansible/collections/ansible_collections/fedops/flower
+BUILD := .cache/build
+IMPORTER := .cache/importer
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
+
+# Everything that runs, runs from the checkout: its tools, its collection, and no settings of the user's.
+export PATH := $(BIN):$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
+export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+
+# The order is: what tells most in the least time, first.
+GATES := generated lint units changelog docs importer sanity molecule
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: bootstrap
+bootstrap: ## Install the missing system packages (Debian, Ubuntu; asks apt only when something is missing)
+	@tools/bootstrap
+
+.PHONY: venv
+venv: .venv/.synced $(LINK) ## Make the virtual environment of the development tools
+
+.venv/.synced: requirements/dev.txt tools/venv
+	tools/venv .venv requirements/dev.txt
+
+$(IMPORTER)/venv/.synced: requirements/importer.txt tools/venv | .venv/.synced
+	mkdir -p $(IMPORTER)
+	tools/venv $(IMPORTER)/venv requirements/importer.txt
+
+# Ansible finds a collection by its path; this one is reached through a link to the checkout.
+$(LINK):
+	mkdir -p $(@D)
+	ln -sfn ../../../.. $@
+
+.PHONY: lock
+lock: venv ## Renew the hashed locks of the development tools
+	$(LOCK) --upgrade requirements/dev.in -o requirements/dev.txt
+	$(LOCK) --upgrade requirements/importer.in -o requirements/importer.txt
+
+.PHONY: generate
+generate: venv ## Write the files that follow from the table of training variables
+	python tools/generate.py
+
+.PHONY: generated
+generated: venv ## Gate: the generated files are those that the table gives
+	python tools/generate.py --check
+
+.PHONY: format
+format: venv ## Format the Python code
+	ruff format .
+	ruff check --fix .
+
+.PHONY: lint
+lint: venv ## Gate: ruff, yamllint, ansible-lint (production profile)
+	ruff check .
+	ruff format --check .
+	yamllint --strict .
+	ansible-lint --offline
+
+.PHONY: units
+units: venv ## Gate: unit tests of the plugins, the app and the repository itself
+	pytest tests/unit
+
+.PHONY: sanity
+sanity: venv ## Gate: ansible-test sanity, with nothing ignored
+	tools/ansible-test sanity
+
+.PHONY: docs
+docs: venv ## Gate: the documentation of modules, plugins and roles, and every reference in it
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+
+.PHONY: changelog
+changelog: venv ## Gate: the changelog fragments
+	antsibull-changelog lint
+
+.PHONY: build
+build: venv ## Build the collection's archive in .cache/build
+	rm -rf $(BUILD)
+	python tools/tree.py $(BUILD)
+	ansible-galaxy collection build --output-path $(BUILD) $(BUILD)/ansible_collections/fedops/flower
+
+.PHONY: importer
+importer: build $(IMPORTER)/venv/.synced ## Gate: Galaxy's own check of the built archive
+	tools/importer $(IMPORTER)/venv $(BUILD)/fedops-flower-*.tar.gz
+
+.PHONY: molecule
+molecule: bootstrap venv ## Gate: the scenarios, on real systemd hosts in containers
+	molecule test --all
+
+.PHONY: test-examples
+test-examples: venv ## Test the examples that need more than the gates have (PyTorch)
+	tools/test-examples
+
+.PHONY: test
+test: bootstrap ## All gates, one after the other, up to the first that fails
+	@tools/gates $(GATES)
+
+.PHONY: test-all
+test-all: bootstrap ## All gates and the tests of the examples
+	@tools/gates $(GATES) test-examples
+
+.PHONY: demo
+demo: bootstrap venv ## Four hosts on this machine, a federation on them, a training, a plot
+	testbed/demo
+
+.PHONY: clean
+clean: ## Remove what the targets above have made, but for the running test bed
+	rm -rf .cache .ansible .venv .ruff_cache .hypothesis tests/output
