@@ -1,0 +1,198 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One training: its variables checked, completed, typed, written as a run configuration, and told apart by a hash.
+
+The same code runs on the Ansible controller and inside the ServerApp, so that both mean the same by a configuration.
+
+Private to the collection: it may change at any time.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from ._problems import ERROR, Problem, Situation, related
+from ._strategies import STRATEGIES
+from ._values import BadValue, is_unset, parse, show, to_toml
+from ._variables import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES, Variable
+
+__all__ = ["Problem", "Training", "TrainingError", "check", "differences", "from_context"]
+
+
+class TrainingError(ValueError):
+    """A configuration that cannot be trained; the text lists every error, one a line."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = [problem for problem in problems if problem.severity == ERROR]
+        super().__init__("\n".join(problem.message for problem in self.problems))
+
+
+@dataclass(frozen=True)
+class Training:
+    """A configuration without errors."""
+
+    values: Mapping[str, object]
+    problems: tuple[Problem, ...] = ()  # warnings and infos
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, object], runtime: str = "venv") -> Training:
+        """From ``fl_*`` variables."""
+        return cls._checked(_examine(variables, BY_ANSIBLE, lambda row: row.ansible, runtime=runtime))
+
+    @classmethod
+    def from_run_config(cls, run_config: Mapping[str, object]) -> Training:
+        """From Flower's run configuration, whose keys of other origin are the app's own business."""
+        ours = {key: value for key, value in run_config.items() if key in BY_KEY}
+        training = cls._checked(_examine(ours, BY_KEY, lambda row: row.key))
+        # A run configuration holds every row, so that nothing in it tells a choice from a default.
+        return cls(training.values, tuple(problem for problem in training.problems if problem.severity != "info"))
+
+    @classmethod
+    def _checked(cls, examined: tuple[dict[str, object], list[Problem]]) -> Training:
+        values, problems = examined
+        if any(problem.severity == ERROR for problem in problems):
+            raise TrainingError(problems)
+        return cls(values, tuple(problems))
+
+    @property
+    def strategy_parameters(self) -> dict[str, object]:
+        """The keyword arguments of the strategy's class."""
+        return STRATEGIES[str(self.values["strategy"])].arguments(self.values)
+
+    @property
+    def run_config(self) -> dict[str, object]:
+        """Every row of the table under its key."""
+        return {variable.key: self.values[variable.name] for variable in VARIABLES}
+
+    @property
+    def toml(self) -> str:
+        """The run configuration as the file that ``flwr run --run-config`` takes."""
+        return "".join(f"{key} = {to_toml(value)}\n" for key, value in self.run_config.items())
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The values that decide the model's bytes."""
+        strategy = str(self.values["strategy"])
+        return {
+            variable.name: self.values[variable.name]
+            for variable in VARIABLES
+            if variable.identity and variable.applies_to(strategy)
+        }
+
+    @property
+    def configuration_hash(self) -> str:
+        """Tells trainings apart that would not end with the same bytes."""
+        canonical = json.dumps(self.identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def check(
+    variables: Mapping[str, object],
+    nodes_online: int | None = None,
+    runtime: str = "venv",
+) -> list[Problem]:
+    """Everything there is to say about ``fl_*`` variables: errors, then warnings, then infos."""
+    return _examine(variables, BY_ANSIBLE, lambda row: row.ansible, nodes_online, runtime)[1]
+
+
+def from_context(context: Mapping[str, object]) -> dict[str, object]:
+    """The ``fl_*`` variables that an OpenNebula context sets; what is unknown stays, to be complained about."""
+    return {
+        str(name).lower(): value
+        for name, value in context.items()
+        if str(name).upper().startswith("FL_") and not is_unset(value)
+    }
+
+
+def _examine(
+    given: Mapping[str, object],
+    rows: Mapping[str, Variable],
+    spell: Callable[[Variable], str],
+    nodes_online: int | None = None,
+    runtime: str = "venv",
+) -> tuple[dict[str, object], list[Problem]]:
+    """The values of all variables that have a good one, and all problems."""
+    if runtime not in RUNTIMES:
+        raise ValueError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}")
+    problems = [_unknown(name, value, rows) for name, value in given.items() if name not in rows]
+    values: dict[str, object] = {}
+    chosen = {rows[name].name: value for name, value in given.items() if name in rows and not is_unset(value)}
+    for variable in sorted(VARIABLES, key=lambda row: row.name != "strategy"):  # defaults depend on the strategy
+        try:
+            values[variable.name] = (
+                parse(variable, chosen[variable.name])
+                if variable.name in chosen
+                else variable.default_for(str(values.get("strategy", "")), runtime)
+            )
+        except BadValue as bad:
+            problems.append(_bad(variable, chosen[variable.name], str(bad), spell))
+    problems += related(Situation(values, frozenset(chosen), nodes_online, spell))
+    order = ("error", "warning", "info")
+    return values, sorted(problems, key=lambda problem: order.index(problem.severity))
+
+
+def _bad(variable: Variable, value: object, rule: str, spell: Callable[[Variable], str]) -> Problem:
+    near = difflib.get_close_matches(show(value).strip("'").lower(), [choice.lower() for choice in variable.choices], 1)
+    for choice in variable.choices:
+        if near and choice.lower() == near[0]:
+            return Problem(ERROR, spell(variable), value, rule, f"Did you mean {choice}?")
+    default = show(variable.default).strip("'")
+    if variable.strategy_defaults or variable.runtime_defaults:
+        default = "its default"
+    return Problem(ERROR, spell(variable), value, rule, f"Correct it, or leave it unset for {default}.")
+
+
+def _unknown(name: object, value: object, rows: Mapping[str, Variable]) -> Problem:
+    near = _nearest(name)
+    spelled = next((spelled for spelled, row in rows.items() if row is near), "")
+    return Problem(
+        ERROR,
+        name if isinstance(name, str) and name.isidentifier() and len(name) <= 64 else show(name),
+        value,
+        "no training variable has this name",
+        f"Did you mean {spelled}?" if spelled else "Remove it; docs/variables.md lists those that exist.",
+    )
+
+
+def _nearest(name: object) -> Variable | None:
+    """The variable that a wrong name probably means: by likeness, or by a word that only one name has."""
+    plain = str(name)[:64].lower().replace("-", "_") if isinstance(name, str) else ""
+    plain = plain[3:] if plain.startswith("fl_") else plain
+    near = difflib.get_close_matches(plain, BY_NAME, 1)
+    near = near or [known for known in BY_NAME if plain in known.split("_")]
+    return BY_NAME[near[0]] if len(near) == 1 else None
+
+
+def differences(training: Training, effective: Mapping[str, object]) -> list[str]:
+    """What a run that reports this effective configuration does otherwise than asked, one sentence each."""
+    strategy = effective.get("strategy")
+    strategy = strategy if isinstance(strategy, Mapping) else {}
+    asked_name = str(training.values["strategy"])
+    pairs = [
+        ("The training", training.values["training_name"], effective.get("training")),
+        ("The configuration hash", training.configuration_hash, effective.get("configuration_hash")),
+        ("The strategy", asked_name, strategy.get("name")),
+        ("The class of the strategy", asked_name, str(strategy.get("class")).rpartition(".")[2]),
+    ]
+    pairs += _each("Parameter {} of the strategy", training.strategy_parameters, strategy.get("parameters"))
+    pairs += _each("Run configuration key {}", training.run_config, effective.get("run_config"))
+    return [
+        f"{what} was to be {show(asked)} and is {'missing' if found is None else show(found)}."
+        for what, asked, found in pairs
+        if not _same(asked, found)
+    ]
+
+
+def _each(what: str, asked: Mapping[str, object], found: object) -> list[tuple[str, object, object]]:
+    found = found if isinstance(found, Mapping) else {}
+    return [(what.format(name), value, found.get(name)) for name, value in asked.items()]
+
+
+def _same(asked: object, found: object) -> bool:
+    """Equal, where true is not 1; 1 is 1.0, because JSON and YAML do not keep them apart."""
+    return isinstance(asked, bool) == isinstance(found, bool) and asked == found

@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One row of the table of training variables, and its spellings.
+
+Private to the collection: it may change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One row of the table."""
+
+    name: str
+    type: str  # str, int, float or bool
+    default: object
+    title: str
+    help: str
+    group: str
+    minimum: float | None = None
+    maximum: float | None = None
+    exclusive_minimum: bool = False
+    exclusive_maximum: bool = False
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    pattern_rule: str = ""
+    strategies: tuple[str, ...] = ()  # the strategies that read it; empty: all of them
+    strategy_defaults: Mapping[str, object] = field(default_factory=dict)
+    runtime_defaults: Mapping[str, object] = field(default_factory=dict)
+    outside_identity: str = ""  # why changing it leaves the model's bytes alone; empty: it changes them
+    own_default: str = ""  # why the default is not Flower's
+
+    @property
+    def ansible(self) -> str:
+        return "fl_" + self.name
+
+    @property
+    def context(self) -> str:
+        return "FL_" + self.name.upper()
+
+    @property
+    def key(self) -> str:
+        return self.name.replace("_", "-")
+
+    @property
+    def identity(self) -> bool:
+        """Whether it is part of the configuration hash."""
+        return not self.outside_identity
+
+    @property
+    def depends(self) -> bool:
+        """Whether unset means something else for each strategy or runtime, so that defaults must stay unset."""
+        return bool(self.strategies or self.strategy_defaults or self.runtime_defaults)
+
+    def applies_to(self, strategy: str) -> bool:
+        return not self.strategies or strategy in self.strategies
+
+    def default_for(self, strategy: str = "", runtime: str = "") -> object:
+        return self.strategy_defaults.get(strategy, self.runtime_defaults.get(runtime, self.default))
+
+    @property
+    def bounds(self) -> str:
+        """The legal range in words; empty when there is none."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if (
+            self.minimum is not None
+            and self.maximum is not None
+            and not self.exclusive_minimum | self.exclusive_maximum
+        ):
+            return f"from {self.minimum} to {self.maximum}"
+        low = "" if self.minimum is None else ("above " if self.exclusive_minimum else "at least ") + str(self.minimum)
+        high = "" if self.maximum is None else ("below " if self.exclusive_maximum else "at most ") + str(self.maximum)
+        return " and ".join(part for part in (low, high) if part)
