@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.fedops.flower.plugins.module_utils import _status
+
+
+def _told(write: Callable[[Any], str], wanted: str) -> Callable[[Any], str]:
+    def face(data: Any) -> str:
+        try:
+            return write(data)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise AnsibleFilterError(f"The input is not {wanted}: {error!r}.") from error
+
+    return face
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[[Any], str]]:
+        return {
+            "status_table": _told(_status.render, "the state of a federation"),
+            "history_table": _told(_status.history_table, "a list of rounds"),
+        }
