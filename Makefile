@@ -63,9 +63,10 @@ format: venv ## Format the Python code
 	ruff check --fix .
 
 .PHONY: lint
-lint: venv ## Gate: ruff, yamllint, ansible-lint (production profile)
+lint: venv ## Gate: ruff, shellcheck, yamllint, ansible-lint (production profile)
 	ruff check .
 	ruff format --check .
+	tools/shellcheck
 	yamllint --strict .
 	ansible-lint --offline
 
