@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must be complete and in step in the repository itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "plugins"
+TESTS = ROOT / "tests" / "unit" / "plugins"
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+MODULES = sorted(path for path in (PLUGINS / "modules").glob("*.py") if path.stem != "__init__")
+PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+
+# In pieces, so that this file does not hold what it looks for.
+REGISTRY_HOSTS = re.compile(
+    "|".join(
+        re.escape(".".join(parts))
+        for parts in (
+            ("pypi", "org"),
+            ("pythonhosted", "org"),
+            ("galaxy", "ansible", "com"),
+            ("deb", "debian", "org"),
+            ("archive", "ubuntu", "com"),
+            ("npmjs", "org"),
+        )
+    )
+)
+HOME_DIRECTORIES = re.compile(r"/(?:home|Users)/[a-z][\w.-]*/")
+
+LICENSED = {".py", ".yml", ".yaml", ".j2", ".sh", ".toml"}
+APACHE = ("files/fab/", "examples/")
+UNLICENSED = {"changelogs/changelog.yaml"}  # antsibull-changelog writes it anew
+
+
+def tracked_files() -> list[str]:
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    return sorted(name for name in names if name and (ROOT / name).is_file())
+
+
+def text_of(name: str) -> str:
+    """Return the text of a file, or nothing of one that is no text."""
+    try:
+        return (ROOT / name).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""
+
+
+def load(path: Path) -> dict:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def role_defaults(role: Path) -> dict[str, object]:
+    """Return a role's defaults: of a file, or of all files of a directory."""
+    main = role / "defaults" / "main"
+    files = sorted(main.glob("*.yml")) if main.is_dir() else [main.with_suffix(".yml")]
+    return {name: value for path in files if path.exists() for name, value in load(path).items()}
+
+
+def role_entry_points(role: Path) -> dict[str, dict]:
+    specs = load(role / "meta" / "argument_specs.yml")["argument_specs"]
+    return {name: entry.get("options", {}) for name, entry in specs.items()}
+
+
+by_name = pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+
+
+@by_name
+def test_a_role_has_argument_specs_and_a_readme(role: Path) -> None:
+    wanted = ("README.md", "meta/argument_specs.yml", "meta/main.yml")
+    assert [name for name in wanted if not (role / name).is_file()] == []
+
+
+@by_name
+def test_every_default_of_a_role_is_in_its_argument_specs(role: Path) -> None:
+    documented = {option for options in role_entry_points(role).values() for option in options}
+    public = {name for name in role_defaults(role) if not name.startswith("__")}
+    assert public - documented == set()
+
+
+@by_name
+def test_every_argument_of_a_role_is_required_or_has_a_default(role: Path) -> None:
+    defaults = role_defaults(role)
+    undecided = {
+        f"{entry_point}: {name}"
+        for entry_point, options in role_entry_points(role).items()
+        for name, option in options.items()
+        if name not in defaults and not option.get("required", False)
+    }
+    assert undecided == set()
+
+
+@by_name
+def test_a_default_in_the_argument_specs_is_the_one_in_defaults(role: Path) -> None:
+    defaults = role_defaults(role)
+    documented = {
+        name: option["default"]
+        for options in role_entry_points(role).values()
+        for name, option in options.items()
+        if "default" in option
+    }
+    assert documented == {name: defaults.get(name) for name in documented}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_documents_itself(module: Path) -> None:
+    assigned = {
+        target.id
+        for node in ast.parse(module.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    assert {"DOCUMENTATION", "EXAMPLES", "RETURN"} - assigned == set()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_has_a_unit_test_of_itself_or_of_its_action(module: Path) -> None:
+    assert [kind for kind in ("modules", "action") if (TESTS / kind / f"test_{module.stem}.py").is_file()] != []
+
+
+@pytest.mark.parametrize("kind", ["action", "filter", "module_utils"])
+def test_every_plugin_has_a_unit_test(kind: str) -> None:
+    plugins = {path.stem.lstrip("_") for path in (PLUGINS / kind).glob("*.py") if path.stem != "__init__"}
+    tested = {path.stem.removeprefix("test_") for path in (TESTS / kind).glob("test_*.py")}
+    assert plugins - tested == set()
+
+
+def test_the_generated_files_are_fresh() -> None:
+    command = [sys.executable, "tools/generate.py", "--check"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_playbook_is_found_by_its_full_name_and_parses() -> None:
+    names = [f"fedops.flower.{name}" for name in PLAYBOOKS]
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "--syntax-check", "-i", "localhost,", *names]
+    environment = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"), "PATH": "/usr/bin:/bin"}
+    result = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout.count("playbook: ")) == (0, len(names)), result.stderr
+
+
+def test_no_file_names_a_package_registry_or_a_home_directory() -> None:
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name in tracked_files()
+        for number, line in enumerate(text_of(name).splitlines(), start=1)
+        if REGISTRY_HOSTS.search(line) or HOME_DIRECTORIES.search(line)
+    ]
+    assert found == []
+
+
+def test_no_file_names_the_place_of_this_checkout() -> None:
+    place = f"{ROOT}/"
+    assert [name for name in tracked_files() if place in text_of(name)] == []
+
+
+def test_every_source_file_names_its_copyright_and_licence() -> None:
+    def header(name: str) -> bool:
+        licence = "Apache-2.0" if name.startswith(APACHE) else "GPL-3.0-or-later"
+        top = "\n".join(text_of(name).splitlines()[:6])
+        return "Copyright: (c) 2026, fedops.flower contributors" in top and (
+            f"SPDX-License-Identifier: {licence}" in top
+        )
+
+    sources = {name for name in tracked_files() if Path(name).suffix in LICENSED} - UNLICENSED
+    assert sorted(name for name in sources if not header(name)) == []
