@@ -130,21 +130,18 @@ def _examine(
                 else variable.default_for(str(values.get("strategy", "")), runtime)
             )
         except BadValue as bad:
-            problems.append(_bad(variable, chosen[variable.name], str(bad), spell))
+            default = variable.default_for(str(values.get("strategy", "")), runtime)
+            problems.append(_bad(variable, chosen[variable.name], str(bad), spell(variable), default))
     problems += related(Situation(values, frozenset(chosen), nodes_online, spell))
     order = ("error", "warning", "info")
     return values, sorted(problems, key=lambda problem: order.index(problem.severity))
 
 
-def _bad(variable: Variable, value: object, rule: str, spell: Callable[[Variable], str]) -> Problem:
-    near = difflib.get_close_matches(show(value).strip("'").lower(), [choice.lower() for choice in variable.choices], 1)
-    for choice in variable.choices:
-        if near and choice.lower() == near[0]:
-            return Problem(ERROR, spell(variable), value, rule, f"Did you mean {choice}?")
-    default = show(variable.default).strip("'")
-    if variable.strategy_defaults or variable.runtime_defaults:
-        default = "its default"
-    return Problem(ERROR, spell(variable), value, rule, f"Correct it, or leave it unset for {default}.")
+def _bad(variable: Variable, value: object, rule: str, spelled: str, default: object) -> Problem:
+    choices = {choice.lower(): choice for choice in variable.choices}
+    near = difflib.get_close_matches(value.strip().lower()[:64], choices, 1) if isinstance(value, str) else []
+    hint = f"Did you mean {choices[near[0]]}?" if near else f"Correct it, or leave it unset for {show(default)}."
+    return Problem(ERROR, spelled, value, rule, hint)
 
 
 def _unknown(name: object, value: object, rows: Mapping[str, Variable]) -> Problem:

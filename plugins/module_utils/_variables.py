@@ -48,7 +48,7 @@ VARIABLES: tuple[Variable, ...] = (
         help="Identifies the training: its files, its checkpoints and its run are found again by this name.",
         group="training",
         pattern=r"[a-z0-9][a-z0-9-]{0,62}",
-        pattern_rule="1 to 63 lower-case letters, digits or hyphens, and start with a letter or digit",
+        pattern_rule="1 to 63 lower-case letters, digits and hyphens, the first not a hyphen",
         outside_identity="The name is compared by itself, next to the configuration.",
     ),
     Variable(
@@ -84,7 +84,7 @@ VARIABLES: tuple[Variable, ...] = (
         type="int",
         default=2,
         title="Minimum clients that evaluate",
-        help="At least this many clients are asked to evaluate in each round, unless C(fl_fraction_evaluate) is 0.",
+        help="At least this many clients are asked to evaluate in each round, unless fl_fraction_evaluate is 0.",
         group="clients",
         minimum=1,
         outside_identity=_EVALUATION,

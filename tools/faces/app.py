@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Flower app: the run configuration that it declares, and its copy of the knowledge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from module_utils._values import to_toml
+from module_utils._variables import VARIABLES
+
+from . import NOTICE, licence
+
+PYPROJECT = "files/fab/pyproject.toml"
+KNOWLEDGE = "files/fab/fedops_app/knowledge"
+BEGIN = f"# --- begin: {NOTICE} ---\n"
+END = "# --- end of the generated part ---\n"
+COPIED = ("_variable", "_variables", "_strategies", "_values", "_problems", "_training", "_checkpoints")
+
+
+def files(root: Path) -> dict[str, str]:
+    pyproject = (root / PYPROJECT).read_text("utf-8") if (root / PYPROJECT).exists() else BEGIN + END
+    return {PYPROJECT: _with_config(pyproject), **_knowledge(root / "plugins/module_utils")}
+
+
+def _with_config(pyproject: str) -> str:
+    """The text with the part between the markers renewed."""
+    if pyproject.count(BEGIN) != 1 or pyproject.count(END) != 1:
+        raise SystemExit(f"{PYPROJECT} must hold these two lines, once each:\n{BEGIN}{END}")
+    before, _, rest = pyproject.partition(BEGIN)
+    return before + BEGIN + _config() + END + rest.partition(END)[2]
+
+
+def _config() -> str:
+    """Flower refuses a key that is missing here, and a value of another type than the one here."""
+    lines = "".join(f"{row.key} = {to_toml(row.default)}\n" for row in VARIABLES)
+    return f"[tool.flwr.app.config]\n{lines}"
+
+
+def _knowledge(source: Path) -> dict[str, str]:
+    copies = {
+        "__init__.py": '"""What the collection knows of training variables, strategies and checkpoints: a copy."""\n'
+    }
+    for name in COPIED:
+        text = (source / f"{name}.py").read_text("utf-8")
+        copies[f"{name}.py"] = text[text.index('"""') :]
+    return {f"{KNOWLEDGE}/{name}": _header(name) + text for name, text in copies.items()}
+
+
+def _header(name: str) -> str:
+    notice = NOTICE if name == "__init__.py" else NOTICE.replace("_variables.py", name)
+    return f"{licence('Apache-2.0')}# {notice}\n"

@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reference for people: docs/variables.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from module_utils._strategies import STRATEGIES, Strategy
+from module_utils._variables import BY_NAME, GROUPS, VARIABLES, Variable
+
+from . import NOTICE, defaults, kind, listed
+
+INTRODUCTION = """\
+# Training variables
+
+What to train, in a handful of variables. Each has three spellings that mean the same:
+
+| Where | Spelling |
+|---|---|
+| Ansible, AWX survey | `fl_num_rounds` |
+| OpenNebula context | `FL_NUM_ROUNDS` |
+| Flower's run configuration | `num-rounds` |
+
+A variable that is missing, empty or `null` has its default. Values may be typed or text: `5`, `"5"` and `5.0` are the
+same whole number, `true`, `"yes"` and `YES` the same truth. An unknown `fl_*` variable is an error, and so is a value
+that breaks a rule; all of them are listed at once, before any host is touched.
+
+An app that is submitted by hand, without the collection, has one default for every strategy: the first one given here.
+"""
+
+ARITHMETIC = """\
+## How many clients a strategy needs
+
+With *f* the value of `fl_num_malicious` and *n* the number of clients that train in a round:
+
+- **Krum** and **MultiKrum** need n ≥ 2f + 3, **Bulyan** needs n ≥ 4f + 3, also when f is 0. Before submission n is
+  `fl_min_available_clients`, whose default of 2 is too small for them; at submission it is also the number of SuperNodes
+  online. Flower itself does not check this for Krum, and lets Bulyan skip the round.
+- **MultiKrum** averages `fl_num_nodes_to_select` updates; more than n - f of them would include a malicious one.
+- **FedTrimmedAvg** leaves out int(beta × n) values at each end: with beta 0.2 that is none below 5 clients (a warning).
+- A round asks max(int(online × `fl_fraction_train`), `fl_min_fit_clients`) clients to train, and waits until that many,
+  and `fl_min_available_clients`, are online.
+"""
+
+
+def files(root: Path) -> dict[str, str]:
+    sections = [f"<!-- {NOTICE} -->\n\n{INTRODUCTION}"]
+    sections += [_group(group, title) for group, title in GROUPS.items()]
+    sections += [_strategies(), ARITHMETIC, _own_defaults(), _identity()]
+    return {"docs/variables.md": "\n".join(sections)}
+
+
+def _group(group: str, title: str) -> str:
+    rows = "".join(_row(row) for row in VARIABLES if row.group == group)
+    return f"## {title}\n\n| Variable | Value | Default | What it does |\n|---|---|---|---|\n{rows}"
+
+
+def _row(row: Variable) -> str:
+    spellings = f"`{row.ansible}`<br>`{row.context}`<br>`{row.key}`"
+    strategies = f"<br>Read by {listed(row.strategies)}." if row.strategies else ""
+    return f"| {spellings} | {kind(row)} | {defaults(row)} | {row.help}{strategies} |\n"
+
+
+def _strategies() -> str:
+    rows = "".join(_strategy(strategy) for strategy in STRATEGIES.values())
+    return (
+        "## Strategies\n\nThe values of `fl_strategy`, with the variables that become parameters of Flower's class.\n\n"
+        "| Strategy | What it does | Variables (parameter) | Clients needed |\n|---|---|---|---|\n" + rows
+    )
+
+
+def _strategy(strategy: Strategy) -> str:
+    parameters = ", ".join(f"`{BY_NAME[name].ansible}` (`{keyword}`)" for keyword, name in strategy.parameters.items())
+    needed = f"{strategy.malicious_factor}f + 3" if strategy.malicious_factor else "1"
+    return f"| {strategy.name} | {strategy.summary} | {parameters} | {needed} |\n"
+
+
+def _own_defaults() -> str:
+    rows = "".join(f"- `{row.ansible}` ({defaults(row)}): {row.own_default}\n" for row in VARIABLES if row.own_default)
+    return f"## Defaults that are not Flower's\n\n{rows}"
+
+
+def _identity() -> str:
+    inside = ", ".join(f"`{row.ansible}`" for row in VARIABLES if row.identity)
+    outside = "".join(f"| `{row.ansible}` | {row.outside_identity} |\n" for row in VARIABLES if not row.identity)
+    return (
+        "## What makes it another training\n\n"
+        "A checkpoint is resumed by the training of the same name and the same configuration hash. The hash covers what\n"
+        f"decides the model's bytes: {inside}.\n"
+        "Parameters of other strategies than the chosen one are left out.\n\n"
+        f"These may change within a training:\n\n| Variable | Why |\n|---|---|\n{outside}"
+    )
