@@ -1,0 +1,221 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A directory of checkpoints: saved so that at every instant it holds a complete one that can be verified."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from flwr.app import Array, ArrayRecord
+from numpy.typing import NDArray
+
+from . import npz
+from .errors import RunFailedError
+from .knowledge import _checkpoints as layout
+from .knowledge._checkpoints import Checkpoint
+
+_TEMPORARY = ".partial"
+_LOCK = ".lock"
+_LOCK_BUDGET = 90.0  # seconds; a ServerApp that lost its SuperLink lingers, but not longer than its heartbeat
+
+
+class CheckpointDirectory:
+    """The checkpoints of one training, newest K and best kept."""
+
+    def __init__(self, directory: str, keep_last: int, keep_best: bool) -> None:
+        self.path = directory
+        self._keep_last = keep_last
+        self._keep_best = keep_best
+
+    @contextmanager
+    def locked(self, budget: float = _LOCK_BUDGET) -> Iterator[None]:
+        """Own the directory: two runs that save into one would destroy each other's work."""
+        try:
+            os.makedirs(self.path, mode=0o750, exist_ok=True)
+            lock = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            raise RunFailedError(
+                f"fl_checkpoint_path is {self.path} but cannot be written: {error.strerror}."
+                " Create the directory for the user flower, or turn fl_checkpoint_enabled off."
+            ) from None
+        try:
+            self._acquire(lock, time.monotonic() + budget)
+            self._remove_partial_files()
+            yield
+        finally:
+            os.close(lock)
+
+    def save(
+        self, arrays: Mapping[str, Array], state: Mapping[str, NDArray], about: Mapping[str, object]
+    ) -> Checkpoint:
+        """Save one round. ``about`` is what the manifest says beyond the arrays themselves."""
+        number = int(about["round"])
+        prefix = _unused_prefix(arrays)
+        everything = {**arrays, **{prefix + name: array for name, array in state.items()}}
+        previous = [kept for kept in layout.list_checkpoints(self.path) if kept.round < number]
+        try:
+            written = self._replace(layout.arrays_name(number), lambda stream: npz.write(stream, everything))
+            manifest = {
+                **about,
+                "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+                "file": layout.arrays_name(number),
+                "num_arrays": len(arrays),
+                "arrays": _described(arrays),
+                "state_prefix": prefix,
+                "state_arrays": _described({prefix + name: array for name, array in state.items()}),
+                "sha256": written.sha256,
+                "bytes": written.size,
+                "parent": previous[-1].sha256 if previous else None,
+            }
+            self._write_manifest(layout.manifest_name(number), manifest)
+            self._publish_latest(number, manifest)
+            self._prune()
+        except OSError as error:
+            raise RunFailedError(
+                f"The checkpoint of round {number} cannot be saved in {self.path}: {error}."
+            ) from error
+        return Checkpoint(os.path.join(self.path, layout.arrays_name(number)), manifest)
+
+    def load(self, checkpoint: Checkpoint) -> tuple[ArrayRecord, dict[str, NDArray]]:
+        """Return the model and the strategy's state of a verified checkpoint."""
+        state_names = {entry["name"] for entry in checkpoint.manifest["state_arrays"]}
+        prefix = checkpoint.manifest["state_prefix"]
+        arrays, state = {}, {}
+        for name, array in npz.read(checkpoint.path):
+            if name in state_names:
+                state[name[len(prefix) :]] = array
+            else:
+                arrays[name] = Array(array)
+        return ArrayRecord(arrays), state
+
+    def rounds(self) -> list[int]:
+        """Return the rounds that have any file."""
+        return layout.list_rounds(self.path)
+
+    def set_aside(self, rounds: Iterable[int], label: str) -> str | None:
+        """Move the files of rounds to a directory below ``previous``; return it, or None when there was nothing."""
+        names = [name for number in rounds for name in (layout.arrays_name(number), layout.manifest_name(number))]
+        present = [name for name in names if os.path.lexists(os.path.join(self.path, name))]
+        if not present:
+            return None
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        target = os.path.join(self.path, layout.PREVIOUS, f"{label}-{moment}")
+        os.makedirs(target, mode=0o750)
+        for name in present:
+            os.rename(os.path.join(self.path, name), os.path.join(target, name))
+        self._repair_latest()
+        _sync_directory(target)
+        _sync_directory(self.path)
+        return target
+
+    def _acquire(self, lock: int, deadline: float) -> None:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise RunFailedError(
+                        f"fl_checkpoint_path is {self.path} but another run is saving there."
+                        " Stop it first, or give this training a directory of its own."
+                    ) from None
+                time.sleep(0.5)
+
+    def _replace(self, name: str, fill: Callable[[BinaryIO], npz.HashingWriter]) -> npz.HashingWriter:
+        """Write a file under another name, make it durable, then give it its own."""
+        path = os.path.join(self.path, name)
+        try:
+            with open(path + _TEMPORARY, "wb", buffering=0) as stream:
+                written = fill(stream)
+            os.rename(path + _TEMPORARY, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(path + _TEMPORARY)
+            raise
+        _sync_directory(self.path)
+        return written
+
+    def _write_manifest(self, name: str, manifest: Mapping[str, object]) -> None:
+        text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
+
+        def fill(stream: BinaryIO) -> npz.HashingWriter:
+            writer = npz.HashingWriter(stream)
+            writer.write(text.encode())
+            os.fsync(stream.fileno())
+            return writer
+
+        self._replace(name, fill)
+
+    def _publish_latest(self, number: int, manifest: Mapping[str, object]) -> None:
+        self._write_manifest(layout.LATEST_MANIFEST, manifest)
+        link = os.path.join(self.path, layout.LATEST_ARRAYS)
+        with suppress(FileNotFoundError):
+            os.unlink(link + _TEMPORARY)
+        os.symlink(layout.arrays_name(number), link + _TEMPORARY)
+        os.rename(link + _TEMPORARY, link)
+        _sync_directory(self.path)
+
+    def _repair_latest(self) -> None:
+        """Let the latest be the newest that is still there."""
+        remaining = layout.list_checkpoints(self.path)
+        if remaining:
+            self._publish_latest(remaining[-1].round, remaining[-1].manifest)
+            return
+        for name in (layout.LATEST_ARRAYS, layout.LATEST_MANIFEST):
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.path, name))
+
+    def _prune(self) -> None:
+        """Remove all but the newest and the best. A manifest goes first: arrays without one are never trusted."""
+        if not self._keep_last:
+            return
+        checkpoints = layout.list_checkpoints(self.path)
+        kept = {checkpoint.round for checkpoint in checkpoints[-self._keep_last :]}
+        if self._keep_best and (best := _best(checkpoints)):
+            kept.add(best.round)
+        for number in set(self.rounds()) - kept:
+            for name in (layout.manifest_name(number), layout.arrays_name(number)):
+                with suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self.path, name))
+        _sync_directory(self.path)
+
+    def _remove_partial_files(self) -> None:
+        for name in os.listdir(self.path):
+            if name.startswith("checkpoint_") and name.endswith(_TEMPORARY):
+                os.unlink(os.path.join(self.path, name))
+
+
+def _best(checkpoints: list[Checkpoint]) -> Checkpoint | None:
+    """Return the checkpoint with the lowest loss; where no loss is known, with the highest accuracy."""
+    by_loss = [checkpoint for checkpoint in checkpoints if checkpoint.loss is not None]
+    if by_loss:
+        return min(by_loss, key=lambda checkpoint: checkpoint.loss)
+    by_accuracy = [checkpoint for checkpoint in checkpoints if checkpoint.accuracy is not None]
+    return max(by_accuracy, key=lambda checkpoint: checkpoint.accuracy, default=None)
+
+
+def _unused_prefix(arrays: Mapping[str, Array]) -> str:
+    """Return a prefix for the state that no array of the model begins with."""
+    prefix = "state/"
+    while any(name.startswith(prefix) for name in arrays):
+        prefix = "_" + prefix
+    return prefix
+
+
+def _described(arrays: Mapping[str, Array | NDArray]) -> list[dict[str, object]]:
+    return [{"name": name, "shape": list(array.shape), "dtype": str(array.dtype)} for name, array in arrays.items()]
+
+
+def _sync_directory(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,9 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The one exception that ends a run on purpose. Flower shows its text as the status details of the failed run."""
+
+from __future__ import annotations
+
+
+class RunFailedError(Exception):
+    """The run cannot go on; the text says why and what to do."""

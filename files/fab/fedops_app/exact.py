@@ -1,0 +1,206 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A wrapper that makes any strategy of Flower exact: the same training always computes the same bytes.
+
+It holds the strategy (as Flower's differential-privacy wrappers do) and inherits ``start``. Around each call it
+passes the true round number, samples nodes by the seed, sorts replies by site (floating-point sums depend on their
+order), keeps the model's names, shapes and dtypes, and counts what came back.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy
+
+from .errors import RunFailedError
+from .grid import SteadyGrid
+from .publish import logger
+from .settings import SITE_RECORD
+
+RETRY_PAUSES = (5.0, 15.0, 45.0)  # seconds before the first, second and third repetition of a round
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a round needs, and what happens when it does not get it."""
+
+    minimum_replies: int
+    on_shortfall: str
+    round_timeout: float
+    retry_pauses: tuple[float, ...] = RETRY_PAUSES
+
+
+@dataclass
+class Round:
+    """What became of one round."""
+
+    number: int
+    started: float = field(default_factory=time.monotonic)
+    replies: int = 0
+    failures: int = 0
+    aggregated: bool = False
+    train_metrics: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)  # of the federated evaluation
+    num_examples: int = 0  # that the nodes evaluated on
+
+
+class ExactStrategy(Strategy):
+    """One strategy of Flower, resumed after ``rounds_done`` rounds."""
+
+    def __init__(self, strategy: Strategy, guard: Guard, seed: int, rounds_done: int = 0) -> None:
+        self.strategy = strategy
+        self.rounds_done = rounds_done
+        self.last_aggregated = 0  # the number of the last round that made progress in this run; 0: none yet
+        self.round = Round(rounds_done)
+        self._guard = guard
+        self._seed = seed
+
+    def summary(self) -> None:
+        """Let the strategy describe itself."""
+        self.strategy.summary()
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Choose the nodes that train."""
+        self.round = Round(self.rounds_done + server_round)
+        self._asked = (arrays, config, grid)
+        logger.info("Round %d begins", self.round.number)
+        return self._ask(attempt=0)
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Make one model of the replies, when there are enough of them."""
+        ordered = self._enough(self._counted(replies))
+        if ordered is None:
+            return None, None
+        arrays, metrics = self.strategy.aggregate_train(self.round.number, ordered)
+        if arrays is None:
+            return self._fall_short("The strategy aggregated nothing"), None
+        self.round.aggregated = True
+        self.round.train_metrics = dict(metrics or {})
+        self.last_aggregated = self.round.number
+        return _like(arrays, self._asked[0]), metrics
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Choose the nodes that evaluate."""
+        _begin_wait(grid)
+        with _seeded(f"{self._seed}/{self.round.number}/evaluate"):
+            return self.strategy.configure_evaluate(self.round.number, arrays, config, grid)
+
+    def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
+        """Average the metrics of the evaluation."""
+        ordered = _in_order(replies)
+        metrics = self.strategy.aggregate_evaluate(self.round.number, ordered)
+        self.round.num_examples = sum(_num_examples(reply) for reply in ordered)
+        self.round.metrics = dict(metrics or {})
+        return metrics
+
+    def _ask(self, attempt: int) -> Iterable[Message]:
+        arrays, config, grid = self._asked
+        _begin_wait(grid)
+        with _seeded(f"{self._seed}/{self.round.number}/train/{attempt}"):
+            return self.strategy.configure_train(self.round.number, arrays, config, grid)
+
+    def _counted(self, replies: Iterable[Message]) -> list[Message]:
+        ordered = _in_order(replies)
+        self.round.failures = sum(reply.has_error() for reply in ordered)
+        self.round.replies = len(ordered) - self.round.failures
+        return ordered
+
+    def _enough(self, replies: list[Message]) -> list[Message] | None:
+        """Return enough replies, after repeating the round where that is wished; None says to skip it."""
+        pauses = self._guard.retry_pauses if self._guard.on_shortfall == "retry" else ()
+        for attempt, pause in enumerate(pauses, start=1):
+            if self.round.replies >= self._guard.minimum_replies:
+                break
+            logger.warning("%s. The round is repeated in %g seconds.", self._shortfall(replies), pause)
+            time.sleep(pause)
+            replies = self._counted(
+                self._asked[2].send_and_receive(self._ask(attempt), timeout=self._guard.round_timeout)
+            )
+        if self.round.replies >= self._guard.minimum_replies:
+            return replies
+        return self._fall_short(self._shortfall(replies))
+
+    def _shortfall(self, replies: list[Message]) -> str:
+        reasons = sorted({reply.error.reason for reply in replies if reply.has_error()})
+        return (
+            f"{self.round.replies} valid replies, {self._guard.minimum_replies} needed, {self.round.failures} failed"
+            + (f" ({'; '.join(reasons)})" if reasons else "")
+        )
+
+    def _fall_short(self, what: str) -> None:
+        if self._guard.on_shortfall == "skip":
+            logger.warning("Round %d is skipped: %s.", self.round.number, what)
+            return
+        raise RunFailedError(f"Round {self.round.number} failed: {what}.")
+
+
+@contextmanager
+def _seeded(seed: str) -> Iterator[None]:
+    """Flower samples nodes by the global generator of ``random``: seed it for a moment, then put it back."""
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+def _begin_wait(grid: Grid) -> None:
+    if isinstance(grid, SteadyGrid):
+        grid.begin_wait()
+
+
+def _in_order(replies: Iterable[Message]) -> list[Message]:
+    return sorted(replies, key=lambda reply: (_site(reply), reply.metadata.src_node_id))
+
+
+def _site(reply: Message) -> str:
+    if reply.has_error():
+        return ""
+    return str(reply.content.config_records.get(SITE_RECORD, {}).get("site", ""))
+
+
+def _num_examples(reply: Message) -> int:
+    if reply.has_error():
+        return 0
+    return int(next(iter(reply.content.metric_records.values()), {}).get("num-examples", 0))
+
+
+def _like(arrays: ArrayRecord, model: ArrayRecord) -> ArrayRecord:
+    """Return arrays in the order and dtypes of the model.
+
+    FedAdam's step is a NumPy float64, which would turn a float32 model into float64 and double every message.
+    """
+    if arrays.keys() != model.keys() or any(arrays[name].shape != model[name].shape for name in model):
+        raise RunFailedError(
+            f"The clients' arrays {_shapes(arrays)} are not those of the model {_shapes(model)}."
+            " Run the same app on every SuperNode."
+        )
+    return ArrayRecord({name: _cast(arrays[name], model[name].dtype) for name in model})
+
+
+def _cast(array: Array, dtype: str) -> Array:
+    if array.dtype == dtype:
+        return array
+    values = array.numpy()
+    if np.issubdtype(np.dtype(dtype), np.integer):
+        values = np.rint(values)
+    return Array(np.asarray(values.astype(dtype)))
+
+
+def _shapes(arrays: ArrayRecord) -> str:
+    return ", ".join(f"{name}{list(array.shape)}" for name, array in arrays.items())

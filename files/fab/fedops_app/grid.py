@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Flower's grid, made steady: nodes in a fixed order, waiting with an end, replies fetched soon after they arrive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from flwr.app import Message, RecordDict
+from flwr.proto.node_pb2 import NodeInfo
+from flwr.serverapp import Grid
+from flwr.supercore.run import Run
+
+from .errors import RunFailedError
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0  # seconds between two looks for replies; Flower's own grid always waits 3
+
+
+class SteadyGrid(Grid):
+    """A grid around a grid. Strategies take it for the real one."""
+
+    def __init__(self, grid: Grid, node_wait_timeout: float) -> None:
+        self._grid = grid
+        self._budget = node_wait_timeout
+        self._waiting_since: float | None = None
+
+    def wait_for_nodes(self, minimum: int) -> int:
+        """Wait until enough nodes are online and return how many are; raise when the budget is spent."""
+        self.begin_wait()
+        while len(online := self._poll(minimum)) < minimum:
+            time.sleep(1)
+        return len(online)
+
+    def begin_wait(self) -> None:
+        """Start the clock of the budget anew: each round may wait as long."""
+        self._waiting_since = time.monotonic()
+
+    def get_node_ids(self) -> Iterable[int]:
+        """Return the nodes that are online, by name and then by number.
+
+        Flower polls this without end while too few are online; the budget ends that here.
+        """
+        return self._poll(None)
+
+    def get_nodes(self) -> Iterable[NodeInfo]:
+        """Return the nodes that are online, in the same order."""
+        return sorted(self._grid.get_nodes(), key=lambda node: (node.name, node.node_id))
+
+    def _poll(self, minimum: int | None) -> list[int]:
+        nodes = [node.node_id for node in self.get_nodes()]
+        waited = 0.0 if self._waiting_since is None else time.monotonic() - self._waiting_since
+        if waited > self._budget and (minimum is None or len(nodes) < minimum):
+            needed = "" if minimum is None else f" of {minimum}"
+            raise RunFailedError(
+                f"Only {len(nodes)}{needed} SuperNodes were online after {self._budget:g} seconds"
+                f" (fl_node_wait_timeout). Start the missing ones, or lower fl_min_available_clients"
+                " and fl_min_fit_clients."
+            )
+        return nodes
+
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
+        """Send messages and return their replies, or those that came before the timeout."""
+        self._waiting_since = None
+        open_messages = {message_id for message_id in self.push_messages(messages) if message_id}
+        end = None if timeout is None else time.monotonic() + timeout
+        replies: list[Message] = []
+        pause = _FIRST_PAUSE
+        while open_messages:
+            arrived = list(self.pull_messages(open_messages))
+            replies.extend(arrived)
+            open_messages.difference_update(message.metadata.reply_to_message_id for message in arrived)
+            if not open_messages or (end is not None and time.monotonic() >= end):
+                break
+            # Replies of one round come close together: after the first, look often again.
+            pause = _FIRST_PAUSE if arrived else min(pause * 1.3, _LONGEST_PAUSE)
+            time.sleep(pause)
+        return replies
+
+    def set_run(self, run: Run) -> None:
+        """Pass on."""
+        self._grid.set_run(run)
+
+    @property
+    def run(self) -> Run:
+        """Pass on."""
+        return self._grid.run
+
+    def create_message(
+        self, content: RecordDict, message_type: str, dst_node_id: int, group_id: str, ttl: float | None = None
+    ) -> Message:
+        """Pass on."""
+        return self._grid.create_message(content, message_type, dst_node_id, group_id, ttl)
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        """Pass on."""
+        return self._grid.push_messages(messages)
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        """Pass on."""
+        return self._grid.pull_messages(message_ids)

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a training tells the world: its effective configuration, its history and its result, as files and log lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from .errors import RunFailedError
+
+EFFECTIVE, HISTORY, RESULT, PREVIOUS = "effective.json", "history.jsonl", "result.json", "previous"
+
+logger = logging.getLogger("flwr")  # Flower's own logger: what it gets, `flwr log` shows
+
+
+class Publisher:
+    """The files of one training; without a directory everything goes to the log alone."""
+
+    def __init__(self, root: str | None, training: str, common: Mapping[str, object]) -> None:
+        self._directory = os.path.join(root, training) if root else None
+        self._common = common  # what every event says
+
+    def effective(self, resumed: bool, facts: Mapping[str, object]) -> None:
+        """Say what the run really is, before it trains anything."""
+        content = {**self._common, **facts}
+        _log("effective_configuration", content)
+        if self._directory is None:
+            return
+        try:
+            os.makedirs(self._directory, mode=0o750, exist_ok=True)
+            self._begin_history(resumed)
+            self._write(EFFECTIVE, content)
+        except OSError as error:
+            raise RunFailedError(f"{self._directory} cannot be written: {error.strerror}.") from error
+
+    def round_finished(self, facts: Mapping[str, object]) -> None:
+        """Append one round to the history."""
+        content = {**self._common, **facts, "time": _now()}
+        _log("round_finished", content)
+        if self._directory is None:
+            return
+        line = json.dumps({"event": "round_finished", **_finite(content)}, allow_nan=False) + "\n"
+        try:
+            _append(os.path.join(self._directory, HISTORY), line)
+        except OSError as error:
+            # The history is a view; a training must not die of it.
+            logger.warning("%s/%s cannot be written: %s", self._directory, HISTORY, error.strerror)
+
+    def result(self, facts: Mapping[str, object]) -> None:
+        """Say that the training is finished. This file is the proof of it."""
+        content = {**self._common, **facts, "time": _now()}
+        _log("training_finished", content)
+        if self._directory is None:
+            return
+        try:
+            self._write(RESULT, content)
+        except OSError as error:
+            raise RunFailedError(f"{self._directory}/{RESULT} cannot be written: {error.strerror}.") from error
+
+    def _begin_history(self, resumed: bool) -> None:
+        """A resumed training continues its history; a new one puts the old history away."""
+        if resumed:
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(self._directory, RESULT))
+            return
+        old = [name for name in (HISTORY, RESULT) if os.path.exists(os.path.join(self._directory, name))]
+        if old:
+            moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+            target = os.path.join(self._directory, PREVIOUS, moment)
+            os.makedirs(target, mode=0o750)
+            for name in old:
+                shutil.move(os.path.join(self._directory, name), target)
+
+    def _write(self, name: str, content: Mapping[str, object]) -> None:
+        path = os.path.join(self._directory, name)
+        with open(path + ".partial", "w", encoding="utf-8") as stream:
+            stream.write(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(path + ".partial", path)
+
+
+def finite(value: object) -> float | None:
+    """Return a number that JSON can hold, or None."""
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def _log(event: str, content: Mapping[str, object]) -> None:
+    logger.info("%s", json.dumps({"event": event, **_finite(content)}, allow_nan=False))
+
+
+def _append(path: str, line: str) -> None:
+    """Append one line in one write. A line that a crash cut short is ended first, so that only it is lost."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.write(descriptor, (("\n" if torn else "") + line).encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _finite(value: object) -> object:
+    """Return the value with every number that JSON cannot hold replaced by null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Where a training begins: at its newest good checkpoint, or at round 0. Nothing that lies in the way is lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flwr.app import ArrayRecord
+from numpy.typing import NDArray
+
+from .checkpoints import CheckpointDirectory
+from .errors import RunFailedError
+from .knowledge import _checkpoints as layout
+from .knowledge._checkpoints import Checkpoint, CheckpointError
+from .knowledge._training import Training
+from .publish import logger
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The arrays to begin with, and the checkpoint they come from (None: the untrained model)."""
+
+    arrays: ArrayRecord
+    state: Mapping[str, NDArray] = field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def rounds_done(self) -> int:
+        """The number of rounds that are already trained."""
+        return self.checkpoint.round if self.checkpoint else 0
+
+
+def begin(directory: CheckpointDirectory, training: Training, untrained: ArrayRecord) -> Beginning:
+    """Decide by ``resume``: auto takes a checkpoint of this training when there is one, require fails without."""
+    mode = training.values["resume"]
+    if mode == "never":
+        _set_aside(directory, directory.rounds(), "fl_resume is never")
+        return Beginning(untrained)
+    found, remarks = _newest_good(directory, training, untrained)
+    if found is None:
+        if mode == "require":
+            raise RunFailedError(_nothing_to_resume(directory, remarks))
+        _set_aside(directory, directory.rounds(), " ".join(remarks))
+        return Beginning(untrained)
+    _set_aside(directory, _in_the_way(directory, found), " ".join(remarks))
+    arrays, state = directory.load(found)
+    logger.info("Resuming after round %d of %s", found.round, found.path)
+    return Beginning(arrays, state, found)
+
+
+def _newest_good(
+    directory: CheckpointDirectory, training: Training, untrained: ArrayRecord
+) -> tuple[Checkpoint | None, list[str]]:
+    """Return the newest checkpoint of this training that is whole, and why newer ones are not."""
+    remarks: list[str] = []
+    for number in reversed(directory.rounds()):
+        path = os.path.join(directory.path, layout.arrays_name(number))
+        try:
+            checkpoint = layout.verify(path)
+        except CheckpointError as error:
+            remarks.append(str(error))
+            continue
+        differences = _differences(checkpoint, training, untrained)
+        if not differences:
+            return checkpoint, remarks
+        remarks.append(f"{path} is of another training: {'; '.join(differences)}.")
+    return None, remarks
+
+
+def _in_the_way(directory: CheckpointDirectory, found: Checkpoint) -> list[int]:
+    """Return the rounds that do not lead to the checkpoint: newer ones (not good), and those of other trainings."""
+    same = {
+        checkpoint.round
+        for checkpoint in layout.list_checkpoints(directory.path)
+        if (checkpoint.training, checkpoint.configuration_hash) == (found.training, found.configuration_hash)
+    }
+    return [number for number in directory.rounds() if number > found.round or number not in same]
+
+
+def _differences(checkpoint: Checkpoint, training: Training, untrained: ArrayRecord) -> list[str]:
+    """Say in what a checkpoint differs from what this training would have saved."""
+    name = training.values["training_name"]
+    differences = [] if checkpoint.training == name else [f"training_name {checkpoint.training!r}, now {name!r}"]
+    if checkpoint.configuration_hash != training.configuration_hash:
+        then, now = checkpoint.manifest["configuration"], training.identity
+        changed = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
+        differences += [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in changed] or ["configuration hash"]
+    shapes = [(entry["name"], list(entry["shape"]), entry["dtype"]) for entry in checkpoint.manifest["arrays"]]
+    expected = [(name, list(array.shape), array.dtype) for name, array in untrained.items()]
+    if shapes != expected:
+        differences.append(f"arrays {_told_apart(shapes, expected)}, now {_told_apart(expected, shapes)}")
+    return differences
+
+
+def _told_apart(arrays: list[tuple], others: list[tuple]) -> str:
+    """Name the arrays that the others lack; all of them when only their order differs."""
+    apart = [entry for entry in arrays if entry not in others] or arrays
+    return ", ".join(f"{name}{shape} {dtype}" for name, shape, dtype in apart[:5]) + (", ..." if len(apart) > 5 else "")
+
+
+def _nothing_to_resume(directory: CheckpointDirectory, remarks: list[str]) -> str:
+    found = " ".join(remarks) or "It holds none."
+    return (
+        f"fl_resume is require but {directory.path} holds no good checkpoint of this training. {found}"
+        " Set fl_resume to auto to begin anew (what is there is kept), or fl_checkpoint_path to where it is."
+    )
+
+
+def _set_aside(directory: CheckpointDirectory, rounds: list[int], why: str) -> None:
+    # One directory for each training, named after it: its manifests say which one that is.
+    groups: dict[str, list[int]] = {}
+    known = {checkpoint.round: checkpoint for checkpoint in layout.list_checkpoints(directory.path)}
+    for number in rounds:
+        checkpoint = known.get(number)
+        label = f"{checkpoint.training}-{checkpoint.configuration_hash[:8]}" if checkpoint else "damaged"
+        groups.setdefault(label, []).append(number)
+    for label, numbers in groups.items():
+        logger.warning("%s Its checkpoints are moved to %s.", why, directory.set_aside(numbers, label))

@@ -1,0 +1,192 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One run of a training: check, resume, train the remaining rounds, and end as what it was."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context
+from flwr.serverapp import Grid
+from flwr.supercore.run import Run
+
+from . import resume, strategies, task
+from .checkpoints import CheckpointDirectory
+from .errors import RunFailedError
+from .exact import ExactStrategy, Guard
+from .grid import SteadyGrid
+from .knowledge._strategies import STRATEGIES
+from .knowledge._training import Training, check
+from .knowledge._variables import BY_NAME
+from .publish import Publisher, logger
+from .resume import Beginning
+from .rounds import RoundKeeper
+
+DATA_DIRECTORY = "/opt/flower/data"
+
+
+def run_training(grid: Grid, context: Context) -> None:
+    """Run the training that the run configuration describes, or raise with the reason why it cannot be."""
+    training = Training.from_run_config(context.run_config)
+    for problem in training.problems:
+        logger.warning("%s", problem.message)
+    with ExitStack() as stack:
+        directory = _checkpoint_directory(training, stack)
+        untrained = _record(task.initial_arrays(int(training.values["seed"])))
+        beginning = resume.begin(directory, training, untrained) if directory else Beginning(untrained)
+        strategy = strategies.build(training)
+        strategies.restore(strategy, dict(beginning.state))
+        publisher = Publisher(
+            os.environ.get("FEDOPS_TRAININGS_DIR"),
+            str(training.values["training_name"]),
+            {
+                "training": training.values["training_name"],
+                "run_id": str(context.run_id),
+                "configuration_hash": training.configuration_hash,
+            },
+        )
+        publisher.effective(beginning.checkpoint is not None, _effective(training, strategy, beginning, grid.run))
+        _train(training, beginning, strategy, directory, publisher, grid)
+
+
+def _train(
+    training: Training,
+    beginning: Beginning,
+    strategy: strategies.Strategy,
+    directory: CheckpointDirectory | None,
+    publisher: Publisher,
+    grid: Grid,
+) -> None:
+    """Train the rounds that remain, and publish the result."""
+    values = training.values
+    num_rounds = int(values["num_rounds"])
+    exact = ExactStrategy(strategy, _guard(training), int(values["seed"]), beginning.rounds_done)
+    keeper = RoundKeeper(
+        strategy=exact,
+        publisher=publisher,
+        directory=directory,
+        interval=int(values["checkpoint_interval"]),
+        num_rounds=num_rounds,
+        about=_about(training, grid.run),
+        evaluate_centrally=_evaluate_centrally,
+        checkpoint=beginning.checkpoint,
+        last=_figures(beginning),
+    )
+    remaining = num_rounds - beginning.rounds_done
+    if remaining > 0:
+        steady = SteadyGrid(grid, float(values["node_wait_timeout"]))
+        _check_nodes(training, steady)
+        exact.start(
+            grid=steady,
+            initial_arrays=beginning.arrays,
+            num_rounds=remaining,
+            timeout=float(values["round_timeout"]),
+            train_config=_train_config(training),
+            evaluate_fn=keeper,
+        )
+        keeper.finish()
+        if not exact.last_aggregated:
+            raise RunFailedError("No round of this run aggregated anything: the model is the one it began with.")
+    else:
+        logger.info("All %d rounds are trained already", num_rounds)
+    checkpoint = keeper.checkpoint
+    publisher.result(
+        {
+            "rounds": max(num_rounds, beginning.rounds_done),
+            **keeper.last,
+            "checkpoint": checkpoint.file if checkpoint else None,
+            "sha256": checkpoint.sha256 if checkpoint else None,
+        }
+    )
+
+
+def _checkpoint_directory(training: Training, stack: ExitStack) -> CheckpointDirectory | None:
+    values = training.values
+    if not values["checkpoint_enabled"]:
+        return None
+    directory = CheckpointDirectory(
+        str(values["checkpoint_path"]), int(values["checkpoint_keep_last"]), bool(values["checkpoint_keep_best"])
+    )
+    stack.enter_context(directory.locked())
+    return directory
+
+
+def _check_nodes(training: Training, grid: SteadyGrid) -> None:
+    """Wait until a round could begin, then hold the variables against the nodes that are really online."""
+    values = training.values
+    arguments = training.strategy_parameters
+    needed = max(
+        _minimum_replies(training),
+        *(int(arguments[name]) for name in ("min_available_nodes", "min_train_nodes", "min_evaluate_nodes")),
+    )
+    online = grid.wait_for_nodes(needed)
+    problems = check({BY_NAME[name].ansible: value for name, value in values.items()}, nodes_online=online)
+    errors = [problem.message for problem in problems if problem.severity == "error"]
+    if errors:
+        raise RunFailedError("\n".join(errors))
+    logger.info("%d SuperNodes are online, %d needed", online, needed)
+
+
+def _minimum_replies(training: Training) -> int:
+    values = training.values
+    return max(int(values["min_fit_clients"]), STRATEGIES[str(values["strategy"])].minimum_nodes(values))
+
+
+def _guard(training: Training) -> Guard:
+    values = training.values
+    return Guard(_minimum_replies(training), str(values["on_shortfall"]), float(values["round_timeout"]))
+
+
+def _train_config(training: Training) -> ConfigRecord:
+    """What the ServerApp decides for the clients; ``server-round`` and ``proximal-mu`` are Flower's to add."""
+    names = ("seed", "client_lr", "local_epochs", "batch_size")
+    return ConfigRecord({BY_NAME[name].key: training.values[name] for name in names})
+
+
+def _evaluate_centrally(arrays: ArrayRecord) -> task.Metrics | None:
+    directory = Path(os.environ.get("FEDOPS_DATA_DIR", DATA_DIRECTORY))
+    return task.evaluate_centrally({name: array.numpy() for name, array in arrays.items()}, directory)
+
+
+def _record(arrays: task.Arrays) -> ArrayRecord:
+    return ArrayRecord({name: Array(np.asarray(array)) for name, array in arrays.items()})
+
+
+def _figures(beginning: Beginning) -> dict[str, object]:
+    checkpoint = beginning.checkpoint
+    return {
+        "loss": checkpoint.loss if checkpoint else None,
+        "accuracy": checkpoint.accuracy if checkpoint else None,
+    }
+
+
+def _app(run: Run) -> str:
+    return f"{run.fab_id} {run.fab_version} {run.fab_hash[:8]}"
+
+
+def _about(training: Training, run: Run) -> dict[str, object]:
+    return {
+        "num_rounds": training.values["num_rounds"],
+        "training": training.values["training_name"],
+        "configuration_hash": training.configuration_hash,
+        "configuration": training.identity,
+        "strategy": training.values["strategy"],
+        "run_id": str(run.run_id),
+        "app": _app(run),
+    }
+
+
+def _effective(training: Training, strategy: strategies.Strategy, beginning: Beginning, run: Run) -> dict[str, object]:
+    checkpoint = beginning.checkpoint
+    return {
+        "strategy": strategies.describe(strategy, training),
+        "run_config": training.run_config,
+        "resumed_from": checkpoint
+        and {"round": checkpoint.round, "file": checkpoint.file, "sha256": checkpoint.sha256},
+        "flwr_version": version("flwr"),
+        "app": _app(run),
+    }
