@@ -38,6 +38,7 @@ _FIELDS: t.Mapping[str, tuple[type, ...]] = {
     "run_id": (str,),
     "num_arrays": (int,),
     "arrays": (list,),
+    "state_prefix": (str,),
     "state_arrays": (list,),
     "sha256": (str,),
     "bytes": (int,),
@@ -200,7 +201,7 @@ def sha256_of(path: str) -> str:
 
 
 def list_rounds(directory: str) -> list[int]:
-    """Return the round numbers that have any file, ascending: never in the order of strings, where 10 is before 9."""
+    """Return the rounds that have any file, ascending by number: as strings, 10 would come before 9."""
     try:
         names = os.listdir(directory)
     except FileNotFoundError:
@@ -216,7 +217,7 @@ def _read(directory: str, number: int) -> Checkpoint:
     try:
         _refuse_special_files(path)
         with open(path, "rb") as stream:
-            manifest = json.loads(stream.read().decode("utf-8"))
+            manifest = json.loads(stream.read().decode("utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
         # The manifest is written after the arrays: a crash in between leaves exactly this.
         raise CheckpointError(f"{path} is missing, so {arrays_name(number)} cannot be trusted.") from error
@@ -242,12 +243,21 @@ def _check_manifest(path: str, number: int, manifest: t.Any) -> None:
     if not _SHA256.fullmatch(manifest["sha256"]):
         raise CheckpointError(f"{path} is not a manifest: sha256 is {manifest['sha256']!r}.")
     for entry in manifest["arrays"] + manifest["state_arrays"]:
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            raise CheckpointError(f"{path} is not a manifest: an array in it has no name.")
+        if not _describes_an_array(entry):
+            raise CheckpointError(f"{path} is not a manifest: an array in it lacks its name, shape or dtype.")
     if manifest["num_arrays"] != len(manifest["arrays"]):
         raise CheckpointError(
             f"{path} is not a manifest: num_arrays is {manifest['num_arrays']}, but it lists {len(manifest['arrays'])}."
         )
+
+
+def _describes_an_array(entry: t.Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("name"), str)
+        and isinstance(entry.get("dtype"), str)
+        and isinstance(entry.get("shape"), list)
+    )
 
 
 def _verify_arrays(checkpoint: Checkpoint) -> None:
@@ -272,6 +282,11 @@ def _verify_arrays(checkpoint: Checkpoint) -> None:
     expected = [entry["name"] + ".npy" for entry in manifest["arrays"] + manifest["state_arrays"]]
     if names != expected:
         raise CheckpointError(f"{path} is damaged: the arrays in it are not those that its manifest lists.")
+
+
+def _refuse_constant(text: str) -> t.NoReturn:
+    # Python's reader takes NaN and Infinity, which are not JSON and would make every comparison false.
+    raise ValueError(f"{text} is not JSON")
 
 
 def _refuse_special_files(path: str) -> None:

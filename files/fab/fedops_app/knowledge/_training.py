@@ -21,7 +21,9 @@ from ._strategies import STRATEGIES
 from ._values import BadValue, is_unset, parse, show, to_toml
 from ._variables import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES, Variable
 
-__all__ = ["Problem", "Training", "TrainingError", "check", "differences", "from_context"]
+_NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
+
+__all__ = ["Problem", "Training", "TrainingError", "check", "differences", "from_context", "merged", "node_count"]
 
 
 class TrainingError(ValueError):
@@ -109,6 +111,31 @@ def from_context(context: Mapping[str, object]) -> dict[str, object]:
     }
 
 
+def merged(context: Mapping[str, object], variables: Mapping[str, object]) -> dict[str, object]:
+    """Both together. A variable that only has its default gives way to the context, every other one wins."""
+    lower = from_context(context)
+    return {
+        **lower,
+        **{name: value for name, value in variables.items() if not (name in lower and _is_default(name, value))},
+    }
+
+
+def _is_default(name: str, value: object) -> bool:
+    row = BY_ANSIBLE.get(name)
+    try:
+        return is_unset(value) or (row is not None and parse(row, value) == row.default)
+    except BadValue:
+        return False
+
+
+def node_count(value: object) -> int | None:
+    """The number of nodes online; nothing when it is not given."""
+    try:
+        return None if is_unset(value) else int(parse(_NODES_ONLINE, value))
+    except BadValue as bad:
+        raise ValueError(f"nodes_online is {show(value)} but {bad}. Leave it out when it is not known.") from None
+
+
 def _examine(
     given: Mapping[str, object],
     rows: Mapping[str, Variable],
@@ -118,7 +145,7 @@ def _examine(
 ) -> tuple[dict[str, object], list[Problem]]:
     """The values of all variables that have a good one, and all problems."""
     if runtime not in RUNTIMES:
-        raise ValueError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}")
+        raise ValueError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}.")
     problems = [_unknown(name, value, rows) for name, value in given.items() if name not in rows]
     values: dict[str, object] = {}
     chosen = {rows[name].name: value for name, value in given.items() if name in rows and not is_unset(value)}
