@@ -93,6 +93,6 @@ mmdebstrap --quiet --variant=apt --skip=cleanup/apt/lists \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook="$hook \"\$1\" '$(lines "$here/role-packages.txt" | paste -sd' ' -)'" \
-    "$suite" "$work/root.tar" ${TESTBED_MIRROR:-}
+    "$suite" "$work/root.tar" ${TESTBED_MIRROR:+"$TESTBED_MIRROR"}
 podman import --quiet --change 'CMD ["/sbin/init"]' --change 'STOPSIGNAL SIGRTMIN+3' "$work/root.tar" "$image" >/dev/null
 echo "$image"

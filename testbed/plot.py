@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Show the history of a training: a table of its rounds on the terminal, and accuracy and loss as a picture."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+Round = Mapping[str, Any]
+
+
+def read_history(text: str) -> list[Round]:
+    """Return the finished rounds in order; of a round that was run again after a resume, the last one."""
+    rounds = {}
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:  # a line that was being written
+            continue
+        if event.get("event") == "round_finished":
+            rounds[event["round"]] = event
+    return [rounds[number] for number in sorted(rounds)]
+
+
+def resumed_at(rounds: Sequence[Round]) -> list[int]:
+    """Return the rounds with which a new run took over."""
+    return [after["round"] for before, after in itertools.pairwise(rounds) if before["run_id"] != after["run_id"]]
+
+
+def table(rounds: Sequence[Round]) -> str:
+    """Return the rounds as a table."""
+    lines = ["round  accuracy    loss  replies  seconds  checkpoint"]
+    for row in rounds:
+        lines.append(
+            f"{row['round']:>5}  {_number(row['accuracy'], '.1%'):>8}  {_number(row['loss'], '.4f'):>6}"
+            f"  {row['replies']:>7}  {row['seconds']:>7.1f}  {row['checkpoint'] or '-'}"
+        )
+    return "\n".join(lines)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def draw(rounds: Sequence[Round], path: Path) -> None:
+    """Draw accuracy and loss by round."""
+    numbers = [row["round"] for row in rounds]
+    figure, (accuracy, loss) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for axes, key, color in ((accuracy, "accuracy", "tab:blue"), (loss, "loss", "tab:orange")):
+        values = [float("nan") if row[key] is None else row[key] for row in rounds]
+        axes.plot(numbers, values, marker="o", color=color)
+        axes.set(title=f"{key.capitalize()} by round", xlabel="Round", ylabel=key.capitalize())
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.3)
+        for number in resumed_at(rounds):
+            axes.axvline(number - 0.5, color="gray", linestyle="--", linewidth=1)
+            axes.annotate(
+                "resumed", (number - 0.5, 0.02), xycoords=("data", "axes fraction"), rotation=90, color="gray"
+            )
+    accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
+    accuracy.set_ylim(0, 1.02)
+    loss.set_ylim(bottom=0)
+    figure.suptitle(f"Training {rounds[-1]['training']}: {rounds[-1]['round']} of {rounds[-1]['num_rounds']} rounds")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table and write the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("history", type=Path, help="history.jsonl of a training")
+    parser.add_argument("picture", type=Path, help="the .png to write")
+    options = parser.parse_args(arguments)
+    try:
+        rounds = read_history(options.history.read_text(encoding="utf-8"))
+    except OSError as error:
+        parser.error(f"{options.history} cannot be read: {error.strerror}")
+    if not rounds:
+        parser.error(f"{options.history} holds no finished round")
+    print(table(rounds))
+    draw(rounds, options.picture)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
