@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ._strategies import STRATEGIES, Strategy, least_replies_trimmed, sampled, trimmed
-from ._values import show
+from ._values import is_plain, show
 from ._variables import BY_NAME, VARIABLES, Variable
 
 ERROR, WARNING, INFO = "error", "warning", "info"
@@ -33,6 +33,17 @@ class Problem:
     @property
     def message(self) -> str:
         return f"{self.variable} is {show(self.value)} but {self.rule}. {self.hint}"
+
+    def as_dict(self) -> dict[str, object]:
+        """For Ansible and JSON, which do not take every value."""
+        return {
+            "severity": self.severity,
+            "variable": self.variable,
+            "value": self.value if is_plain(self.value) else show(self.value),
+            "rule": self.rule,
+            "hint": self.hint,
+            "message": self.message,
+        }
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ from ._strategies import STRATEGIES
 from ._values import BadValue, is_unset, parse, show, to_toml
 from ._variables import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES, Variable
 
-__all__ = ["Problem", "Training", "TrainingError", "check", "differences", "from_context"]
+_NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
+
+__all__ = ["Problem", "Training", "TrainingError", "check", "differences", "from_context", "merged", "node_count"]
 
 
 class TrainingError(ValueError):
@@ -47,7 +49,7 @@ class Training:
     @classmethod
     def from_run_config(cls, run_config: Mapping[str, object]) -> Training:
         """From Flower's run configuration, whose keys of other origin are the app's own business."""
-        ours = {key: value for key, value in run_config.items() if key in BY_KEY}
+        ours = {key: value for key, value in _mapping(run_config).items() if key in BY_KEY}
         training = cls._checked(_examine(ours, BY_KEY, lambda row: row.key))
         # A run configuration holds every row, so that nothing in it tells a choice from a default.
         return cls(training.values, tuple(problem for problem in training.problems if problem.severity != "info"))
@@ -101,12 +103,44 @@ def check(
 
 
 def from_context(context: Mapping[str, object]) -> dict[str, object]:
-    """The ``fl_*`` variables that an OpenNebula context sets; what is unknown stays, to be complained about."""
+    """The ``fl_*`` variables that an OpenNebula context sets; what is wrong stays, to be complained about."""
     return {
-        str(name).lower(): value
-        for name, value in context.items()
-        if str(name).upper().startswith("FL_") and not is_unset(value)
+        str(name).lower(): _typed(str(name).lower(), value)
+        for name, value in _mapping(context).items()
+        if str(name).startswith("FL_") and not is_unset(value)
     }
+
+
+def merged(context: Mapping[str, object], variables: Mapping[str, object]) -> dict[str, object]:
+    """Both together. A variable that only has its default gives way to the context, every other one wins."""
+    lower = from_context(context)
+    wins = (name for name, value in variables.items() if name not in lower or not _is_default(name, value))
+    return {**lower, **{name: variables[name] for name in wins}}
+
+
+def node_count(value: object) -> int | None:
+    """The number of nodes online; nothing when it is not given."""
+    try:
+        return None if is_unset(value) else int(parse(_NODES_ONLINE, value))
+    except BadValue as bad:
+        raise ValueError(f"nodes_online is {show(value)} but {bad}. Leave it out when it is not known.") from None
+
+
+def _typed(name: str, value: object) -> object:
+    try:
+        return parse(BY_ANSIBLE[name], value) if name in BY_ANSIBLE else value
+    except BadValue:
+        return value
+
+
+def _is_default(name: str, value: object) -> bool:
+    return is_unset(value) or (name in BY_ANSIBLE and _typed(name, value) == BY_ANSIBLE[name].default)
+
+
+def _mapping(variables: object) -> Mapping[object, object]:
+    if not isinstance(variables, Mapping):
+        raise ValueError(f"A dictionary of variables is needed, but {show(variables)} was given.")
+    return variables
 
 
 def _examine(
@@ -118,8 +152,8 @@ def _examine(
 ) -> tuple[dict[str, object], list[Problem]]:
     """The values of all variables that have a good one, and all problems."""
     if runtime not in RUNTIMES:
-        raise ValueError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}")
-    problems = [_unknown(name, value, rows) for name, value in given.items() if name not in rows]
+        raise ValueError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}.")
+    problems = [_unknown(name, value, rows) for name, value in _mapping(given).items() if name not in rows]
     values: dict[str, object] = {}
     chosen = {rows[name].name: value for name, value in given.items() if name in rows and not is_unset(value)}
     for variable in sorted(VARIABLES, key=lambda row: row.name != "strategy"):  # defaults depend on the strategy

@@ -110,6 +110,15 @@ def _check_bounds(variable: Variable, number: int | float) -> None:
         raise BadValue(f"must be {variable.bounds}")
 
 
+def is_plain(value: object) -> bool:
+    """Whether JSON can carry the value as it is."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return value.bit_length() < 64
+    return value is None or (isinstance(value, str) and value.isprintable())
+
+
 def show(value: object) -> str:
     """A value as a person would write it in YAML, on one line and never long."""
     if value is None:

@@ -35,8 +35,8 @@ ARITHMETIC = """\
 With *f* the value of `fl_num_malicious` and *n* the number of clients that train in a round:
 
 - **Krum** and **MultiKrum** need n ≥ 2f + 3, **Bulyan** needs n ≥ 4f + 3, also when f is 0. Before submission n is
-  `fl_min_available_clients`, whose default of 2 is too small for them; at submission it is also the number of SuperNodes
-  online. Flower itself does not check this for Krum, and lets Bulyan skip the round.
+  `fl_min_available_clients`, whose default of 2 is too small for them; at submission it is also the number of
+  SuperNodes online. Flower itself does not check this for Krum, and lets Bulyan skip the round.
 - **MultiKrum** averages `fl_num_nodes_to_select` updates; more than n - f of them would include a malicious one.
 - **FedTrimmedAvg** leaves out int(beta × n) values at each end: with beta 0.2 that is none below 5 clients (a warning).
 - A round asks max(int(online × `fl_fraction_train`), `fl_min_fit_clients`) clients to train, and waits until that many,
@@ -86,8 +86,8 @@ def _identity() -> str:
     outside = "".join(f"| `{row.ansible}` | {row.outside_identity} |\n" for row in VARIABLES if not row.identity)
     return (
         "## What makes it another training\n\n"
-        "A checkpoint is resumed by the training of the same name and the same configuration hash. The hash covers what\n"
-        f"decides the model's bytes: {inside}.\n"
+        "A checkpoint is resumed by the training of the same name and the same configuration hash. The hash covers\n"
+        f"what decides the model's bytes: {inside}.\n"
         "Parameters of other strategies than the chosen one are left out.\n\n"
         f"These may change within a training:\n\n| Variable | Why |\n|---|---|\n{outside}"
     )

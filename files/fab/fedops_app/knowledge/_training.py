@@ -49,7 +49,7 @@ class Training:
     @classmethod
     def from_run_config(cls, run_config: Mapping[str, object]) -> Training:
         """From Flower's run configuration, whose keys of other origin are the app's own business."""
-        ours = {key: value for key, value in run_config.items() if key in BY_KEY}
+        ours = {key: value for key, value in _mapping(run_config).items() if key in BY_KEY}
         training = cls._checked(_examine(ours, BY_KEY, lambda row: row.key))
         # A run configuration holds every row, so that nothing in it tells a choice from a default.
         return cls(training.values, tuple(problem for problem in training.problems if problem.severity != "info"))
@@ -103,29 +103,19 @@ def check(
 
 
 def from_context(context: Mapping[str, object]) -> dict[str, object]:
-    """The ``fl_*`` variables that an OpenNebula context sets; what is unknown stays, to be complained about."""
+    """The ``fl_*`` variables that an OpenNebula context sets; what is wrong stays, to be complained about."""
     return {
-        str(name).lower(): value
-        for name, value in context.items()
-        if str(name).upper().startswith("FL_") and not is_unset(value)
+        str(name).lower(): _typed(str(name).lower(), value)
+        for name, value in _mapping(context).items()
+        if str(name).startswith("FL_") and not is_unset(value)
     }
 
 
 def merged(context: Mapping[str, object], variables: Mapping[str, object]) -> dict[str, object]:
     """Both together. A variable that only has its default gives way to the context, every other one wins."""
     lower = from_context(context)
-    return {
-        **lower,
-        **{name: value for name, value in variables.items() if not (name in lower and _is_default(name, value))},
-    }
-
-
-def _is_default(name: str, value: object) -> bool:
-    row = BY_ANSIBLE.get(name)
-    try:
-        return is_unset(value) or (row is not None and parse(row, value) == row.default)
-    except BadValue:
-        return False
+    wins = (name for name, value in variables.items() if name not in lower or not _is_default(name, value))
+    return {**lower, **{name: variables[name] for name in wins}}
 
 
 def node_count(value: object) -> int | None:
@@ -134,6 +124,23 @@ def node_count(value: object) -> int | None:
         return None if is_unset(value) else int(parse(_NODES_ONLINE, value))
     except BadValue as bad:
         raise ValueError(f"nodes_online is {show(value)} but {bad}. Leave it out when it is not known.") from None
+
+
+def _typed(name: str, value: object) -> object:
+    try:
+        return parse(BY_ANSIBLE[name], value) if name in BY_ANSIBLE else value
+    except BadValue:
+        return value
+
+
+def _is_default(name: str, value: object) -> bool:
+    return is_unset(value) or (name in BY_ANSIBLE and _typed(name, value) == BY_ANSIBLE[name].default)
+
+
+def _mapping(variables: object) -> Mapping[object, object]:
+    if not isinstance(variables, Mapping):
+        raise ValueError(f"A dictionary of variables is needed, but {show(variables)} was given.")
+    return variables
 
 
 def _examine(
@@ -146,7 +153,7 @@ def _examine(
     """The values of all variables that have a good one, and all problems."""
     if runtime not in RUNTIMES:
         raise ValueError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}.")
-    problems = [_unknown(name, value, rows) for name, value in given.items() if name not in rows]
+    problems = [_unknown(name, value, rows) for name, value in _mapping(given).items() if name not in rows]
     values: dict[str, object] = {}
     chosen = {rows[name].name: value for name, value in given.items() if name in rows and not is_unset(value)}
     for variable in sorted(VARIABLES, key=lambda row: row.name != "strategy"):  # defaults depend on the strategy

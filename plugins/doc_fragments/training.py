@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.fedops.flower.plugins.module_utils._variables import RUNTIMES, VARIABLES
+
+
+class ModuleDocFragment:
+    """What the filters and the module that check a training have in common."""
+
+    DOCUMENTATION = f"""
+options:
+  runtime:
+    description:
+      - How Flower runs on the SuperLink host. The default of C(fl_checkpoint_path) depends on it.
+    type: str
+    choices: [{", ".join(RUNTIMES)}]
+    default: {RUNTIMES[0]}
+notes:
+  - A variable that is missing, empty or null has its default.
+  - The training variables are {", ".join(f"C({row.ansible})" for row in VARIABLES)}.
+    C(docs/variables.md) describes them.
+"""
+
+    NODES_ONLINE = """
+options:
+  nodes_online:
+    description:
+      - How many SuperNodes are online. When it is given, the strategy's arithmetic and the minimum numbers of clients
+        are checked against it as well.
+    type: int
+"""

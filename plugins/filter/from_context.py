@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: from_context
+short_description: Read training variables from an OpenNebula context
+version_added: 0.1.0
+description:
+  - Turns the C(FL_*) variables of an OpenNebula context into the C(fl_*) variables of the same meaning.
+  - Empty variables are left out, and so is everything in the context that does not begin with C(FL_).
+  - An C(FL_*) variable that does not exist is kept, so that the check of the training names it.
+author:
+  - fedops.flower contributors (@fedops)
+options:
+  _input:
+    description: The variables of the context.
+    type: dict
+    required: true
+seealso:
+  - plugin: fedops.flower.training_problems
+    plugin_type: filter
+  - module: fedops.flower.training_config
+"""
+
+EXAMPLES = r"""
+- name: Show the training that a context asks for
+  ansible.builtin.debug:
+    msg: "{{ context | fedops.flower.from_context | fedops.flower.run_config }}"
+  vars:
+    context:
+      FL_STRATEGY: FedAdam
+      FL_CHECKPOINT_ENABLED: "YES"
+      FL_SERVER_LR: ""
+      ETH0_IP: 192.0.2.10
+"""
+
+RETURN = r"""
+_value:
+  description: The training variables.
+  type: dict
+  sample:
+    fl_strategy: FedAdam
+    fl_checkpoint_enabled: true
+"""
+
+from collections.abc import Callable
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils import _training
+
+
+def from_context(context: object) -> dict[str, object]:
+    try:
+        return _training.from_context(context)
+    except ValueError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., object]]:
+        return {"from_context": from_context}

@@ -1,0 +1,104 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: training_config
+short_description: Check training variables and write them as Flower's run configuration
+version_added: 0.1.0
+description:
+  - Checks C(fl_*) variables, all of them at once, and fails with one line for each error.
+  - Warns about trainings that probably are not what was meant, and tells what else is worth to know.
+  - Runs on the controller and connects to no host. Run it once for a play, not for each host.
+author:
+  - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.training
+  - fedops.flower.training.nodes_online
+attributes:
+  check_mode:
+    description: Can run in check mode and return the same as without it.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed. This module changes nothing.
+    support: N/A
+  idempotent:
+    description: When run twice in a row with the same variables, it returns the same. It changes nothing.
+    support: full
+  action:
+    description: Runs on the controller, as an action.
+    support: full
+options:
+  variables:
+    description:
+      - The variables to check.
+      - By default every variable of the play whose name begins with C(fl_).
+    type: dict
+  context:
+    description:
+      - C(FL_*) variables of an OpenNebula context, which are translated and checked together with the others.
+      - A variable in O(variables) wins, unless it is unset or only has its default.
+    type: dict
+seealso:
+  - plugin: fedops.flower.training_problems
+    plugin_type: filter
+  - plugin: fedops.flower.run_config
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Check every fl_* variable before a host is touched
+  fedops.flower.training_config:
+  run_once: true
+
+- name: Check again, with the SuperNodes that are online
+  fedops.flower.training_config:
+    nodes_online: "{{ supernodes | selectattr('status', 'eq', 'online') | length }}"
+  run_once: true
+  register: training
+
+- name: Show what Flower will be given
+  ansible.builtin.debug:
+    var: training.run_config
+
+- name: Check a training that is not in variables of the play
+  fedops.flower.training_config:
+    variables:
+      fl_strategy: Krum
+      fl_num_malicious: 1
+      fl_min_available_clients: 5
+"""
+
+RETURN = r"""
+training:
+  description: Every training variable with its value, by its name without C(fl_).
+  returned: success
+  type: dict
+  sample: {"strategy": "Krum", "num_rounds": 3, "num_malicious": 1}
+run_config:
+  description: The run configuration as TOML.
+  returned: success
+  type: str
+  sample: |
+    training-name = "default"
+    strategy = "Krum"
+configuration_hash:
+  description: SHA-256 of the variables that decide the bytes of the model. Tells one training from another.
+  returned: success
+  type: str
+  sample: 02d11a21b32cba6c8f2d0bb32bc0a43d8f32d4fb3b3f4e6b4f4a52b7d1d7ce9a
+strategy_parameters:
+  description: The arguments of the strategy's class in Flower.
+  returned: success
+  type: dict
+  sample: {"num_malicious_nodes": 1, "min_available_nodes": 5}
+problems:
+  description: All problems, the worst first, as the filter P(fedops.flower.training_problems#filter) lists them.
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+"""
