@@ -1,0 +1,296 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line of Flower on the SuperLink host, as functions that return data or raise FlwrError.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import subprocess
+import tempfile
+import typing as t
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+USER = "flower"
+TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
+LOG_TIMEOUT = 20  # flwr log waits for ever when a run has not logged anything yet
+
+ALIVE = ("pending", "starting", "running")
+SILENT = ("pending", "starting")  # a run that has no log yet
+
+INVALID_RUN_CONFIG = 15
+RUN_NOT_FOUND = 16
+RUN_ALREADY_FINISHED = 18
+KEY_ALREADY_IN_USE = 23
+NODE_NOT_FOUND = 24
+NODE_NOT_FOUND_OR_NOT_OWNED = 28
+
+_CODE = re.compile(r"\[code: (\d+)\]\s*")
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_BOX = re.compile(r"^[╭╰│─\s]+(?:Error)?|[╮╯│─\s]+$")
+_UNREACHABLE = "Connection to the SuperLink is unavailable"
+
+
+class FlwrError(Exception):
+    """Flower refused or could not answer. The message is Flower's own, with what to do where that is known."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class FlwrMissingError(FlwrError):
+    """Flower, or its account, is not on this host."""
+
+
+class FlwrUnreachableError(FlwrError):
+    """The SuperLink does not answer."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the SuperLink knows it; the status is Flower's word without the prefix C(finished:)."""
+
+    run_id: str
+    status: str
+    details: str | None
+    fab_hash: str
+    pending_at: str
+
+    @property
+    def alive(self) -> bool:
+        return self.status in ALIVE
+
+
+@dataclass(frozen=True)
+class SuperNode:
+    """A SuperNode as the SuperLink knows it."""
+
+    node_id: str
+    status: str
+    registered_at: str | None
+    online_at: str | None
+    offline_at: str | None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What Flower says about a run that it has accepted."""
+
+    run_id: str
+    fab_hash: str
+
+
+class Flwr:
+    """The C(flwr) of the virtual environment below C(home), talking to one configured SuperLink connection."""
+
+    def __init__(self, home: str, superlink: str = "local") -> None:
+        self.home = home
+        self.superlink = superlink
+        self.executable = os.path.join(home, "venv", "bin", "flwr")
+
+    def runs(self) -> list[Run]:
+        """Return every run that the SuperLink knows."""
+        return [_run(row) for row in self._json("list", self.superlink)["runs"]]
+
+    def submit(self, app: str, run_config: str | None = None) -> Submission:
+        """Submit a run of the app in a folder; return once the SuperLink has accepted it."""
+        arguments = ["run", app, self.superlink]
+        with self.scratch() as folder:
+            if run_config:
+                # A file, because a command line can be read by everybody on the host.
+                path = os.path.join(folder, "run_config.toml")
+                self.write(path, run_config)
+                arguments += ["--run-config", path]
+            answer = self._json(*arguments)
+        return Submission(str(answer["run-id"]), str(answer["fab-hash"]))
+
+    def stop(self, run_id: str) -> bool:
+        """Stop a run; tell whether there was something to stop."""
+        return self._unless("stop", run_id, self.superlink, codes=(RUN_ALREADY_FINISHED, RUN_NOT_FOUND))
+
+    def log(self, run_id: str, lines: int) -> list[str]:
+        """Return the last lines of a run's log. Do not ask for a run that is in one of the SILENT states."""
+        try:
+            done = self._call("log", run_id, self.superlink, "--show", timeout=LOG_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            return []
+        if done.returncode != 0:
+            raise _error(done.stderr or done.stdout)
+        text = _ANSI.sub("", done.stdout).strip()
+        kept = [line for line in text.splitlines() if not line.startswith("Using SuperLink:")]
+        return kept[-lines:]
+
+    def supernodes(self) -> list[SuperNode]:
+        """Return every SuperNode that the SuperLink knows, unregistered ones as well."""
+        return [_supernode(row) for row in self._json("supernode", "list", self.superlink)["nodes"]]
+
+    def register(self, name: str, public_key: str) -> str:
+        """Register a SuperNode by its public key; return its node id."""
+        with self.scratch() as folder:
+            path = os.path.join(folder, "supernode.pub")
+            self.write(path, public_key.strip() + "\n")
+            answer = self._json("supernode", "register", path, self.superlink, "--name", name)
+        return str(answer["node-id"])
+
+    def unregister(self, node_id: str) -> bool:
+        """Unregister a SuperNode; tell whether there was one."""
+        codes = (NODE_NOT_FOUND, NODE_NOT_FOUND_OR_NOT_OWNED)
+        return self._unless("supernode", "unregister", node_id, self.superlink, codes=codes)
+
+    @contextmanager
+    def scratch(self) -> t.Iterator[str]:
+        """Give a temporary folder that only Flower's account can enter."""
+        with tempfile.TemporaryDirectory(prefix="fedops-flwr-") as folder:
+            give(folder, self.account())
+            yield folder
+
+    def write(self, path: str, text: str) -> None:
+        """Write a new file in a scratch folder, for Flower's account alone."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as stream:
+            give(descriptor, self.account())
+            stream.write(text)
+
+    def account(self) -> pwd.struct_passwd | None:
+        """Return the account to work as, or None to stay who we are."""
+        return service_account()
+
+    def _unless(self, *arguments: str, codes: t.Sequence[int]) -> bool:
+        """Run a command; return False when Flower says, by one of these codes, that there was nothing to do."""
+        try:
+            self._json(*arguments)
+        except FlwrError as error:
+            if error.code in codes:
+                return False
+            raise
+        return True
+
+    def _json(self, *arguments: str) -> dict[str, t.Any]:
+        try:
+            done = self._call(*arguments, "--format", "json")
+        except subprocess.TimeoutExpired as error:
+            command = " ".join(arguments[:2])
+            raise FlwrUnreachableError(f"flwr {command} did not answer within {TIMEOUT} s.") from error
+        return parse(done.stdout, done.stderr)
+
+    def _call(self, *arguments: str, timeout: int = TIMEOUT) -> subprocess.CompletedProcess[str]:
+        account = self.account()
+        identity: dict[str, t.Any] = {}
+        if account is not None:
+            identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        try:
+            return subprocess.run(
+                [self.executable, *arguments],
+                env=self._environment(),
+                # The caller's folder may be closed to Flower's account.
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+                **identity,
+            )
+        except OSError as error:
+            raise FlwrMissingError(
+                f"{self.executable} cannot be run: {error.strerror}. Deploy this host first (role fedops.flower.runtime)."
+            ) from error
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": f"{os.path.dirname(self.executable)}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": self.home,
+            "FLWR_HOME": os.path.join(self.home, "app", ".flwr"),
+            "FLWR_TELEMETRY_ENABLED": "0",
+            "FLWR_DISABLE_UPDATE_CHECK": "1",
+            "LC_ALL": "C.UTF-8",
+            "COLUMNS": "1000",
+            "NO_COLOR": "1",
+        }
+
+
+def service_account() -> pwd.struct_passwd | None:
+    """Return Flower's account when we are root, and None when we already are somebody else."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(USER)
+    except KeyError as error:
+        raise FlwrMissingError(
+            f"The account '{USER}' is not on this host. Deploy this host first (role fedops.flower.runtime)."
+        ) from error
+
+
+def give(path: str | int, account: pwd.struct_passwd | None) -> None:
+    """Make Flower's account the owner."""
+    if account is not None:
+        os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def parse(output: str, errors: str = "") -> dict[str, t.Any]:
+    """Return Flower's JSON answer, or raise FlwrError. Flower exits with 0 either way: only C(success) tells."""
+    try:
+        answer = json.loads(output[output.index("{") :])
+    except ValueError as error:
+        raise _error(errors or output) from error
+    if not answer.get("success"):
+        raise _error(str(answer.get("error-message", "")))
+    return answer
+
+
+def _error(text: str) -> FlwrError:
+    """Make an error of what Flower printed: only the reason, without its progress messages and frames."""
+    text = _ANSI.sub("", text).strip()
+    code = _CODE.search(text)
+    if code:
+        reason = _plain(text[code.end() :])
+        number = int(code.group(1))
+        hint = ""
+        if number == INVALID_RUN_CONFIG:
+            hint = (
+                " A key of the run configuration is not declared, or has another type, in [tool.flwr.app.config]"
+                " of the app's pyproject.toml. The journal of flower-superlink names the key."
+            )
+        return FlwrError(f"Flower says: {reason} (code {number}){hint}", number)
+    reason = _plain(text.split("\n\n", 1)[-1]) or "no reason given"
+    if _UNREACHABLE in text:
+        return FlwrUnreachableError(f"Flower says: {_UNREACHABLE}. Look at the unit flower-superlink on this host.")
+    return FlwrError(f"Flower says: {reason}")
+
+
+def _plain(text: str) -> str:
+    lines = (_BOX.sub("", line).strip() for line in text.splitlines())
+    return " ".join(line for line in lines if line)
+
+
+def _run(row: t.Mapping[str, t.Any]) -> Run:
+    return Run(
+        run_id=str(row["run-id"]),
+        status=str(row["status"]).rpartition(":")[2],
+        details=_known(row.get("status-details")),
+        fab_hash=str(row.get("fab-hash", "")),
+        pending_at=str(row.get("pending-at", "")),
+    )
+
+
+def _supernode(row: t.Mapping[str, t.Any]) -> SuperNode:
+    return SuperNode(
+        node_id=str(row["node-id"]),
+        status=str(row["status"]),
+        registered_at=_known(row.get("created-at")),
+        online_at=_known(row.get("online-at")),
+        offline_at=_known(row.get("offline-at")),
+    )
+
+
+def _known(value: t.Any) -> str | None:
+    return None if value in (None, "", "N/A") else str(value)
