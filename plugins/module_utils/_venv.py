@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Building a virtual environment from a hashed lock.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+
+MARKER = "fedops-requirements.txt"
+STEP_TIMEOUT = 1800  # seconds; a slow mirror and a lock with PyTorch in it
+
+
+class VenvError(Exception):
+    """The environment cannot be built; the message ends with what the failing program said."""
+
+
+class Venv:
+    """The environment at ``path``. The lock that it was built from lies in it, written as the last step."""
+
+    def __init__(self, path: str, python: str, index_url: str | None = None, offline: bool = False) -> None:
+        self.path = path
+        self.python = python
+        self.index_url = index_url
+        self.offline = offline
+        self.marker = os.path.join(path, MARKER)
+
+    def checksum(self) -> str | None:
+        """Return the SHA-256 of the lock that the environment is at, None when it is not complete."""
+        try:
+            with open(self.marker, "rb") as file:
+                return hashlib.sha256(file.read()).hexdigest()
+        except OSError:
+            return None
+
+    def build(self, archive: str) -> None:
+        """Make the environment what the archive's lock says."""
+        with tempfile.TemporaryDirectory(prefix="fedops-venv-") as work:
+            with tarfile.open(archive) as files:
+                files.extractall(work, **_extraction_filter())
+            uv = self._bootstrap(work)
+            # From here on an interrupted build must not pass for a finished one.
+            if os.path.exists(self.marker):
+                os.unlink(self.marker)
+            if not self._fits():
+                _run([uv, "venv", "--no-config", "--clear", "--python", self.python, self.path], work)
+            self._sync(uv, work)
+            shutil.copyfile(os.path.join(work, "requirements.txt"), self.marker)
+            os.chmod(self.marker, 0o644)
+
+    def _bootstrap(self, work: str) -> str:
+        """Install uv for this build only; its version and hashes are as fixed as all others."""
+        place = os.path.join(work, "bootstrap")
+        _run([self.python, "-m", "venv", place], work)
+        _run(
+            [os.path.join(place, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+             "--require-hashes", "--only-binary", ":all:", "--requirement", os.path.join(work, "uv.txt"),
+             *(["--no-index", "--find-links", os.path.join(work, "wheels")] if self.offline else [])],
+            work, PIP_INDEX_URL=self.index_url,
+        )  # fmt: skip
+        return os.path.join(place, "bin", "uv")
+
+    def _fits(self) -> bool:
+        """Tell whether the environment exists and was made from this interpreter's version."""
+        version = "import sys; print(sys.version_info[:3])"
+        inside = os.path.join(self.path, "bin", "python")
+        try:
+            return _run([inside, "-c", version], self.path) == _run([self.python, "-c", version], self.path)
+        except VenvError:
+            return False
+
+    def _sync(self, uv: str, work: str) -> None:
+        # The service account cannot write bytecode later, and Flower starts a process per message.
+        _run(
+            [uv, "pip", "sync", "--no-config", "--quiet", "--require-hashes", "--compile-bytecode", "--link-mode", "copy",
+             "--cache-dir", os.path.join(work, "cache"), "--python", os.path.join(self.path, "bin", "python"),
+             *(["--offline", "--no-index", "--find-links", os.path.join(work, "wheels")] if self.offline else []),
+             os.path.join(work, "requirements.txt")],
+            work, UV_DEFAULT_INDEX=self.index_url,
+        )  # fmt: skip
+
+
+def _extraction_filter() -> dict[str, str]:
+    """Pick the strict filter where this Python knows it."""
+    return {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+
+
+def _run(command: list[str], directory: str, **variables: str | None) -> str:
+    environment = {**os.environ, **{name: value for name, value in variables.items() if value}}
+    # Read by everybody, written by root, whatever umask this process was given.
+    environment.setdefault("LC_ALL", "C.UTF-8")
+    try:
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'umask 022; exec "$@"', "sh", *command],
+            cwd=directory, env=environment, capture_output=True, text=True, timeout=STEP_TIMEOUT, check=False,
+        )  # fmt: skip
+    except OSError as error:
+        raise VenvError(f"{command[0]} cannot be started: {error.strerror}.") from None
+    except subprocess.TimeoutExpired:
+        raise VenvError(f"'{' '.join(command[:3])}' took longer than {STEP_TIMEOUT} s.") from None
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-15:]
+        raise VenvError(f"'{' '.join(command[:3])}' failed with exit status {done.returncode}:\n" + "\n".join(said))
+    return done.stdout
