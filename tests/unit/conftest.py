@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from ansible.plugins.loader import init_plugin_loader
+from ansible.utils.collection_loader import AnsibleCollectionConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / ".ansible" / "collections"
@@ -22,6 +22,6 @@ def _link_checkout() -> None:
     link.symlink_to(Path("../../../.."), target_is_directory=True)
 
 
-if importlib.util.find_spec("ansible_collections.fedops") is None:
+if AnsibleCollectionConfig.collection_finder is None:
     _link_checkout()
     init_plugin_loader([str(COLLECTIONS)])
