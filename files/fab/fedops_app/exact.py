@@ -35,7 +35,6 @@ class Guard:
     minimum_replies: int
     on_shortfall: str
     round_timeout: float
-    retry_pauses: tuple[float, ...] = RETRY_PAUSES
 
 
 @dataclass
@@ -121,7 +120,7 @@ class ExactStrategy(Strategy):
 
     def _enough(self, replies: list[Message]) -> list[Message] | None:
         """Return enough replies, after repeating the round where that is wished; None says to skip it."""
-        pauses = self._guard.retry_pauses if self._guard.on_shortfall == "retry" else ()
+        pauses = RETRY_PAUSES if self._guard.on_shortfall == "retry" else ()
         for attempt, pause in enumerate(pauses, start=1):
             if self.round.replies >= self._guard.minimum_replies:
                 break

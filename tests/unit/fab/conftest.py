@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts the app and the simulated grid on the path."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[2] / "files/fab")]
+
+from simulated import Federation, digits  # noqa: E402
+
+
+@pytest.fixture
+def federation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Federation:
+    """Seven sites with data of their own, a server with a test set, and no waiting between repetitions."""
+    federation = Federation(tmp_path, sites=7)
+    digits(tmp_path / "server" / "test.npz", seed=99)
+    monkeypatch.setenv("FEDOPS_DATA_DIR", str(tmp_path / "server"))
+    monkeypatch.setenv("FEDOPS_TRAININGS_DIR", str(tmp_path / "trainings"))
+    monkeypatch.setattr("fedops_app.exact.RETRY_PAUSES", (0.0, 0.0, 0.0))
+    return federation

@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The promise: an interrupted training ends with the same bytes as an uninterrupted one, for every strategy."""
+
+from __future__ import annotations
+
+import pytest
+from fedops_app.knowledge._strategies import STRATEGIES
+from simulated import Federation, Killed
+
+ROUNDS = 6
+PARAMETERS = {"Krum": {"num_malicious": 2}, "Bulyan": {"num_malicious": 1}, "MultiKrum": {"num_nodes_to_select": 3}}
+
+every_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
+
+
+def variables(strategy: str) -> dict[str, object]:
+    return {"strategy": strategy, **PARAMETERS.get(strategy, {})}
+
+
+@every_strategy
+@pytest.mark.parametrize("killed_in_round", [1, 4])
+def test_a_killed_and_resumed_training_ends_with_the_bytes_of_an_undisturbed_one(
+    federation: Federation, strategy: str, killed_in_round: int
+) -> None:
+    federation.train("straight", **variables(strategy))
+    with pytest.raises(Killed):
+        federation.train("killed", grid={"killed_in_round": killed_in_round}, **variables(strategy))
+    resumed = federation.train("killed", **variables(strategy))
+    assert [number for kind, number, _ in resumed.log if kind == "train"][0] == killed_in_round
+    assert federation.arrays(ROUNDS, "killed") == federation.arrays(ROUNDS, "straight")
+
+
+@every_strategy
+def test_node_numbers_and_the_order_of_arrival_do_not_matter(federation: Federation, strategy: str) -> None:
+    federation.train("one", nodes_seed=1, grid={"arrival_seed": 1}, num_rounds=3, **variables(strategy))
+    federation.train("two", nodes_seed=2, grid={"arrival_seed": 2}, num_rounds=3, **variables(strategy))
+    assert federation.arrays(3, "one") == federation.arrays(3, "two")
+
+
+def test_a_sampled_training_resumes_with_the_same_samples(federation: Federation) -> None:
+    sampled = {"fraction_train": 0.5, "fraction_evaluate": 0.5}
+    straight = federation.train("straight", **sampled)
+    with pytest.raises(Killed):
+        federation.train("killed", grid={"killed_in_round": 4}, **sampled)
+    resumed = federation.train("killed", nodes_seed=5, **sampled)
+    later = [(kind, number, site) for kind, number, site in straight.log if number >= 4]
+    assert sorted(resumed.log) == sorted(later)
+    assert len({site for _, _, site in straight.log}) > 3  # it does not ask the same three every time
+    assert federation.arrays(ROUNDS, "killed") == federation.arrays(ROUNDS, "straight")
+
+
+def test_a_lengthened_training_continues_as_if_it_had_always_been_long(federation: Federation) -> None:
+    federation.train("straight", strategy="FedAdam")
+    federation.train("lengthened", strategy="FedAdam", num_rounds=2)
+    resumed = federation.train("lengthened", strategy="FedAdam")
+    assert {number for _, number, _ in resumed.log} == {3, 4, 5, 6}
+    assert federation.arrays(ROUNDS, "lengthened") == federation.arrays(ROUNDS, "straight")
+
+
+def test_another_seed_is_another_model(federation: Federation) -> None:
+    federation.train("one", num_rounds=1)
+    federation.train("two", num_rounds=1, seed=43)
+    assert federation.arrays(1, "one") != federation.arrays(1, "two")
