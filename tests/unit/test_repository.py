@@ -72,7 +72,7 @@ def role_entry_points(role: Path) -> dict[str, dict]:
 
 
 def described(default: object, option: dict) -> list[str]:
-    """Return the documented default when the real one is a template and it describes that in words, with <what is meant>."""
+    """Return the documented default when the real one is a template that it describes, with <what is meant>."""
     words = str(option["default"])
     return [words] if "{{" in str(default) and re.search("<.+>", words) else []
 
