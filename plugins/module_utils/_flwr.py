@@ -202,7 +202,8 @@ class Flwr:
             )
         except OSError as error:
             raise FlwrMissingError(
-                f"{self.executable} cannot be run: {error.strerror}. Deploy this host first (role fedops.flower.runtime)."
+                f"{self.executable} cannot be run: {error.strerror}."
+                " Deploy this host first (role fedops.flower.runtime)."
             ) from error
 
     def _environment(self) -> dict[str, str]:

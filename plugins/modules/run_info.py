@@ -1,0 +1,253 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: run_info
+short_description: Look at trainings and their runs
+version_added: 0.1.0
+description:
+  - Returns the state of a training, the rounds that it has finished, the configuration that it really used, and its result.
+  - It can wait on the host for the next round or for the end of the run, so that following a run takes few connections.
+author:
+  - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.flwr
+  - fedops.flower.flwr.info
+options:
+  name:
+    description:
+      - Name of the training. Its newest run is looked at, unless O(run_id) is given.
+      - Without O(name) and O(run_id) every training is looked at.
+    type: str
+  run_id:
+    description:
+      - Id of the run.
+    type: str
+  log_lines:
+    description:
+      - How many lines of the run's log to return, counted from its end. V(0) returns none.
+    type: int
+    default: 0
+  wait_for_round:
+    description:
+      - Return as soon as the run has finished this round, or has ended. Without it, only the end is waited for.
+      - Takes effect together with O(wait_seconds).
+    type: int
+  wait_seconds:
+    description:
+      - How long to wait, in seconds. V(0) looks once.
+      - A SuperLink that does not answer is waited for as well, because a run outlives its restart. When it still does not
+        answer in the end, RV(status) is V(unreachable).
+    type: float
+    default: 0
+seealso:
+  - module: fedops.flower.run
+"""
+
+EXAMPLES = r"""
+- name: Look at the training named default
+  fedops.flower.run_info:
+    name: default
+  register: training
+
+- name: Wait up to five minutes for round 10
+  fedops.flower.run_info:
+    name: default
+    wait_for_round: 10
+    wait_seconds: 300
+
+- name: Read the end of the log of a run
+  fedops.flower.run_info:
+    run_id: "17304172647888193640"
+    log_lines: 40
+
+- name: Look at every training
+  fedops.flower.run_info:
+  register: all
+"""
+
+RETURN = r"""
+name:
+  description: Name of the training; null for a run that belongs to none.
+  returned: when O(name) or O(run_id) is given
+  type: str
+  sample: default
+run_id:
+  description: Id of the run; null when nothing was ever submitted.
+  returned: when O(name) or O(run_id) is given
+  type: str
+  sample: "17304172647888193640"
+status:
+  description:
+    - State of the run. V(pending), V(starting), V(running), V(completed), V(failed) and V(stopped) are Flower's words.
+    - V(absent) means that nothing was ever submitted, and V(lost) that the SuperLink no longer knows the run, because its
+      database was replaced.
+  returned: when O(name) or O(run_id) is given
+  type: str
+  sample: completed
+details:
+  description: Flower's remark on the state, for example why the run failed.
+  returned: when O(name) or O(run_id) is given
+  type: str
+  sample: "ServerApp failed with exception: the data went away"
+alive:
+  description: Whether the run is pending, starting or running.
+  returned: when O(name) or O(run_id) is given
+  type: bool
+  sample: false
+finished:
+  description: Whether the run was completed.
+  returned: when O(name) or O(run_id) is given
+  type: bool
+  sample: true
+configuration_hash:
+  description: Hash of the configuration that was submitted.
+  returned: when O(name) or O(run_id) is given
+  type: str
+  sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+num_rounds:
+  description: Number of rounds that was asked for.
+  returned: when O(name) or O(run_id) is given
+  type: int
+  sample: 3
+fab_hash:
+  description: Hash of the app that runs, as much of it as Flower tells.
+  returned: when O(name) or O(run_id) is given
+  type: str
+  sample: 043e4ac4
+history:
+  description: The rounds that led to the newest model, in order. Empty for an app that does not leave them.
+  returned: when O(name) or O(run_id) is given
+  type: list
+  elements: dict
+  sample: [{"event": "round_finished", "round": 1, "num_rounds": 3, "loss": 0.9, "accuracy": 0.7}]
+effective:
+  description: The configuration that the newest ServerApp really used; null for an app that does not tell.
+  returned: when O(name) or O(run_id) is given
+  type: dict
+  sample: {"training": "default", "strategy": {"name": "FedAvg"}}
+result:
+  description: The outcome of the training; null as long as it has none.
+  returned: when O(name) or O(run_id) is given
+  type: dict
+  sample: {"training": "default", "rounds": 3, "accuracy": 0.93, "checkpoint": "checkpoint_round_3.npz"}
+log_tail:
+  description: The last lines of the run's log. Empty for a run that has not logged anything yet.
+  returned: when O(name) or O(run_id) is given
+  type: list
+  elements: str
+  sample: ["RuntimeError: the data went away"]
+trainings:
+  description: Every training, in the order of the names, each with the values above.
+  returned: when neither O(name) nor O(run_id) is given
+  type: list
+  elements: dict
+  sample: [{"name": "default", "status": "completed"}]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError, Run
+from ansible_collections.fedops.flower.plugins.module_utils._follow import (
+    describe,
+    describe_run,
+    find_training,
+    latest_run,
+    log_tail,
+    training_names,
+    wait,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._runs import ABSENT, Known
+from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder, TrainingNameError
+
+
+def look(flwr: Flwr, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Return what the module returns."""
+    name, run_id, lines = params["name"], params["run_id"], params["log_lines"]
+    if name is None and run_id is None:
+        runs = _runs(flwr, check_mode)
+        folders = [TrainingFolder(flwr.home, each) for each in training_names(flwr.home)]
+        described = [(folder, latest_run(folder, runs)) for folder in folders]
+        return {
+            "trainings": [
+                {**describe(folder, run), "log_tail": log_tail(flwr, run, lines)} for folder, run in described
+            ]
+        }
+
+    name = name or find_training(flwr.home, run_id)
+    if name is None:
+        return _foreign(flwr, run_id, lines, check_mode)
+    folder = TrainingFolder(flwr.home, name)
+    run = _wait(flwr, folder, params) or latest_run(folder, _runs(flwr, check_mode), run_id)
+    return {**describe(folder, run), "log_tail": log_tail(flwr, run, lines)}
+
+
+def _wait(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any]) -> Known | None:
+    """Wait when that is asked for and there is a run to wait for."""
+    if params["wait_seconds"] <= 0:
+        return None
+    run_id = params["run_id"] or latest_run(folder, flwr.runs()).run_id
+    if not run_id:
+        return None
+    last = params["wait_for_round"] if params["wait_for_round"] is not None else NO_ROUND
+    return wait(flwr, folder, run_id, last, params["wait_seconds"])
+
+
+NO_ROUND = 1 << 62  # no training has as many
+
+
+def _foreign(flwr: Flwr, run_id: str, lines: int, check_mode: bool) -> dict[str, Any]:
+    """Describe a run that belongs to no training of ours."""
+    found = {run.run_id: run for run in _runs(flwr, check_mode)}.get(run_id)
+    run = Known(run_id, ABSENT)
+    if found:
+        run = Known(run_id, found.status, details=found.details, alive=found.alive, fab_hash=found.fab_hash)
+    return {
+        "name": None,
+        **describe_run(run),
+        "finished": run.status == "completed",
+        "history": [],
+        "effective": None,
+        "result": None,
+        "log_tail": log_tail(flwr, run, lines),
+    }
+
+
+def _runs(flwr: Flwr, check_mode: bool) -> list[Run]:
+    """Ask Flower for its runs. In check mode a host may not be deployed yet, and then it has none."""
+    try:
+        return flwr.runs()
+    except FlwrMissingError:
+        if check_mode:
+            return []
+        raise
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "home": {"type": "path", "default": "/opt/flower"},
+            "superlink": {"type": "str", "default": "local"},
+            "name": {"type": "str"},
+            "run_id": {"type": "str"},
+            "log_lines": {"type": "int", "default": 0},
+            "wait_for_round": {"type": "int"},
+            "wait_seconds": {"type": "float", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    flwr = Flwr(module.params["home"], module.params["superlink"])
+    try:
+        result = look(flwr, module.params, module.check_mode)
+    except (FlwrError, TrainingNameError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
