@@ -75,7 +75,7 @@ def _parse_str(variable: Variable, value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_INTEGER:
         value = str(int(value))  # a name of digits, of which YAML made a number
     if not isinstance(value, str):
-        raise BadValue(f"must be {variable.bounds or 'text'}")
+        raise BadValue(f"must be {variable.bounds or variable.pattern_rule or 'text'}")
     text = str(value)
     if variable.choices and text not in variable.choices:
         raise BadValue(f"must be {variable.bounds}")

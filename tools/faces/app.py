@@ -19,8 +19,7 @@ COPIED = ("_variable", "_variables", "_strategies", "_values", "_problems", "_tr
 
 
 def files(root: Path) -> dict[str, str]:
-    pyproject = (root / PYPROJECT).read_text("utf-8") if (root / PYPROJECT).exists() else BEGIN + END
-    return {PYPROJECT: _with_config(pyproject), **_knowledge(root / "plugins/module_utils")}
+    return {PYPROJECT: _with_config((root / PYPROJECT).read_text("utf-8")), **_knowledge(root / "plugins/module_utils")}
 
 
 def _with_config(pyproject: str) -> str:

@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said about several variables together."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._training import Problem, check
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def said(variables, **situation):
+    return [(problem.severity, problem.variable) for problem in check(variables, **situation)]
+
+
+def messages(variables, **situation):
+    return [problem.message for problem in check(variables, **situation)]
+
+
+def krum(malicious, available, **more):
+    return {"fl_strategy": "Krum", "fl_num_malicious": malicious, "fl_min_available_clients": available, **more}
+
+
+def bulyan(malicious, available):
+    return {**krum(malicious, available), "fl_strategy": "Bulyan"}
+
+
+TOO_FEW = [("error", "fl_min_available_clients")]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, []),
+        ({"fl_strategy": "Krum"}, TOO_FEW),
+        (krum(0, 3), []),
+        (krum(1, 4), TOO_FEW),
+        (krum(1, 5), []),
+        ({**krum(1, 4), "fl_strategy": "MultiKrum"}, TOO_FEW),
+        (bulyan(0, 2), TOO_FEW),
+        (bulyan(1, 6), TOO_FEW),
+        (bulyan(1, 7), []),
+        (krum(1, 10, fl_fraction_train=0.3), [("error", "fl_fraction_train")]),
+        (krum(1, 10, fl_fraction_train=0.3, fl_min_fit_clients=5), []),
+        (
+            {
+                "fl_strategy": "MultiKrum",
+                "fl_min_available_clients": 5,
+                "fl_num_malicious": 1,
+                "fl_num_nodes_to_select": 4,
+            },
+            [],
+        ),
+        (
+            {
+                "fl_strategy": "MultiKrum",
+                "fl_min_available_clients": 5,
+                "fl_num_malicious": 1,
+                "fl_num_nodes_to_select": 5,
+            },
+            [("error", "fl_num_nodes_to_select")],
+        ),
+        ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 4}, [("warning", "fl_trim_beta")]),
+        ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 5}, []),
+        ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 4, "fl_trim_beta": 0.25}, []),
+        ({"fl_num_rounds": 5}, []),
+        ({"fl_num_rounds": 6}, [("warning", "fl_checkpoint_enabled")]),
+        ({"fl_num_rounds": 6, "fl_checkpoint_enabled": "YES"}, []),
+        ({"fl_resume": "require"}, [("error", "fl_resume")]),
+        ({"fl_resume": "require", "fl_checkpoint_enabled": True}, []),
+        ({"fl_min_fit_clients": 3}, [("warning", "fl_min_fit_clients")]),
+        ({"fl_min_evaluate_clients": 3}, [("warning", "fl_min_evaluate_clients")]),
+        ({"fl_min_evaluate_clients": 3, "fl_fraction_evaluate": 0}, []),
+        ({"fl_strategy": "FedProx"}, [("info", "fl_strategy")]),
+        ({"fl_strategy": "FedProx", "fl_proximal_mu": 0}, [("warning", "fl_proximal_mu"), ("info", "fl_strategy")]),
+        ({"fl_strategy": "FedAvgM"}, []),
+        ({"fl_strategy": "FedAvgM", "fl_server_momentum": 0}, [("warning", "fl_server_momentum")]),
+        ({"fl_proximal_mu": 1.0}, [("info", "fl_proximal_mu")]),
+        ({"fl_proximal_mu": ""}, []),
+        ({"fl_strategy": "FedAdam", "fl_tau": 0.01, "fl_trim_beta": 0.1}, [("info", "fl_trim_beta")]),
+    ],
+)
+def test_what_is_said_before_submission(variables, expected):
+    assert said(variables) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "online", "expected"),
+    [
+        ({}, 2, []),
+        (
+            {},
+            1,
+            [
+                ("error", "fl_min_available_clients"),
+                ("error", "fl_min_fit_clients"),
+                ("error", "fl_min_evaluate_clients"),
+            ],
+        ),
+        ({"fl_fraction_evaluate": 0, "fl_min_available_clients": 1, "fl_min_fit_clients": 1}, 1, []),
+        (krum(1, 5), 5, []),
+        (krum(1, 5), 4, [("error", "fl_num_malicious"), ("error", "fl_min_available_clients")]),
+        ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 2}, 5, []),
+        ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 2}, 4, [("warning", "fl_trim_beta")]),
+    ],
+)
+def test_what_is_said_with_the_nodes_that_are_online(variables, online, expected):
+    assert said(variables, nodes_online=online) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"fl_trim_beta": 0.7, "fl_strategy": "FedTrimmedAvg"},
+            "fl_trim_beta is 0.7 but must be above 0 and below 0.5. Correct it, or leave it unset for 0.2.",
+        ),
+        (
+            {"fl_server_lr": 0, "fl_strategy": "FedYogi"},
+            "fl_server_lr is 0 but must be above 0. Correct it, or leave it unset for 0.01.",
+        ),
+        (
+            {"fl_strategy": "Krum"},
+            "fl_min_available_clients is 2 but Krum needs at least 2 x fl_num_malicious (0) + 3 = 3 clients. "
+            "Set fl_min_available_clients to 3 or more and have at least as many SuperNodes, "
+            "or choose another fl_strategy.",
+        ),
+        (
+            krum(2, 6),
+            "fl_min_available_clients is 6 but Krum needs at least 2 x fl_num_malicious (2) + 3 = 7 clients. "
+            "Set fl_min_available_clients to 7 or more and have at least as many SuperNodes, "
+            "or lower fl_num_malicious to 1, or choose another fl_strategy.",
+        ),
+        (
+            {"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 3},
+            "fl_trim_beta is 0.2 but int(0.2 x 3) is 0, so that of 3 replies nothing is trimmed. Have 5 clients or more "
+            "train in a round, set fl_trim_beta to at least 0.3334, or use FedMedian.",
+        ),
+        (
+            {"fl_tau": "0.5"},
+            "fl_tau is 0.5 but FedAvg ignores it. It is a parameter of FedAdam, FedAdagrad and FedYogi.",
+        ),
+        (
+            {"fl_stratgy": "Krum"},
+            "fl_stratgy is 'Krum' but no training variable has this name. Did you mean fl_strategy?",
+        ),
+        ({"strategy": "Krum"}, "strategy is 'Krum' but no training variable has this name. Did you mean fl_strategy?"),
+        ({"fl_q": 1}, "fl_q is 1 but no training variable has this name. Did you mean fl_qfedavg_q?"),
+        (
+            {"fl_colour": "red"},
+            "fl_colour is 'red' but no training variable has this name. "
+            "Remove it; docs/variables.md lists those that exist.",
+        ),
+        (
+            {"fl_strategy": "fedprox"},
+            "fl_strategy is 'fedprox' but must be one of FedAvg, FedProx, FedAdam, Krum, Bulyan, FedTrimmedAvg, "
+            "FedMedian, FedAvgM, FedAdagrad, FedYogi, QFedAvg, MultiKrum. Did you mean FedProx?",
+        ),
+    ],
+)
+def test_a_message_names_the_variable_its_value_the_rule_and_what_to_do(variables, message):
+    assert messages(variables) == [message]
+
+
+def test_the_advice_to_lower_the_malicious_clients_is_right():
+    assert messages(krum(1, 5)) == []
+    assert messages(krum(1, 6)) == []
+
+
+@given(replies=st.integers(3, 40))
+def test_the_advised_beta_does_trim(replies):
+    variables = {"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": replies, "fl_trim_beta": 0.001}
+    advice = messages(variables)[0].partition("set fl_trim_beta to at least ")[2].partition(",")[0]
+    assert messages({**variables, "fl_trim_beta": advice}) == []
+
+
+def test_all_problems_come_at_once_and_the_worst_first():
+    variables = {"fl_tau": 1, "fl_num_rounds": 0, "fl_min_fit_clients": 9, "fl_trim_bta": 1, "fl_seed": -1}
+    assert said(variables) == [
+        ("error", "fl_trim_bta"),
+        ("error", "fl_num_rounds"),
+        ("error", "fl_seed"),
+        ("warning", "fl_min_fit_clients"),
+        ("info", "fl_tau"),
+    ]
+
+
+def test_arithmetic_is_not_done_with_bad_values():
+    assert said({"fl_strategy": "Krum", "fl_num_malicious": "some"}) == [("error", "fl_num_malicious")]
+
+
+def test_a_problem_can_be_carried_by_json():
+    problem = Problem("error", "fl_seed", float("nan"), "must be a number", "Correct it.")
+    assert problem.as_dict() == {
+        "severity": "error",
+        "variable": "fl_seed",
+        "value": "nan",
+        "rule": "must be a number",
+        "hint": "Correct it.",
+        "message": "fl_seed is nan but must be a number. Correct it.",
+    }
