@@ -116,6 +116,10 @@ test-all: bootstrap ## All gates and the tests of the examples
 demo: bootstrap venv ## Four hosts on this machine, a federation on them, a training, a plot
 	testbed/demo
 
+.PHONY: demo-down
+demo-down: venv ## Remove the hosts of the demo
+	testbed/demo down
+
 .PHONY: clean
 clean: ## Remove what the targets above have made, but for the running test bed
 	rm -rf .cache .ansible .venv .hypothesis tests/output
