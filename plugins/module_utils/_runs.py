@@ -78,7 +78,8 @@ def decide(
         raise RunConflictError(
             f"Run {others[-1].run_id} is {others[-1].status} with another configuration"
             f" ({short(others[-1].configuration_hash)}, asked for: {short(configuration_hash)})."
-            " Wait for its end, stop it with state=stopped, replace it with force=true, or choose another training name."
+            " Wait for its end, stop it with state=stopped, replace it with force=true,"
+            " or choose another training name."
         )
     if alive:
         return Decision("adopt", alive[-1])

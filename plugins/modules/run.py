@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Submits a run for a training and follows it to its real end, with one line in the output for each finished round.
   - A training is known by its name and the hash of its configuration, so running the task again never trains twice.
-    A run of the training that is alive is adopted, a training that is finished is left alone, and one that was interrupted
-    is submitted again, which an app that keeps checkpoints takes as the order to resume.
+    A run of the training that is alive is adopted, a training that is finished is left alone, and one that was
+    interrupted is submitted again, which an app that keeps checkpoints takes as the order to resume.
   - Runs that Flower reports as failed or stopped fail the task.
 author:
   - fedops.flower contributors (@fedops)
@@ -30,8 +30,7 @@ attributes:
     description: When run twice in a row with the same arguments, the second run changes nothing.
     support: partial
     details:
-      - It is not idempotent with O(force=true), and not for an app that leaves no files and was run without O(configuration_hash)
-        under a name that other apps use too.
+      - It is not idempotent with O(force=true).
   action:
     description: Has a corresponding action plugin, so that the progress is shown while the run goes on.
     support: full

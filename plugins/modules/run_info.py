@@ -10,7 +10,8 @@ module: run_info
 short_description: Look at trainings and their runs
 version_added: 0.1.0
 description:
-  - Returns the state of a training, the rounds that it has finished, the configuration that it really used, and its result.
+  - Returns the state of a training, the rounds that it has finished, the configuration that it really used,
+    and its result.
   - It can wait on the host for the next round or for the end of the run, so that following a run takes few connections.
 author:
   - fedops.flower contributors (@fedops)
@@ -40,8 +41,8 @@ options:
   wait_seconds:
     description:
       - How long to wait, in seconds. V(0) looks once.
-      - A SuperLink that does not answer is waited for as well, because a run outlives its restart. When it still does not
-        answer in the end, RV(status) is V(unreachable).
+      - A SuperLink that does not answer is waited for as well, because a run outlives its restart.
+        When it still does not answer in the end, RV(status) is V(unreachable).
     type: float
     default: 0
 seealso:
@@ -84,8 +85,8 @@ run_id:
 status:
   description:
     - State of the run. V(pending), V(starting), V(running), V(completed), V(failed) and V(stopped) are Flower's words.
-    - V(absent) means that nothing was ever submitted, and V(lost) that the SuperLink no longer knows the run, because its
-      database was replaced.
+    - V(absent) means that nothing was ever submitted, and V(lost) that the SuperLink no longer knows the run,
+      because its database was replaced.
   returned: when O(name) or O(run_id) is given
   type: str
   sample: completed

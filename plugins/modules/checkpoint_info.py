@@ -1,0 +1,186 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: checkpoint_info
+short_description: Read and verify checkpoints
+version_added: 0.1.0
+description:
+  - Reads the checkpoints in a directory, and verifies each against its manifest by size, SHA-256 and the names of its arrays.
+  - A damaged checkpoint does not fail the task; RV(problems) tells of it.
+author:
+  - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.flwr.info
+options:
+  path:
+    description:
+      - The checkpoint directory. One that does not exist holds no checkpoints.
+    type: path
+    default: /opt/flower/checkpoints
+"""
+
+EXAMPLES = r"""
+- name: Look at the checkpoints
+  fedops.flower.checkpoint_info:
+    path: /opt/flower/checkpoints
+  register: saved
+
+- name: Make sure that the latest model is usable
+  ansible.builtin.assert:
+    that:
+      - saved.problems == []
+      - saved.latest.round == 10
+"""
+
+RETURN = r"""
+checkpoints:
+  description: The checkpoints that are good, oldest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file with the arrays; C(numpy.load) opens it.
+      type: str
+      sample: /opt/flower/checkpoints/checkpoint_round_10.npz
+    file:
+      description: Name of that file.
+      type: str
+      sample: checkpoint_round_10.npz
+    age:
+      description: How many seconds ago it was saved.
+      type: float
+      sample: 42.5
+    round:
+      description: Number of the round after which it was saved.
+      type: int
+      sample: 10
+    num_rounds:
+      description: Number of rounds that were asked for.
+      type: int
+      sample: 10
+    training:
+      description: Name of the training.
+      type: str
+      sample: default
+    configuration_hash:
+      description: Hash of the training's configuration.
+      type: str
+      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    strategy:
+      description: Name of the strategy.
+      type: str
+      sample: FedAvg
+    run_id:
+      description: Id of the run that has saved it.
+      type: str
+      sample: "17304172647888193640"
+    timestamp:
+      description: When it was saved.
+      type: str
+      sample: "2026-11-23T06:22:12+00:00"
+    loss:
+      description: Loss of the model, where it is known.
+      type: float
+      sample: 0.21
+    accuracy:
+      description: Accuracy of the model, where it is known.
+      type: float
+      sample: 0.94
+    sha256:
+      description: SHA-256 of the file.
+      type: str
+      sample: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    bytes:
+      description: Size of the file.
+      type: int
+      sample: 41232
+    num_arrays:
+      description: Number of the model's arrays.
+      type: int
+      sample: 4
+    arrays:
+      description: Name, shape and type of the model's arrays, in order.
+      type: list
+      elements: dict
+      sample: [{"name": "weights", "shape": [64, 10], "dtype": "float32"}]
+latest:
+  description: The newest good checkpoint, with the same keys; null when there is none.
+  returned: success
+  type: dict
+  sample: {"file": "checkpoint_round_10.npz", "round": 10}
+problems:
+  description: A sentence about each checkpoint that cannot be trusted.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import Checkpoint, CheckpointError, inspect
+
+FROM_MANIFEST = (
+    "round",
+    "num_rounds",
+    "training",
+    "configuration_hash",
+    "strategy",
+    "run_id",
+    "timestamp",
+    "loss",
+    "accuracy",
+    "sha256",
+    "bytes",
+    "num_arrays",
+    "arrays",
+)
+
+
+def describe(checkpoint: Checkpoint, now: datetime) -> dict[str, Any]:
+    """Return a checkpoint as the module returns it."""
+    values = {key: checkpoint.manifest[key] for key in FROM_MANIFEST}
+    return {"path": checkpoint.path, "file": checkpoint.file, "age": age(checkpoint.timestamp, now), **values}
+
+
+def age(timestamp: str, now: datetime) -> float | None:
+    """Return how many seconds ago a time in ISO form was."""
+    try:
+        # Python before 3.11 does not take the letter for UTC.
+        moment = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return (now - moment).total_seconds()
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={"path": {"type": "path", "default": "/opt/flower/checkpoints"}},
+        supports_check_mode=True,
+    )
+    try:
+        inspection = inspect(module.params["path"])
+    except CheckpointError as error:
+        module.fail_json(msg=str(error))
+    now = datetime.now(timezone.utc)
+    checkpoints = [describe(checkpoint, now) for checkpoint in inspection.checkpoints]
+    module.exit_json(
+        changed=False,
+        checkpoints=checkpoints,
+        latest=checkpoints[-1] if checkpoints else None,
+        problems=list(inspection.problems),
+    )
+
+
+if __name__ == "__main__":
+    main()

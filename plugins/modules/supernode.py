@@ -1,0 +1,220 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: supernode
+short_description: Register SuperNodes by their public keys
+version_added: 0.1.0
+description:
+  - Registers SuperNodes at the SuperLink, so that they, and nobody else, can join the federation, or unregisters them.
+  - Flower lists its nodes without names or keys, so the module keeps a ledger of them in C(state/supernodes.json) below
+    O(home). Should that be lost, it is built anew from the state database.
+  - A name that comes with another key replaces the node of that name.
+author:
+  - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.flwr
+attributes:
+  check_mode:
+    description: Can run in check mode and tell which SuperNodes would be registered or unregistered.
+    support: full
+  diff_mode:
+    description: Shows the fingerprint of the key of each SuperNode before and after.
+    support: full
+  idempotent:
+    description: When run twice in a row with the same arguments, the second run changes nothing.
+    support: full
+options:
+  name:
+    description:
+      - Name of the SuperNode, for example the name of its host. Give either O(name) or O(supernodes).
+    type: str
+  public_key:
+    description:
+      - The public key of the SuperNode as a line in OpenSSH form. Flower takes keys on the NIST curves only.
+      - Required for O(state=present).
+    type: str
+  state:
+    description:
+      - Whether the SuperNode may join.
+      - V(absent) is final for its key; to come back it needs a new one.
+    type: str
+    choices: [present, absent]
+    default: present
+  supernodes:
+    description:
+      - Several SuperNodes at once. They are listed once, and only what is missing costs a call of Flower.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the SuperNode.
+        type: str
+        required: true
+      public_key:
+        description:
+          - The public key of the SuperNode as a line in OpenSSH form.
+        type: str
+      state:
+        description:
+          - Whether the SuperNode may join.
+        type: str
+        choices: [present, absent]
+        default: present
+seealso:
+  - module: fedops.flower.supernode_info
+"""
+
+EXAMPLES = r"""
+- name: Let one SuperNode join
+  fedops.flower.supernode:
+    name: hospital-a
+    public_key: "{{ lookup('ansible.builtin.file', 'hospital-a.pub') }}"
+
+- name: Let every SuperNode of the inventory join
+  fedops.flower.supernode:
+    supernodes: "{{ nodes }}"
+  vars:
+    nodes:
+      - name: hospital-a
+        public_key: "{{ hostvars['hospital-a'].supernode_public_key }}"
+      - name: hospital-b
+        public_key: "{{ hostvars['hospital-b'].supernode_public_key }}"
+
+- name: Expel a SuperNode for good
+  fedops.flower.supernode:
+    name: hospital-b
+    state: absent
+"""
+
+RETURN = r"""
+node_id:
+  description: Flower's id of the SuperNode; null in check mode for one that would be registered.
+  returned: when O(name) is given
+  type: str
+  sample: "17856385283664728171"
+fingerprint:
+  description: Fingerprint of its public key, as C(ssh-keygen -l) shows it.
+  returned: when O(name) is given
+  type: str
+  sample: SHA256:r4YCZxihVjedH2OlfjVGI6Y5xAYtdCwk8VxKyzVyYfM
+status:
+  description:
+    - State of the SuperNode, V(registered) (it has never joined), V(online), V(offline) or V(absent).
+  returned: when O(name) is given
+  type: str
+  sample: online
+supernodes:
+  description: Each SuperNode that was asked for, in the order given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the SuperNode.
+      type: str
+      sample: hospital-a
+    node_id:
+      description: Flower's id of the SuperNode.
+      type: str
+      sample: "17856385283664728171"
+    fingerprint:
+      description: Fingerprint of its public key.
+      type: str
+      sample: SHA256:r4YCZxihVjedH2OlfjVGI6Y5xAYtdCwk8VxKyzVyYfM
+    status:
+      description: State of the SuperNode.
+      type: str
+      sample: online
+    changed:
+      description: Whether it was registered, unregistered, replaced or renamed.
+      type: bool
+      sample: false
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError, SuperNode
+from ansible_collections.fedops.flower.plugins.module_utils._supernodes import (
+    Ledger,
+    Registrar,
+    SuperNodeError,
+    Wanted,
+    check,
+)
+
+
+def main() -> None:
+    one = {
+        "name": {"type": "str"},
+        "public_key": {"type": "str"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+    many = {**one, "name": {"type": "str", "required": True}}
+    module = AnsibleModule(
+        argument_spec={
+            "home": {"type": "path", "default": "/opt/flower"},
+            "superlink": {"type": "str", "default": "local"},
+            **one,
+            "supernodes": {"type": "list", "elements": "dict", "options": many},
+        },
+        mutually_exclusive=[("name", "supernodes"), ("public_key", "supernodes")],
+        required_one_of=[("name", "supernodes")],
+        supports_check_mode=True,
+    )
+    params = module.params
+    asked = params["supernodes"] if params["supernodes"] is not None else [params]
+    wanted = [Wanted(item["name"], item["public_key"], item["state"]) for item in asked]
+    problems = check(wanted)
+    if problems:
+        module.fail_json(msg="\n".join(problems), problems=problems)
+
+    flwr = Flwr(params["home"], params["superlink"])
+    before = Ledger(flwr.home).members
+    outcomes: list[dict[str, Any]] = []
+    try:
+        registrar = Registrar(flwr, _nodes(flwr, module.check_mode), module.check_mode)
+        outcomes.extend(registrar.ensure(item) for item in wanted)
+    except (FlwrError, SuperNodeError) as error:
+        changed = Ledger(flwr.home).members != before
+        module.fail_json(msg=str(error), changed=changed, supernodes=outcomes)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.", supernodes=outcomes)
+
+    result: dict[str, Any] = {"changed": any(item["changed"] for item in outcomes), "supernodes": outcomes}
+    shown = {member.name: member.fingerprint for member in before}
+    result["diff"] = {"before": shown, "after": _after(shown, outcomes)}
+    if params["supernodes"] is None:
+        result.update({key: outcomes[0][key] for key in ("node_id", "fingerprint", "status")})
+    module.exit_json(**result)
+
+
+def _nodes(flwr: Flwr, check_mode: bool) -> list[SuperNode]:
+    """Ask Flower for its nodes. In check mode a host may not be deployed yet, and then it has none."""
+    try:
+        return flwr.supernodes()
+    except FlwrMissingError:
+        if check_mode:
+            return []
+        raise
+
+
+def _after(before: dict[str, str], outcomes: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the names and fingerprints that there are in the end, in check mode those that there would be."""
+    moved = {item["fingerprint"] for item in outcomes}
+    after = {name: value for name, value in before.items() if value not in moved}
+    for item in outcomes:
+        after.pop(item["name"], None)
+        if item["status"] != "absent":
+            after[item["name"]] = item["fingerprint"]
+    return dict(sorted(after.items()))
+
+
+if __name__ == "__main__":
+    main()
