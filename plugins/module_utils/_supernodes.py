@@ -87,14 +87,19 @@ class Registrar:
         self.ledger = Ledger(flwr.home)
         self.nodes = {node.node_id: node for node in nodes}
         self.check_mode = check_mode
+        self.kept: set[str | None] = set()
 
-    def ensure(self, wanted: Wanted) -> dict[str, t.Any]:
-        """Have one SuperNode as asked for; return what became of it."""
-        return self._present(wanted) if wanted.state == "present" else self._absent(wanted)
+    def ensure(self, wanted: t.Sequence[Wanted]) -> t.Iterator[dict[str, t.Any]]:
+        """Have SuperNodes as asked for, one after the other; tell what became of each."""
+        # A key may move from one name to another, and must not be unregistered on the way: that is final.
+        self.kept = {one.fingerprint for one in wanted if one.state == "present"}
+        for one in wanted:
+            yield self._present(one) if one.state == "present" else self._absent(one)
 
     def _present(self, wanted: Wanted) -> dict[str, t.Any]:
         own = self.ledger.by_fingerprint(wanted.fingerprint)
-        replaced = [member for member in self.ledger.by_name(wanted.name) if member != own]
+        namesakes = self.ledger.by_name(wanted.name)
+        replaced = [member for member in namesakes if member.fingerprint not in self.kept]
         if own and own.node_id in self.nodes:
             if self._status(own) == UNREGISTERED:
                 raise _burnt(wanted)
@@ -139,10 +144,9 @@ class Registrar:
         return node_id
 
     def _absent(self, wanted: Wanted) -> dict[str, t.Any]:
-        members = self.ledger.by_name(wanted.name)
-        by_key = self.ledger.by_fingerprint(wanted.fingerprint)
-        if by_key and by_key not in members:
-            members.append(by_key)
+        own = self.ledger.by_fingerprint(wanted.fingerprint)
+        found = dict.fromkeys([*self.ledger.by_name(wanted.name), *([own] if own else [])])
+        members = [member for member in found if member.fingerprint not in self.kept]
         for member in members:
             self._drop(member)
         last = members[-1] if members else Member(wanted.name, wanted.fingerprint or "", "")

@@ -10,7 +10,8 @@ module: checkpoint_info
 short_description: Read and verify checkpoints
 version_added: 0.1.0
 description:
-  - Reads the checkpoints in a directory, and verifies each against its manifest by size, SHA-256 and the names of its arrays.
+  - Reads the checkpoints in a directory, and verifies each against its manifest by size, SHA-256 and the names of
+    its arrays.
   - A damaged checkpoint does not fail the task; RV(problems) tells of it.
 author:
   - fedops.flower contributors (@fedops)

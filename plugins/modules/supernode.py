@@ -180,7 +180,7 @@ def main() -> None:
     outcomes: list[dict[str, Any]] = []
     try:
         registrar = Registrar(flwr, _nodes(flwr, module.check_mode), module.check_mode)
-        outcomes.extend(registrar.ensure(item) for item in wanted)
+        outcomes.extend(registrar.ensure(wanted))
     except (FlwrError, SuperNodeError) as error:
         changed = Ledger(flwr.home).members != before
         module.fail_json(msg=str(error), changed=changed, supernodes=outcomes)

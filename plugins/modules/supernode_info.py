@@ -10,7 +10,8 @@ module: supernode_info
 short_description: List the SuperNodes of the federation
 version_added: 0.1.0
 description:
-  - Lists the SuperNodes that the SuperLink knows, with the names under which M(fedops.flower.supernode) has registered them.
+  - Lists the SuperNodes that the SuperLink knows, with the names under which M(fedops.flower.supernode) has
+    registered them.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
