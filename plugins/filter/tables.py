@@ -11,8 +11,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils import _status
 
 
-def _told(write: Callable[[Any], str], wanted: str) -> Callable[[Any], str]:
-    def face(data: Any) -> str:
+def _told(write: Callable[[Any], Any], wanted: str) -> Callable[[Any], Any]:
+    def face(data: Any) -> Any:
         try:
             return write(data)
         except (AttributeError, KeyError, TypeError) as error:
@@ -22,8 +22,9 @@ def _told(write: Callable[[Any], str], wanted: str) -> Callable[[Any], str]:
 
 
 class FilterModule:
-    def filters(self) -> dict[str, Callable[[Any], str]]:
+    def filters(self) -> dict[str, Callable[[Any], Any]]:
         return {
+            "federation_status": _told(_status.federation, "what the modules have found"),
             "status_table": _told(_status.render, "the state of a federation"),
             "history_table": _told(_status.history_table, "a list of rounds"),
         }

@@ -13,13 +13,40 @@ from typing import Any, Iterable, Mapping, Sequence
 Row = Mapping[str, Any]
 
 
-def render(status: Mapping[str, Any]) -> str:
-    """Write the state of a federation as a page of plain text.
+def federation(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Make one picture of what the modules have found.
 
-    ``status`` has the keys ``superlink`` (host, healthy, certificate_days), ``supernodes`` (name, node_id, status),
-    ``trainings`` (name, status, round, num_rounds, loss, accuracy, run_id) and ``checkpoint`` (training, round,
-    age in seconds, path, verified; or none).
+    ``found`` has ``host``, ``health`` (the HTTP status of the health check), ``certificate_days`` (or none), ``expected``
+    (the names of the SuperNodes in the inventory), and what ``supernode_info``, ``run_info`` and ``checkpoint_info``
+    return as ``supernodes``, ``trainings`` and ``latest``.
     """
+    nodes = [dict(node) for node in found["supernodes"]]
+    known = {node["name"] for node in nodes}
+    nodes += [
+        {"name": name, "node_id": None, "status": "not registered"} for name in found["expected"] if name not in known
+    ]
+    return {
+        "superlink": {
+            "host": found["host"],
+            "healthy": found["health"] == 200,
+            "certificate_days": found["certificate_days"],
+        },
+        "supernodes": nodes,
+        "trainings": [_training(training) for training in found["trainings"]],
+        "checkpoint": found["latest"],
+    }
+
+
+def _training(training: Row) -> dict[str, Any]:
+    last = training["history"][-1] if training["history"] else {}
+    return {
+        **{key: training[key] for key in ("name", "status", "details", "run_id", "num_rounds")},
+        **{key: last.get(key) for key in ("round", "loss", "accuracy")},
+    }
+
+
+def render(status: Mapping[str, Any]) -> str:
+    """Write the picture that ``federation`` makes as a page of plain text."""
     parts = [
         _superlink(status["superlink"]),
         _supernodes(status["supernodes"]),
@@ -90,10 +117,9 @@ def _trainings(trainings: Sequence[Row]) -> str:
 def _checkpoint(checkpoint: Row | None) -> str:
     if not checkpoint:
         return "Checkpoint   none"
-    verified = "verified" if checkpoint.get("verified") else "DAMAGED"
+    old = "of unknown age" if checkpoint["age"] is None else f"{age(checkpoint['age'])} old"
     return (
-        f"Checkpoint   round {checkpoint['round']} of {checkpoint['training']}, {age(checkpoint['age'])} old, {verified}\n"
-        f"  {checkpoint['path']}"
+        f"Checkpoint   round {checkpoint['round']} of {checkpoint['training']}, {old}, verified\n  {checkpoint['path']}"
     )
 
 

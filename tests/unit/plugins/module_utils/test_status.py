@@ -8,6 +8,58 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _status
 
 
+def test_what_the_modules_find_makes_one_picture() -> None:
+    found = {
+        "host": "superlink",
+        "health": 200,
+        "certificate_days": 12,
+        "expected": ["a", "b"],
+        "supernodes": [{"name": "b", "node_id": "7", "status": "online"}],
+        "trainings": [
+            {
+                "name": "default",
+                "status": "failed",
+                "details": "no data",
+                "run_id": "9",
+                "num_rounds": 8,
+                "history": [{"round": 1, "loss": 1.0}, {"round": 2, "loss": 0.5, "accuracy": 0.75}],
+            },
+            {"name": "new", "status": "pending", "details": "", "run_id": "10", "num_rounds": 3, "history": []},
+        ],
+        "latest": None,
+    }
+    assert _status.federation(found) == {
+        "superlink": {"host": "superlink", "healthy": True, "certificate_days": 12},
+        "supernodes": [
+            {"name": "b", "node_id": "7", "status": "online"},
+            {"name": "a", "node_id": None, "status": "not registered"},
+        ],
+        "trainings": [
+            {
+                "name": "default",
+                "status": "failed",
+                "details": "no data",
+                "run_id": "9",
+                "num_rounds": 8,
+                "round": 2,
+                "loss": 0.5,
+                "accuracy": 0.75,
+            },
+            {
+                "name": "new",
+                "status": "pending",
+                "details": "",
+                "run_id": "10",
+                "num_rounds": 3,
+                "round": None,
+                "loss": None,
+                "accuracy": None,
+            },
+        ],
+        "checkpoint": None,
+    }
+
+
 def test_a_federation_at_work() -> None:
     status = {
         "superlink": {"host": "superlink", "healthy": True, "certificate_days": 364},
@@ -31,7 +83,6 @@ def test_a_federation_at_work() -> None:
             "round": 3,
             "age": 190,
             "path": "/opt/flower/checkpoints/checkpoint_round_3.npz",
-            "verified": True,
         },
     }
     assert _status.render(status) == (

@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: training_differences
+short_description: Tell where a run does otherwise than asked
+version_added: 0.1.0
+description:
+  - Compares the effective configuration that a ServerApp has published with the run configuration that was asked for.
+  - Returns one sentence for each difference, and an empty list when what was asked is what runs.
+author:
+  - fedops.flower contributors (@fedops)
+positional: run_config
+options:
+  _input:
+    description: The effective configuration, as RV(fedops.flower.run#module:effective) has it.
+    type: dict
+    required: true
+  run_config:
+    description: The run configuration as TOML text, as RV(fedops.flower.training_config#module:run_config) has it.
+    type: str
+    required: true
+seealso:
+  - module: fedops.flower.training_config
+  - module: fedops.flower.run
+"""
+
+EXAMPLES = r"""
+- name: Fail when the run does otherwise than asked
+  ansible.builtin.assert:
+    that: (run.effective | fedops.flower.training_differences(asked.run_config)) == []
+"""
+
+RETURN = r"""
+_value:
+  description: The differences, one sentence each.
+  type: list
+  elements: str
+  sample:
+    - Parameter proximal_mu of the strategy was to be 0.5 and is 1.0.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils._training import Training, differences
+
+
+def training_differences(effective: object, run_config: str) -> list[str]:
+    if not isinstance(effective, Mapping):
+        raise AnsibleFilterError("The input is no effective configuration: the ServerApp has not published one.")
+    try:
+        return differences(Training.from_run_config(tomllib.loads(run_config)), effective)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise AnsibleFilterError(f"run_config is no run configuration: {error}") from error
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., object]]:
+        return {"training_differences": training_differences}

@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter that proves a run."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.filter.training_differences import training_differences
+from ansible_collections.fedops.flower.plugins.module_utils._training import Training
+
+ASKED = Training.from_variables({"fl_strategy": "FedProx", "fl_proximal_mu": 0.5})
+
+
+def effective(mu: float) -> dict:
+    return {
+        "training": "default",
+        "configuration_hash": ASKED.configuration_hash,
+        "strategy": {
+            "name": "FedProx",
+            "class": "flwr.serverapp.strategy.fedprox.FedProx",
+            "parameters": {**ASKED.strategy_parameters, "proximal_mu": mu},
+        },
+        "run_config": ASKED.run_config,
+    }
+
+
+def test_a_run_that_does_as_asked_has_no_difference() -> None:
+    assert training_differences(effective(0.5), ASKED.toml) == []
+
+
+def test_a_parameter_that_did_not_reach_the_strategy_is_named() -> None:
+    assert training_differences(effective(1.0), ASKED.toml) == [
+        "Parameter proximal_mu of the strategy was to be 0.5 and is 1.0."
+    ]
+
+
+@pytest.mark.parametrize(("published", "run_config"), [(None, ASKED.toml), ({}, "not toml ["), ({}, None)])
+def test_what_cannot_be_compared_is_refused_in_words(published: object, run_config: object) -> None:
+    with pytest.raises(AnsibleFilterError):
+        training_differences(published, run_config)
