@@ -134,8 +134,8 @@ def test_what_is_said_with_the_nodes_that_are_online(variables, online, expected
         ),
         (
             {"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 3},
-            "fl_trim_beta is 0.2 but int(0.2 x 3) is 0, so that of 3 replies nothing is trimmed. Have 5 clients or more "
-            "train in a round, set fl_trim_beta to at least 0.3334, or use FedMedian.",
+            "fl_trim_beta is 0.2 but int(0.2 x 3) is 0, so that of 3 replies nothing is trimmed. Have 5 clients or "
+            "more train in a round, set fl_trim_beta to at least 0.3334, or use FedMedian.",
         ),
         (
             {"fl_tau": "0.5"},

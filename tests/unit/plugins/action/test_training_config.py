@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module, in real plays on no host at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.fedops.flower.plugins.module_utils._training import Training
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+def play(folder, arguments=None, variables=None, extra="", flags=()):
+    """Run the module in a play of two unreachable hosts; return its result on the first one, and what was printed."""
+    check = {"fedops.flower.training_config": arguments or {}, "register": "checked", "ignore_errors": True}
+    content = {"content": "{{ checked | to_json }}", "dest": str(folder / "result-{{ inventory_hostname }}.json")}
+    keep = {"ansible.builtin.copy": content, "delegate_to": "localhost", "check_mode": False}
+    tasks = [{"name": "Check", **check}, {"name": "Keep", **keep}]
+    playbook = [{"hosts": "all", "gather_facts": False, "vars": variables or {}, "tasks": tasks}]
+    (folder / "play.yml").write_text(yaml.safe_dump(playbook))
+    (folder / "extra.yml").write_text(extra or "{}")
+    command = [Path(sys.executable).with_name("ansible-playbook"), "-i", "192.0.2.1,192.0.2.2,"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "COLUMNS": "2000",
+    }
+    done = subprocess.run(
+        [*command, *flags, "-e", f"@{folder / 'extra.yml'}", folder / "play.yml"],
+        env=environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    result = folder / "result-192.0.2.1.json"
+    assert result.exists(), done.stdout + done.stderr
+    return json.loads(result.read_text()), done.stdout + done.stderr
+
+
+def test_every_fl_variable_of_the_play_is_templated_and_checked(tmp_path):
+    variables = {"rounds": 2, "fl_num_rounds": "{{ rounds * 2 }}", "fl_strategy": "FedAdam", "flavour": "not ours"}
+    result, _ = play(tmp_path, variables=variables)
+    training = Training.from_variables({"fl_num_rounds": 4, "fl_strategy": "FedAdam"})
+    assert result == {
+        "changed": False,
+        "failed": False,
+        "problems": [],
+        "training": training.values,
+        "run_config": training.toml,
+        "configuration_hash": training.configuration_hash,
+        "strategy_parameters": training.strategy_parameters,
+    }
+
+
+def test_all_errors_are_listed_one_a_line_also_in_check_mode(tmp_path):
+    variables = {"fl_num_rounds": 0, "fl_strategy": "Krumm", "fl_seed": "{{ nowhere }}", "fl_tau": 0.1}
+    result, _ = play(tmp_path, variables=variables, flags=["--check"])
+    assert (result["failed"], result["changed"]) == (True, False)
+    first, *lines = result["msg"].splitlines()
+    assert first == "The training variables are wrong:"
+    assert [line.partition(" but ")[0] for line in lines] == [
+        "fl_seed is '{{ nowhere }}'",
+        "fl_strategy is 'Krumm'",
+        "fl_num_rounds is 0",
+    ]
+    assert "Traceback" not in result["msg"]
+
+
+def test_what_awx_makes_of_answers_is_understood(tmp_path):
+    answers = {
+        "fl_strategy": "FedTrimmedAvg",
+        "fl_num_rounds": "4",
+        "fl_trim_beta": "0.30",
+        "fl_min_available_clients": "5.0",
+        "fl_checkpoint_enabled": "true",
+        "fl_checkpoint_keep_best": "no",
+        "fl_seed": "",
+        "fl_resume": "null",
+        "fl_tau": " ",
+        "fl_client_lr": "1e-2",
+        "fl_training_name": "2026",
+    }
+    extra = "".join(f"!unsafe '{name}': !unsafe '{answer}'\n" for name, answer in answers.items())
+    result, _ = play(tmp_path, extra=extra)
+    assert {name: result["training"][name.removeprefix("fl_")] for name in answers} == {
+        "fl_strategy": "FedTrimmedAvg",
+        "fl_num_rounds": 4,
+        "fl_trim_beta": 0.3,
+        "fl_min_available_clients": 5,
+        "fl_checkpoint_enabled": True,
+        "fl_checkpoint_keep_best": False,
+        "fl_seed": 42,
+        "fl_resume": "auto",
+        "fl_tau": 0.001,
+        "fl_client_lr": 0.01,
+        "fl_training_name": "2026",
+    }
+
+
+def test_context_and_nodes_online_are_taken_into_account(tmp_path):
+    arguments = {"context": {"FL_STRATEGY": "Krum", "FL_MIN_AVAILABLE_CLIENTS": "3"}, "nodes_online": "2"}
+    result, _ = play(tmp_path, arguments, {"fl_strategy": "FedAvg", "fl_num_rounds": 2})
+    assert [(problem["severity"], problem["variable"]) for problem in result["problems"]] == [
+        ("error", "fl_num_malicious"),
+        ("error", "fl_min_available_clients"),
+    ]
+
+
+def test_given_variables_replace_those_of_the_play(tmp_path):
+    arguments = {"variables": {"fl_num_rounds": 5}, "runtime": "container"}
+    result, _ = play(tmp_path, arguments, {"fl_num_rounds": 4, "fl_unknown": 1})
+    training = result["training"]
+    assert (training["num_rounds"], training["checkpoint_path"]) == (5, "/app/checkpoints")
+
+
+def test_warnings_warn_once_and_infos_are_shown(tmp_path):
+    result, printed = play(tmp_path, variables={"fl_strategy": "FedProx", "fl_num_rounds": 50})
+    warning = "fl_checkpoint_enabled is false but the training has 50 rounds"
+    assert printed.count(f"[WARNING]: {warning}") == 1
+    assert "[INFO]: fl_strategy is 'FedProx' but Flower leaves the proximal term to the ClientApp." in printed
+    assert [problem["severity"] for problem in result["problems"]] == ["warning", "info"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"nodes_online": "many"}, "nodes_online is 'many' but must be a whole number, at least 0."),
+        ({"runtime": "vm"}, "value of runtime must be one of: venv, container, got: vm"),
+        ({"variable": {}}, "Unsupported parameters"),
+    ],
+)
+def test_a_bad_argument_fails_in_words(tmp_path, arguments, message):
+    result, _ = play(tmp_path, arguments)
+    assert result["failed"]
+    assert message in result["msg"]

@@ -1,0 +1,193 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The generated files are fresh, and what reads them accepts them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.fedops.flower.plugins.module_utils._training import Training, check, from_context
+from ansible_collections.fedops.flower.plugins.module_utils._variables import BY_ANSIBLE, VARIABLES
+from flwr.cli.config_utils import load_and_validate
+
+ROOT = Path(__file__).resolve().parents[3]
+GENERATED = (
+    "roles/training/defaults/main/generated.yml",
+    "roles/training/meta/argument_specs.yml",
+    "docs/variables.md",
+    "docs/awx-survey.json",
+    "docs/opennebula-user-inputs.txt",
+    "files/fab/fedops_app/knowledge/__init__.py",
+    "files/fab/fedops_app/knowledge/_training.py",
+)
+rows = pytest.mark.parametrize("row", VARIABLES, ids=lambda row: row.name)
+
+
+def generate(root, *arguments):
+    command = [sys.executable, root / "tools/generate.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what the generator reads and writes."""
+    for name in ("tools/faces", "plugins/module_utils", "roles/training", "docs", "files/fab/fedops_app/knowledge"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("tools/generate.py", "files/fab/pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    generate(tmp_path)
+    return tmp_path
+
+
+def test_a_fresh_checkout_passes_the_check(checkout):
+    done = generate(checkout, "--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", [*GENERATED, "files/fab/fedops_app/knowledge/_leftover.py"])
+def test_a_stale_file_is_named_and_renewed(checkout, name):
+    (checkout / name).write_text("something else")
+    done = generate(checkout, "--check")
+    assert (done.returncode, done.stderr) == (1, f"{name} is stale. Run tools/generate.py.\n")
+    assert generate(checkout).returncode == 0
+    assert generate(checkout, "--check").returncode == 0
+
+
+def test_a_missing_file_is_stale(checkout):
+    (checkout / "docs/variables.md").unlink()
+    assert generate(checkout, "--check").stderr == "docs/variables.md is stale. Run tools/generate.py.\n"
+
+
+def test_the_hand_written_part_of_the_app_stays(checkout):
+    path = checkout / "files/fab/pyproject.toml"
+    text = path.read_text()
+    path.write_text(text.replace("num-rounds = 3", "num-rounds = 4") + "my-own-key = 1\n")
+    assert generate(checkout).stdout == "files/fab/pyproject.toml written\n"
+    assert path.read_text() == text + "my-own-key = 1\n"
+
+
+def test_an_app_without_the_markers_is_refused_in_words(checkout):
+    (checkout / "files/fab/pyproject.toml").write_text("[project]\n")
+    done = generate(checkout)
+    assert done.returncode == 1
+    assert done.stderr.startswith("files/fab/pyproject.toml must hold these two lines, once each:\n")
+
+
+def test_the_app_declares_what_the_table_gives_and_flower_accepts_it():
+    declared = tomllib.loads((ROOT / "files/fab/pyproject.toml").read_text())["tool"]["flwr"]["app"]["config"]
+    config, warnings = load_and_validate(ROOT / "files/fab/pyproject.toml", check_module=False)
+    assert declared == Training.from_variables({}).run_config
+    assert config["tool"]["flwr"]["app"]["config"] == declared
+    assert warnings == []
+
+
+def test_the_copy_in_the_app_works_by_itself(tmp_path):
+    shutil.copytree(ROOT / "files/fab/fedops_app/knowledge", tmp_path / "knowledge")
+    code = "from knowledge._training import Training; print(Training.from_run_config({}).configuration_hash)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == Training.from_variables({}).configuration_hash
+
+
+def arguments():
+    return yaml.safe_load((ROOT / "roles/training/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
+
+
+@rows
+@pytest.mark.parametrize("value", [None, "", "5", 5, 5.0, True, "yes"])
+def test_the_role_takes_what_awx_makes_of_an_answer(row, value):
+    given = {row.ansible: value}
+    validated = ArgumentSpecValidator({row.ansible: arguments()["options"][row.ansible]}).validate(
+        given, validate_role_argument_spec=True
+    )
+    assert (validated.error_messages, validated.validated_parameters[row.ansible]) == ([], value)
+
+
+def test_the_role_documents_every_variable_and_its_own_options():
+    options = arguments()["options"]
+    assert [name for name in options if name.startswith("fl_")] == list(BY_ANSIBLE)
+    assert all(name.startswith("training_") for name in options.keys() - BY_ANSIBLE)
+
+
+def test_the_defaults_of_the_role_are_those_of_the_table_and_tell_unset_from_set():
+    defaults = yaml.safe_load((ROOT / "roles/training/defaults/main/generated.yml").read_text())
+    assert defaults == {row.ansible: None if row.depends else row.default for row in VARIABLES}
+    assert Training.from_variables(defaults).values == Training.from_variables({}).values
+    assert check({**defaults, "fl_strategy": "FedYogi"}) == []
+
+
+def test_the_reference_has_every_spelling():
+    words = set(re.findall(r"`([^`]+)`", (ROOT / "docs/variables.md").read_text()))
+    assert words >= {spelling for row in VARIABLES for spelling in (row.ansible, row.context, row.key)}
+
+
+def survey():
+    return json.loads((ROOT / "docs/awx-survey.json").read_text())
+
+
+AWX_TYPES = {"text": str, "multiplechoice": str, "integer": int, "float": float}  # of those that AWX has
+
+
+@pytest.mark.parametrize("question", survey()["spec"], ids=lambda question: question["variable"])
+def test_awx_takes_the_question(question):
+    kind = AWX_TYPES[question["type"]]
+    assert {"question_name", "question_description", "required", "variable", "default"} <= question.keys()
+    assert question["required"] is False
+    assert question["default"] == "" or isinstance(question["default"], kind)
+    if question["type"] == "multiplechoice":
+        assert question["default"] in question["choices"]
+    else:
+        assert (type(question["min"]), type(question["max"])) == (int, int)
+        assert question["min"] <= question["max"]
+    if question["default"] != "" and kind is not str:
+        assert question["min"] <= question["default"] <= question["max"]
+
+
+def test_the_survey_asks_for_every_variable_and_its_defaults_are_a_good_training():
+    spec = survey()["spec"]
+    assert survey().keys() == {"name", "description", "spec"}
+    assert [question["variable"] for question in spec] == list(BY_ANSIBLE)
+    assert check({question["variable"]: question["default"] for question in spec}) == []
+
+
+@rows
+def test_awx_bounds_refuse_nothing_that_the_table_allows(row):
+    question = next(question for question in survey()["spec"] if question["variable"] == row.ansible)
+    if row.type in ("int", "float"):
+        assert question["min"] <= (row.minimum or 0)
+        assert question["max"] >= (row.maximum or 2**31 - 1)
+
+
+def user_inputs():
+    text = (ROOT / "docs/opennebula-user-inputs.txt").read_text()
+    block = re.search(r"USER_INPUTS = \[\n(.*?)\n\]", text, re.DOTALL).group(1)
+    return dict(re.fullmatch(r'  (\w+) = "([^"]*)",?', line).groups() for line in block.splitlines())
+
+
+@pytest.mark.parametrize(("name", "text"), user_inputs().items())
+def test_opennebula_takes_the_input(name, text):
+    mandatory, kind, title, options, default = text.split("|")
+    assert (mandatory, bool(title)) == ("O", True)
+    assert kind in {"text", "number", "number-float", "boolean", "list"}
+    assert (default in options.split(",")) if kind == "list" else options == " "
+    assert kind != "boolean" or default in {"YES", "NO"}
+
+
+def test_the_defaults_of_the_user_inputs_are_the_default_training():
+    context = {name: text.rpartition("|")[2] for name, text in user_inputs().items()}
+    assert list(context) == [row.context for row in VARIABLES]
+    assert check(from_context(context)) == []
+    assert Training.from_variables(from_context(context)).values == Training.from_variables({}).values
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_a_generated_file_names_its_generator(name):
+    assert "tools/generate.py" in (ROOT / name).read_text()
