@@ -18,6 +18,9 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
 export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 
+# For tools that leave files in the home directory.
+OWN_HOME := mkdir -p .cache/home && HOME="$(CURDIR)/.cache/home"
+
 # The order is: what tells most in the least time, first.
 GATES := generated lint units changelog docs importer sanity molecule
 
@@ -80,7 +83,7 @@ sanity: venv ## Gate: ansible-test sanity, with nothing ignored
 
 .PHONY: docs
 docs: venv ## Gate: the documentation of modules, plugins and roles, and every reference in it
-	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent --disallow-unknown-collection-refs .
+	$(OWN_HOME) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent --disallow-unknown-collection-refs .
 
 .PHONY: changelog
 changelog: venv ## Gate: the changelog fragments
@@ -94,7 +97,7 @@ build: venv ## Build the collection's archive in .cache/build
 
 .PHONY: importer
 importer: build $(IMPORTER)/venv/.synced ## Gate: Galaxy's own check of the built archive
-	tools/importer $(IMPORTER)/venv $(BUILD)/fedops-flower-*.tar.gz
+	$(OWN_HOME) tools/importer $(IMPORTER)/venv $(BUILD)/fedops-flower-*.tar.gz
 
 .PHONY: molecule
 molecule: bootstrap venv ## Gate: the scenarios, on real systemd hosts in containers
