@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.fedops.flower.plugins.module_utils._problems import ERROR, INFO, WARNING, Problem
+from ansible_collections.fedops.flower.plugins.module_utils._app import AppError, read_app
+from ansible_collections.fedops.flower.plugins.module_utils._app_config import AppConfig, for_app
+from ansible_collections.fedops.flower.plugins.module_utils._problems import ERROR, INFO, WARNING, Problem, worst_first
 from ansible_collections.fedops.flower.plugins.module_utils._training import Training, check, merged, node_count
 from ansible_collections.fedops.flower.plugins.module_utils._variables import RUNTIMES
 
@@ -18,6 +21,8 @@ ARGUMENTS = {
     "context": {"type": "dict"},
     "nodes_online": {"type": "raw"},  # text from a survey, or nothing, is as good as a number
     "runtime": {"type": "str", "choices": list(RUNTIMES), "default": RUNTIMES[0]},
+    "app": {"type": "path"},
+    "extra": {"type": "dict"},
 }
 
 
@@ -30,23 +35,27 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        given, broken = self._variables(arguments["variables"], task_vars or {})
+        given, problems = self._variables(arguments["variables"], task_vars or {})
         variables = merged(arguments["context"] or {}, given)
         try:
-            problems = broken + check(variables, node_count(arguments["nodes_online"]), arguments["runtime"])
-        except ValueError as error:
+            problems += check(variables, node_count(arguments["nodes_online"]), arguments["runtime"])
+            # Keys of the app are checked even when variables are wrong, so that everything is told at once.
+            sound = {} if _errors(problems) else variables
+            training = Training.from_variables(sound, arguments["runtime"])
+            config = _app_config(arguments["app"], arguments["extra"], training)
+        except (AppError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from error
+        problems = worst_first([*problems, *(config.problems if config else ())])
         self._tell(problems)
         result.update(changed=False, problems=[problem.as_dict() for problem in problems])
-        errors = [problem.message for problem in problems if problem.severity == ERROR]
-        if errors:
+        if errors := _errors(problems):
             return {**result, "failed": True, "msg": "\n".join(["The training variables are wrong:", *errors])}
-        return {**result, **_described(Training.from_variables(variables, arguments["runtime"]))}
+        return {**result, **_described(training, config)}
 
     def _variables(
         self, given: Mapping[str, Any] | None, task_vars: Mapping[str, Any]
     ) -> tuple[dict[str, Any], list[Problem]]:
-        """The variables to check, and those whose template does not render."""
+        """The variables to check, and a problem for each one whose template does not render."""
         if given is not None:
             return dict(given), []
         variables, broken = {}, []
@@ -54,9 +63,8 @@ class ActionModule(ActionBase):
             try:
                 variables[name] = self._templar.template(task_vars[name])
             except AnsibleError as error:
-                broken.append(
-                    Problem(ERROR, name, str(task_vars[name]), f"it does not render: {error.message}", "Correct it.")
-                )
+                rule = f"it does not render: {error.message}"
+                broken.append(Problem(ERROR, name, str(task_vars[name]), rule, "Correct it."))
         return variables, broken
 
     def _tell(self, problems: Iterable[Problem]) -> None:
@@ -67,10 +75,24 @@ class ActionModule(ActionBase):
                 self._display.display(f"[INFO]: {problem.message}", color="bright blue")
 
 
-def _described(training: Training) -> dict[str, Any]:
+def _errors(problems: Iterable[Problem]) -> list[str]:
+    return [problem.message for problem in problems if problem.severity == ERROR]
+
+
+def _app_config(app: str | None, extra: Mapping[str, Any] | None, training: Training) -> AppConfig | None:
+    if app:
+        return for_app(read_app(os.path.abspath(app)), training, extra or {})
+    if extra:
+        raise ValueError("extra is given but app is not. Name the app that declares these keys.")
+    return None
+
+
+def _described(training: Training, config: AppConfig | None) -> dict[str, Any]:
     return {
         "training": dict(training.values),
-        "run_config": training.toml,
-        "configuration_hash": training.configuration_hash,
+        "run_config": config.toml if config else training.toml,
+        "configuration_hash": config.configuration_hash(training) if config else training.configuration_hash,
         "strategy_parameters": training.strategy_parameters,
+        "app": config.app.app_id if config else None,
+        "provable": config is None or set(training.run_config) <= set(config.values),
     }

@@ -42,6 +42,16 @@ options:
       - C(FL_*) variables of an OpenNebula context, which are translated and checked together with the others.
       - A variable in O(variables) wins, unless it is unset or only has its default.
     type: dict
+  app:
+    description:
+      - Folder of the Flower app on the controller that is to be trained.
+      - When it is given, the run configuration holds those variables that the app declares in its
+        C([tool.flwr.app.config]), because Flower refuses every other key. A variable that was set and that the app does not take is a warning.
+    type: path
+  extra:
+    description:
+      - Further keys for the run configuration, which O(app) declares.
+    type: dict
 seealso:
   - plugin: fedops.flower.training_problems
     plugin_type: filter
@@ -63,6 +73,13 @@ EXAMPLES = r"""
 - name: Show what Flower will be given
   ansible.builtin.debug:
     var: training.run_config
+
+- name: Check what an app of one's own is given
+  fedops.flower.training_config:
+    app: "{{ playbook_dir }}/my-flower-app"
+    extra:
+      learning-rate: 0.05
+  run_once: true
 
 - name: Check a training that is not in variables of the play
   fedops.flower.training_config:
@@ -95,6 +112,16 @@ strategy_parameters:
   returned: success
   type: dict
   sample: {"num_malicious_nodes": 1, "min_available_nodes": 5}
+app:
+  description: The app, as publisher and name; null when none was given.
+  returned: success
+  type: str
+  sample: fedops/fedops-app
+provable:
+  description: Whether the app takes every training variable, so that it can be held to what was asked.
+  returned: success
+  type: bool
+  sample: true
 problems:
   description: All problems, the worst first, as the filter P(fedops.flower.training_problems#filter) lists them.
   returned: always

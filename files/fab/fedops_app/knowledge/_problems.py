@@ -10,7 +10,7 @@ Private to the collection: it may change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ._strategies import STRATEGIES, Strategy, least_replies_trimmed, sampled, trimmed
@@ -44,6 +44,10 @@ class Problem:
             "hint": self.hint,
             "message": self.message,
         }
+
+
+def worst_first(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: (ERROR, WARNING, INFO).index(problem.severity))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ._problems import ERROR, Problem, Situation, related
+from ._problems import ERROR, INFO, Problem, Situation, related, worst_first
 from ._strategies import STRATEGIES
 from ._values import BadValue, is_unset, parse, show, to_toml
 from ._variables import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES, Variable
@@ -52,7 +52,7 @@ class Training:
         ours = {key: value for key, value in _mapping(run_config).items() if key in BY_KEY}
         training = cls._checked(_examine(ours, BY_KEY, lambda row: row.key))
         # A run configuration holds every row, so that nothing in it tells a choice from a default.
-        return cls(training.values, tuple(problem for problem in training.problems if problem.severity != "info"))
+        return cls(training.values, tuple(problem for problem in training.problems if problem.severity != INFO))
 
     @classmethod
     def _checked(cls, examined: tuple[dict[str, object], list[Problem]]) -> Training:
@@ -167,8 +167,7 @@ def _examine(
             default = variable.default_for(str(values.get("strategy", "")), runtime)
             problems.append(_bad(variable, chosen[variable.name], str(bad), spell(variable), default))
     problems += related(Situation(values, frozenset(chosen), nodes_online, spell))
-    order = ("error", "warning", "info")
-    return values, sorted(problems, key=lambda problem: order.index(problem.severity))
+    return values, worst_first(problems)
 
 
 def _bad(variable: Variable, value: object, rule: str, spelled: str, default: object) -> Problem:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,8 @@ def test_every_fl_variable_of_the_play_is_templated_and_checked(tmp_path):
         "run_config": training.toml,
         "configuration_hash": training.configuration_hash,
         "strategy_parameters": training.strategy_parameters,
+        "app": None,
+        "provable": True,
     }
 
 
@@ -121,6 +124,51 @@ def test_given_variables_replace_those_of_the_play(tmp_path):
     assert (training["num_rounds"], training["checkpoint_path"]) == (5, "/app/checkpoints")
 
 
+def test_the_collections_own_app_takes_every_variable(tmp_path):
+    result, _ = play(tmp_path, {"app": str(ROOT / "files/fab")}, {"fl_strategy": "FedMedian"})
+    training = Training.from_variables({"fl_strategy": "FedMedian"})
+    found = tuple(result[name] for name in ("app", "provable", "run_config", "configuration_hash", "problems"))
+    assert found == ("fedops/fedops-app", True, training.toml, training.configuration_hash, [])
+
+
+@pytest.fixture
+def their_app(tmp_path):
+    """A Flower app that knows one of our variables and a key of its own."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text("""
+[project]
+name = "theirs"
+version = "1.0.0"
+[tool.flwr.app]
+publisher = "they"
+[tool.flwr.app.components]
+serverapp = "theirs:server"
+clientapp = "theirs:client"
+[tool.flwr.app.config]
+num-rounds = 1
+depth = 2
+rate = 0.1
+""")
+    return folder
+
+
+def test_an_app_of_ones_own_is_given_what_it_declares(tmp_path, their_app):
+    arguments = {"app": str(their_app), "extra": {"depth": 3, "rate": 1}}
+    result, _ = play(tmp_path, arguments, {"fl_num_rounds": 2, "fl_batch_size": 8})
+    assert (result["app"], result["provable"]) == ("they/theirs", False)
+    assert tomllib.loads(result["run_config"]) == {"num-rounds": 2, "depth": 3, "rate": 1.0}
+    assert [(problem["severity"], problem["variable"]) for problem in result["problems"]] == [
+        ("warning", "fl_batch_size")
+    ]
+
+
+def test_keys_of_the_app_and_variables_are_refused_together(tmp_path, their_app):
+    arguments = {"app": str(their_app), "extra": {"dpth": 3}}
+    result, _ = play(tmp_path, arguments, {"fl_num_rounds": 0})
+    assert [problem["variable"] for problem in result["problems"]] == ["fl_num_rounds", "training_run_config['dpth']"]
+
+
 def test_warnings_warn_once_and_infos_are_shown(tmp_path):
     result, printed = play(tmp_path, variables={"fl_strategy": "FedProx", "fl_num_rounds": 50})
     warning = "fl_checkpoint_enabled is false but the training has 50 rounds"
@@ -135,6 +183,8 @@ def test_warnings_warn_once_and_infos_are_shown(tmp_path):
         ({"nodes_online": "many"}, "nodes_online is 'many' but must be a whole number, at least 0."),
         ({"runtime": "vm"}, "value of runtime must be one of: venv, container, got: vm"),
         ({"variable": {}}, "Unsupported parameters"),
+        ({"extra": {"depth": 3}}, "extra is given but app is not."),
+        ({"app": "/nowhere"}, "/nowhere"),
     ],
 )
 def test_a_bad_argument_fails_in_words(tmp_path, arguments, message):
