@@ -56,6 +56,7 @@ def _newest_good(
 ) -> tuple[Checkpoint | None, list[str]]:
     """Return the newest checkpoint of this training that is whole, and why newer ones are not."""
     remarks: list[str] = []
+    told: set[str] = set()  # the older checkpoints of another training differ in the same way
     for number in reversed(directory.rounds()):
         path = os.path.join(directory.path, layout.arrays_name(number))
         try:
@@ -63,10 +64,12 @@ def _newest_good(
         except CheckpointError as error:
             remarks.append(str(error))
             continue
-        differences = _differences(checkpoint, training, untrained)
+        differences = "; ".join(_differences(checkpoint, training, untrained))
         if not differences:
             return checkpoint, remarks
-        remarks.append(f"{path} is of another training: {'; '.join(differences)}.")
+        if differences not in told:
+            remarks.append(f"{path} is of another training: {differences}.")
+            told.add(differences)
     return None, remarks
 
 
@@ -87,12 +90,17 @@ def _differences(checkpoint: Checkpoint, training: Training, untrained: ArrayRec
     if checkpoint.configuration_hash != training.configuration_hash:
         then, now = checkpoint.manifest["configuration"], training.identity
         changed = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
-        differences += [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in changed] or ["configuration hash"]
+        differences += [f"{key} {_shown(then, key)}, now {_shown(now, key)}" for key in changed] or ["its hash"]
     shapes = [(entry["name"], list(entry["shape"]), entry["dtype"]) for entry in checkpoint.manifest["arrays"]]
     expected = [(name, list(array.shape), array.dtype) for name, array in untrained.items()]
     if shapes != expected:
         differences.append(f"arrays {_told_apart(shapes, expected)}, now {_told_apart(expected, shapes)}")
     return differences
+
+
+def _shown(configuration: Mapping[str, object], key: str) -> str:
+    """Return a value for a message; a parameter that the strategy does not have is not used."""
+    return repr(configuration[key]) if key in configuration else "not used"
 
 
 def _told_apart(arrays: list[tuple], others: list[tuple]) -> str:

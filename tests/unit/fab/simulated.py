@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from fedops_app import client_app
-from fedops_app.knowledge._training import Training
-from fedops_app.run import run_training
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
+
+from fedops_app import client_app
+from fedops_app.knowledge._training import Training
+from fedops_app.run import run_training
 
 
 class Killed(BaseException):

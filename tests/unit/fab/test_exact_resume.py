@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from fedops_app.knowledge._strategies import STRATEGIES
 from simulated import Federation, Killed
+
+from fedops_app.knowledge._strategies import STRATEGIES
 
 ROUNDS = 6
 PARAMETERS = {"Krum": {"num_malicious": 2}, "Bulyan": {"num_malicious": 1}, "MultiKrum": {"num_nodes_to_select": 3}}
@@ -27,7 +28,7 @@ def test_a_killed_and_resumed_training_ends_with_the_bytes_of_an_undisturbed_one
     with pytest.raises(Killed):
         federation.train("killed", grid={"killed_in_round": killed_in_round}, **variables(strategy))
     resumed = federation.train("killed", **variables(strategy))
-    assert [number for kind, number, _ in resumed.log if kind == "train"][0] == killed_in_round
+    assert next(number for kind, number, _ in resumed.log if kind == "train") == killed_in_round
     assert federation.arrays(ROUNDS, "killed") == federation.arrays(ROUNDS, "straight")
 
 
