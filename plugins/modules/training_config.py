@@ -46,7 +46,8 @@ options:
     description:
       - Folder of the Flower app on the controller that is to be trained.
       - When it is given, the run configuration holds those variables that the app declares in its
-        C([tool.flwr.app.config]), because Flower refuses every other key. A variable that was set and that the app does not take is a warning.
+        C([tool.flwr.app.config]), because Flower refuses every other key.
+      - A variable that was set and that the app does not take is a warning.
     type: path
   extra:
     description:
