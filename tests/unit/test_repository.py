@@ -135,6 +135,11 @@ def test_a_module_has_a_unit_test_of_itself_or_of_its_action(module: Path) -> No
     assert [kind for kind in ("modules", "action") if (TESTS / kind / f"test_{module.stem}.py").is_file()] != []
 
 
+def test_the_action_group_has_the_modules_that_share_its_options() -> None:
+    sharing = {path.stem for path in MODULES if re.search(r"- fedops\.flower\.flwr$", path.read_text("utf-8"), re.M)}
+    assert set(load(ROOT / "meta" / "runtime.yml")["action_groups"]["flwr"]) == sharing
+
+
 @pytest.mark.parametrize("kind", ["action", "filter", "module_utils"])
 def test_every_plugin_is_imported_by_a_unit_test(kind: str) -> None:
     tests = "\n".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py"))
