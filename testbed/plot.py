@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Show the history of a training: a table of its rounds on the terminal, and accuracy and loss as a picture."""

@@ -64,7 +64,7 @@ def hold_out(examples: Examples, fraction: float, rng: np.random.Generator) -> t
 
 def deal(examples: Examples, shards: int, alpha: float, rng: np.random.Generator) -> list[Examples]:
     """Deal every example to one of the shards, with shares of each label drawn from a Dirichlet distribution."""
-    for _ in range(ATTEMPTS):
+    for dummy in range(ATTEMPTS):
         owners = _draw_owners(examples.y, shards, alpha, rng)
         if np.bincount(owners, minlength=shards).min() >= SMALLEST_SHARD:
             return [examples.pick(np.flatnonzero(owners == shard)) for shard in range(shards)]

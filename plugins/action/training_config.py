@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        dummy, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
         given, problems = self._variables(arguments["variables"], task_vars or {})
         variables = merged(arguments["context"] or {}, given)
         try:

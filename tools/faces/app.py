@@ -26,7 +26,7 @@ def _with_config(pyproject: str) -> str:
     """The text with the part between the markers renewed."""
     if pyproject.count(BEGIN) != 1 or pyproject.count(END) != 1:
         raise SystemExit(f"{PYPROJECT} must hold these two lines, once each:\n{BEGIN}{END}")
-    before, _, rest = pyproject.partition(BEGIN)
+    before, dummy, rest = pyproject.partition(BEGIN)
     return before + BEGIN + _config() + END + rest.partition(END)[2]
 
 

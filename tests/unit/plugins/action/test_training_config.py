@@ -48,7 +48,7 @@ def play(folder, arguments=None, variables=None, extra="", flags=()):
 
 def test_every_fl_variable_of_the_play_is_templated_and_checked(tmp_path):
     variables = {"rounds": 2, "fl_num_rounds": "{{ rounds * 2 }}", "fl_strategy": "FedAdam", "flavour": "not ours"}
-    result, _ = play(tmp_path, variables=variables)
+    result, dummy = play(tmp_path, variables=variables)
     training = Training.from_variables({"fl_num_rounds": 4, "fl_strategy": "FedAdam"})
     assert result == {
         "changed": False,
@@ -65,7 +65,7 @@ def test_every_fl_variable_of_the_play_is_templated_and_checked(tmp_path):
 
 def test_all_errors_are_listed_one_a_line_also_in_check_mode(tmp_path):
     variables = {"fl_num_rounds": 0, "fl_strategy": "Krumm", "fl_seed": "{{ nowhere }}", "fl_tau": 0.1}
-    result, _ = play(tmp_path, variables=variables, flags=["--check"])
+    result, dummy = play(tmp_path, variables=variables, flags=["--check"])
     assert (result["failed"], result["changed"]) == (True, False)
     first, *lines = result["msg"].splitlines()
     assert first == "The training variables are wrong:"
@@ -92,7 +92,7 @@ def test_what_awx_makes_of_answers_is_understood(tmp_path):
         "fl_training_name": "2026",
     }
     extra = "".join(f"!unsafe '{name}': !unsafe '{answer}'\n" for name, answer in answers.items())
-    result, _ = play(tmp_path, extra=extra)
+    result, dummy = play(tmp_path, extra=extra)
     assert {name: result["training"][name.removeprefix("fl_")] for name in answers} == {
         "fl_strategy": "FedTrimmedAvg",
         "fl_num_rounds": 4,
@@ -110,7 +110,7 @@ def test_what_awx_makes_of_answers_is_understood(tmp_path):
 
 def test_context_and_nodes_online_are_taken_into_account(tmp_path):
     arguments = {"context": {"FL_STRATEGY": "Krum", "FL_MIN_AVAILABLE_CLIENTS": "3"}, "nodes_online": "2"}
-    result, _ = play(tmp_path, arguments, {"fl_strategy": "FedAvg", "fl_num_rounds": 2})
+    result, dummy = play(tmp_path, arguments, {"fl_strategy": "FedAvg", "fl_num_rounds": 2})
     assert [(problem["severity"], problem["variable"]) for problem in result["problems"]] == [
         ("error", "fl_num_malicious"),
         ("error", "fl_min_available_clients"),
@@ -119,13 +119,13 @@ def test_context_and_nodes_online_are_taken_into_account(tmp_path):
 
 def test_given_variables_replace_those_of_the_play(tmp_path):
     arguments = {"variables": {"fl_num_rounds": 5}, "runtime": "container"}
-    result, _ = play(tmp_path, arguments, {"fl_num_rounds": 4, "fl_unknown": 1})
+    result, dummy = play(tmp_path, arguments, {"fl_num_rounds": 4, "fl_unknown": 1})
     training = result["training"]
     assert (training["num_rounds"], training["checkpoint_path"]) == (5, "/app/checkpoints")
 
 
 def test_the_collections_own_app_takes_every_variable(tmp_path):
-    result, _ = play(tmp_path, {"app": str(ROOT / "files/fab")}, {"fl_strategy": "FedMedian"})
+    result, dummy = play(tmp_path, {"app": str(ROOT / "files/fab")}, {"fl_strategy": "FedMedian"})
     training = Training.from_variables({"fl_strategy": "FedMedian"})
     found = tuple(result[name] for name in ("app", "provable", "run_config", "configuration_hash", "problems"))
     assert found == ("fedops/fedops-app", True, training.toml, training.configuration_hash, [])
@@ -155,7 +155,7 @@ rate = 0.1
 
 def test_an_app_of_ones_own_is_given_what_it_declares(tmp_path, their_app):
     arguments = {"app": str(their_app), "extra": {"depth": 3, "rate": 1}}
-    result, _ = play(tmp_path, arguments, {"fl_num_rounds": 2, "fl_batch_size": 8})
+    result, dummy = play(tmp_path, arguments, {"fl_num_rounds": 2, "fl_batch_size": 8})
     assert (result["app"], result["provable"]) == ("they/theirs", False)
     assert tomllib.loads(result["run_config"]) == {"num-rounds": 2, "depth": 3, "rate": 1.0}
     assert [(problem["severity"], problem["variable"]) for problem in result["problems"]] == [
@@ -165,7 +165,7 @@ def test_an_app_of_ones_own_is_given_what_it_declares(tmp_path, their_app):
 
 def test_keys_of_the_app_and_variables_are_refused_together(tmp_path, their_app):
     arguments = {"app": str(their_app), "extra": {"dpth": 3}}
-    result, _ = play(tmp_path, arguments, {"fl_num_rounds": 0})
+    result, dummy = play(tmp_path, arguments, {"fl_num_rounds": 0})
     assert [problem["variable"] for problem in result["problems"]] == ["fl_num_rounds", "training_run_config['dpth']"]
 
 
@@ -188,6 +188,6 @@ def test_warnings_warn_once_and_infos_are_shown(tmp_path):
     ],
 )
 def test_a_bad_argument_fails_in_words(tmp_path, arguments, message):
-    result, _ = play(tmp_path, arguments)
+    result, dummy = play(tmp_path, arguments)
     assert result["failed"]
     assert message in result["msg"]
