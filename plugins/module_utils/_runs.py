@@ -85,7 +85,7 @@ def decide(
         return Decision("adopt", alive[-1])
     latest = known[-1] if known else None
     if is_finished(latest, result, configuration_hash, num_rounds):
-        return Decision("finished", latest)
+        return Decision("finished", _that_finished(known, result))
     return Decision("submit", latest)
 
 
@@ -107,6 +107,14 @@ def is_finished(
         and latest.status == COMPLETED
         and covers(latest.configuration_hash, latest.num_rounds, configuration_hash, num_rounds)
     )
+
+
+def _that_finished(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | None) -> Known:
+    """Return the run that reached the end; a newer one may have failed before it did anything."""
+    run_id = (result or {}).get("run_id")
+    if run_id is None:
+        return known[-1]
+    return next((run for run in known if run.run_id == run_id), Known(str(run_id), COMPLETED))
 
 
 def covers(had_hash: t.Any, had_rounds: t.Any, wanted_hash: str | None, wanted_rounds: int | None) -> bool:
