@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading checkpoints: a damaged one is never taken for a good one, and never a traceback."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _checkpoints
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+HASH, OTHER = "a" * 64, "b" * 64
+
+
+def write(directory: Path, number: int, **changes: object) -> dict[str, object]:
+    """Write a checkpoint as the ServerApp does, but without NumPy: the reader does not look into the arrays."""
+    path = directory / f"checkpoint_round_{number}.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("weight.npy", b"array %d" % number)
+        archive.writestr("state/m_t/weight.npy", b"state")
+    content = path.read_bytes()
+    manifest = {
+        "round": number,
+        "num_rounds": 9,
+        "timestamp": "2026-11-22T10:00:00+00:00",
+        "training": "demo",
+        "configuration_hash": HASH,
+        "configuration": {"strategy": "FedAdam"},
+        "strategy": "FedAdam",
+        "run_id": "12",
+        "app": "fedops/fedops-app 0.1.0 abcdef01",
+        "num_arrays": 1,
+        "arrays": [{"name": "weight", "shape": [2], "dtype": "float32"}],
+        "state_prefix": "state/",
+        "state_arrays": [{"name": "state/m_t/weight", "shape": [2], "dtype": "float32"}],
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "parent": None,
+        "loss": 0.5,
+        "accuracy": 0.9,
+        **changes,
+    }
+    (directory / f"checkpoint_round_{number}.json").write_text(json.dumps(manifest))
+    return manifest
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    for number in (2, 9, 10):
+        write(tmp_path, number)
+    os.symlink("checkpoint_round_10.npz", tmp_path / "checkpoint_latest.npz")
+    return tmp_path
+
+
+def rounds(checkpoints: object) -> list[int]:
+    return [checkpoint.round for checkpoint in checkpoints]
+
+
+def test_checkpoints_are_listed_by_number_not_by_name(directory: Path) -> None:
+    assert rounds(_checkpoints.list_checkpoints(str(directory))) == [2, 9, 10]
+    assert _checkpoints.inspect(str(directory)).problems == ()
+
+
+def test_a_directory_that_does_not_exist_holds_nothing(tmp_path: Path) -> None:
+    assert _checkpoints.list_checkpoints(str(tmp_path / "none")) == []
+    assert _checkpoints.latest_good(str(tmp_path / "none")) is None
+    assert _checkpoints.inspect(str(tmp_path / "none")) == _checkpoints.Inspection((), ())
+
+
+@pytest.mark.parametrize("name", ["checkpoint_round_10.npz", "checkpoint_round_10.json", "checkpoint_latest.npz"])
+def test_a_checkpoint_is_verified_by_any_of_its_names(directory: Path, name: str) -> None:
+    checkpoint = _checkpoints.verify(str(directory / name))
+    assert (checkpoint.round, checkpoint.file, checkpoint.loss, checkpoint.accuracy, checkpoint.run_id) == (
+        10,
+        "checkpoint_round_10.npz",
+        0.5,
+        0.9,
+        "12",
+    )
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "said"),
+    [
+        ("checkpoint_round_10.npz", flip, "is damaged: its SHA-256 is"),
+        ("checkpoint_round_10.npz", shorten, "bytes, its manifest says"),
+        ("checkpoint_round_10.npz", Path.unlink, "is missing, though its manifest is there"),
+        ("checkpoint_round_10.npz", fifo, "is not a regular file"),
+        ("checkpoint_round_10.json", shorten, "is not valid JSON"),
+        ("checkpoint_round_10.json", Path.unlink, "is missing, so checkpoint_round_10.npz cannot be trusted"),
+        ("checkpoint_round_10.json", fifo, "is not a regular file"),
+    ],
+)
+def test_a_damaged_checkpoint_is_named_and_stepped_over(directory: Path, name: str, harm: object, said: str) -> None:
+    harm(directory / name)
+    heard: list[str] = []
+    good = _checkpoints.latest_good(str(directory), on_problem=heard.append)
+    assert good is not None
+    assert good.round == 9
+    assert len(heard) == 1
+    assert name in heard[0]
+    assert said in heard[0]
+    inspection = _checkpoints.inspect(str(directory))
+    assert rounds(inspection.checkpoints) == [2, 9]
+    assert inspection.problems[0] == heard[0]
+    assert "checkpoint_latest.npz points to checkpoint_round_10.npz" in inspection.problems[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"round": 9}, "speaks of round 9, its name of round 10"),
+        ({"round": True}, "round is True"),
+        ({"training": None}, "training is None"),
+        ({"sha256": "no"}, "sha256 is 'no'"),
+        ({"num_arrays": 2}, "num_arrays is 2, but it lists 1"),
+        ({"arrays": [{}]}, "an array in it lacks its name, shape or dtype"),
+        ({"arrays": [{"name": "other", "shape": [2], "dtype": "float32"}]}, "are not those that its manifest lists"),
+        ({"loss": float("nan")}, "is not valid JSON"),
+    ],
+)
+def test_a_manifest_that_cannot_be_true_is_refused(directory: Path, changes: dict[str, object], said: str) -> None:
+    write(directory, 10, **changes)
+    with pytest.raises(_checkpoints.CheckpointError) as error:
+        _checkpoints.verify(str(directory / "checkpoint_round_10.npz"))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("field", ["round", "sha256", "configuration_hash", "arrays", "state_prefix", "parent"])
+def test_a_manifest_without_a_field_is_refused(directory: Path, field: str) -> None:
+    path = directory / "checkpoint_round_10.json"
+    manifest = json.loads(path.read_text())
+    del manifest[field]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(_checkpoints.CheckpointError, match=f"{field} is missing"):
+        _checkpoints.verify(str(path))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [({}, 10), ({"configuration_hash": HASH}, 9), ({"training": "demo"}, 9), ({"configuration_hash": "c" * 64}, None)],
+)
+def test_the_latest_of_one_training_is_found_among_others(
+    directory: Path, wanted: dict[str, str], expected: int | None
+) -> None:
+    write(directory, 10, configuration_hash=OTHER, training="other")
+    found = _checkpoints.latest_good(str(directory), **wanted)
+    assert (found and found.round) == expected
+
+
+@pytest.mark.parametrize("name", ["model.npz", "checkpoint_round_0.npz", "checkpoint_round_01.npz"])
+def test_another_name_is_not_a_checkpoint(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(_checkpoints.CheckpointError, match="is not a checkpoint"):
+        _checkpoints.verify(str(tmp_path / name))
+    assert _checkpoints.list_rounds(str(tmp_path)) == []
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_manifest_makes_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
+    manifest = write(tmp_path, 1)
+    field = data.draw(st.sampled_from(sorted(manifest)))
+    value = data.draw(json_values)
+    write(tmp_path, 1, **{field: value})
+    inspection = _checkpoints.inspect(str(tmp_path))
+    assert rounds(inspection.checkpoints) in ([], [1])
+    assert "checkpoint_round_1" in "".join(inspection.problems)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_flipped_bit_of_the_arrays_goes_unnoticed(tmp_path: Path, data: st.DataObject) -> None:
+    write(tmp_path, 1)
+    path = tmp_path / "checkpoint_round_1.npz"
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    assert _checkpoints.latest_good(str(tmp_path)) is None
