@@ -13,9 +13,22 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.fedops.flower.plugins.action import training_config as action
+from ansible_collections.fedops.flower.plugins.doc_fragments.training import ModuleDocFragment as Fragment
 from ansible_collections.fedops.flower.plugins.module_utils._training import Training
+from ansible_collections.fedops.flower.plugins.modules import training_config
 
 ROOT = Path(__file__).resolve().parents[4]
+
+
+def test_the_options_that_are_documented_are_those_that_are_accepted():
+    documented = [yaml.safe_load(training_config.DOCUMENTATION)["options"]]
+    documented += [yaml.safe_load(part)["options"] for part in (Fragment.DOCUMENTATION, Fragment.NODES_ONLINE)]
+    options = {name: option for part in documented for name, option in part.items()}
+    assert options.keys() == action.ARGUMENTS.keys()
+    for name in options.keys() - {"nodes_online"}:  # accepted as whatever a survey makes of a number
+        accepted = {key: options[name].get(key) for key in ("type", "choices", "default")}
+        assert accepted == {key: action.ARGUMENTS[name].get(key) for key in ("type", "choices", "default")}
 
 
 def play(folder, arguments=None, variables=None, extra="", flags=()):

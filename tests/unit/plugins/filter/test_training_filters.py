@@ -7,9 +7,17 @@ from __future__ import annotations
 import tomllib
 
 import pytest
+import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.fedops.flower.plugins.filter import from_context, run_config, training_problems
+
+
+@pytest.mark.parametrize("plugin", [training_problems, run_config, from_context])
+def test_a_file_has_one_filter_which_bears_its_name_and_is_documented(plugin):
+    (name,) = plugin.FilterModule().filters()
+    assert plugin.__name__.rpartition(".")[2] == name == yaml.safe_load(plugin.DOCUMENTATION)["name"]
 
 
 def rendered(template, **variables):

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._training import Problem, check
+from ansible_collections.fedops.flower.plugins.module_utils._problems import Problem, worst_first
+from ansible_collections.fedops.flower.plugins.module_utils._training import check
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -184,6 +185,13 @@ def test_all_problems_come_at_once_and_the_worst_first():
         ("warning", "fl_min_fit_clients"),
         ("info", "fl_tau"),
     ]
+
+
+def test_the_worst_comes_first_and_equals_keep_their_order():
+    given = [
+        Problem(severity, str(place), 1, "", "") for place, severity in enumerate(["info", "error", "warning"] * 2)
+    ]
+    assert [problem.variable for problem in worst_first(given)] == ["1", "4", "2", "5", "0", "3"]
 
 
 def test_arithmetic_is_not_done_with_bad_values():

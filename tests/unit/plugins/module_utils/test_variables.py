@@ -9,6 +9,7 @@ import re
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._strategies import STRATEGIES
 from ansible_collections.fedops.flower.plugins.module_utils._values import parse
+from ansible_collections.fedops.flower.plugins.module_utils._variable import Variable
 from ansible_collections.fedops.flower.plugins.module_utils._variables import (
     BY_ANSIBLE,
     BY_CONTEXT,
@@ -28,7 +29,7 @@ def test_every_spelling_names_one_variable():
 
 
 def test_spellings_follow_from_the_name():
-    row = BY_NAME["proximal_mu"]
+    row = Variable("proximal_mu", "float", 1.0, "Proximal term", "Holds a model.", "strategy")
     assert (row.ansible, row.context, row.key) == ("fl_proximal_mu", "FL_PROXIMAL_MU", "proximal-mu")
 
 
