@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.fedops.flower.plugins.module_utils import _status
 
 

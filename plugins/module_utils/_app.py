@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# The suffixes that Flower itself puts into a FAB (flwr.common.constant.FAB_INCLUDE_PATTERNS), and what steers its build.
+# The suffixes that Flower itself puts into a FAB (flwr.common.constant.FAB_INCLUDE_PATTERNS) and what steers its build.
 SOURCE_SUFFIXES = (".py", ".toml", ".md", ".yaml", ".yml", ".json", ".jsonl")
 SOURCE_NAMES = ("LICENSE", ".gitignore")
 SKIPPED_DIRECTORIES = frozenset({"__pycache__", "node_modules"})

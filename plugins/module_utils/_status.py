@@ -8,7 +8,8 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 Row = Mapping[str, Any]
 
@@ -16,9 +17,9 @@ Row = Mapping[str, Any]
 def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     """Make one picture of what the modules have found.
 
-    ``found`` has ``host``, ``health`` (the HTTP status of the health check), ``certificate_days`` (or none), ``expected``
-    (the names of the SuperNodes in the inventory), and what ``supernode_info``, ``run_info`` and ``checkpoint_info``
-    return as ``supernodes``, ``trainings`` and ``latest``.
+    ``found`` has ``host``, ``health`` (the HTTP status of the health check), ``certificate_days`` (or none),
+    ``expected`` (the names of the SuperNodes in the inventory), and what ``supernode_info``, ``run_info`` and
+    ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
     """
     nodes = [dict(node) for node in found["supernodes"]]
     known = {node["name"] for node in nodes}

@@ -10,10 +10,11 @@ module: app
 short_description: Deploy a Flower app and build its FAB
 version_added: 0.1.0
 description:
-  - Copies the source of a Flower app from the controller to the SuperLink host and builds the Flower App Bundle (FAB) there
-    with C(flwr build), so that an app that Flower would refuse is refused before any run.
+  - Copies the source of a Flower app from the controller to the SuperLink host and builds the Flower App Bundle (FAB)
+    there with C(flwr build), so that an app that Flower would refuse is refused before any run.
   - The files travel as one archive, and only when the host does not have them yet.
-  - An app replaces an older one of the same name as a whole. The older one stays in place when the new one does not build.
+  - An app replaces an older one of the same name as a whole. The older one stays in place when the new one does not
+    build.
 author:
   - fedops.flower contributors (@fedops)
 attributes:

@@ -10,7 +10,8 @@ module: show
 short_description: Print a page of text as it is
 version_added: 0.1.0
 description:
-  - Prints text on the controller with its line breaks and columns, whatever format the callback plugin gives to results.
+  - Prints text on the controller with its line breaks and columns, whatever format the callback plugin gives to
+    results.
   - Use it for tables that a person reads. The same content belongs into a variable or into the statistics for programs.
 author:
   - fedops.flower contributors (@fedops)
