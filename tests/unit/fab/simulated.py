@@ -132,8 +132,7 @@ class Federation:
     def train(
         self, where: str = "checkpoints", nodes_seed: int = 0, grid: dict | None = None, **variables: object
     ) -> SimulatedGrid:
-        """Run one training as the SuperLink would, with typed run configuration; return the grid that it ran on."""
-        self.runs += 1
+        """Run one training; return the grid that it ran on."""
         given = {
             "checkpoint_enabled": True,
             "checkpoint_interval": 1,
@@ -144,14 +143,18 @@ class Federation:
             **variables,
         }
         training = Training.from_variables({"fl_" + name: value for name, value in given.items()})
+        return self.train_run_config(training.run_config, nodes_seed, grid)
+
+    def train_run_config(
+        self, run_config: dict[str, object], nodes_seed: int = 0, grid: dict | None = None
+    ) -> SimulatedGrid:
+        """Run what a SuperLink would hand over."""
+        self.runs += 1
         ids = random.Random(nodes_seed).sample(range(1, 1 << 62), self.sites)
-        simulated = SimulatedGrid(
-            dict(zip(ids, self.names, strict=True)), self.root / "data", self.runs, **(grid or {})
-        )
-        context = Context(self.runs, 0, {}, RecordDict(), training.run_config)
-        self.last = simulated
-        run_training(simulated, context)
-        return simulated
+        sites = dict(zip(ids, self.names, strict=True))
+        self.last = SimulatedGrid(sites, self.root / "data", self.runs, **(grid or {}))
+        run_training(self.last, Context(self.runs, 0, {}, RecordDict(), run_config))
+        return self.last
 
     def arrays(self, round_number: int, where: str = "checkpoints") -> bytes:
         """Return the bytes of a checkpoint's file: arrays, optimizer state, names and order."""

@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a training publishes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from simulated import Federation, Killed
+
+from fedops_app.errors import RunFailedError
+from fedops_app.publish import Publisher
+
+COMMON = {"training": "demo", "run_id": "1", "configuration_hash": "abc"}
+
+
+def test_the_history_has_a_line_for_every_round(federation: Federation) -> None:
+    federation.train(num_rounds=3, checkpoint_interval=2)
+    history = federation.published("history.jsonl")
+    assert [(line["round"], line["checkpoint"]) for line in history] == [
+        (1, None),
+        (2, "checkpoint_round_2.npz"),
+        (3, "checkpoint_round_3.npz"),
+    ]
+    effective = federation.published("effective.json")
+    assert set(history[0]) == {
+        "event", "training", "run_id", "configuration_hash", "round", "num_rounds", "loss", "accuracy",
+        "num_examples", "metrics", "replies", "failures", "seconds", "checkpoint", "time",
+    }  # fmt: skip
+    assert {line["configuration_hash"] for line in history} == {effective["configuration_hash"]}
+    assert history[2]["loss"] < history[0]["loss"]
+    result = federation.published("result.json")
+    manifest = json.loads((federation.checkpoints() / "checkpoint_latest.json").read_text())
+    assert result == {
+        "training": "default",
+        "run_id": "1",
+        "configuration_hash": effective["configuration_hash"],
+        "rounds": 3,
+        "loss": history[2]["loss"],
+        "accuracy": history[2]["accuracy"],
+        "checkpoint": "checkpoint_round_3.npz",
+        "sha256": manifest["sha256"],
+        "time": result["time"],
+    }
+    assert (manifest["loss"], manifest["accuracy"]) == (result["loss"], result["accuracy"])
+
+
+def test_the_servers_test_set_decides_and_the_nodes_stand_beside_it(federation: Federation) -> None:
+    federation.train(num_rounds=1)
+    line = federation.published("history.jsonl")[0]
+    assert line["num_examples"] == 48
+    assert set(line["metrics"]) == {"train_loss", "federated_loss", "federated_accuracy"}
+
+
+def test_without_a_test_set_on_the_server_the_nodes_decide(federation: Federation) -> None:
+    (federation.root / "server/test.npz").unlink()
+    federation.train(num_rounds=1)
+    line = federation.published("history.jsonl")[0]
+    assert line["loss"] > 0
+    assert line["accuracy"] > 0
+    assert line["num_examples"] == sum(32 + 4 * number for number in range(7))
+    assert set(line["metrics"]) == {"train_loss"}
+
+
+def test_with_no_evaluation_at_all_there_is_no_figure(federation: Federation) -> None:
+    (federation.root / "server/test.npz").unlink()
+    federation.train(num_rounds=1, fraction_evaluate=0)
+    line = federation.published("history.jsonl")[0]
+    assert (line["loss"], line["accuracy"], line["num_examples"]) == (None, None, None)
+    assert federation.published("result.json")["loss"] is None
+
+
+def test_a_resumed_training_continues_its_history(federation: Federation) -> None:
+    with pytest.raises(Killed):
+        federation.train(num_rounds=4, checkpoint_interval=2, grid={"killed_in_round": 4})
+    federation.train(num_rounds=4, checkpoint_interval=2)
+    history = federation.published("history.jsonl")
+    assert [(line["run_id"], line["round"]) for line in history] == [
+        ("1", 1), ("1", 2), ("1", 3), ("2", 3), ("2", 4),
+    ]  # fmt: skip
+    assert {line["loss"] for line in history if line["round"] == 3} == {history[2]["loss"]}
+
+
+def test_a_training_that_begins_anew_puts_its_old_history_away(federation: Federation) -> None:
+    federation.train(num_rounds=2)
+    federation.train(num_rounds=1, seed=7)
+    assert [line["round"] for line in federation.published("history.jsonl")] == [1]
+    (previous,) = (federation.root / "trainings/default/previous").iterdir()
+    assert sorted(path.name for path in previous.iterdir()) == ["history.jsonl", "result.json"]
+
+
+def test_a_lengthened_training_is_not_finished_until_it_is(federation: Federation) -> None:
+    federation.train(num_rounds=2)
+    with pytest.raises(Killed):
+        federation.train(num_rounds=4, grid={"killed_in_round": 4})
+    assert not (federation.root / "trainings/default/result.json").exists()
+
+
+def test_every_event_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("flwr").propagate = True
+    publisher = Publisher(None, "demo", COMMON)
+    with caplog.at_level(logging.INFO, logger="flwr"):
+        publisher.effective(False, {"strategy": {}})
+        publisher.round_finished({"round": 1, "loss": float("nan"), "metrics": {"a": float("inf")}})
+        publisher.result({"rounds": 1})
+    events = [json.loads(record.getMessage()) for record in caplog.records]
+    assert [event["event"] for event in events] == ["effective_configuration", "round_finished", "training_finished"]
+    assert (events[1]["loss"], events[1]["metrics"]) == (None, {"a": None})
+
+
+def test_a_torn_line_loses_only_itself(tmp_path: Path) -> None:
+    publisher = Publisher(str(tmp_path), "demo", COMMON)
+    publisher.effective(False, {})
+    history = tmp_path / "demo/history.jsonl"
+    publisher.round_finished({"round": 1})
+    history.write_bytes(history.read_bytes()[:-20])
+    publisher.round_finished({"round": 2})
+    lines = history.read_text().splitlines()
+    assert len(lines) == 2
+    assert json.loads(lines[1])["round"] == 2
+
+
+def test_a_directory_that_cannot_be_written_fails_the_run_at_its_beginning(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFailedError, match="/file/demo cannot be written"):
+        Publisher(str(tmp_path / "file"), "demo", COMMON).effective(False, {})
+
+
+def test_a_history_that_cannot_be_written_does_not_stop_the_training(tmp_path: Path) -> None:
+    publisher = Publisher(str(tmp_path), "demo", COMMON)
+    publisher.effective(False, {})
+    (tmp_path / "demo/history.jsonl").mkdir()
+    publisher.round_finished({"round": 1})
+    assert (tmp_path / "demo/effective.json").exists()
