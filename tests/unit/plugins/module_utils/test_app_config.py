@@ -63,16 +63,16 @@ def test_its_hash_tells_apps_and_values_apart() -> None:
             {"fl_seed": 7},
             {},
             "warning",
-            "fl_seed is 7 but the app they/theirs does not declare seed, so that it does not get it. Declare the key in "
-            "the app's [tool.flwr.app.config] and read it there, or leave the variable unset.",
+            "fl_seed is 7 but the app they/theirs does not declare seed, so that it does not get it. Declare the key "
+            "in the app's [tool.flwr.app.config] and read it there, or leave the variable unset.",
         ),
         (
             {"seed": "abc"},
             {"fl_seed": 7},
             {},
             "warning",
-            "fl_seed is 7 but the app they/theirs declares seed as text, so that it does not get it. Declare the key in "
-            "the app's [tool.flwr.app.config] and read it there, or leave the variable unset.",
+            "fl_seed is 7 but the app they/theirs declares seed as text, so that it does not get it. Declare the key "
+            "in the app's [tool.flwr.app.config] and read it there, or leave the variable unset.",
         ),
         (
             {"learning_rate": 0.1},
