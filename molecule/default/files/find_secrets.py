@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 import subprocess
 from pathlib import Path
 
 PLACES = ("/opt/flower", "/etc/nginx", "/etc/systemd", "/etc/ssl", "/root", "/tmp", "/var/tmp", "/home")
 SMALL = 64 * 1024
+PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 
 def secrets() -> dict[Path, bytes]:
@@ -21,7 +23,7 @@ def secrets() -> dict[Path, bytes]:
         if path.is_symlink() or not path.is_file() or "venv" in path.parts or path.stat().st_size > SMALL:
             continue
         content = path.read_bytes()
-        if b"PRIVATE KEY-----" in content or "secret" in path.name:
+        if PRIVATE_KEY.search(content) or path.suffix == ".secret":
             found[path] = content
     return found
 
@@ -51,7 +53,7 @@ def main() -> None:
                     for path, content in files.items()
                     if any(piece in said for piece in recognisable(content))
                 ]
-                + ["a private key"] * (b"PRIVATE KEY-----" in said),
+                + ["a private key"] * bool(PRIVATE_KEY.search(said)),
             }
         )
     )
