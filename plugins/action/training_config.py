@@ -46,7 +46,10 @@ class ActionModule(ActionBase):
         except (AppError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from error
         problems = worst_first([*problems, *(config.problems if config else ())])
-        self._tell(problems)
+        self._warn(problems)
+        # Infos speak of the variables alone: the check before the one with the nodes online has shown them.
+        if arguments["nodes_online"] is None and _is_first_host(task_vars or {}):
+            self._inform(problems)
         result.update(changed=False, problems=[problem.as_dict() for problem in problems])
         if errors := _errors(problems):
             return {**result, "failed": True, "msg": "\n".join(["The training variables are wrong:", *errors])}
@@ -67,12 +70,21 @@ class ActionModule(ActionBase):
                 broken.append(Problem(ERROR, name, str(task_vars[name]), rule, "Correct it."))
         return variables, broken
 
-    def _tell(self, problems: Iterable[Problem]) -> None:
+    def _warn(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             if problem.severity == WARNING:
                 self._display.warning(problem.message)
-            elif problem.severity == INFO:
+
+    def _inform(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            if problem.severity == INFO:
                 self._display.display(f"[INFO]: {problem.message}", color="bright blue")
+
+
+def _is_first_host(task_vars: Mapping[str, Any]) -> bool:
+    """Ansible shows the same warning once however many hosts give it, but not other text."""
+    hosts = task_vars.get("ansible_play_hosts") or [task_vars.get("inventory_hostname")]
+    return hosts[0] == task_vars.get("inventory_hostname")
 
 
 def _errors(problems: Iterable[Problem]) -> list[str]:

@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Checks C(fl_*) variables, all of them at once, and fails with one line for each error.
   - Warns about trainings that probably are not what was meant, and tells what else is worth to know.
+    The latter is not told again when O(nodes_online) is given.
   - Runs on the controller and connects to no host. Run it once for a play, not for each host.
 author:
   - fedops.flower contributors (@fedops)

@@ -182,12 +182,19 @@ def test_keys_of_the_app_and_variables_are_refused_together(tmp_path, their_app)
     assert [problem["variable"] for problem in result["problems"]] == ["fl_num_rounds", "training_run_config['dpth']"]
 
 
-def test_warnings_warn_once_and_infos_are_shown(tmp_path):
+def test_warnings_and_infos_are_shown_once_for_a_play(tmp_path):
     result, printed = play(tmp_path, variables={"fl_strategy": "FedProx", "fl_num_rounds": 50})
     warning = "fl_checkpoint_enabled is false but the training has 50 rounds"
     assert printed.count(f"[WARNING]: {warning}") == 1
-    assert "[INFO]: fl_strategy is 'FedProx' but Flower leaves the proximal term to the ClientApp." in printed
+    info = "fl_strategy is 'FedProx' but Flower leaves the proximal term to the ClientApp."
+    assert printed.count(f"[INFO]: {info}") == 1
     assert [problem["severity"] for problem in result["problems"]] == ["warning", "info"]
+
+
+def test_infos_are_not_repeated_with_the_nodes_online(tmp_path):
+    result, printed = play(tmp_path, {"nodes_online": 3}, {"fl_strategy": "FedProx"})
+    assert [problem["severity"] for problem in result["problems"]] == ["info"]
+    assert "[INFO]" not in printed
 
 
 @pytest.mark.parametrize(
