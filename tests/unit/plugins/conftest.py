@@ -115,12 +115,12 @@ def home(tmp_path, monkeypatch) -> Home:
 def run_module(home, capsys):
     """Run a module in this process; return what it returns."""
 
-    def run(name: str, check_mode: bool = False, **arguments) -> dict:
+    def run(module: str, /, check_mode: bool = False, **arguments) -> dict:
         arguments = {"home": str(home.path), **arguments, "_ansible_check_mode": check_mode}
-        if name == "checkpoint_info":
+        if module == "checkpoint_info":
             del arguments["home"]
         with patch_module_args(arguments), pytest.raises(SystemExit):
-            runpy.run_path(str(ROOT / "plugins" / "modules" / f"{name}.py"), run_name="__main__")
+            runpy.run_path(str(ROOT / "plugins" / "modules" / f"{module}.py"), run_name="__main__")
         result = json.loads(capsys.readouterr().out)
         del result["invocation"]
         return result

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+
+import pytest
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Save a checkpoint as the ServerApp does."""
+
+    def write(number: int) -> dict:
+        path = tmp_path / f"checkpoint_round_{number}.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("weights.npy", f"round {number}")
+        manifest = {
+            "round": number,
+            "num_rounds": 10,
+            "timestamp": "2026-11-23T06:22:12Z",
+            "training": "default",
+            "configuration_hash": "h",
+            "configuration": {"strategy": "FedAvg"},
+            "strategy": "FedAvg",
+            "run_id": "1",
+            "app": "fedops/app",
+            "num_arrays": 1,
+            "arrays": [{"name": "weights", "shape": [2], "dtype": "float32"}],
+            "state_prefix": "state/",
+            "state_arrays": [],
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "bytes": path.stat().st_size,
+            "parent": None,
+            "loss": 0.5,
+            "accuracy": None,
+        }
+        (tmp_path / f"checkpoint_round_{number}.json").write_text(json.dumps(manifest))
+        latest = tmp_path / "checkpoint_latest.npz"
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(path.name)
+        left_out = ("configuration", "app", "state_prefix", "state_arrays", "parent")
+        shown = {key: value for key, value in manifest.items() if key not in left_out}
+        return {**shown, "path": str(path), "file": path.name}
+
+    return write
+
+
+def without_age(result: dict) -> dict:
+    """Take the ages out, which are of the moment, and make sure that they are ages."""
+    for checkpoint in [*result["checkpoints"], result["latest"] or {"age": 1}]:
+        assert checkpoint.pop("age") > 0 or checkpoint["timestamp"]
+    return result
+
+
+@pytest.mark.parametrize("path", ["", "nothing-here"])
+def test_a_directory_without_checkpoints_holds_none(run_module, tmp_path, path) -> None:
+    expected = {"changed": False, "checkpoints": [], "latest": None, "problems": []}
+    assert run_module("checkpoint_info", path=str(tmp_path / path)) == expected
+
+
+def test_checkpoints_come_oldest_first_and_the_latest_once_more(run_module, tmp_path, save) -> None:
+    saved = [save(number) for number in (5, 10)]
+    assert without_age(run_module("checkpoint_info", path=str(tmp_path))) == {
+        "changed": False,
+        "checkpoints": saved,
+        "latest": saved[-1],
+        "problems": [],
+    }
+
+
+def test_a_damaged_checkpoint_is_a_problem_and_not_the_latest(run_module, tmp_path, save) -> None:
+    good, damaged = save(5), save(10)
+    path = tmp_path / damaged["file"]
+    path.write_bytes(path.read_bytes()[:-1])
+    result = without_age(run_module("checkpoint_info", path=str(tmp_path)))
+    assert (result["checkpoints"], result["latest"]) == ([good], good)
+    assert result["problems"] == [
+        f"{path} is damaged: it has {damaged['bytes'] - 1} bytes, its manifest says {damaged['bytes']}.",
+        f"{tmp_path}/checkpoint_latest.npz points to {damaged['file']}; the newest good checkpoint is {good['file']}.",
+    ]

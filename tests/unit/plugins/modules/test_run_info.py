@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+RUNS = {"completed": "4054059867765540810", "failed": "17304172647888193640", "stopped": "10117593754731237286"}
+FAB = "043e4ac48e9656d160726ac53e918671aa2d7f43e920078f247f4573546af68e"
+ABSENT = {
+    "name": "default",
+    "run_id": None,
+    "status": "absent",
+    "details": None,
+    "alive": False,
+    "finished": False,
+    "configuration_hash": None,
+    "num_rounds": None,
+    "fab_hash": None,
+    "history": [],
+    "effective": None,
+    "result": None,
+    "log_tail": [],
+}
+FAILED = {
+    **ABSENT,
+    "run_id": RUNS["failed"],
+    "status": "failed",
+    "details": "ServerApp failed with exception: the data went away",
+    "configuration_hash": "h",
+    "num_rounds": 3,
+    "fab_hash": FAB,
+}
+
+
+def test_a_training_that_never_was_is_absent(home, run_module) -> None:
+    home.answers(list="list_after")
+    assert run_module("run_info", name="default") == {"changed": False, **ABSENT}
+
+
+def test_the_newest_run_of_a_training_is_described_with_what_it_left(home, run_module) -> None:
+    home.ledger((RUNS["completed"], "h", 2), (RUNS["failed"], "h", 3))
+    history = [{"event": "round_finished", "round": 1, "run_id": RUNS["failed"]}]
+    home.training(history=history, effective={"run_id": RUNS["failed"]})
+    home.answers(list="list_after", log="log_fail")
+    assert run_module("run_info", name="default", log_lines=1) == {
+        "changed": False,
+        **FAILED,
+        "history": history,
+        "effective": {"run_id": RUNS["failed"]},
+        "log_tail": ["For more information, visit: <https://flower.ai/docs/framework/1.41/en/ref-exit-codes/201.html>"],
+    }
+
+
+@pytest.mark.parametrize("status", RUNS)
+def test_a_run_is_found_by_its_id_alone(home, run_module, status) -> None:
+    home.ledger(*((run_id, "h", 3) for run_id in RUNS.values()))
+    home.answers(list="list_after")
+    result = run_module("run_info", run_id=RUNS[status])
+    assert (result["name"], result["status"], result["finished"]) == ("default", status, status == "completed")
+
+
+def test_a_run_of_no_training_of_ours_is_described_as_well(home, run_module) -> None:
+    home.answers(list="list_after")
+    expected = {**FAILED, "name": None, "configuration_hash": None, "num_rounds": None}
+    assert run_module("run_info", run_id=RUNS["failed"]) == {"changed": False, **expected}
+
+
+def test_without_a_name_every_training_is_described_with_one_listing(home, run_module) -> None:
+    home.ledger((RUNS["failed"], "h", 3), name="b")
+    home.training("a")
+    home.answers(list="list_after")
+    assert run_module("run_info") == {
+        "changed": False,
+        "trainings": [{**ABSENT, "name": "a"}, {**FAILED, "name": "b"}],
+    }
+    assert home.commands == ["list local"]
+
+
+def test_waiting_for_a_training_that_never_was_does_not_wait(home, run_module) -> None:
+    home.answers(list="list_empty")
+    assert run_module("run_info", name="default", wait_seconds=60)["status"] == "absent"
+
+
+def test_waiting_ends_with_the_round(home, run_module) -> None:
+    home.ledger((RUNS["completed"], "h", 9))
+    event = {"event": "round_finished", "round": 4, "num_rounds": 9, "run_id": RUNS["completed"]}
+    home.training(history=[event])
+    result = run_module("run_info", name="default", run_id=RUNS["completed"], wait_for_round=4, wait_seconds=60)
+    assert (result["status"], result["alive"], result["history"], home.calls) == ("running", True, [event], [])
+
+
+def test_a_host_without_flower_has_no_runs_in_check_mode_and_else_fails(home, run_module) -> None:
+    (home.path / "venv" / "bin" / "flwr").unlink()
+    assert run_module("run_info", check_mode=True, name="default") == {"changed": False, **ABSENT}
+    assert run_module("run_info", name="default")["failed"] is True

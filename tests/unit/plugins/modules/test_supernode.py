@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from ..module_utils.test_supernodes import FINGERPRINT, KEY, PEM
+
+OTHER_KEY = (
+    "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBA48wRVzsK4JdEqC4QlZoCxym7whS9RuY3GTLX2n"
+    "lAugVDcJLIoLE88RIYJ0KiYCjYK6C0HQI/SfgOHBt17c1Gm+/o3dHCFGEmsIn6vzIklzgWIF1NidXxEdvVO00kTHNw=="
+)
+OTHER_FINGERPRINT = "SHA256:o/wxDf06KnvXVBhHXQUj//6l/4IvQRBJbMiSLKBSaZI"
+OFFLINE, UNREGISTERED = "17856385283664728171", "16029726880598031332"  # in the recording supernode_list_end
+
+
+@pytest.fixture
+def ledger(home):
+    """Read the ledger, or write one of (name, fingerprint, node id)."""
+    path = home.path / "state" / "supernodes.json"
+
+    def access(*rows) -> list | None:
+        if rows:
+            members = [dict(zip(("name", "fingerprint", "node_id"), row, strict=True)) for row in rows]
+            path.write_text(json.dumps({"supernodes": members}))
+            return None
+        if not path.exists():
+            return []
+        return [tuple(row.values()) for row in json.loads(path.read_text())["supernodes"]]
+
+    return access
+
+
+def outcome(name, fingerprint, node_id, status, changed) -> dict:
+    return {"name": name, "fingerprint": fingerprint, "node_id": node_id, "status": status, "changed": changed}
+
+
+def test_a_new_key_is_registered_and_written_down(home, ledger, run_module) -> None:
+    home.answers(supernode_list="supernode_list_empty", supernode_register="supernode_register")
+    assert run_module("supernode", name="a", public_key=KEY) == {
+        "changed": True,
+        "node_id": OFFLINE,
+        "fingerprint": FINGERPRINT,
+        "status": "registered",
+        "supernodes": [outcome("a", FINGERPRINT, OFFLINE, "registered", True)],
+        "diff": {"before": {}, "after": {"a": FINGERPRINT}},
+    }
+    assert ledger() == [("a", FINGERPRINT, OFFLINE)]
+    assert home.commands == ["supernode list local", "supernode register supernode.pub local --name a"]
+    assert home.calls[1]["files"] == [KEY + "\n"]
+
+
+def test_a_known_key_costs_one_listing_and_changes_nothing(home, ledger, run_module) -> None:
+    ledger(("a", FINGERPRINT, OFFLINE))
+    home.answers(supernode_list="supernode_list_end")
+    assert run_module("supernode", supernodes=[{"name": "a", "public_key": KEY}]) == {
+        "changed": False,
+        "supernodes": [outcome("a", FINGERPRINT, OFFLINE, "offline", False)],
+        "diff": {"before": {"a": FINGERPRINT}, "after": {"a": FINGERPRINT}},
+    }
+    assert home.commands == ["supernode list local"]
+
+
+def test_check_mode_tells_the_same_and_does_nothing(home, ledger, run_module) -> None:
+    ledger(("a", FINGERPRINT, OFFLINE))
+    home.answers(supernode_list="supernode_list_end")
+    nodes = [{"name": "b", "public_key": OTHER_KEY}, {"name": "a", "state": "absent"}]
+    assert run_module("supernode", check_mode=True, supernodes=nodes) == {
+        "changed": True,
+        "supernodes": [
+            outcome("b", OTHER_FINGERPRINT, None, "registered", True),
+            outcome("a", FINGERPRINT, OFFLINE, "absent", True),
+        ],
+        "diff": {"before": {"a": FINGERPRINT}, "after": {"b": OTHER_FINGERPRINT}},
+    }
+    assert (home.commands, ledger()) == (["supernode list local"], [("a", FINGERPRINT, OFFLINE)])
+
+
+def test_check_mode_works_on_a_host_without_flower(home, run_module) -> None:
+    (home.path / "venv" / "bin" / "flwr").unlink()
+    result = run_module("supernode", check_mode=True, name="a", public_key=KEY)
+    assert (result["changed"], result["status"]) == (True, "registered")
+
+
+def test_another_key_replaces_the_node_of_its_name(home, ledger, run_module) -> None:
+    ledger(("a", FINGERPRINT, OFFLINE))
+    home.answers(
+        supernode_list="supernode_list_online",
+        supernode_register="supernode_register2",
+        supernode_unregister="supernode_unreg",
+    )
+    result = run_module("supernode", name="a", public_key=OTHER_KEY)
+    assert result["supernodes"] == [outcome("a", OTHER_FINGERPRINT, UNREGISTERED, "registered", True)]
+    assert result["diff"] == {"before": {"a": FINGERPRINT}, "after": {"a": OTHER_FINGERPRINT}}
+    assert ledger() == [("a", OTHER_FINGERPRINT, UNREGISTERED)]
+    assert home.commands[-1] == f"supernode unregister {OFFLINE} local"
+
+
+def test_keys_that_change_places_are_never_unregistered(home, ledger, run_module) -> None:
+    ledger(("a", FINGERPRINT, "1"), ("b", OTHER_FINGERPRINT, "2"))
+    rows = [{"node-id": node_id, "status": "online"} for node_id in ("1", "2")]
+    listing = {"rc": 0, "stdout": json.dumps({"success": True, "nodes": rows}), "stderr": ""}
+    home.answers(supernode_list=[listing])
+    nodes = [{"name": "a", "public_key": OTHER_KEY}, {"name": "b", "public_key": KEY}]
+    assert run_module("supernode", supernodes=nodes)["changed"] is True
+    assert ledger() == [("a", OTHER_FINGERPRINT, "2"), ("b", FINGERPRINT, "1")]
+    assert home.commands == ["supernode list local"]
+
+
+def test_a_key_that_moves_to_another_name_survives_the_end_of_the_old_name(home, ledger, run_module) -> None:
+    ledger(("old", FINGERPRINT, OFFLINE))
+    home.answers(supernode_list="supernode_list_end")
+    run_module("supernode", supernodes=[{"name": "old", "state": "absent"}, {"name": "new", "public_key": KEY}])
+    assert (ledger(), home.commands) == ([("new", FINGERPRINT, OFFLINE)], ["supernode list local"])
+
+
+def test_absent_unregisters_once(home, ledger, run_module) -> None:
+    ledger(("a", FINGERPRINT, OFFLINE), ("b", OTHER_FINGERPRINT, UNREGISTERED))
+    home.answers(supernode_list="supernode_list_end", supernode_unregister="supernode_unreg")
+    nodes = [{"name": name, "state": "absent"} for name in ("a", "b", "c")]
+    first, second = (run_module("supernode", supernodes=nodes) for _ in range(2))
+    assert [[item["changed"] for item in result["supernodes"]] for result in (first, second)] == [
+        [True, True, False],
+        [False, False, False],
+    ]
+    assert [command for command in home.commands if "unregister" in command] == [
+        f"supernode unregister {OFFLINE} local"
+    ]
+    assert ledger() == []
+
+
+def test_after_the_database_was_lost_the_key_is_registered_again(home, ledger, run_module) -> None:
+    ledger(("a", FINGERPRINT, "1"))
+    home.answers(supernode_list="supernode_list_empty", supernode_register="supernode_register")
+    assert run_module("supernode", name="a", public_key=KEY)["changed"] is True
+    assert ledger() == [("a", FINGERPRINT, OFFLINE)]
+
+
+def test_after_the_ledger_was_lost_it_is_built_from_the_database(home, ledger, run_module) -> None:
+    with sqlite3.connect(home.path / "state" / "state.db") as database:
+        database.execute("CREATE TABLE node (node_id BIGINT, public_key BLOB)")
+        database.execute("INSERT INTO node VALUES (?, ?)", (int(OFFLINE) - (1 << 64), PEM))
+    home.answers(supernode_list="supernode_list_end", supernode_register="supernode_register_again")
+    assert run_module("supernode", name="a", public_key=KEY)["status"] == "offline"
+    assert ledger() == [("a", FINGERPRINT, OFFLINE)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            [("a", OTHER_FINGERPRINT, UNREGISTERED)],
+            f"The key of a ({OTHER_FINGERPRINT}) was unregistered, which is final for a key in Flower."
+            " Make a new key for this SuperNode.",
+        ),
+        (
+            [],
+            "The key of a is already in use, but {home}/state/supernodes.json does not say by which node."
+            " Make a new key for this SuperNode, or restore that file.",
+        ),
+    ],
+)
+def test_a_key_that_cannot_be_used_again_is_said_to_be_so(home, ledger, run_module, rows, message) -> None:
+    ledger(*rows)
+    home.answers(supernode_list="supernode_list_end", supernode_register="supernode_reg_after_unreg")
+    result = run_module("supernode", name="a", public_key=OTHER_KEY)
+    assert result == {
+        "failed": True,
+        "changed": False,
+        "msg": message.format(home=home.path),
+        "supernodes": [],
+    }
+
+
+def test_bad_input_is_refused_with_all_problems_before_flower_is_asked(home, run_module) -> None:
+    result = run_module("supernode", supernodes=[{"name": "a"}, {"name": "b", "public_key": "ssh-rsa AAAA"}])
+    assert (result["failed"], len(result["problems"]), home.calls) == (True, 2, [])

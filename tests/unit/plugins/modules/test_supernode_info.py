@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+OFFLINE, UNREGISTERED = "17856385283664728171", "16029726880598031332"  # in the recording supernode_list_end
+
+
+@pytest.mark.parametrize(("unregistered", "shown"), [(False, 1), (True, 2)])
+def test_nodes_are_listed_with_the_names_of_the_ledger(home, run_module, unregistered, shown) -> None:
+    members = {"supernodes": [{"name": "a", "fingerprint": "SHA256:x", "node_id": OFFLINE}]}
+    (home.path / "state" / "supernodes.json").write_text(json.dumps(members))
+    home.answers(supernode_list="supernode_list_end")
+    rows = [
+        {
+            "name": "a",
+            "fingerprint": "SHA256:x",
+            "node_id": OFFLINE,
+            "status": "offline",
+            "registered_at": "2026-11-23 06:22:12Z",
+            "online_at": "2026-11-23 06:23:21Z",
+            "offline_at": "2026-11-23 06:23:57Z",
+        },
+        {
+            "name": None,
+            "fingerprint": None,
+            "node_id": UNREGISTERED,
+            "status": "unregistered",
+            "registered_at": "2026-11-23 06:24:00Z",
+            "online_at": None,
+            "offline_at": None,
+        },
+    ]
+    result = run_module("supernode_info", unregistered=unregistered)
+    assert result == {"changed": False, "online": 0, "supernodes": rows[:shown]}
+
+
+def test_nodes_that_are_online_are_counted(home, run_module) -> None:
+    home.answers(supernode_list="supernode_list_online")
+    assert run_module("supernode_info")["online"] == 1
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_host_without_flower_has_none_in_check_mode_and_else_fails(home, run_module, check_mode) -> None:
+    (home.path / "venv" / "bin" / "flwr").unlink()
+    result = run_module("supernode_info", check_mode=check_mode)
+    assert (result.get("supernodes"), result.get("failed", False)) == (([], False) if check_mode else (None, True))
+
+
+def test_a_superlink_that_does_not_answer_fails_the_task(home, run_module) -> None:
+    home.answers(supernode_list="list_unreachable")
+    assert run_module("supernode_info") == {
+        "failed": True,
+        "msg": "Flower says: Connection to the SuperLink is unavailable."
+        " Look at the unit flower-superlink on this host.",
+    }
