@@ -37,7 +37,7 @@ class AppConfig:
 
     def configuration_hash(self, training: Training) -> str:
         """The training's own hash where the app takes all of it; else one over the app's name and what it is given."""
-        if set(self.values) == set(training.run_config):
+        if set(training.run_config) <= set(self.values):  # its ServerApp publishes this hash
             return training.configuration_hash
         canonical = json.dumps([self.app.app_id, dict(self.values)], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode("utf-8")).hexdigest()

@@ -41,6 +41,13 @@ def test_an_app_of_ones_own_is_given_what_it_declares_and_what_it_alone_knows() 
     assert tomllib.loads(given.toml) == given.values
 
 
+def test_an_app_that_adds_keys_to_all_of_ours_keeps_the_hash_that_it_publishes() -> None:
+    asked = training()
+    given = for_app(App("/ours", "us", "ours", "1", {**asked.run_config, "depth": 2}), asked, {"depth": 3})
+    assert given.values == {**asked.run_config, "depth": 3}
+    assert given.configuration_hash(asked) == asked.configuration_hash
+
+
 def test_its_hash_tells_apps_and_values_apart() -> None:
     asked = training()
     hashes = {
