@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The same task in PyTorch: a small convolutional network that reads handwritten digits of 8 by 8 pixels.
+
+It takes the place of ``fedops_app/task.py``; everything else of the app stays as it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from .settings import Settings
+
+Arrays = dict[str, NDArray]
+Metrics = dict[str, float]
+
+# A resumed training ends with the same bytes only when the same input always gives the same output.
+torch.use_deterministic_algorithms(True)
+
+
+class Digits(nn.Module):
+    """Two convolutions and a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 16, kernel_size=3, padding=1)
+        self.second = nn.Conv2d(16, 32, kernel_size=3, padding=1)
+        self.output = nn.Linear(32 * 2 * 2, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the scores of the ten digits."""
+        x = functional.max_pool2d(functional.relu(self.first(x)), 2)
+        x = functional.max_pool2d(functional.relu(self.second(x)), 2)
+        return self.output(x.flatten(1))
+
+
+def initial_arrays(seed: int) -> Arrays:
+    """Return the untrained model: the same for the same seed."""
+    torch.manual_seed(seed)
+    return _arrays(Digits())
+
+
+def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arrays, Metrics]:
+    """Train the model on the data of one site; return it with ``num-examples`` and ``train_loss``.
+
+    The loss is that of the model as received, which is what QFedAvg weights a site by.
+    """
+    x, y = _load(data_directory / "train.npz")
+    torch.manual_seed(settings.seed)
+    model = _model(arrays)
+    train_loss = _loss_and_accuracy(model, x, y)[0]
+    received = [parameter.detach().clone() for parameter in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate)
+    for _epoch in range(settings.local_epochs):
+        for batch in torch.randperm(len(y)).split(settings.batch_size):
+            loss = functional.cross_entropy(model(x[batch]), y[batch])
+            if settings.proximal_mu:
+                # FedProx: mu/2 * ||w - w_global||^2 pulls the model back to where the round began.
+                pairs = zip(model.parameters(), received, strict=True)
+                loss = loss + settings.proximal_mu / 2 * sum((now - then).square().sum() for now, then in pairs)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return _arrays(model), {"num-examples": len(y), "train_loss": train_loss}
+
+
+def evaluate(arrays: Arrays, data_directory: Path) -> Metrics:
+    """Evaluate the model on the data of one site: its test set, or its training set when it has no other."""
+    test = data_directory / "test.npz"
+    return _evaluated(arrays, test if test.exists() else data_directory / "train.npz")
+
+
+def evaluate_centrally(arrays: Arrays, data_directory: Path) -> Metrics | None:
+    """Evaluate the model on the server's own test set; return None when the server has none."""
+    test = data_directory / "test.npz"
+    return _evaluated(arrays, test) if test.exists() else None
+
+
+def _evaluated(arrays: Arrays, path: Path) -> Metrics:
+    x, y = _load(path)
+    loss, accuracy = _loss_and_accuracy(_model(arrays), x, y)
+    return {"num-examples": len(y), "loss": loss, "accuracy": accuracy}
+
+
+def _load(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            x, y = data["x"].astype(np.float32), data["y"].astype(np.int64)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is missing. Put the data of this site there.") from None
+    return torch.from_numpy(x).reshape(-1, 1, 8, 8), torch.from_numpy(y)
+
+
+def _arrays(model: nn.Module) -> Arrays:
+    return {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
+
+
+def _model(arrays: Arrays) -> Digits:
+    model = Digits()
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    return model
+
+
+@torch.no_grad()
+def _loss_and_accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
+    scores = model(x)
+    accuracy = (scores.argmax(dim=1) == y).float().mean()
+    return functional.cross_entropy(scores, y).item(), accuracy.item()
