@@ -79,11 +79,11 @@ class Venv:
 
     def _sync(self, uv: str, work: str) -> None:
         # The service account cannot write bytecode later, and Flower starts a process per message.
+        wheels = ["--offline", "--no-index", "--find-links", os.path.join(work, "wheels")] if self.offline else []
         _run(
-            [uv, "pip", "sync", "--no-config", "--quiet", "--require-hashes", "--compile-bytecode", "--link-mode", "copy",
-             "--cache-dir", os.path.join(work, "cache"), "--python", os.path.join(self.path, "bin", "python"),
-             *(["--offline", "--no-index", "--find-links", os.path.join(work, "wheels")] if self.offline else []),
-             os.path.join(work, "requirements.txt")],
+            [uv, "pip", "sync", "--no-config", "--quiet", "--require-hashes", "--compile-bytecode",
+             "--link-mode", "copy", "--cache-dir", os.path.join(work, "cache"),
+             "--python", os.path.join(self.path, "bin", "python"), *wheels, os.path.join(work, "requirements.txt")],
             work, UV_DEFAULT_INDEX=self.index_url,
         )  # fmt: skip
 
