@@ -12,6 +12,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import subprocess
 import tempfile
 import typing as t
@@ -102,14 +103,10 @@ class Flwr:
 
     def submit(self, app: str, run_config: str | None = None) -> Submission:
         """Submit a run of the app in a folder; return once the SuperLink has accepted it."""
-        arguments = ["run", app, self.superlink]
-        with self.scratch() as folder:
-            if run_config:
-                # A file, because a command line can be read by everybody on the host.
-                path = os.path.join(folder, "run_config.toml")
-                self.write(path, run_config)
-                arguments += ["--run-config", path]
-            answer = self._json(*arguments)
+        # A file, because a command line can be read by everybody on the host.
+        with scratch("run_config.toml", run_config or "") as path:
+            given = ["--run-config", path] if run_config else []
+            answer = self._json("run", app, self.superlink, *given)
         return Submission(str(answer["run-id"]), str(answer["fab-hash"]))
 
     def stop(self, run_id: str) -> bool:
@@ -134,9 +131,7 @@ class Flwr:
 
     def register(self, name: str, public_key: str) -> str:
         """Register a SuperNode by its public key; return its node id."""
-        with self.scratch() as folder:
-            path = os.path.join(folder, "supernode.pub")
-            self.write(path, public_key.strip() + "\n")
+        with scratch("supernode.pub", public_key.strip() + "\n") as path:
             answer = self._json("supernode", "register", path, self.superlink, "--name", name)
         return str(answer["node-id"])
 
@@ -144,24 +139,6 @@ class Flwr:
         """Unregister a SuperNode; tell whether there was one."""
         codes = (NODE_NOT_FOUND, NODE_NOT_FOUND_OR_NOT_OWNED)
         return self._unless("supernode", "unregister", node_id, self.superlink, codes=codes)
-
-    @contextmanager
-    def scratch(self) -> t.Iterator[str]:
-        """Give a temporary folder that only Flower's account can enter."""
-        with tempfile.TemporaryDirectory(prefix="fedops-flwr-") as folder:
-            give(folder, self.account())
-            yield folder
-
-    def write(self, path: str, text: str) -> None:
-        """Write a new file in a scratch folder, for Flower's account alone."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            give(descriptor, self.account())
-            stream.write(text)
-
-    def account(self) -> pwd.struct_passwd | None:
-        """Return the account to work as, or None to stay who we are."""
-        return service_account()
 
     def _unless(self, *arguments: str, codes: t.Sequence[int]) -> bool:
         """Run a command; return False when Flower says, by one of these codes, that there was nothing to do."""
@@ -182,7 +159,7 @@ class Flwr:
         return parse(done.stdout, done.stderr)
 
     def _call(self, *arguments: str, timeout: int = TIMEOUT) -> subprocess.CompletedProcess[str]:
-        account = self.account()
+        account = service_account()
         identity: dict[str, t.Any] = {}
         if account is not None:
             identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
@@ -231,10 +208,43 @@ def service_account() -> pwd.struct_passwd | None:
         ) from error
 
 
-def give(path: str | int, account: pwd.struct_passwd | None) -> None:
-    """Make Flower's account the owner."""
-    if account is not None:
-        os.chown(path, account.pw_uid, account.pw_gid)
+@contextmanager
+def as_service_account() -> t.Iterator[None]:
+    """Touch files as Flower's account.
+
+    Its folders are its own, so a link in them could lead root anywhere. Start no process in here: it would inherit
+    the way back to root.
+    """
+    account = service_account()
+    if account is None:
+        yield
+        return
+    group, groups = os.getegid(), os.getgroups()
+    os.setgroups([])
+    os.setegid(account.pw_gid)
+    os.seteuid(account.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+@contextmanager
+def scratch(name: str, text: str) -> t.Iterator[str]:
+    """Give a temporary file that nobody but Flower's account can read."""
+    with as_service_account():
+        # Root's own folder for temporary files may be closed to the account.
+        folder = tempfile.mkdtemp(prefix="fedops-flwr-", dir="/tmp")
+        path = os.path.join(folder, name)
+        with open(path, "x", encoding="utf-8") as stream:
+            stream.write(text)
+    try:
+        yield path
+    finally:
+        with as_service_account():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def parse(output: str, errors: str = "") -> dict[str, t.Any]:

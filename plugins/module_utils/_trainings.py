@@ -17,7 +17,7 @@ import typing as t
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from ._flwr import give, service_account
+from ._flwr import as_service_account
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -88,28 +88,18 @@ class TrainingFolder:
 
     def record(self, entry: LedgerEntry) -> None:
         """Add a run to the ledger."""
-        self.prepare()
         runs = [asdict(known) for known in (*self.ledger, entry)]
+        with as_service_account():
+            os.makedirs(self.path, 0o750, exist_ok=True)
         write_object(os.path.join(self.path, "ledger.json"), {"runs": runs})
-
-    def prepare(self) -> None:
-        """Make the folder, for Flower's account."""
-        account = service_account()
-        for folder in (self.parent, self.path):
-            try:
-                os.mkdir(folder, 0o750)
-            except FileExistsError:
-                continue
-            give(folder, account)
 
     @contextmanager
     def lock(self) -> t.Iterator[None]:
         """Keep two submissions of one training apart, so that neither overlooks the other's run."""
-        self.prepare()
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(os.path.join(self.path, ".lock"), flags, 0o640)
+        with as_service_account():
+            os.makedirs(self.path, 0o750, exist_ok=True)
+            descriptor = os.open(os.path.join(self.path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            give(descriptor, service_account())
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
@@ -165,17 +155,17 @@ def read_lines(path: str) -> list[dict[str, t.Any]]:
 
 
 def write_object(path: str, value: t.Mapping[str, t.Any]) -> None:
-    """Write a JSON object so that a reader sees the old file or the new one, whole; Flower's account owns it."""
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".tmp")
-    try:
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            give(descriptor, service_account())
-            os.fchmod(descriptor, 0o640)
-            json.dump(value, stream, indent=2)
-            stream.write("\n")
-            stream.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Write a JSON object as Flower's account, so that a reader sees the old file or the new one, whole."""
+    text = json.dumps(value, indent=2) + "\n"
+    with as_service_account():
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".tmp")
+        try:
+            with open(descriptor, "w", encoding="utf-8") as stream:
+                os.fchmod(descriptor, 0o640)
+                stream.write(text)
+                stream.flush()
+                os.fsync(descriptor)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise

@@ -311,7 +311,6 @@ def main() -> None:
         elif module.check_mode:
             result = have_trained(flwr, folder, params, True)
         else:
-            flwr.account()  # says what is missing before a folder is made
             with folder.lock():
                 result = have_trained(flwr, folder, params, False)
     except (FlwrError, TrainingNameError) as error:

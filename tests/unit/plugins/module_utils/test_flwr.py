@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -176,6 +177,19 @@ def test_root_asks_flower_as_the_account_of_flower(monkeypatch) -> None:
         assert call["files"] == ["ecdsa-sha2-nistp384 AAAA a\n"]
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
+def test_root_writes_files_as_the_account_of_flower_and_is_root_again(monkeypatch) -> None:
+    monkeypatch.setattr(_flwr, "USER", "nobody")
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    with _flwr.scratch("a.txt", "text") as path:
+        status, folder = os.stat(path), os.stat(os.path.dirname(path))
+        assert Path(path).read_text() == "text"
+    nobody = pwd.getpwnam("nobody")
+    assert {(item.st_uid, item.st_gid) for item in (status, folder)} == {(nobody.pw_uid, nobody.pw_gid)}
+    assert (stat.S_IMODE(folder.st_mode), os.path.exists(path)) == (0o700, False)
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs the account")
