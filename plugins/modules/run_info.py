@@ -166,6 +166,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._follow import (
 from ansible_collections.fedops.flower.plugins.module_utils._runs import ABSENT, Known
 from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder, TrainingNameError
 
+NO_ROUND = 1 << 62  # no training has as many
+
 
 def look(flwr: Flwr, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Return what the module returns."""
@@ -197,9 +199,6 @@ def _wait(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any]) -> Known |
         return None
     last = params["wait_for_round"] if params["wait_for_round"] is not None else NO_ROUND
     return wait(flwr, folder, run_id, last, params["wait_seconds"])
-
-
-NO_ROUND = 1 << 62  # no training has as many
 
 
 def _foreign(flwr: Flwr, run_id: str, lines: int, check_mode: bool) -> dict[str, Any]:
