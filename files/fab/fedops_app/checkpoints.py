@@ -20,6 +20,7 @@ from . import npz
 from .errors import RunFailedError
 from .knowledge import _checkpoints as layout
 from .knowledge._checkpoints import Checkpoint
+from .publish import logger
 
 _TEMPORARY = ".partial"
 _LOCK = ".lock"
@@ -116,11 +117,15 @@ class CheckpointDirectory:
         return target
 
     def _acquire(self, lock: int, deadline: float) -> None:
+        waiting = False
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             except BlockingIOError:
+                if not waiting:
+                    logger.info("Another run still holds %s; waiting for it to end", self.path)
+                waiting = True
                 if time.monotonic() >= deadline:
                     raise RunFailedError(
                         f"fl_checkpoint_path is {self.path} but another run is saving there."

@@ -43,8 +43,9 @@ class Round:
 
     number: int
     started: float = field(default_factory=time.monotonic)
-    replies: int = 0
-    failures: int = 0
+    asked: int = 0
+    replies: int = 0  # the valid ones
+    failures: int = 0  # errors, and nodes that did not answer in time
     aggregated: bool = False
     train_metrics: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)  # of the federated evaluation
@@ -110,12 +111,14 @@ class ExactStrategy(Strategy):
         arrays, config, grid = self._asked
         _begin_wait(grid)
         with _seeded(f"{self._seed}/{self.round.number}/train/{attempt}"):
-            return self.strategy.configure_train(self.round.number, arrays, config, grid)
+            messages = list(self.strategy.configure_train(self.round.number, arrays, config, grid))
+        self.round.asked = len(messages)
+        return messages
 
     def _counted(self, replies: Iterable[Message]) -> list[Message]:
         ordered = _in_order(replies)
-        self.round.failures = sum(reply.has_error() for reply in ordered)
-        self.round.replies = len(ordered) - self.round.failures
+        self.round.replies = sum(not reply.has_error() for reply in ordered)
+        self.round.failures = self.round.asked - self.round.replies
         return ordered
 
     def _enough(self, replies: list[Message]) -> list[Message] | None:
@@ -135,6 +138,8 @@ class ExactStrategy(Strategy):
 
     def _shortfall(self, replies: list[Message]) -> str:
         reasons = sorted({reply.error.reason for reply in replies if reply.has_error()})
+        if silent := self.round.asked - len(replies):
+            reasons.append(f"{silent} did not answer within {self._guard.round_timeout:g} seconds")
         return (
             f"{self.round.replies} valid replies, {self._guard.minimum_replies} needed, {self.round.failures} failed"
             + (f" ({'; '.join(reasons)})" if reasons else "")

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,14 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[2] / "files/fab")]
 
 from simulated import Federation, digits  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def quick_collections() -> Iterator[None]:
+    """Flower collects garbage after every reply of some strategies: slow in a process as large as pytest."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ class SimulatedGrid(Grid):
     fails: Callable[[str, int, int], bool] = lambda site, round_number, attempt: False
     killed_in_round: int | None = None
     offline: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)  # sites that never answer
     log: list[tuple[str, int, str]] = field(default_factory=list)  # message type, round, site
 
     def __post_init__(self) -> None:
@@ -79,7 +80,7 @@ class SimulatedGrid(Grid):
         return [self._deliver(message) for message in messages]
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        replies = [self._replies.pop(message_id) for message_id in sorted(message_ids)]
+        replies = [self._replies.pop(message_id) for message_id in sorted(message_ids) if message_id in self._replies]
         random.Random(self.arrival_seed).shuffle(replies)
         return replies
 
@@ -94,6 +95,8 @@ class SimulatedGrid(Grid):
             raise Killed
         attempt = self.log.count((kind, round_number, site))
         self.log.append((kind, round_number, site))
+        if site in self.silent:
+            return message.metadata.message_id
         self._replies[message.metadata.message_id] = self._answer(message, site, round_number, attempt)
         return message.metadata.message_id
 

@@ -133,3 +133,17 @@ def test_a_model_keeps_its_dtypes(federation: Federation) -> None:
     federation.train(strategy="FedAdam", num_rounds=1)
     with np.load(federation.checkpoints() / "checkpoint_round_1.npz") as archive:
         assert {str(archive[name].dtype) for name in archive.files if not name.startswith("state/")} == {"float32"}
+
+
+def test_a_node_that_never_answers_counts_as_a_failure(federation: Federation) -> None:
+    federation.train(num_rounds=1, round_timeout=1, grid={"silent": {"site01"}})
+    line = federation.published("history.jsonl")[0]
+    assert (line["replies"], line["failures"]) == (6, 1)
+
+
+def test_too_many_silent_nodes_are_a_shortfall(federation: Federation) -> None:
+    silent = set(federation.names[:6])
+    with pytest.raises(
+        RunFailedError, match=r"1 valid replies, 2 needed, 6 failed \(6 did not answer within 1 seconds"
+    ):
+        federation.train(round_timeout=1, on_shortfall="fail", grid={"silent": silent})

@@ -47,7 +47,7 @@ def test_a_federation_learns(federation: Federation, task: ModuleType) -> None:
         assert archive.files == list(task.initial_arrays(0))
 
 
-@pytest.mark.parametrize("strategy", ["FedAvg", "FedAdam", "QFedAvg"])
+@pytest.mark.parametrize("strategy", ["FedAvg", "FedAdam", "FedAvgM"])
 def test_an_interrupted_training_ends_with_the_same_bytes(
     federation: Federation, task: ModuleType, strategy: str
 ) -> None:
