@@ -74,7 +74,7 @@ class SteadyGrid(Grid):
                 break
             # Replies of one round come close together: after the first, look often again.
             pause = _FIRST_PAUSE if arrived else min(pause * 1.3, _LONGEST_PAUSE)
-            time.sleep(pause)
+            time.sleep(pause if end is None else min(pause, max(end - time.monotonic(), 0)))
         return replies
 
     def set_run(self, run: Run) -> None:

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The grid around Flower's grid."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from flwr.app import ConfigRecord, Message, RecordDict
+from simulated import SimulatedGrid
+
+from fedops_app.errors import RunFailedError
+from fedops_app.grid import SteadyGrid
+
+
+@pytest.fixture
+def inner(tmp_path: Path) -> SimulatedGrid:
+    return SimulatedGrid({77: "b", 5: "c", 99: "a"}, tmp_path)
+
+
+def asked(grid: SimulatedGrid) -> list[Message]:
+    config = ConfigRecord({"server-round": 1})
+    return [Message(RecordDict({"config": config}), dst_node_id=node, message_type="train") for node in grid.sites]
+
+
+def test_nodes_come_in_the_order_of_their_names(inner: SimulatedGrid) -> None:
+    grid = SteadyGrid(inner, 1)
+    assert list(grid.get_node_ids()) == [99, 77, 5]
+    assert [node.name for node in grid.get_nodes()] == ["a", "b", "c"]
+
+
+def test_nodes_without_a_name_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    grid = SteadyGrid(SimulatedGrid({77: "", 5: "", 99: ""}, tmp_path), 1)
+    assert list(grid.get_node_ids()) == [5, 77, 99]
+
+
+def test_every_reply_is_returned_once(inner: SimulatedGrid) -> None:
+    replies = SteadyGrid(inner, 1).send_and_receive(asked(inner), timeout=5)
+    assert sorted(reply.metadata.src_node_id for reply in replies) == [5, 77, 99]
+
+
+def test_the_timeout_ends_a_round_with_the_replies_that_came(inner: SimulatedGrid) -> None:
+    inner.silent = {"b"}
+    begin = time.monotonic()
+    replies = SteadyGrid(inner, 1).send_and_receive(asked(inner), timeout=0.3)
+    assert len(list(replies)) == 2
+    assert time.monotonic() - begin < 5
+
+
+def test_no_message_needs_no_waiting(inner: SimulatedGrid) -> None:
+    assert SteadyGrid(inner, 1).send_and_receive([], timeout=None) == []
+
+
+def test_the_wait_returns_how_many_are_online(inner: SimulatedGrid) -> None:
+    assert SteadyGrid(inner, 1).wait_for_nodes(2) == 3
+
+
+def test_the_wait_has_a_budget(inner: SimulatedGrid) -> None:
+    with pytest.raises(RunFailedError, match=r"^Only 3 of 4 SuperNodes were online after 0.1 seconds"):
+        SteadyGrid(inner, 0.1).wait_for_nodes(4)
+
+
+def test_looking_at_nodes_outside_a_wait_never_fails(inner: SimulatedGrid) -> None:
+    grid = SteadyGrid(inner, 0)
+    grid.wait_for_nodes(1)
+    grid.send_and_receive([], timeout=1)
+    assert len(list(grid.get_node_ids())) == 3
