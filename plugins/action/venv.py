@@ -23,7 +23,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        files = {name: self._file(arguments.pop(option, None), option) for name, option in LOCKS.items()}
+        files = {name: self._file(arguments.get(option), option) for name, option in LOCKS.items()}
         wheelhouse = os.path.expanduser(str(arguments.pop("wheelhouse", None) or ""))
         if wheelhouse:
             files["wheels"] = wheelhouse

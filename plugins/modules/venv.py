@@ -85,8 +85,8 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "default": "/opt/flower/venv"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
-            "lock": {"type": "path"},
-            "uv_lock": {"type": "path"},
+            "lock": {"type": "path", "required": True},
+            "uv_lock": {"type": "path", "required": True},
             "wheelhouse": {"type": "path"},
             "index_url": {"type": "str", "no_log": True},
             "checksum": {"type": "str"},
