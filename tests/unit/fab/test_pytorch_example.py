@@ -1,5 +1,5 @@
 # Copyright: (c) 2026, fedops.flower contributors
-# SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The example task in PyTorch really trains, under the same app. Skipped where torch is not installed."""
 
 from __future__ import annotations
