@@ -24,7 +24,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         files = {name: self._file(arguments.get(option), option) for name, option in LOCKS.items()}
-        wheelhouse = os.path.expanduser(str(arguments.pop("wheelhouse", None) or ""))
+        wheelhouse = os.path.expanduser(str(arguments.get("wheelhouse") or ""))
         if wheelhouse:
             files["wheels"] = wheelhouse
             if not os.path.isdir(wheelhouse):
