@@ -104,7 +104,7 @@ molecule: bootstrap venv ## Gate: the scenarios, on real systemd hosts in contai
 	molecule test --all
 
 .PHONY: test-examples
-test-examples: venv ## Test the examples that need more than the gates have (PyTorch)
+test-examples: venv ## Test the PyTorch example, which needs more than the gates have
 	tools/test-examples
 
 .PHONY: test
