@@ -59,7 +59,7 @@ def test_only_fedprox_has_a_proximal_term(federation: Federation, monkeypatch: p
 
 def test_training_is_repeatable_and_depends_on_the_seed(site: Path) -> None:
     start = task.initial_arrays(0)
-    one, two = (task.train(start, site, SETTINGS)[0] for _ in range(2))
+    one, two = (task.train(start, site, SETTINGS)[0] for dummy in range(2))
     np.testing.assert_equal(one, two)
     other = task.train(start, site, settings(seed=2))[0]
     assert not np.array_equal(one["hidden.weight"], other["hidden.weight"])

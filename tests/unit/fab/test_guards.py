@@ -40,7 +40,10 @@ def test_the_failure_names_the_round_the_need_and_the_sites(federation: Federati
 
 def test_a_repeated_round_ends_with_the_bytes_of_an_undisturbed_one(federation: Federation) -> None:
     federation.train("straight", strategy="FedAdam", num_rounds=3)
-    once = lambda site, round_number, attempt: round_number == 2 and attempt == 0  # noqa: E731
+
+    def once(site: str, round_number: int, attempt: int) -> bool:
+        return round_number == 2 and attempt == 0
+
     federation.train("repeated", strategy="FedAdam", num_rounds=3, grid={"fails": once})
     assert federation.arrays(3, "repeated") == federation.arrays(3, "straight")
 
@@ -86,7 +89,10 @@ def test_a_strategy_never_aggregates_fewer_replies_than_it_needs(
     federation: Federation, variables: dict[str, object], failing: int, needed: int
 ) -> None:
     lost = set(federation.names[:failing])
-    fails = lambda site, number, attempt: site in lost  # noqa: E731
+
+    def fails(site: str, round_number: int, attempt: int) -> bool:
+        return site in lost
+
     with pytest.raises(RunFailedError, match=f"{7 - failing} valid replies, {needed} needed, {failing} failed"):
         federation.train(on_shortfall="fail", grid={"fails": fails}, **variables)
 

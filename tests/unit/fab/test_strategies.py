@@ -36,7 +36,7 @@ def training(name: str, **variables: object) -> Training:
 def test_the_object_is_flowers_own_class_with_what_was_asked(name: str) -> None:
     asked = training(name)
     built = strategies.build(asked)
-    assert type(built) is getattr(flower, name)
+    assert built.__class__ is getattr(flower, name)
     described = strategies.describe(built, asked)
     assert described == {
         "name": name,

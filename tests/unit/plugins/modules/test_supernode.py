@@ -122,7 +122,7 @@ def test_absent_unregisters_once(home, ledger, run_module) -> None:
     ledger(("a", FINGERPRINT, OFFLINE), ("b", OTHER_FINGERPRINT, UNREGISTERED))
     home.answers(supernode_list="supernode_list_end", supernode_unregister="supernode_unreg")
     nodes = [{"name": name, "state": "absent"} for name in ("a", "b", "c")]
-    first, second = (run_module("supernode", supernodes=nodes) for _ in range(2))
+    first, second = (run_module("supernode", supernodes=nodes) for dummy in range(2))
     assert [[item["changed"] for item in result["supernodes"]] for result in (first, second)] == [
         [True, True, False],
         [False, False, False],

@@ -74,7 +74,7 @@ def ensure(path: Path, wheelhouse: Path, lock: str, *flags: str) -> dict[str, An
          "-a", json.dumps(arguments), *flags],
         capture_output=True, text=True, check=False, cwd=path.parent,
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1",
-             "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
+             "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
     )  # fmt: skip
     return json.loads(done.stdout.partition(" => ")[2])
 
