@@ -75,7 +75,7 @@ lint: venv ## Gate: ruff, shellcheck, yamllint, ansible-lint (production profile
 
 .PHONY: units
 units: venv ## Gate: unit tests of the plugins, the app and the repository itself
-	pytest tests/unit
+	pytest --numprocesses auto --dist worksteal tests/unit
 
 .PHONY: sanity
 sanity: venv ## Gate: ansible-test sanity, with nothing ignored
@@ -101,7 +101,7 @@ importer: build $(IMPORTER)/venv/.synced ## Gate: Galaxy's own check of the buil
 
 .PHONY: molecule
 molecule: bootstrap venv ## Gate: the scenarios, on real systemd hosts in containers
-	molecule test --all
+	MOLECULE_COMMAND_BORDERS=false molecule test --all
 
 .PHONY: test-examples
 test-examples: venv ## Test the PyTorch example, which needs more than the gates have
