@@ -22,6 +22,10 @@ from ._values import show, to_toml
 from ._variables import BY_KEY
 
 
+# The collection itself tells trainings apart by this name; an app need not know it.
+OWN_KEY = "training-name"
+
+
 @dataclass(frozen=True)
 class AppConfig:
     """What an app is given: the training's values under the keys that it declares, and keys of its own."""
@@ -51,7 +55,7 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
         declared = app.config.get(key)
         if key in app.config and _fits(value, declared):
             values[key] = _as(value, declared)
-        elif value != BY_KEY[key].default_for(str(training.values["strategy"])):
+        elif key != OWN_KEY and value != BY_KEY[key].default_for(str(training.values["strategy"])):
             problems.append(_not_taken(app, key, value))
     for key, value in extra.items():
         declared = app.config.get(key)

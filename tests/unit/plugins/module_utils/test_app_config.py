@@ -114,3 +114,7 @@ def test_what_does_not_fit_is_told(config: dict, variables: dict, extra: dict, s
 
 def test_a_default_that_the_app_does_not_know_is_not_worth_a_word() -> None:
     assert for_app(app(), training(), {}).problems == ()
+
+
+def test_an_app_need_not_know_what_its_training_is_called() -> None:
+    assert for_app(app(), training(fl_training_name="winter"), {}).problems == ()
