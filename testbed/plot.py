@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show the history of a training: a table of its rounds on the terminal, and accuracy and loss as a picture."""
+"""Show the history of a training: its outcome in one line, and accuracy and loss by round as a picture."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def resumed_at(rounds: Sequence[Round]) -> list[int]:
     return [after["round"] for before, after in itertools.pairwise(rounds) if before["run_id"] != after["run_id"]]
 
 
-def table(rounds: Sequence[Round]) -> str:
-    """Return the rounds as a table."""
-    lines = ["round  accuracy    loss  replies  seconds  checkpoint"]
-    for row in rounds:
-        lines.append(
-            f"{row['round']:>5}  {_number(row['accuracy'], '.1%'):>8}  {_number(row['loss'], '.4f'):>6}"
-            f"  {row['replies']:>7}  {row['seconds']:>7.1f}  {row['checkpoint'] or '-'}"
-        )
-    return "\n".join(lines)
+def summary(rounds: Sequence[Round]) -> str:
+    """Say in one line what the rounds have brought."""
+    first, last = rounds[0], rounds[-1]
+    figures = [
+        f"{key} {_number(first[key], form)} to {_number(last[key], form)}"
+        for key, form in (("accuracy", ".1%"), ("loss", ".3f"))
+    ]
+    seconds = sum(row["seconds"] for row in rounds)
+    return f"{last['round']} of {last['num_rounds']} rounds, {', '.join(figures)}, {seconds:.0f} s in rounds"
 
 
 def _number(value: float | None, form: str) -> str:
@@ -80,7 +80,7 @@ def draw(rounds: Sequence[Round], path: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table and write the picture."""
+    """Print the summary and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("history", type=Path, help="history.jsonl of a training")
     parser.add_argument("picture", type=Path, help="the .png to write")
@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{options.history} cannot be read: {error.strerror}")
     if not rounds:
         parser.error(f"{options.history} holds no finished round")
-    print(table(rounds))
+    print(f"\nSummary      {summary(rounds)}")
     draw(rounds, options.picture)
     return 0
 
