@@ -106,8 +106,8 @@ class ActionModule(ActionBase):
             display.display(f"{look['name']}: run {look['run_id']} completed")
             return _merge(submitted, look, finished=True)
         tail = self._run_info(name=look["name"], run_id=look["run_id"], log_lines=LOG_LINES).get("log_tail") or []
-        shown = ["The end of its log:", *tail] if tail and look["status"] != "stopped" else []
-        text = "\n".join([problem, *shown, *resumption(look)])
+        pointer = ["The end of its log is in log_tail."] if tail and look["status"] != "stopped" else []
+        text = "\n".join([problem, *pointer, *resumption(look)])
         return self._failure(submitted, {**look, "log_tail": tail}, text)
 
     def _failure(self, submitted: dict[str, Any], look: dict[str, Any], message: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ order), keeps the model's names, shapes and dtypes, and counts what came back.
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -137,7 +138,7 @@ class ExactStrategy(Strategy):
         return self._fall_short(self._shortfall(replies))
 
     def _shortfall(self, replies: list[Message]) -> str:
-        reasons = sorted({reply.error.reason for reply in replies if reply.has_error()})
+        reasons = sorted({plain_reason(reply.error.reason) for reply in replies if reply.has_error()})
         if silent := self.round.asked - len(replies):
             reasons.append(f"{silent} did not answer within {self._guard.round_timeout:g} seconds")
         return (
@@ -176,6 +177,15 @@ def _site(reply: Message) -> str:
     if reply.has_error():
         return ""
     return str(reply.content.config_records.get(SITE_RECORD, {}).get("site", ""))
+
+
+def plain_reason(reason: str) -> str:
+    """Take off the frame that Flower puts around an exception of a ClientApp: ``<class 'Name'>:<'text'>``."""
+    framed = re.fullmatch(r"<class '([^']*)'>:<'(.*)'>", reason, re.DOTALL)
+    if framed is None:
+        return reason
+    name, text = framed.groups()
+    return text if name == "RuntimeError" else f"{name.rpartition('.')[2]}: {text}"
 
 
 def _num_examples(reply: Message) -> int:

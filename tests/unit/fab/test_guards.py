@@ -153,3 +153,16 @@ def test_too_many_silent_nodes_are_a_shortfall(federation: Federation) -> None:
         RunFailedError, match=r"1 valid replies, 2 needed, 6 failed \(6 did not answer within 1 seconds"
     ):
         federation.train(round_timeout=1, on_shortfall="fail", grid={"silent": silent})
+
+
+@pytest.mark.parametrize(
+    ("reason", "plain"),
+    [
+        ("<class 'RuntimeError'>:<'site-a: /data/train.npz is missing.'>", "site-a: /data/train.npz is missing."),
+        ("<class 'ZeroDivisionError'>:<'division by zero'>", "ZeroDivisionError: division by zero"),
+        ("<class 'my.own.Error'>:<'it said 'no''>", "Error: it said 'no'"),
+        ("Node Unavailable", "Node Unavailable"),
+    ],
+)
+def test_the_reason_of_a_failed_client_is_told_without_flowers_frame(reason: str, plain: str) -> None:
+    assert exact.plain_reason(reason) == plain
