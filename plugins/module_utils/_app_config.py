@@ -21,7 +21,6 @@ from ._training import Training
 from ._values import show, to_toml
 from ._variables import BY_KEY
 
-
 # The collection itself tells trainings apart by this name; an app need not know it.
 OWN_KEY = "training-name"
 
