@@ -5,12 +5,9 @@
 from __future__ import annotations
 
 import os
-import tarfile
-import tempfile
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._app import (
     App,
     AppError,
@@ -18,13 +15,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._app import (
     read_app,
     source_files,
 )
+from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(SendingAction):
     """Read the app on the controller, and send its files only when the host does not have them yet."""
-
-    TRANSFERS_FILES = True
-    _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
@@ -39,24 +34,10 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
 
         arguments.update(src=source, name=app.name, checksum=digest(files))
-        result = self._execute_module(module_args=arguments, task_vars=task_vars)
-        if result.pop("needs_archive", False):
-            archive = self._send(files)
-            result = self._execute_module(module_args={**arguments, "archive": archive}, task_vars=task_vars)
-            result.pop("needs_archive", None)
+        result = self.execute_sending(arguments, files, task_vars)
         if not result.get("failed"):
             result["app"] = _describe(app)
         return result
-
-    def _send(self, files: dict[str, str]) -> str:
-        """Pack the source files and transfer them; return the archive's path on the host."""
-        with tempfile.TemporaryDirectory(prefix="fedops-app-") as folder:
-            local = os.path.join(folder, "app.tar.gz")
-            with tarfile.open(local, "w:gz") as archive:
-                for name, path in files.items():
-                    archive.add(path, arcname=name, recursive=False)
-            remote = self._connection._shell.join_path(self._make_tmp_path(), "app.tar.gz")
-            return self._transfer_file(local, remote)
 
 
 def _describe(app: App) -> dict[str, Any]:

@@ -6,19 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tarfile
-import tempfile
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(SendingAction):
     """Send the locks and the wheels, as one archive, only when the host is not at that lock."""
-
-    TRANSFERS_FILES = True
-    _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
@@ -32,28 +27,13 @@ class ActionModule(ActionBase):
 
         with open(files["requirements.txt"], "rb") as lock:
             arguments.update(checksum=hashlib.sha256(lock.read()).hexdigest(), offline=bool(wheelhouse))
-        result = self._execute_module(module_args=arguments, task_vars=task_vars)
-        if result.pop("needs_archive", False):
-            archive = self._send(files)
-            result = self._execute_module(module_args={**arguments, "archive": archive}, task_vars=task_vars)
-        return result
+        return self.execute_sending(arguments, files, task_vars)
 
     def _file(self, path: str | None, option: str) -> str:
         expanded = os.path.expanduser(str(path or ""))
         if not os.path.isfile(expanded):
             raise AnsibleActionFail(f"{option} is '{expanded}', which is no file on the controller.")
         return expanded
-
-    def _send(self, files: dict[str, str]) -> str:
-        """Pack the files and transfer them; return the archive's path on the host."""
-        with tempfile.TemporaryDirectory(prefix="fedops-venv-") as folder:
-            local = os.path.join(folder, "venv.tar")
-            # Wheels are compressed already.
-            with tarfile.open(local, "w") as archive:
-                for name, path in files.items():
-                    archive.add(path, arcname=name)
-            remote = self._connection._shell.join_path(self._make_tmp_path(), "venv.tar")
-            return self._transfer_file(local, remote)
 
 
 LOCKS = {"requirements.txt": "lock", "uv.txt": "uv_lock"}

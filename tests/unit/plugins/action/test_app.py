@@ -75,7 +75,7 @@ def test_the_files_are_sent_when_the_host_asks_for_them(source: Path, monkeypatc
         "name": "an-app",
         "checksum": digest(source_files(str(source))),
     }
-    assert host.calls == [asked, {**asked, "archive": "/remote/app.tar.gz"}]
+    assert host.calls == [asked, {**asked, "archive": "/remote/files.tar"}]
     assert host.sent == ["model.py", "pyproject.toml"]
     assert result == {"changed": True, "path": "/opt/flower/app/an-app", "app": DESCRIPTION}
 
