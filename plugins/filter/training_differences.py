@@ -13,7 +13,7 @@ description:
   - Returns one sentence for each difference, and an empty list when what was asked is what runs.
 author:
   - fedops.flower contributors (@fedops)
-positional: run_config
+positional: run_config, model_only
 options:
   _input:
     description: The effective configuration, as RV(fedops.flower.run#module:effective) has it.
@@ -23,6 +23,12 @@ options:
     description: The run configuration as TOML text, as RV(fedops.flower.training_config#module:run_config) has it.
     type: str
     required: true
+  model_only:
+    description:
+      - Whether to compare only what decides the bytes of the model, and not, for example, timeouts and the number of rounds.
+        A training that was finished earlier is to be compared in this way.
+    type: bool
+    default: false
 seealso:
   - module: fedops.flower.training_config
   - module: fedops.flower.run
@@ -50,11 +56,11 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._training import Training, differences
 
 
-def training_differences(effective: object, run_config: str) -> list[str]:
+def training_differences(effective: object, run_config: str, model_only: bool = False) -> list[str]:
     if not isinstance(effective, Mapping):
         raise AnsibleFilterError("The input is no effective configuration: the ServerApp has not published one.")
     try:
-        return differences(Training.from_run_config(tomllib.loads(run_config)), effective)
+        return differences(Training.from_run_config(tomllib.loads(run_config)), effective, model_only)
     except (AttributeError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"run_config is no run configuration: {error}") from error
 

@@ -37,10 +37,14 @@ class Strategy:
             return 1
         return self.malicious_factor * int(values["num_malicious"]) + 3
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variable behind each keyword of the constructor."""
+        return {**SHARED_PARAMETERS, **self.parameters}
+
     def arguments(self, values: Mapping[str, object]) -> dict[str, object]:
         """The constructor's keywords, as the attributes of the live object will show them."""
-        names = {**SHARED_PARAMETERS, **self.parameters}
-        arguments = {keyword: values[name] for keyword, name in names.items()}
+        arguments = {keyword: values[name] for keyword, name in self.variables.items()}
         if arguments["fraction_evaluate"] == 0:
             arguments["min_evaluate_nodes"] = 0  # Flower's constructor sets this itself
         return arguments

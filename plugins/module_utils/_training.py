@@ -198,8 +198,17 @@ def _nearest(name: object) -> Variable | None:
     return BY_NAME[near[0]] if len(near) == 1 else None
 
 
-def differences(training: Training, effective: Mapping[str, object]) -> list[str]:
-    """What a run that reports this effective configuration does otherwise than asked, one sentence each."""
+def differences(training: Training, effective: Mapping[str, object], model_only: bool = False) -> list[str]:
+    """What a run that reports this effective configuration does otherwise than asked, one sentence each.
+
+    With ``model_only`` it is held only to what decides the model's bytes: a training that was finished earlier is the
+    one that is asked for, whatever its timeouts were.
+    """
+    parameters, run_config = training.strategy_parameters, training.run_config
+    if model_only:
+        variables = STRATEGIES[str(training.values["strategy"])].variables
+        parameters = {name: value for name, value in parameters.items() if variables[name] in training.identity}
+        run_config = {key: value for key, value in run_config.items() if BY_KEY[key].name in training.identity}
     strategy = effective.get("strategy")
     strategy = strategy if isinstance(strategy, Mapping) else {}
     asked_name = str(training.values["strategy"])
@@ -209,8 +218,8 @@ def differences(training: Training, effective: Mapping[str, object]) -> list[str
         ("The strategy", asked_name, strategy.get("name")),
         ("The class of the strategy", asked_name, str(strategy.get("class")).rpartition(".")[2]),
     ]
-    pairs += _each("Parameter {} of the strategy", training.strategy_parameters, strategy.get("parameters"))
-    pairs += _each("Run configuration key {}", training.run_config, effective.get("run_config"))
+    pairs += _each("Parameter {} of the strategy", parameters, strategy.get("parameters"))
+    pairs += _each("Run configuration key {}", run_config, effective.get("run_config"))
     return [
         f"{what} was to be {show(asked)} and is {'missing' if found is None else show(found)}."
         for what, asked, found in pairs

@@ -41,7 +41,7 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     rng = np.random.default_rng(settings.seed)
     train_loss = _loss_and_accuracy(arrays, x, y)[0]
     model = {name: array.copy() for name, array in arrays.items()}
-    for dummy in range(settings.local_epochs):
+    for _epoch in range(settings.local_epochs):
         order = rng.permutation(len(y))
         for start in range(0, len(y), settings.batch_size):
             batch = order[start : start + settings.batch_size]

@@ -35,6 +35,23 @@ def test_a_parameter_that_did_not_reach_the_strategy_is_named() -> None:
     ]
 
 
+def test_a_finished_training_is_held_only_to_what_decides_its_model() -> None:
+    now = Training.from_variables(
+        {
+            "fl_strategy": "FedProx",
+            "fl_proximal_mu": 0.5,
+            "fl_num_rounds": 2,
+            "fl_round_timeout": 5,
+            "fl_resume": "never",
+        }
+    )
+    assert training_differences(effective(0.5), now.toml, model_only=True) == []
+    assert len(training_differences(effective(0.5), now.toml)) == 3
+    assert training_differences(effective(1.0), now.toml, model_only=True) == [
+        "Parameter proximal_mu of the strategy was to be 0.5 and is 1.0."
+    ]
+
+
 @pytest.mark.parametrize(("published", "run_config"), [(None, ASKED.toml), ({}, "not toml ["), ({}, None)])
 def test_what_cannot_be_compared_is_refused_in_words(published: object, run_config: object) -> None:
     with pytest.raises(AnsibleFilterError):
