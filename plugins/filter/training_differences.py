@@ -25,8 +25,8 @@ options:
     required: true
   model_only:
     description:
-      - Whether to compare only what decides the bytes of the model, and not, for example, timeouts and the number of rounds.
-        A training that was finished earlier is to be compared in this way.
+      - Whether to compare only what decides the bytes of the model, and not, for example, timeouts and the number
+        of rounds. A training that was finished earlier is to be compared in this way.
     type: bool
     default: false
 seealso:
