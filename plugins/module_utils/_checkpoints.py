@@ -16,6 +16,7 @@ import re
 import stat
 import typing as t
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 
 LATEST_ARRAYS = "checkpoint_latest.npz"
@@ -189,6 +190,18 @@ def inspect(directory: str) -> Inspection:
     if good:
         problems.extend(_latest_problems(directory, good[-1]))
     return Inspection(tuple(good), tuple(problems))
+
+
+def find(directory: str, sha256: str) -> Checkpoint | None:
+    """Return the checkpoint with this hash, verified, also when another training has put it aside; None: it is gone."""
+    aside = os.path.join(directory, PREVIOUS)
+    places = [os.path.join(aside, name) for name in os.listdir(aside)] if os.path.isdir(aside) else []
+    for place in (directory, *filter(os.path.isdir, places)):
+        for checkpoint in list_checkpoints(place):
+            if checkpoint.sha256 == sha256:
+                with suppress(CheckpointError):
+                    return verify(checkpoint.path)
+    return None
 
 
 def sha256_of(path: str) -> str:

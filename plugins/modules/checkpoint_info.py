@@ -23,6 +23,11 @@ options:
       - The checkpoint directory. One that does not exist holds no checkpoints.
     type: path
     default: /opt/flower/checkpoints
+  sha256:
+    description:
+      - Look for the checkpoint with this hash as well, for example the one that RV(fedops.flower.run#module:result)
+        names. It is found too when another training has put it aside.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -30,6 +35,11 @@ EXAMPLES = r"""
   fedops.flower.checkpoint_info:
     path: /opt/flower/checkpoints
   register: saved
+
+- name: Look where the model of a finished training lies now
+  fedops.flower.checkpoint_info:
+    sha256: "{{ training.result.sha256 }}"
+  register: model
 
 - name: Make sure that the latest model is usable
   ansible.builtin.assert:
@@ -115,6 +125,11 @@ latest:
   returned: success
   type: dict
   sample: {"file": "checkpoint_round_10.npz", "round": 10}
+match:
+  description: The checkpoint that O(sha256) asks for, with the same keys; null when it is gone or damaged.
+  returned: when O(sha256) is given
+  type: dict
+  sample: {"path": "/opt/flower/checkpoints/previous/default-9f86d081-20261123T062212Z/checkpoint_round_10.npz"}
 problems:
   description: A sentence about each checkpoint that cannot be trusted.
   returned: success
@@ -127,7 +142,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import Checkpoint, CheckpointError, inspect
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import (
+    Checkpoint,
+    CheckpointError,
+    find,
+    inspect,
+)
 
 FROM_MANIFEST = (
     "round",
@@ -166,20 +186,27 @@ def age(timestamp: str, now: datetime) -> float | None:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "default": "/opt/flower/checkpoints"}},
+        argument_spec={
+            "path": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "sha256": {"type": "str"},
+        },
         supports_check_mode=True,
     )
+    path, sha256 = module.params["path"], module.params["sha256"]
     try:
-        inspection = inspect(module.params["path"])
+        inspection = inspect(path)
+        found = find(path, sha256) if sha256 else None
     except CheckpointError as error:
         module.fail_json(msg=str(error))
     now = datetime.now(timezone.utc)
     checkpoints = [describe(checkpoint, now) for checkpoint in inspection.checkpoints]
+    match = {"match": found and describe(found, now)} if sha256 else {}
     module.exit_json(
         changed=False,
         checkpoints=checkpoints,
         latest=checkpoints[-1] if checkpoints else None,
         problems=list(inspection.problems),
+        **match,
     )
 
 

@@ -82,3 +82,20 @@ def test_a_damaged_checkpoint_is_a_problem_and_not_the_latest(run_module, tmp_pa
         f"{path} is damaged: it has {damaged['bytes'] - 1} bytes, its manifest says {damaged['bytes']}.",
         f"{tmp_path}/checkpoint_latest.npz points to {damaged['file']}; the newest good checkpoint is {good['file']}.",
     ]
+
+
+def test_a_checkpoint_is_found_by_its_hash_also_when_it_was_put_aside(run_module, tmp_path, save) -> None:
+    saved = save(5)
+    aside = tmp_path / "previous" / "default-12345678-20261123T062212Z"
+    aside.mkdir(parents=True)
+    (tmp_path / "previous" / "a-file").write_text("")
+
+    def match() -> dict:
+        return run_module("checkpoint_info", path=str(tmp_path), sha256=saved["sha256"])["match"]
+
+    assert match()["path"] == saved["path"]
+    for path in tmp_path.glob("checkpoint_*"):
+        path.rename(aside / path.name)
+    assert match()["path"] == str(aside / saved["file"])
+    (aside / saved["file"]).write_bytes(b"damaged")
+    assert match() is None
