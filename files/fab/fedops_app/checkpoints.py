@@ -8,10 +8,10 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import BinaryIO
+from io import FileIO
 
 from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
@@ -62,7 +62,8 @@ class CheckpointDirectory:
         everything = {**arrays, **{prefix + name: array for name, array in state.items()}}
         previous = [kept for kept in layout.list_checkpoints(self.path) if kept.round < number]
         try:
-            written = self._replace(layout.arrays_name(number), lambda stream: npz.write(stream, everything))
+            with self._replacing(layout.arrays_name(number)) as stream:
+                written = npz.write(stream, everything)
             manifest = {
                 **about,
                 "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -133,30 +134,25 @@ class CheckpointDirectory:
                     ) from None
                 time.sleep(0.5)
 
-    def _replace(self, name: str, fill: Callable[[BinaryIO], npz.HashingWriter]) -> npz.HashingWriter:
-        """Write a file under another name, make it durable, then give it its own."""
+    @contextmanager
+    def _replacing(self, name: str) -> Iterator[FileIO]:
+        """Let a file be written and made durable under another name, then give it its own."""
         path = os.path.join(self.path, name)
         try:
             with open(path + _TEMPORARY, "wb", buffering=0) as stream:
-                written = fill(stream)
+                yield stream
             os.rename(path + _TEMPORARY, path)
         except BaseException:
             with suppress(OSError):
                 os.unlink(path + _TEMPORARY)
             raise
         _sync_directory(self.path)
-        return written
 
     def _write_manifest(self, name: str, manifest: Mapping[str, object]) -> None:
         text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
-
-        def fill(stream: BinaryIO) -> npz.HashingWriter:
-            writer = npz.HashingWriter(stream)
-            writer.write(text.encode())
+        with self._replacing(name) as stream:
+            npz.write_all(stream, text.encode())
             os.fsync(stream.fileno())
-            return writer
-
-        self._replace(name, fill)
 
     def _publish_latest(self, number: int, manifest: Mapping[str, object]) -> None:
         self._write_manifest(layout.LATEST_MANIFEST, manifest)

@@ -7,51 +7,100 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from io import FileIO
+from typing import IO
 
 import numpy as np
 from flwr.app import Array
 from numpy.typing import NDArray
 
 _NUMPY_SERIALIZATION = "numpy.ndarray"  # Flower's name for the bytes that numpy.save writes
+_PIECE = 1 << 20  # bytes; small enough that what was checksummed is still in the processor's cache when it is written
+_SMALL = 1 << 16
+_PIECES_AHEAD = 8  # how far writing may be ahead of hashing
 
 
 class HashingWriter:
-    """A file to write to, front to back, that knows the SHA-256 and the size of what was written."""
+    """A file to write to, front to back, that knows the SHA-256 and the size of what was written.
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._digest = hashlib.sha256()
+    The hash is computed beside the writing, in a thread (neither holds Python's lock), and the disk is asked to begin
+    at once: otherwise a save would take as long as hashing, writing and waiting for the disk together.
+    """
+
+    def __init__(self, stream: FileIO, helper: Executor) -> None:
         self.size = 0
+        self._stream = stream
+        self._helper = helper
+        self._digest = hashlib.sha256()
+        self._hashing: deque[Future[None]] = deque()
+        self._gathered = bytearray()  # headers and small arrays, which are not worth a system call each
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Write and hash. There is no ``tell`` or ``seek``: zipfile then writes front to back."""
-        self._digest.update(data)
-        self.size += len(data)
-        return self._stream.write(data)
+        if len(data) < _SMALL:
+            self._gathered += data
+            if len(self._gathered) >= _PIECE:
+                self.flush()
+        else:
+            self.flush()
+            self._pass_on(data)
+        return len(data)
 
     def flush(self) -> None:
-        """Pass on."""
-        self._stream.flush()
+        """Write what was gathered."""
+        if self._gathered:
+            self._pass_on(bytes(self._gathered))
+            self._gathered.clear()
 
-    @property
     def sha256(self) -> str:
-        """The hash of everything written so far."""
+        """Return the hash of everything written so far."""
+        while self._hashing:
+            self._hashing.popleft().result()
         return self._digest.hexdigest()
 
+    def _pass_on(self, data: bytes | memoryview) -> None:
+        self._hashing.append(self._helper.submit(self._digest.update, data))
+        if len(self._hashing) > _PIECES_AHEAD:
+            self._hashing.popleft().result()
+        write_all(self._stream, data)
+        # Only a wish, and not one that loses data: pages that are not on the disk yet are written, not dropped.
+        with suppress(OSError):
+            os.posix_fadvise(self._stream.fileno(), self.size, len(data), os.POSIX_FADV_DONTNEED)
+        self.size += len(data)
 
-def write(stream: BinaryIO, arrays: Mapping[str, Array | NDArray]) -> HashingWriter:
-    """Write arrays in their order, uncompressed, and force them onto the disk."""
-    writer = HashingWriter(stream)
-    with zipfile.ZipFile(writer, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name, array in arrays.items():
-            # A ZipInfo made by hand carries no time of day: equal arrays make equal files.
-            with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:
-                _write_array(member, array)
-    stream.flush()
-    os.fsync(stream.fileno())
-    return writer
+
+@dataclass(frozen=True)
+class Written:
+    """What a file holds now."""
+
+    sha256: str
+    size: int
+
+
+def write(stream: FileIO, arrays: Mapping[str, Array | NDArray]) -> Written:
+    """Write arrays in their order, uncompressed, to an unbuffered file, and force them onto the disk."""
+    with ThreadPoolExecutor(max_workers=1) as helper:
+        writer = HashingWriter(stream, helper)
+        with zipfile.ZipFile(writer, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+            for name, array in arrays.items():
+                # A ZipInfo made by hand carries no time of day: equal arrays make equal files.
+                with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:
+                    _write_array(_Pieces(member), array)
+        writer.flush()
+        os.fsync(stream.fileno())
+        return Written(writer.sha256(), writer.size)
+
+
+def write_all(stream: FileIO, data: bytes | memoryview) -> None:
+    """Write everything: one system call may write less than it was given, and never writes more than 2 GiB."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.write(rest) :]
 
 
 def read(path: str) -> Iterator[tuple[str, NDArray]]:
@@ -61,7 +110,20 @@ def read(path: str) -> Iterator[tuple[str, NDArray]]:
             yield name, archive[name]
 
 
-def _write_array(member: BinaryIO, array: Array | NDArray) -> None:
+@dataclass(frozen=True)
+class _Pieces:
+    """A file that is written in pieces, so that checksum, hash and disk can work on different ones at a time."""
+
+    stream: IO[bytes]
+
+    def write(self, data: bytes) -> int:
+        view = memoryview(data)
+        for start in range(0, len(view), _PIECE):
+            self.stream.write(view[start : start + _PIECE])
+        return len(view)
+
+
+def _write_array(member: _Pieces, array: Array | NDArray) -> None:
     if isinstance(array, Array) and array.stype == _NUMPY_SERIALIZATION:
         member.write(array.data)  # already what numpy.save would write: no second copy of a large model
     else:
