@@ -13,6 +13,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 
 from . import task
+from .integrity import FINGERPRINT, fingerprint, flaw
 from .settings import SITE_RECORD, Settings, derive_seed
 
 DATA_DIRECTORY = "/opt/flower/data"
@@ -36,7 +37,8 @@ def train(message: Message, context: Context) -> Message:
     )
     arrays, metrics = _named(site, lambda: task.train(_arrays(message), _data_directory(context), settings))
     record = ArrayRecord({name: Array(np.asarray(array)) for name, array in arrays.items()})
-    return _reply(message, site, {"arrays": record, "metrics": MetricRecord(metrics)})
+    about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(record)})
+    return _reply(message, {"arrays": record, "metrics": MetricRecord(metrics), SITE_RECORD: about})
 
 
 @app.evaluate()
@@ -44,7 +46,7 @@ def evaluate(message: Message, context: Context) -> Message:
     """Evaluate on the data of this site."""
     site = _site(context)
     metrics = _named(site, lambda: task.evaluate(_arrays(message), _data_directory(context)))
-    return _reply(message, site, {"metrics": MetricRecord(metrics)})
+    return _reply(message, {"metrics": MetricRecord(metrics), SITE_RECORD: ConfigRecord({"site": site})})
 
 
 def _site(context: Context) -> str:
@@ -57,6 +59,13 @@ def _data_directory(context: Context) -> Path:
 
 
 def _arrays(message: Message) -> task.Arrays:
+    """Return the global model, or refuse one that is not what the server sent."""
+    config = message.content["config"]
+    if found := flaw(message.content["arrays"], config.get(FINGERPRINT)):
+        raise RuntimeError(
+            f"the global model of round {config['server-round']} {found}."
+            " Run the same app on the server and on every SuperNode; if it does, look at the network between them."
+        )
     return {name: array.numpy() for name, array in message.content["arrays"].items()}
 
 
@@ -68,5 +77,5 @@ def _named(site: str, work: Callable[[], T]) -> T:
         raise RuntimeError(f"{site}: {error}") from error
 
 
-def _reply(message: Message, site: str, records: dict[str, ArrayRecord | MetricRecord]) -> Message:
-    return Message(RecordDict({**records, SITE_RECORD: ConfigRecord({"site": site})}), reply_to=message)
+def _reply(message: Message, records: dict[str, ArrayRecord | MetricRecord | ConfigRecord]) -> Message:
+    return Message(RecordDict(records), reply_to=message)

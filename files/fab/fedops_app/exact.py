@@ -4,7 +4,7 @@
 
 It holds the strategy (as Flower's differential-privacy wrappers do) and inherits ``start``. Around each call it
 passes the true round number, samples nodes by the seed, sorts replies by site (floating-point sums depend on their
-order), keeps the model's names, shapes and dtypes, and counts what came back.
+order), leaves out bad replies, keeps the model's names, shapes and dtypes, and counts what came back.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 
+from . import guards
 from .errors import RunFailedError
 from .grid import SteadyGrid
+from .guards import Rejection, site_of
+from .integrity import FINGERPRINT, fingerprint
 from .publish import logger
-from .settings import SITE_RECORD
 
 RETRY_PAUSES = (5.0, 15.0, 45.0)  # seconds before the first, second and third repetition of a round
 
@@ -46,7 +48,8 @@ class Round:
     started: float = field(default_factory=time.monotonic)
     asked: int = 0
     replies: int = 0  # the valid ones
-    failures: int = 0  # errors, and nodes that did not answer in time
+    failures: int = 0  # errors, rejected replies, and nodes that did not answer in time
+    rejected: list[Rejection] = field(default_factory=list)  # replies left out, of training and of evaluation
     aggregated: bool = False
     train_metrics: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)  # of the federated evaluation
@@ -87,22 +90,26 @@ class ExactStrategy(Strategy):
         arrays, metrics = self.strategy.aggregate_train(self.round.number, ordered)
         if arrays is None:
             return self._fall_short("The strategy aggregated nothing"), None
+        arrays = _like(arrays, self._asked[0])
+        self._check_finite(arrays)
         self.round.aggregated = True
         self.round.train_metrics = dict(metrics or {})
         self.last_aggregated = self.round.number
-        return _like(arrays, self._asked[0]), metrics
+        return arrays, metrics
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Choose the nodes that evaluate."""
         _begin_wait(grid)
+        config[FINGERPRINT] = fingerprint(arrays)
         with _seeded(f"{self._seed}/{self.round.number}/evaluate"):
             return self.strategy.configure_evaluate(self.round.number, arrays, config, grid)
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """Average the metrics of the evaluation."""
-        ordered = _in_order(replies)
+        ordered, rejected = self._sifted(replies, guards.check_evaluation)
+        self.round.rejected = [*self.round.rejected, *rejected]
         metrics = self.strategy.aggregate_evaluate(self.round.number, ordered)
         self.round.num_examples = sum(_num_examples(reply) for reply in ordered)
         self.round.metrics = dict(metrics or {})
@@ -111,16 +118,41 @@ class ExactStrategy(Strategy):
     def _ask(self, attempt: int) -> Iterable[Message]:
         arrays, config, grid = self._asked
         _begin_wait(grid)
+        config[FINGERPRINT] = fingerprint(arrays)
         with _seeded(f"{self._seed}/{self.round.number}/train/{attempt}"):
             messages = list(self.strategy.configure_train(self.round.number, arrays, config, grid))
         self.round.asked = len(messages)
         return messages
 
     def _counted(self, replies: Iterable[Message]) -> list[Message]:
-        ordered = _in_order(replies)
+        check = guards.TrainingCheck(self._asked[0], getattr(self.strategy, "train_loss_key", ""))
+        ordered, self.round.rejected = self._sifted(replies, check)
         self.round.replies = sum(not reply.has_error() for reply in ordered)
         self.round.failures = self.round.asked - self.round.replies
         return ordered
+
+    def _sifted(
+        self, replies: Iterable[Message], check: Callable[[RecordDict], str]
+    ) -> tuple[list[Message], list[Rejection]]:
+        kept, rejected = guards.sift(_in_order(replies), check)
+        for rejection in rejected:
+            logger.warning(
+                "Round %d: what %s replied to %s is rejected: %s.",
+                self.round.number,
+                rejection.site,
+                rejection.work,
+                rejection.reason,
+            )
+        return kept, rejected
+
+    def _check_finite(self, arrays: ArrayRecord) -> None:
+        """End the run over a broken model, whatever a shortfall may do: the strategy's own state is broken with it."""
+        broken = [name for name, array in arrays.items() if not guards.is_finite(guards.view(array))]
+        if broken:
+            raise RunFailedError(
+                f"Round {self.round.number} failed: the strategy made NaN or infinite numbers of finite ones in"
+                f" {broken[0]!r}. Lower the learning rates, or choose another fl_strategy."
+            )
 
     def _enough(self, replies: list[Message]) -> list[Message] | None:
         """Return enough replies, after repeating the round where that is wished; None says to skip it."""
@@ -139,7 +171,8 @@ class ExactStrategy(Strategy):
 
     def _shortfall(self, replies: list[Message]) -> str:
         reasons = sorted({plain_reason(reply.error.reason) for reply in replies if reply.has_error()})
-        if silent := self.round.asked - len(replies):
+        reasons.extend(str(rejection) for rejection in self.round.rejected)
+        if silent := self.round.asked - len(replies) - len(self.round.rejected):
             reasons.append(f"{silent} did not answer within {self._guard.round_timeout:g} seconds")
         return (
             f"{self.round.replies} valid replies, {self._guard.minimum_replies} needed, {self.round.failures} failed"
@@ -170,13 +203,7 @@ def _begin_wait(grid: Grid) -> None:
 
 
 def _in_order(replies: Iterable[Message]) -> list[Message]:
-    return sorted(replies, key=lambda reply: (_site(reply), reply.metadata.src_node_id))
-
-
-def _site(reply: Message) -> str:
-    if reply.has_error():
-        return ""
-    return str(reply.content.config_records.get(SITE_RECORD, {}).get("site", ""))
+    return sorted(replies, key=lambda reply: (site_of(reply), reply.metadata.src_node_id))
 
 
 def plain_reason(reason: str) -> str:
@@ -201,8 +228,8 @@ def _like(arrays: ArrayRecord, model: ArrayRecord) -> ArrayRecord:
     """
     if arrays.keys() != model.keys() or any(arrays[name].shape != model[name].shape for name in model):
         raise RunFailedError(
-            f"The clients' arrays {_shapes(arrays)} are not those of the model {_shapes(model)}."
-            " Run the same app on every SuperNode."
+            f"The strategy's arrays {_shapes(arrays)} are not those of the model {_shapes(model)}."
+            " Choose another fl_strategy."
         )
     return ArrayRecord({name: _cast(arrays[name], model[name].dtype) for name in model})
 

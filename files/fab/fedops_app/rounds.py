@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from flwr.app import ArrayRecord, MetricRecord
 
@@ -55,6 +55,7 @@ class RoundKeeper:
                 "metrics": {**finished.train_metrics, **facts["metrics"]},
                 "replies": finished.replies,
                 "failures": finished.failures,
+                "rejected": [asdict(rejection) for rejection in finished.rejected],
                 "seconds": round(time.monotonic() - finished.started, 3),
                 "checkpoint": saved.file if saved else None,
             }

@@ -49,6 +49,7 @@ class SimulatedGrid(Grid):
     killed_in_round: int | None = None
     offline: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)  # sites that never answer
+    on_the_way: Callable[[str, Message], None] = lambda site, message: None  # sees, and may change, every message
     log: list[tuple[str, int, str]] = field(default_factory=list)  # message type, round, site
 
     def __post_init__(self) -> None:
@@ -111,7 +112,11 @@ class SimulatedGrid(Grid):
         try:
             if self.fails(site, round_number, attempt):
                 raise RuntimeError("told to fail")
-            return client_app.app(copy.deepcopy(message), context)
+            received = copy.deepcopy(message)
+            self.on_the_way(site, received)
+            reply = client_app.app(received, context)
+            self.on_the_way(site, reply)
+            return reply
         except Exception as error:
             return Message(Error(code=2, reason=str(error)), reply_to=message)
 

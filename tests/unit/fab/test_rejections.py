@@ -1,0 +1,296 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A reply that would spoil the model is left out, by name and reason; the round goes on with the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from simulated import Federation
+
+from fedops_app import client_app, guards, task
+from fedops_app.errors import RunFailedError
+from fedops_app.integrity import FINGERPRINT, fingerprint
+from fedops_app.knowledge._strategies import STRATEGIES, trimmed
+
+Result = tuple[task.Arrays, dict[str, object]]
+Spoil = Callable[[task.Arrays, dict[str, object]], Result]
+
+train = task.train
+
+
+@pytest.fixture
+def spoiled(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the tasks of some sites return something else than they trained."""
+
+    def install(spoil: Spoil, *sites: str) -> None:
+        def task_train(arrays: task.Arrays, data: Path, settings: object) -> Result:
+            result = train(arrays, data, settings)
+            return spoil(*result) if data.name in sites else result
+
+        monkeypatch.setattr(client_app.task, "train", task_train)
+
+    return install
+
+
+def with_array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Spoil:
+    return lambda arrays, metrics: ({**arrays, name: change(arrays[name])}, metrics)
+
+
+def with_value(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    def change(array: np.ndarray) -> np.ndarray:
+        array = array.copy()
+        array.flat[-1] = value
+        return array
+
+    return change
+
+
+def with_metrics(**changes: object) -> Spoil:
+    spelled = {name.replace("_examples", "-examples"): value for name, value in changes.items()}
+    return lambda arrays, metrics: (arrays, {**metrics, **spelled})
+
+
+def without(name: str) -> Spoil:
+    return lambda arrays, metrics: (
+        {key: array for key, array in arrays.items() if key != name},
+        {key: value for key, value in metrics.items() if key != name},
+    )
+
+
+SPOILED = [
+    (with_array("hidden.bias", with_value(math.nan)), "the array 'hidden.bias' holds NaN or infinite numbers"),
+    (with_array("hidden.weight", with_value(math.inf)), "the array 'hidden.weight' holds NaN or infinite numbers"),
+    (
+        with_array("hidden.bias", lambda array: array[:63]),
+        "the array 'hidden.bias' is float32[63] but must be float32[64]",
+    ),
+    (
+        with_array("hidden.weight", lambda array: array.astype(np.float64)),
+        "the array 'hidden.weight' is float64[64, 64] but must be float32[64, 64]",
+    ),
+    (without("output.bias"), "the array 'output.bias' of the model is missing"),
+    (
+        lambda arrays, metrics: ({**arrays, "back\ndoor": arrays["hidden.bias"]}, metrics),
+        r"the array 'back\ndoor' is not one of the model's",
+    ),
+    (
+        lambda arrays, metrics: (dict(reversed(arrays.items())), metrics),
+        "its arrays are not in the order of the model's",
+    ),
+    (without("num-examples"), "num-examples is missing"),
+    (with_metrics(num_examples=0), "num-examples is 0 but must be above 0 and at most 9007199254740992"),
+    (with_metrics(num_examples=-5), "num-examples is -5 but must be above 0 and at most 9007199254740992"),
+    (with_metrics(num_examples=math.nan), "num-examples is nan but must be above 0 and at most 9007199254740992"),
+    (with_metrics(num_examples=1e308), "num-examples is 1e+308 but must be above 0 and at most 9007199254740992"),
+    (with_metrics(num_examples=[1, 2]), "num-examples is [1, 2] but must be above 0 and at most 9007199254740992"),
+    (with_metrics(other=1.0), "its metrics are not those that the other sites report"),
+    (with_metrics(train_loss=[1.0]), "its metrics are not those that the other sites report"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "reason"), SPOILED)
+def test_a_bad_reply_is_rejected_counted_and_named(
+    federation: Federation,
+    spoiled: Callable[..., None],
+    spoil: Spoil,
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    federation.train("without", num_rounds=1, grid={"fails": lambda site, number, attempt: site == "site00"})
+    spoiled(spoil, "site00")  # the first one: Flower holds the others against it
+    federation.train(num_rounds=1)
+    line = federation.published("history.jsonl")[0]
+    assert (line["replies"], line["failures"]) == (6, 1)
+    assert line["rejected"] == [{"site": "site00", "work": "train", "reason": reason}]
+    assert f"Round 1: what site00 replied to train is rejected: {reason}." in caplog.text
+    assert federation.arrays(1) == federation.arrays(1, "without")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_goes_on_without_a_bad_reply(
+    federation: Federation, spoiled: Callable[..., None], strategy: str
+) -> None:
+    spoiled(with_array("hidden.weight", with_value(math.nan)), "site02")
+    federation.train(strategy=strategy, num_rounds=2)
+    assert [(line["replies"], line["failures"]) for line in federation.published("history.jsonl")] == [(6, 1), (6, 1)]
+    with np.load(federation.checkpoints() / "checkpoint_latest.npz") as archive:
+        assert all(np.isfinite(archive[name]).all() for name in archive.files)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -1.0])
+def test_a_loss_that_is_no_weight_is_rejected_where_it_is_one(
+    federation: Federation, spoiled: Callable[..., None], loss: float
+) -> None:
+    spoiled(with_metrics(train_loss=loss), "site02")
+    federation.train(strategy="FedAvg", num_rounds=1)
+    assert federation.published("history.jsonl")[0]["rejected"] == []
+    federation.train("q", strategy="QFedAvg", num_rounds=1)
+    assert federation.published("history.jsonl")[0]["rejected"] == [
+        {"site": "site02", "work": "train", "reason": f"train_loss is {loss} but must be at least 0"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "bad", "needed"),
+    [
+        ({"strategy": "Krum", "num_malicious": 2}, 1, 7),
+        ({"strategy": "MultiKrum", "num_malicious": 1}, 3, 5),
+        ({"strategy": "Bulyan", "num_malicious": 1}, 1, 7),
+        ({"strategy": "FedTrimmedAvg"}, 6, 2),
+        ({"strategy": "FedAvg", "min_fit_clients": 5}, 3, 5),
+    ],
+)
+def test_rejected_replies_count_against_what_the_strategy_needs(
+    federation: Federation, spoiled: Callable[..., None], variables: dict[str, object], bad: int, needed: int
+) -> None:
+    spoiled(without("output.bias"), *federation.names[:bad])
+    said = rf"^Round 1 failed: {7 - bad} valid replies, {needed} needed, {bad} failed \(site00: the array 'output.bias'"
+    with pytest.raises(RunFailedError, match=said):
+        federation.train(on_shortfall="fail", **variables)
+    assert not list(federation.checkpoints().glob("*.npz"))
+
+
+def test_a_round_with_too_many_rejections_is_skipped_where_that_is_wished(
+    federation: Federation, spoiled: Callable[..., None]
+) -> None:
+    spoiled(with_array("hidden.bias", with_value(math.nan)), *federation.names)
+    with pytest.raises(RunFailedError, match="No round of this run aggregated anything"):
+        federation.train(num_rounds=2, on_shortfall="skip")
+    assert [len(line["rejected"]) for line in federation.published("history.jsonl")] == [7, 7]
+
+
+def test_a_bad_evaluation_is_left_out(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate = task.evaluate
+
+    def task_evaluate(arrays: task.Arrays, data: Path) -> dict[str, float]:
+        wrong = {"site00": {"num-examples": math.inf}, "site01": {"other": 1.0}}
+        return {**evaluate(arrays, data), **wrong.get(data.name, {})}
+
+    (federation.root / "server/test.npz").unlink()
+    monkeypatch.setattr(client_app.task, "evaluate", task_evaluate)
+    federation.train(num_rounds=1)
+    line = federation.published("history.jsonl")[0]
+    assert (line["replies"], line["failures"]) == (7, 0)  # of the training, which was well
+    assert [(rejected["site"], rejected["work"]) for rejected in line["rejected"]] == [
+        ("site00", "evaluate"),
+        ("site01", "evaluate"),
+    ]
+    assert line["num_examples"] == sum(32 + 4 * number for number in range(2, 7))
+    assert line["loss"] > 0
+
+
+@pytest.mark.parametrize("on_shortfall", ["retry", "skip", "fail"])
+def test_a_strategy_that_makes_infinite_numbers_ends_the_run(
+    federation: Federation, spoiled: Callable[..., None], on_shortfall: str
+) -> None:
+    spoiled(with_array("hidden.weight", with_value(3e38)), *federation.names)
+    with pytest.raises(RunFailedError, match=r"^Round 1 failed: the strategy made NaN or infinite numbers .* 'hidden"):
+        federation.train(strategy="FedAvgM", server_lr=1000.0, on_shortfall=on_shortfall)
+    assert not list(federation.checkpoints().glob("*.npz"))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 10**6), st.floats(0, 0.5, exclude_min=True, exclude_max=True))
+def test_trimming_keeps_at_least_one_reply(replies: int, beta: float) -> None:
+    assert replies - 2 * trimmed(replies, beta) >= 1
+
+
+MODEL = ArrayRecord({"weight": Array(np.zeros((2, 3), np.float32)), "steps": Array(np.asarray(3))})
+
+
+def reply(arrays: ArrayRecord, metrics: dict[str, object], site: str = "a") -> Message:
+    asked = Message(RecordDict(), dst_node_id=1, message_type="train")
+    about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(arrays)})
+    return Message(RecordDict({"arrays": arrays, "metrics": MetricRecord(metrics), "site": about}), reply_to=asked)
+
+
+numbers = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats())
+arrays_of_numpy = hnp.arrays(
+    st.one_of(hnp.floating_dtypes(), hnp.integer_dtypes(), hnp.complex_number_dtypes()),
+    hnp.array_shapes(min_dims=0, max_dims=3, max_side=3),
+).map(lambda array: Array(np.asarray(array)))
+raw_arrays = st.builds(
+    Array,
+    dtype=st.sampled_from(["float32", "float32", "int64", "object", ""]),
+    shape=st.sampled_from([(2, 3), (2, 3), (), (-1, -6)]),
+    stype=st.sampled_from(["numpy.ndarray", "numpy.ndarray", ""]),
+    data=st.one_of(st.just(MODEL["weight"].data), st.binary(), st.binary().map(MODEL["weight"].data.__add__)),
+)
+sound = hnp.arrays(np.float32, (2, 3)).map(Array)  # but for NaN and infinite numbers
+some_arrays = st.one_of(sound, raw_arrays, arrays_of_numpy)
+records_of_arrays = st.one_of(
+    st.fixed_dictionaries({"weight": some_arrays, "steps": st.just(MODEL["steps"])}),
+    st.dictionaries(st.one_of(st.sampled_from(list(MODEL)), st.text()), some_arrays, max_size=3),
+)
+records_of_metrics = st.one_of(
+    st.fixed_dictionaries({"num-examples": numbers}),
+    st.dictionaries(st.one_of(st.just("num-examples"), st.text()), st.one_of(numbers, st.lists(st.floats()))),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(records_of_arrays, records_of_metrics)
+def test_whatever_a_client_sends_is_kept_when_it_is_sound_and_else_rejected_in_one_line(
+    arrays: dict[str, Array], metrics: dict[str, object]
+) -> None:
+    kept, rejected = guards.sift([reply(ArrayRecord(arrays), metrics)], guards.TrainingCheck(MODEL))
+    assert len(kept) + len(rejected) == 1
+    event("kept" if kept else "rejected")
+    for rejection in rejected:
+        assert rejection.reason
+        assert str(rejection).isprintable()
+    for message in kept:
+        content = message.content
+        assert list(content["arrays"]) == list(MODEL)
+        assert [(array.numpy().dtype, array.numpy().shape) for array in content["arrays"].values()] == [
+            (np.float32, (2, 3)),
+            (np.int64, ()),
+        ]
+        assert all(np.isfinite(array.numpy()).all() for array in content["arrays"].values())
+        assert 0 < content["metrics"]["num-examples"] < math.inf
+
+
+@settings(deadline=None)
+@given(
+    hnp.arrays(
+        st.one_of(hnp.floating_dtypes(), hnp.integer_dtypes(), hnp.boolean_dtypes(), hnp.complex_number_dtypes()),
+        hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+    ),
+    st.booleans(),
+)
+def test_the_view_of_an_array_is_what_numpy_reads(values: np.ndarray, in_fortran_order: bool) -> None:
+    array = Array(np.asarray(values, order="F" if in_fortran_order else "C"))
+    np.testing.assert_array_equal(guards.view(array), array.numpy())
+    assert guards.view(array).dtype == array.numpy().dtype
+
+
+def test_an_array_that_only_claims_to_be_large_takes_no_memory() -> None:
+    header = b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little")
+    header += b"{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,), }".ljust(117) + b"\n"
+    large = Array(dtype="float32", shape=(2, 3), stype="numpy.ndarray", data=header + b"\0" * 24)
+    kept, rejected = guards.sift(
+        [reply(ArrayRecord({"weight": large, "steps": MODEL["steps"]}), {"num-examples": 1})],
+        guards.TrainingCheck(MODEL),
+    )
+    assert kept == []
+    assert rejected[0].reason.startswith("it cannot be read: 152 bytes are not what the header float32[1099511627776]")
+
+
+def test_an_error_stays_for_the_strategy_to_count() -> None:
+    error = Message(Error(code=2, reason="no"), reply_to=Message(RecordDict(), dst_node_id=1, message_type="train"))
+    assert guards.sift([error], guards.TrainingCheck(MODEL)) == ([error], [])
+
+
+@pytest.mark.parametrize(("site", "named"), [("", "node 1"), ("a\nb", "a?b"), ("x" * 300, "x" * 200 + "…")])
+def test_a_site_is_named_in_one_line(site: str, named: str) -> None:
+    dummy, rejected = guards.sift([reply(ArrayRecord(), {"num-examples": 1}, site)], guards.TrainingCheck(MODEL))
+    assert [rejection.site for rejection in rejected] == [named]
