@@ -305,6 +305,15 @@ VARIABLES: tuple[Variable, ...] = (
         outside_identity=_REACTION,
     ),
     Variable(
+        name="max_update_norm",
+        type="float",
+        default=0.0,
+        title="Largest update of a client (L2 norm)",
+        help="A reply whose update is longer than this is left out of the round and counted as failed; 0 is no bound.",
+        group="waiting",
+        minimum=0,
+    ),
+    Variable(
         name="checkpoint_enabled",
         type="bool",
         default=False,

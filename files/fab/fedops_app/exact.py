@@ -38,6 +38,7 @@ class Guard:
     minimum_replies: int
     on_shortfall: str
     round_timeout: float
+    max_update_norm: float = 0.0  # of a single reply; 0: no bound
 
 
 @dataclass
@@ -125,7 +126,11 @@ class ExactStrategy(Strategy):
         return messages
 
     def _counted(self, replies: Iterable[Message]) -> list[Message]:
-        check = guards.TrainingCheck(self._asked[0], getattr(self.strategy, "train_loss_key", ""))
+        check = guards.TrainingCheck(
+            model=self._asked[0],
+            loss_key=getattr(self.strategy, "train_loss_key", ""),
+            max_update_norm=self._guard.max_update_norm,
+        )
         ordered, self.round.rejected = self._sifted(replies, check)
         self.round.replies = sum(not reply.has_error() for reply in ordered)
         self.round.failures = self.round.asked - self.round.replies

@@ -138,7 +138,12 @@ def _minimum_replies(training: Training) -> int:
 
 def _guard(training: Training) -> Guard:
     values = training.values
-    return Guard(_minimum_replies(training), str(values["on_shortfall"]), float(values["round_timeout"]))
+    return Guard(
+        minimum_replies=_minimum_replies(training),
+        on_shortfall=str(values["on_shortfall"]),
+        round_timeout=float(values["round_timeout"]),
+        max_update_norm=float(values["max_update_norm"]),
+    )
 
 
 def _train_config(training: Training) -> ConfigRecord:

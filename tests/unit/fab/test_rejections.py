@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +140,27 @@ def test_a_loss_that_is_no_weight_is_rejected_where_it_is_one(
     ]
 
 
+def test_an_update_beyond_the_bound_is_rejected(federation: Federation, spoiled: Callable[..., None]) -> None:
+    federation.train("without", num_rounds=1, grid={"fails": lambda site, number, attempt: site == "site04"})
+    spoiled(with_array("output.bias", lambda array: array + np.float32(40)), "site04")
+    federation.train(num_rounds=1, max_update_norm=100)
+    (rejected,) = federation.published("history.jsonl")[0]["rejected"]
+    said = r"the norm of its update is 126\.\d+ but must be at most 100 \(fl_max_update_norm\)"  # 40 * sqrt(10)
+    assert rejected["site"] == "site04"
+    assert re.fullmatch(said, rejected["reason"])
+    assert federation.arrays(1) == federation.arrays(1, "without")
+
+
+@pytest.mark.parametrize("bound", [0, 1000])
+def test_an_update_within_the_bound_or_without_one_is_kept(
+    federation: Federation, spoiled: Callable[..., None], bound: float
+) -> None:
+    spoiled(with_array("output.bias", lambda array: array + np.float32(40)), "site04")
+    federation.train(num_rounds=1, max_update_norm=bound)
+    line = federation.published("history.jsonl")[0]
+    assert (line["replies"], line["rejected"]) == (7, [])
+
+
 @pytest.mark.parametrize(
     ("variables", "bad", "needed"),
     [
@@ -271,6 +293,28 @@ def test_the_view_of_an_array_is_what_numpy_reads(values: np.ndarray, in_fortran
     array = Array(np.asarray(values, order="F" if in_fortran_order else "C"))
     np.testing.assert_array_equal(guards.view(array), array.numpy())
     assert guards.view(array).dtype == array.numpy().dtype
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        hnp.arrays(np.float32, hnp.array_shapes(), elements=st.floats(-1e6, 1e6, width=32)), min_size=1, max_size=3
+    ),
+    st.booleans(),
+)
+def test_the_norm_of_an_update_is_that_of_the_difference(arrays: list[np.ndarray], in_fortran_order: bool) -> None:
+    order = "F" if in_fortran_order else "C"
+    model = [np.flip(array).copy(order) for array in arrays]
+    expected = math.sqrt(sum(float(np.square(a.astype(float) - b).sum()) for a, b in zip(arrays, model, strict=True)))
+    records = [ArrayRecord({str(i): Array(array) for i, array in enumerate(each)}) for each in (arrays, model)]
+    assert guards.update_norm(*records) == pytest.approx(expected)
+
+
+def test_the_norm_leaves_counters_out_and_never_overflows_in_silence() -> None:
+    counters = [ArrayRecord({"steps": Array(np.asarray(steps))}) for steps in (1, 10**6)]
+    assert guards.update_norm(*counters) == 0
+    huge = [ArrayRecord({"weight": Array(np.asarray([value]))}) for value in (1e308, -1e308)]
+    assert guards.update_norm(*huge) == math.inf
 
 
 def test_an_array_that_only_claims_to_be_large_takes_no_memory() -> None:
