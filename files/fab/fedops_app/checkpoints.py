@@ -136,7 +136,10 @@ class CheckpointDirectory:
 
     @contextmanager
     def _replacing(self, name: str) -> Iterator[FileIO]:
-        """Let a file be written and made durable under another name, then give it its own."""
+        """Let a file be written and made durable under another name, then give it its own.
+
+        Names become durable when the latest is published, all at once: until then, the older checkpoint is kept.
+        """
         path = os.path.join(self.path, name)
         try:
             with open(path + _TEMPORARY, "wb", buffering=0) as stream:
@@ -146,7 +149,6 @@ class CheckpointDirectory:
             with suppress(OSError):
                 os.unlink(path + _TEMPORARY)
             raise
-        _sync_directory(self.path)
 
     def _write_manifest(self, name: str, manifest: Mapping[str, object]) -> None:
         text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"

@@ -20,7 +20,7 @@ from flwr.app import Array
 from numpy.typing import NDArray
 
 _NUMPY_SERIALIZATION = "numpy.ndarray"  # Flower's name for the bytes that numpy.save writes
-_PIECE = 1 << 20  # bytes; small enough that what was checksummed is still in the processor's cache when it is written
+_PIECE = 1 << 21  # bytes; what was checksummed is still in the processor's cache when it is written
 _SMALL = 1 << 16
 _PIECES_AHEAD = 8  # how far writing may be ahead of hashing
 
