@@ -54,7 +54,7 @@ class TrainingCheck:
             return f"it holds no model, or more than the one named {ARRAYS}"
         arrays = content.array_records[ARRAYS]
         return (
-            integrity.flaw(arrays, content.config_records.get(SITE_RECORD, {}).get(integrity.FINGERPRINT))
+            _integrity_flaw(content)
             or check_evaluation(content)
             or self._loss_flaw(content.metric_records[METRICS])
             or _names_flaw(list(arrays), list(self.model))
@@ -150,6 +150,12 @@ def _flaw(content: RecordDict, check: Callable[[RecordDict], str]) -> str:
         return check(content)
     except Exception as error:  # whatever a client can send, it must not end the run
         return f"it cannot be read: {error}"
+
+
+def _integrity_flaw(content: RecordDict) -> str:
+    about = content.config_records.get(SITE_RECORD, {})
+    flaw = integrity.flaw(content.array_records[ARRAYS], about.get(integrity.FINGERPRINT))
+    return flaw and f"it {flaw}"
 
 
 def _names_flaw(names: list[str], expected: list[str]) -> str:

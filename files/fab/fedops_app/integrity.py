@@ -36,5 +36,5 @@ def flaw(arrays: ArrayRecord, claimed: object) -> str:
     if not isinstance(claimed, str) or not claimed:
         return f"came without the SHA-256 of its parameters ({FINGERPRINT})"
     if (actual := fingerprint(arrays)) != claimed:
-        return f"was changed on its way: the SHA-256 of its parameters is {actual[:16]}…, not {claimed[:16]!r}…"
+        return f"was changed on its way: the SHA-256 of its parameters is {actual[:16]}…, not {claimed[:16]}…"
     return ""

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, Message
+from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects
+from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import Federation
@@ -74,7 +76,7 @@ def test_a_changed_reply_is_rejected_counted_and_named(
     (rejected,) = line["rejected"]
     said = "came without the SHA-256" if change in MISSING else "was changed on its way"
     assert (rejected["site"], rejected["work"]) == ("site03", "train")
-    assert rejected["reason"].startswith(said)
+    assert rejected["reason"].startswith(f"it {said}")
     warnings = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
     assert f"Round 1: what site03 replied to train is rejected: {rejected['reason']}." in warnings
 
@@ -163,6 +165,16 @@ def test_the_fingerprint_covers_names_order_dtypes_shapes_and_bytes(other: Array
 
 def test_equal_arrays_have_equal_fingerprints() -> None:
     assert fingerprint(copy.deepcopy(ARRAYS)) == fingerprint(ARRAYS)
+
+
+def test_flowers_own_transport_keeps_the_fingerprint() -> None:
+    arrays = ArrayRecord(
+        {**ARRAYS, "same as bias": ARRAYS["bias"], "long": Array(np.zeros(10**7)), "empty": Array(np.zeros((0, 3)))}
+    )
+    sent = {object_id: part.deflate() for object_id, part in get_all_nested_objects(arrays).items()}
+    received = inflate_object_from_contents(arrays.object_id, sent)
+    assert list(received) == list(arrays)
+    assert fingerprint(received) == fingerprint(arrays)
 
 
 @settings(deadline=None)
