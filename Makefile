@@ -123,6 +123,10 @@ demo: bootstrap venv ## Four hosts on this machine, a federation on them, a trai
 demo-down: venv ## Remove the hosts of the demo
 	testbed/demo down
 
+.PHONY: bench-checkpoint
+bench-checkpoint: venv ## Saving a checkpoint against the disk's own speed (two minutes, 5 GB for that time)
+	python benchmarks/checkpoint.py
+
 .PHONY: clean
 clean: ## Remove what the targets above have made, but for the running test bed
 	rm -rf .cache .ansible .venv .hypothesis tests/output
