@@ -203,7 +203,7 @@ def machine(directory: Path) -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "memory_gigabytes": round(memory / 10**9, 1),
-        "kernel": platform.release(),
+        "kernel": ".".join(platform.release().split(".")[:2]),
         "disk": _disk(directory),
         "python": platform.python_version(),
         "openssl": ssl.OPENSSL_VERSION.split()[1],
@@ -239,12 +239,13 @@ def draw(results: Sequence[Result], path: Path) -> None:
         spreads = [getattr(result, f"{field}_megabytes_per_second") for result in results]
         _bars(speeds, [place + shift for place in places], spreads, width=0.4, label=label)
     speeds.set(title="Durable writing", ylabel="MB/s")
-    speeds.legend()
+    speeds.legend(loc="upper center", ncols=2)
     _bars(ratios, list(places), [result.ratio for result in results], width=0.5, color="tab:green")
     ratios.axhline(SPEED_GOAL, color="gray", linestyle="--", label=f"goal from 100 MB: {SPEED_GOAL}")
     ratios.set(title="Checkpoint ÷ disk", ylabel="ratio (median of pairs, quartiles)")
-    ratios.legend()
+    ratios.legend(loc="upper left")
     for axes in (speeds, ratios):
+        axes.set_ylim(top=1.15 * axes.get_ylim()[1])  # room for the legend
         axes.set_xticks(list(places), [f"{result.megabytes} MB" for result in results])
         axes.grid(axis="y", alpha=0.3)
     figure.savefig(path, dpi=120)
