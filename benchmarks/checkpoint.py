@@ -112,9 +112,9 @@ def measure(megabytes: int, pairs: int, patience: float, directory: Path) -> Res
         disk_megabytes_per_second=Spread.of([size / MEGABYTE / seconds for seconds in disk]),
         blocked_seconds=Spread.of([sum(both) for both in zip(save, removal, strict=True)]),
         peak_memory_by_model=round(peak, 3),
-        sha256_seconds=_median_of_three(lambda: sha256(content)),
-        crc32_seconds=_median_of_three(lambda: zlib.crc32(content)),
-        smallest_save_seconds=_median_of_three(lambda: _saving(_model(4), directory)()),
+        sha256_seconds=_median_of_three(lambda: _timed(lambda: sha256(content))),
+        crc32_seconds=_median_of_three(lambda: _timed(lambda: zlib.crc32(content))),
+        smallest_save_seconds=_median_of_three(lambda: _save_smallest(directory)),
         processors_used_by_others=round(statistics.median(others), 2),
     )
 
@@ -157,8 +157,13 @@ def _timed(run: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _median_of_three(run: Callable[[], object]) -> float:
-    return round(statistics.median(_timed(run) for _ in range(3)), 4)
+def _save_smallest(directory: Path) -> float:
+    save = _saving(_model(4), directory)
+    return save()
+
+
+def _median_of_three(seconds: Callable[[], float]) -> float:
+    return round(statistics.median(seconds() for _attempt in range(3)), 4)
 
 
 def _memory(key: str) -> int:
