@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,20 +18,17 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+# The history is read with the collection's own code, which needs no Ansible.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plugins"))
+
+from module_utils._trainings import is_round, parse_lines, replay
+
 Round = Mapping[str, Any]
 
 
 def read_history(text: str) -> list[Round]:
-    """Return the finished rounds in order; of a round that was run again after a resume, the last one."""
-    rounds = {}
-    for line in text.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:  # a line that was being written
-            continue
-        if event.get("event") == "round_finished":
-            rounds[event["round"]] = event
-    return [rounds[number] for number in sorted(rounds)]
+    """Return the rounds that led to the model, as the collection itself reads them."""
+    return replay(line for line in parse_lines(text) if is_round(line))
 
 
 def resumed_at(rounds: Sequence[Round]) -> list[int]:

@@ -137,12 +137,16 @@ def read_object(path: str) -> dict[str, t.Any] | None:
 
 
 def read_lines(path: str) -> list[dict[str, t.Any]]:
-    """Return the JSON objects in a file of one object a line; a line that is still being written is left out."""
+    """Return the JSON objects in a file of one object a line; none when it cannot be read."""
     try:
         with open(path, encoding="utf-8") as stream:
-            text = stream.read()
+            return parse_lines(stream.read())
     except (OSError, ValueError):
         return []
+
+
+def parse_lines(text: str) -> list[dict[str, t.Any]]:
+    """Return the JSON objects in a text of one object a line; a line that is still being written is left out."""
     objects = []
     for line in text.splitlines():
         try:
