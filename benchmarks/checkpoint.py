@@ -31,14 +31,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "files" / "fab"))
+
+import numpy as np
+from flwr.app import Array
+
+from fedops_app.checkpoints import CheckpointDirectory
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "files" / "fab"))
-
-import numpy as np  # noqa: E402
-from flwr.app import Array  # noqa: E402
-
-from fedops_app.checkpoints import CheckpointDirectory  # noqa: E402
-
 REPEATS = {10: 31, 100: 21, 1000: 9}  # pairs by size in MB: about two minutes where a disk writes 1 GB/s
 SPEED_GOAL = 0.8  # of the disk's own speed, from 100 MB on
 MEMORY_GOAL = 1.2  # times the model, the model included
