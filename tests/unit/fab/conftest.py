@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[2] / "files/fab")]
+ROOT = Path(__file__).parents[3]
+sys.path[:0] = [str(ROOT / "testbed"), str(ROOT / "files/fab")]
 
 from simulated import Federation, digits  # noqa: E402
 
