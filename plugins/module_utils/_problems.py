@@ -185,18 +185,21 @@ def _more_asked_than_waited_for(it: Situation) -> Iterator[Problem]:
         )
 
 
-@_reads("strategy", "num_nodes_to_select", "num_malicious", "min_available_clients")
+@_reads(
+    "strategy", "num_nodes_to_select", "num_malicious", "min_available_clients", "min_fit_clients", "fraction_train"
+)
 def _selects_liars(it: Situation) -> Iterator[Problem]:
-    if it.strategy.name != "MultiKrum":
+    if not it.strategy.selects:
         return
     nodes = it.number("min_available_clients") if it.nodes_online is None else it.nodes_online
-    honest = nodes - it.number("num_malicious")
-    if it.number("num_nodes_to_select") > honest >= 1:
+    asked = it.asked_to_train(nodes)
+    honest = asked - it.number("num_malicious")
+    if it.number(it.strategy.selects) > honest >= 1:
         yield it.problem(
             ERROR,
-            "num_nodes_to_select",
-            f"of {nodes} clients only {honest} are honest when {it.name('num_malicious')} are not",
-            f"Set {it.name('num_nodes_to_select')} to {honest} or less.",
+            it.strategy.selects,
+            f"of {asked} clients that train only {honest} are honest when {it.name('num_malicious')} are not",
+            f"Set {it.name(it.strategy.selects)} to {honest} or less.",
         )
 
 

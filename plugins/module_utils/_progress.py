@@ -75,6 +75,8 @@ def round_line(name: str, event: Look) -> str:
         parts.append(f"{event['replies']} {'reply' if event['replies'] == 1 else 'replies'}")
     if event.get("failures"):
         parts.append(f"{event['failures']} FAILED")
+    if event.get("aggregated") is False:
+        parts.append("SKIPPED, the model is as before")
     if isinstance(event.get("seconds"), (int, float)):
         parts.append(f"{event['seconds']:.1f} s")
     if event.get("checkpoint"):

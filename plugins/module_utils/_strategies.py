@@ -30,12 +30,19 @@ class Strategy:
     summary: str
     parameters: Mapping[str, str] = field(default_factory=dict)  # constructor keyword: variable
     malicious_factor: int = 0  # n >= factor * f + 3; 0: no such rule
+    selects: str = ""  # the variable that says how many replies are averaged; all of them must be honest
 
     def minimum_nodes(self, values: Mapping[str, object]) -> int:
-        """How many replies one aggregation needs to mean what its name promises."""
+        """How many nodes the strategy's paper asks for."""
         if not self.malicious_factor:
             return 1
         return self.malicious_factor * int(values["num_malicious"]) + 3
+
+    def minimum_replies(self, values: Mapping[str, object]) -> int:
+        """How many replies one aggregation needs to mean what its name promises."""
+        if not self.selects:
+            return self.minimum_nodes(values)
+        return max(self.minimum_nodes(values), int(values[self.selects]) + int(values["num_malicious"]))
 
     @property
     def variables(self) -> dict[str, str]:
@@ -89,6 +96,7 @@ STRATEGIES: Mapping[str, Strategy] = {
             "The mean of the replies that are nearest to their neighbours.",
             {**_MALICIOUS, "num_nodes_to_select": "num_nodes_to_select"},
             malicious_factor=2,
+            selects="num_nodes_to_select",
         ),
     )
 }

@@ -26,6 +26,7 @@ from .errors import RunFailedError
 from .grid import SteadyGrid
 from .guards import Rejection, site_of
 from .integrity import FINGERPRINT, fingerprint
+from .knowledge._strategies import least_replies_trimmed, trimmed
 from .publish import logger
 
 RETRY_PAUSES = (5.0, 15.0, 45.0)  # seconds before the first, second and third repetition of a round
@@ -38,6 +39,7 @@ class Guard:
     minimum_replies: int
     on_shortfall: str
     round_timeout: float
+    trim_beta: float = 0.0  # of FedTrimmedAvg; 0: nothing is to be trimmed
     max_update_norm: float = 0.0  # of a single reply; 0: no bound
 
 
@@ -88,6 +90,7 @@ class ExactStrategy(Strategy):
         ordered = self._enough(self._counted(replies))
         if ordered is None:
             return None, None
+        self._check_trimming()
         arrays, metrics = self.strategy.aggregate_train(self.round.number, ordered)
         if arrays is None:
             return self._fall_short("The strategy aggregated nothing"), None
@@ -173,6 +176,19 @@ class ExactStrategy(Strategy):
         if self.round.replies >= self._guard.minimum_replies:
             return replies
         return self._fall_short(self._shortfall(replies))
+
+    def _check_trimming(self) -> None:
+        """Tell when missing replies, and nothing that was known before the round, leave all outliers in the mean."""
+        beta = self._guard.trim_beta
+        if trimmed(self.round.asked, beta) and not trimmed(self.round.replies, beta):
+            logger.warning(
+                "Round %d: of %d replies FedTrimmedAvg trims none, so that a single bad one counts in full."
+                " It needs %d (fl_trim_beta is %g).",
+                self.round.number,
+                self.round.replies,
+                least_replies_trimmed(beta),
+                beta,
+            )
 
     def _shortfall(self, replies: list[Message]) -> str:
         reasons = sorted({plain_reason(reply.error.reason) for reply in replies if reply.has_error()})

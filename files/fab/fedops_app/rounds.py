@@ -51,6 +51,7 @@ class RoundKeeper:
             {
                 "round": finished.number,
                 "num_rounds": self.num_rounds,
+                "aggregated": finished.aggregated,
                 **facts,
                 "metrics": {**finished.train_metrics, **facts["metrics"]},
                 "replies": finished.replies,

@@ -91,12 +91,19 @@ def _train(
         keeper.finish()
         if not exact.last_aggregated:
             raise RunFailedError("No round of this run aggregated anything: the model is the one it began with.")
+        if exact.last_aggregated < num_rounds:
+            logger.warning(
+                "The rounds after %d of %d were skipped, which is no progress: the same training, asked for again,"
+                " trains them.",
+                exact.last_aggregated,
+                num_rounds,
+            )
     else:
         logger.info("All %d rounds are trained already", num_rounds)
     checkpoint = keeper.checkpoint
     publisher.result(
         {
-            "rounds": max(num_rounds, beginning.rounds_done),
+            "rounds": exact.last_aggregated or beginning.rounds_done,
             **keeper.last,
             "checkpoint": checkpoint.file if checkpoint else None,
             "sha256": checkpoint.sha256 if checkpoint else None,
@@ -133,13 +140,14 @@ def _check_nodes(training: Training, grid: SteadyGrid) -> None:
 
 def _minimum_replies(training: Training) -> int:
     values = training.values
-    return max(int(values["min_fit_clients"]), STRATEGIES[str(values["strategy"])].minimum_nodes(values))
+    return max(int(values["min_fit_clients"]), STRATEGIES[str(values["strategy"])].minimum_replies(values))
 
 
 def _guard(training: Training) -> Guard:
     values = training.values
     return Guard(
         minimum_replies=_minimum_replies(training),
+        trim_beta=float(training.strategy_parameters.get("beta", 0.0)),
         on_shortfall=str(values["on_shortfall"]),
         round_timeout=float(values["round_timeout"]),
         max_update_norm=float(values["max_update_norm"]),

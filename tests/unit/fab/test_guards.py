@@ -66,8 +66,17 @@ def test_a_skipped_round_leaves_no_checkpoint_and_the_last_good_model_is_saved(f
         (1, 7, 0, None), (2, 7, 0, None), (3, 7, 0, None), (4, 0, 7, None), (5, 0, 7, None),
     ]  # fmt: skip
     result = federation.published("result.json")
-    assert (result["rounds"], result["checkpoint"]) == (5, "checkpoint_round_3.npz")
+    assert [line["aggregated"] for line in history] == [True, True, True, False, False]
+    assert (result["rounds"], result["checkpoint"]) == (3, "checkpoint_round_3.npz")
     assert (result["loss"], result["accuracy"]) == (history[2]["loss"], history[2]["accuracy"])
+
+
+def test_rounds_that_were_skipped_at_the_end_are_trained_when_asked_for_again(federation: Federation) -> None:
+    federation.train("straight", num_rounds=4, strategy="FedAvgM")
+    federation.train("skipped", num_rounds=4, strategy="FedAvgM", on_shortfall="skip", grid={"fails": in_round(3, 4)})
+    again = federation.train("skipped", num_rounds=4, strategy="FedAvgM")
+    assert {number for dummy, number, dummy_site in again.log} == {3, 4}
+    assert federation.arrays(4, "skipped") == federation.arrays(4, "straight")
 
 
 def test_one_failing_client_does_not_stop_a_training(federation: Federation) -> None:
@@ -82,6 +91,7 @@ def test_one_failing_client_does_not_stop_a_training(federation: Federation) -> 
         ({"strategy": "Krum", "num_malicious": 2}, 1, 7),
         ({"strategy": "Bulyan", "num_malicious": 1}, 1, 7),
         ({"strategy": "MultiKrum", "num_malicious": 1}, 3, 5),
+        ({"strategy": "MultiKrum", "num_malicious": 1, "num_nodes_to_select": 5}, 2, 6),
         ({"strategy": "FedAvg", "min_fit_clients": 5}, 3, 5),
     ],
 )
@@ -95,6 +105,18 @@ def test_a_strategy_never_aggregates_fewer_replies_than_it_needs(
 
     with pytest.raises(RunFailedError, match=f"{7 - failing} valid replies, {needed} needed, {failing} failed"):
         federation.train(on_shortfall="fail", grid={"fails": fails}, **variables)
+
+
+@pytest.mark.parametrize(("failing", "warned"), [(2, False), (3, True)])
+def test_replies_too_few_to_trim_are_told(
+    federation: Federation, caplog: pytest.LogCaptureFixture, failing: int, warned: bool
+) -> None:
+    lost = set(federation.names[:failing])
+    federation.train(
+        num_rounds=1, strategy="FedTrimmedAvg", grid={"fails": lambda site, round_number, attempt: site in lost}
+    )
+    said = "Round 1: of 4 replies FedTrimmedAvg trims none, so that a single bad one counts in full. It needs 5"
+    assert (said in caplog.text) is warned
 
 
 def test_waiting_for_nodes_ends(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,16 @@ TOO_FEW = [("error", "fl_min_available_clients")]
             },
             [("error", "fl_num_nodes_to_select")],
         ),
+        (
+            {
+                "fl_strategy": "MultiKrum",
+                "fl_min_available_clients": 10,
+                "fl_fraction_train": 0.5,
+                "fl_num_malicious": 1,
+                "fl_num_nodes_to_select": 5,
+            },
+            [("error", "fl_num_nodes_to_select")],
+        ),
         ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 4}, [("warning", "fl_trim_beta")]),
         ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 5}, []),
         ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 4, "fl_trim_beta": 0.25}, []),

@@ -34,6 +34,10 @@ ROUND = {
             {**ROUND, "loss": None, "accuracy": None, "replies": 1, "failures": 2, "checkpoint": None},
             "default: round 3/10  1 reply  2 FAILED  12.1 s",
         ),
+        (
+            {"round": 4, "num_rounds": 4, "replies": 0, "failures": 3, "aggregated": False},
+            "default: round 4/4  0 replies  3 FAILED  SKIPPED, the model is as before",
+        ),
     ],
 )
 def test_a_round_is_one_line_of_what_is_known(event, line) -> None:
