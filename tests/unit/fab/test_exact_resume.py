@@ -4,12 +4,20 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import time
+
 import pytest
 from simulated import Federation, Killed
 
+from fedops_app.knowledge._checkpoints import inspect
 from fedops_app.knowledge._strategies import STRATEGIES
 
 ROUNDS = 6
+KILLS, ROUNDS_TO_KILL = 20, 36  # a kill after one round on the average, so that twenty never see the end
+SIGNS_OF_A_ROUND = 28  # seven sites, each asked to train and to evaluate, and each answer
 PARAMETERS = {"Krum": {"num_malicious": 2}, "Bulyan": {"num_malicious": 1}, "MultiKrum": {"num_nodes_to_select": 3}}
 
 every_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
@@ -30,6 +38,48 @@ def test_a_killed_and_resumed_training_ends_with_the_bytes_of_an_undisturbed_one
     resumed = federation.train("killed", **variables(strategy))
     assert next(number for kind, number, dummy in resumed.log if kind == "train") == killed_in_round
     assert federation.arrays(ROUNDS, "killed") == federation.arrays(ROUNDS, "straight")
+
+
+@every_strategy
+def test_twenty_kills_at_random_moments_leave_the_bytes_of_an_undisturbed_training(
+    federation: Federation, strategy: str
+) -> None:
+    settings = {"num_rounds": ROUNDS_TO_KILL, "checkpoint_keep_last": 3, **variables(strategy)}
+    federation.train("straight", **settings)
+    chance = random.Random(f"kills of {strategy}")  # the moments differ all the same: time passes differently
+    reached = [train_and_kill(federation, settings, chance) for _kill in range(KILLS)]
+    assert reached == sorted(reached)  # never back behind what was saved
+    assert 0 < reached[-1] < ROUNDS_TO_KILL
+    resumed = federation.train("killed", **settings)
+    assert next(number for _kind, number, _site in resumed.log) == reached[-1] + 1
+    assert federation.arrays(ROUNDS_TO_KILL, "killed") == federation.arrays(ROUNDS_TO_KILL, "straight")
+    assert not list(federation.checkpoints("killed").glob("*.partial"))
+
+
+def train_and_kill(federation: Federation, settings: dict[str, object], chance: random.Random) -> int:
+    """Train in a process of its own and kill that soon; return the newest round that can be resumed from."""
+    signs, told = os.pipe()
+    child = os.fork()
+    if not child:
+        tell(federation, settings, told)
+    os.close(told)
+    for _sign in range(chance.randrange(2 * SIGNS_OF_A_ROUND)):
+        os.read(signs, 1)
+    time.sleep(chance.random() * 0.01)  # into the training of a site, the aggregation, or the save
+    os.kill(child, signal.SIGKILL)
+    os.close(signs)
+    _child, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL  # it was not finished, and had not failed
+    newest = inspect(str(federation.checkpoints("killed"))).latest
+    return newest.round if newest else 0
+
+
+def tell(federation: Federation, settings: dict[str, object], told: int) -> None:
+    """Train, and give a sign at each message. Never returns: this process is a copy of pytest's."""
+    try:
+        federation.train("killed", grid={"on_the_way": lambda _site, _message: os.write(told, b".")}, **settings)
+    finally:
+        os._exit(1)
 
 
 @every_strategy
