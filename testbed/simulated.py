@@ -49,6 +49,7 @@ class SimulatedGrid(Grid):
     killed_in_round: int | None = None
     offline: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)  # sites that never answer
+    node_configs: dict[str, dict[str, object]] = field(default_factory=dict)  # by site, what else its SuperNode says
     on_the_way: Callable[[str, Message], None] = lambda site, message: None  # sees, and may change, every message
     log: list[tuple[str, int, str]] = field(default_factory=list)  # message type, round, site
 
@@ -105,7 +106,7 @@ class SimulatedGrid(Grid):
         context = Context(
             run_id=self.run_id,
             node_id=message.metadata.dst_node_id,
-            node_config={"site": site, "data-path": str(self.data / site)},
+            node_config={"site": site, "data-path": str(self.data / site), **self.node_configs.get(site, {})},
             state=RecordDict(),
             run_config={},
         )

@@ -283,6 +283,17 @@ def _proximal_term(it: Situation) -> Iterator[Problem]:
     )
 
 
+@_reads("demo_attacks")
+def _attacks_allowed(it: Situation) -> Iterator[Problem]:
+    if it.values["demo_attacks"]:
+        yield it.problem(
+            WARNING,
+            "demo_attacks",
+            "this lets SuperNodes that are set up to attack send poisoned updates",
+            f"Leave {it.name('demo_attacks')} unset outside of demonstrations.",
+        )
+
+
 @_reads("strategy")
 def _ignored(it: Situation) -> Iterator[Problem]:
     for variable in VARIABLES:

@@ -83,7 +83,7 @@ class Training:
         return {
             variable.name: self.values[variable.name]
             for variable in VARIABLES
-            if variable.identity and variable.applies_to(strategy)
+            if variable.identifies(self.values[variable.name]) and variable.applies_to(strategy)
         }
 
     @property

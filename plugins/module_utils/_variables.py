@@ -31,6 +31,7 @@ GROUPS = {
     "local": "Training on the clients",
     "waiting": "Time, luck and missing replies",
     "checkpoints": "Checkpoints and resume",
+    "demonstration": "For demonstrations only",
 }
 
 _ROUNDS_LATER = "More rounds continue the same training, so that a finished one can be extended."
@@ -372,6 +373,15 @@ VARIABLES: tuple[Variable, ...] = (
         group="checkpoints",
         choices=("auto", "never", "require"),
         outside_identity="A resumed training ends with the same bytes as an uninterrupted one.",
+    ),
+    Variable(
+        name="demo_attacks",
+        type="bool",
+        default=False,
+        title="Allow demonstration attacks",
+        help="Lets SuperNodes whose own node configuration has an attack send poisoned updates; never in production.",
+        group="demonstration",
+        newcomer=True,
     ),
 )
 

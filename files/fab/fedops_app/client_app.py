@@ -12,7 +12,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from . import task
+from . import attacks, task
 from .integrity import FINGERPRINT, fingerprint, flaw
 from .settings import SITE_RECORD, Settings, derive_seed
 
@@ -35,7 +35,11 @@ def train(message: Message, context: Context) -> Message:
         proximal_mu=config.get("proximal-mu", 0.0),  # only FedProx sends it
         seed=derive_seed(config["seed"], config["server-round"], site),
     )
-    arrays, metrics = _named(site, lambda: task.train(_arrays(message), _data_directory(context), settings))
+    received = _arrays(message)
+    attack = _named(site, lambda: attacks.chosen(context.node_config, config.get(attacks.ALLOWED, False)))
+    arrays, metrics = _named(site, lambda: task.train(received, _data_directory(context), settings))
+    if attack:
+        arrays = attack.poison(received, arrays)
     record = ArrayRecord({name: Array(np.asarray(array)) for name, array in arrays.items()})
     about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(record)})
     return _reply(message, {"arrays": record, "metrics": MetricRecord(metrics), SITE_RECORD: about})

@@ -156,7 +156,7 @@ def _guard(training: Training) -> Guard:
 
 def _train_config(training: Training) -> ConfigRecord:
     """What the ServerApp decides for the clients; ``server-round`` and ``proximal-mu`` are Flower's to add."""
-    names = ("seed", "client_lr", "local_epochs", "batch_size")
+    names = ("seed", "client_lr", "local_epochs", "batch_size", "demo_attacks")
     return ConfigRecord({BY_NAME[name].key: training.values[name] for name in names})
 
 

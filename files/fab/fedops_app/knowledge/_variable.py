@@ -33,6 +33,7 @@ class Variable:
     strategy_defaults: Mapping[str, object] = field(default_factory=dict)
     runtime_defaults: Mapping[str, object] = field(default_factory=dict)
     outside_identity: str = ""  # why changing it leaves the model's bytes alone; empty: it changes them
+    newcomer: bool = False  # came when checkpoints were out there: at its default, their hash stays what it was
     own_default: str = ""  # why the default is not Flower's
 
     @property
@@ -49,8 +50,12 @@ class Variable:
 
     @property
     def identity(self) -> bool:
-        """Whether it is part of the configuration hash."""
+        """Whether it decides the model's bytes."""
         return not self.outside_identity
+
+    def identifies(self, value: object) -> bool:
+        """Whether a value of it is part of the configuration hash."""
+        return self.identity and not (self.newcomer and value == self.default)
 
     @property
     def depends(self) -> bool:

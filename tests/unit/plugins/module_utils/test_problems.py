@@ -218,3 +218,9 @@ def test_a_problem_can_be_carried_by_json():
         "hint": "Correct it.",
         "message": "fl_seed is nan but must be a number. Correct it.",
     }
+
+
+def test_attacks_that_are_allowed_are_warned_of() -> None:
+    (problem,) = check({"fl_demo_attacks": True})
+    assert (problem.severity, problem.variable) == ("warning", "fl_demo_attacks")
+    assert check({"fl_demo_attacks": False}) == []

@@ -131,6 +131,7 @@ ANOTHER = {
     "checkpoint_path": "/other",
     "checkpoint_enabled": True,
     "checkpoint_keep_best": False,
+    "demo_attacks": True,
     **{row.name: 4 for row in VARIABLES if row.type == "int"},
     **{row.name: 0.31 for row in VARIABLES if row.type == "float"},
 }
