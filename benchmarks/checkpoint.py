@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import multiprocessing
 import os
-import platform
 import re
 import shutil
-import ssl
 import statistics
 import subprocess
 import sys
@@ -29,37 +26,21 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "files" / "fab"))
 
 import numpy as np
+from common import RESULTS, ROOT, Spread, bars, machine, save, subplots, write_json
 from flwr.app import Array
 
 from fedops_app.checkpoints import CheckpointDirectory
 
-ROOT = Path(__file__).resolve().parents[1]
 REPEATS = {10: 31, 100: 21, 1000: 9}  # pairs by size in MB: about two minutes where a disk writes 1 GB/s
 SPEED_GOAL = 0.8  # of the disk's own speed, from 100 MB on
 MEMORY_GOAL = 1.2  # times the model, the model included
 MEGABYTE = 10**6
 LAYERS = 10
 QUIET = 0.15  # of the processors, used by others
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Repeated measurements in short."""
-
-    median: float
-    lower_quartile: float
-    upper_quartile: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """Describe at least two values."""
-        lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
-        return cls(*(float(f"{value:.4g}") for value in (median, lower, upper)))
 
 
 @dataclass(frozen=True)
@@ -202,50 +183,16 @@ def _await_quiet(patience: float) -> None:
             return
 
 
-def machine(directory: Path) -> dict[str, Any]:
-    """Describe the machine by what matters here, and not by its name."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "cores": os.cpu_count(),
-        "memory_gigabytes": round(memory / 10**9, 1),
-        "kernel": ".".join(platform.release().split(".")[:2]),
-        "disk": _disk(directory),
-        "python": platform.python_version(),
-        "openssl": ssl.OPENSSL_VERSION.split()[1],
-        "load_average": round(os.getloadavg()[0], 2),
-    }
-
-
-def _disk(directory: Path) -> str:
-    """Return the file system and the kind of disk, as far as Linux knows them."""
-    df = ["df", "--output=fstype", str(directory)]
-    filesystem = subprocess.run(df, check=True, capture_output=True, text=True).stdout.split()[-1]
-    device = os.stat(directory).st_dev
-    block = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve()
-    if block.name.startswith(("vd", "xvd")):  # whether it rotates, only its host knows
-        return f"{filesystem} on a virtual disk"
-    for place in (block, block.parent):  # a partition has no queue of its own
-        if (place / "queue" / "rotational").is_file():
-            rotates = (place / "queue" / "rotational").read_text().strip() == "1"
-            return f"{filesystem} on a {'rotating' if rotates else 'solid-state'} disk"
-    return f"{filesystem} on a disk of unknown kind"
-
-
 def draw(results: Sequence[Result], path: Path) -> None:
     """Draw the two speeds and their ratio by size."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     places = range(len(results))
-    figure, (speeds, ratios) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, (speeds, ratios) = subplots(2)
     for shift, label, field in ((-0.2, "dd conv=fsync", "disk"), (0.2, "checkpoint", "save")):
         spreads = [getattr(result, f"{field}_megabytes_per_second") for result in results]
-        _bars(speeds, [place + shift for place in places], spreads, width=0.4, label=label)
+        bars(speeds, [place + shift for place in places], spreads, width=0.4, label=label)
     speeds.set(title="Durable writing", ylabel="MB/s")
     speeds.legend(loc="upper center", ncols=2)
-    _bars(ratios, list(places), [result.ratio for result in results], width=0.5, color="tab:green")
+    bars(ratios, list(places), [result.ratio for result in results], width=0.5, color="tab:green")
     ratios.axhline(SPEED_GOAL, color="gray", linestyle="--", label=f"goal from 100 MB: {SPEED_GOAL}")
     ratios.set(title="Checkpoint ÷ disk", ylabel="ratio (median of pairs, quartiles)")
     ratios.legend(loc="upper left")
@@ -253,15 +200,7 @@ def draw(results: Sequence[Result], path: Path) -> None:
         axes.set_ylim(top=1.15 * axes.get_ylim()[1])  # room for the legend
         axes.set_xticks(list(places), [f"{result.megabytes} MB" for result in results])
         axes.grid(axis="y", alpha=0.3)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def _bars(axes: Any, places: list[float], spreads: list[Spread], **style: Any) -> None:
-    medians = [spread.median for spread in spreads]
-    lower = [spread.median - spread.lower_quartile for spread in spreads]
-    upper = [spread.upper_quartile - spread.median for spread in spreads]
-    axes.bar(places, medians, yerr=[lower, upper], capsize=4, **style)
+    save(figure, path)
 
 
 def told(result: Result) -> str:
@@ -282,7 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, help="pairs at every size, at least 2 (default: more for small models)")
     parser.add_argument("--patience", type=float, default=3.0, help="seconds to wait for quiet before each pair")
     parser.add_argument("--directory", type=Path, default=ROOT / ".cache", help="a directory on the disk to measure")
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results", help="where the results go")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     if options.pairs is not None and options.pairs < 2:
         parser.error(f"--pairs is {options.pairs} but must be at least 2")
@@ -302,13 +241,12 @@ def main(arguments: list[str] | None = None) -> int:
         ):
             results.append(process.submit(measure, megabytes, pairs, options.patience, Path(scratch)).result())
         print(told(results[-1]), flush=True)
-    options.results.mkdir(parents=True, exist_ok=True)
     content = {
         "goals": {"ratio_from_100_megabytes": SPEED_GOAL, "peak_memory_by_model": MEMORY_GOAL},
         "machine": facts,
         "results": [asdict(result) for result in results],
     }
-    (options.results / "checkpoint.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(options.results / "checkpoint.json", content)
     draw(results, options.results / "checkpoint.png")
     return 0
 

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the benchmarks share: repeated measurements in short, the machine they come from, results and pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import ssl
+import statistics
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Repeated measurements in short."""
+
+    median: float
+    lower_quartile: float
+    upper_quartile: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Describe at least two values."""
+        lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
+        return cls(*(float(f"{value:.4g}") for value in (median, lower, upper)))
+
+
+def machine(directory: Path) -> dict[str, Any]:
+    """Describe the machine by what matters here, and not by its name."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": os.cpu_count(),
+        "memory_gigabytes": round(memory / 10**9, 1),
+        "kernel": ".".join(platform.release().split(".")[:2]),
+        "disk": disk(directory),
+        "python": platform.python_version(),
+        "openssl": ssl.OPENSSL_VERSION.split()[1],
+        "load_average": round(os.getloadavg()[0], 2),
+    }
+
+
+def disk(directory: Path) -> str:
+    """Return the file system and the kind of disk, as far as Linux knows them."""
+    df = ["df", "--output=fstype", str(directory)]
+    filesystem = subprocess.run(df, check=True, capture_output=True, text=True).stdout.split()[-1]
+    device = os.stat(directory).st_dev
+    block = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve()
+    if block.name.startswith(("vd", "xvd")):  # whether it rotates, only its host knows
+        return f"{filesystem} on a virtual disk"
+    for place in (block, block.parent):  # a partition has no queue of its own
+        if (place / "queue" / "rotational").is_file():
+            rotates = (place / "queue" / "rotational").read_text().strip() == "1"
+            return f"{filesystem} on a {'rotating' if rotates else 'solid-state'} disk"
+    return f"{filesystem} on a disk of unknown kind"
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write results, and make their directory where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def subplots(columns: int, **style: Any) -> tuple[Figure, Any]:
+    """Return a figure for a file, and its axes; matplotlib is imported where it is needed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(1, columns, **{"figsize": (5 * columns, 4), "layout": "constrained", **style})
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure and let go of it."""
+    import matplotlib.pyplot as plt
+
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def bars(axes: Any, places: Sequence[float], spreads: Sequence[Spread], **style: Any) -> None:
+    """Draw medians as bars, with their quartiles."""
+    medians = [spread.median for spread in spreads]
+    lower = [spread.median - spread.lower_quartile for spread in spreads]
+    upper = [spread.upper_quartile - spread.median for spread in spreads]
+    axes.bar(places, medians, yerr=[lower, upper], capsize=4, **style)
