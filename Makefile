@@ -127,6 +127,16 @@ demo-down: venv ## Remove the hosts of the demo
 bench-checkpoint: venv ## Saving a checkpoint against the disk's own speed (two minutes, 5 GB for that time)
 	python benchmarks/checkpoint.py
 
+.PHONY: bench-byzantine
+bench-byzantine: venv ## Every strategy against sites that lie, on a simulated grid (five minutes); renews docs/robustness.md
+	python benchmarks/byzantine.py
+	python tools/generate.py
+
+.PHONY: bench-client-drift
+bench-client-drift: venv ## FedProx beside FedAvg on very different sites, on a simulated grid (two minutes)
+	python benchmarks/client_drift.py
+	python tools/generate.py
+
 .PHONY: clean
 clean: ## Remove what the targets above have made, but for the running test bed
 	rm -rf .cache .ansible .venv .hypothesis tests/output

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write every file that follows from the table of training variables, or check that none is stale.
+"""Write every file that follows from the table of training variables or from measured figures; or check them all.
 
 tools/generate.py           write
 tools/generate.py --check   compare; name the stale files and exit 1
@@ -15,13 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "plugins"))  # so that the table is imported as module_utils, without Ansible
 
-from faces import app, reference, role, surveys  # noqa: E402
+from faces import app, figures, reference, role, surveys  # noqa: E402
 
 
 def generated() -> dict[Path, str]:
     """The text of every generated file, by its path."""
     files: dict[str, str] = {}
-    for face in (role, reference, surveys, app):
+    for face in (role, reference, surveys, app, figures):
         files.update(face.files(ROOT))
     return {ROOT / path: text for path, text in files.items()}
 

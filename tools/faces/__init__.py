@@ -36,3 +36,11 @@ def defaults(variable: Variable) -> str:
         return ", ".join(f"{value} in runtime {name}" for name, value in variable.runtime_defaults.items())
     special = "".join(f", {plain(value)} with {name}" for name, value in variable.strategy_defaults.items())
     return plain(variable.default) + special
+
+
+def between(text: str, begin: str, end: str, new: str, path: str) -> str:
+    """The text with the part between two markers renewed."""
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise SystemExit(f"{path} must hold these two lines, once each:\n{begin}{end}")
+    before, dummy, rest = text.partition(begin)
+    return before + begin + new + end + rest.partition(end)[2]

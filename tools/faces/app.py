@@ -9,7 +9,7 @@ from pathlib import Path
 from module_utils._values import to_toml
 from module_utils._variables import VARIABLES
 
-from . import NOTICE, licence
+from . import NOTICE, between, licence
 
 PYPROJECT = "files/fab/pyproject.toml"
 KNOWLEDGE = "files/fab/fedops_app/knowledge"
@@ -19,15 +19,8 @@ COPIED = ("_variable", "_variables", "_strategies", "_values", "_problems", "_tr
 
 
 def files(root: Path) -> dict[str, str]:
-    return {PYPROJECT: _with_config((root / PYPROJECT).read_text("utf-8")), **_knowledge(root / "plugins/module_utils")}
-
-
-def _with_config(pyproject: str) -> str:
-    """The text with the part between the markers renewed."""
-    if pyproject.count(BEGIN) != 1 or pyproject.count(END) != 1:
-        raise SystemExit(f"{PYPROJECT} must hold these two lines, once each:\n{BEGIN}{END}")
-    before, dummy, rest = pyproject.partition(BEGIN)
-    return before + BEGIN + _config() + END + rest.partition(END)[2]
+    pyproject = between((root / PYPROJECT).read_text("utf-8"), BEGIN, END, _config(), PYPROJECT)
+    return {PYPROJECT: pyproject, **_knowledge(root / "plugins/module_utils")}
 
 
 def _config() -> str:

@@ -40,7 +40,8 @@ def generate(root, *arguments):
 @pytest.fixture
 def checkout(tmp_path):
     """A copy of what the generator reads and writes."""
-    for name in ("tools/faces", "plugins/module_utils", "roles/training", "docs", "files/fab/fedops_app/knowledge"):
+    folders = ("plugins/module_utils", "roles/training", "docs", "files/fab/fedops_app/knowledge", "benchmarks/results")
+    for name in ("tools/faces", *folders):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("tools/generate.py", "files/fab/pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trainings on a simulated grid: the app's own ServerApp and ClientApp code, with the digits dealt to sites."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import ROOT
+
+sys.path.insert(0, str(ROOT / "testbed"))
+sys.path.insert(0, str(ROOT / "files/fab"))
+sys.path.insert(0, str(ROOT / "examples/digits"))
+
+import deal
+from flwr.app import Context, Message, RecordDict
+from simulated import SimulatedGrid
+
+from fedops_app.knowledge._training import Training
+from fedops_app.run import run_training
+
+TEST_FRACTION = 0.2
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Sites with their shares of the digits, and a server with the test set."""
+
+    root: Path
+    sites: tuple[str, ...]
+
+    @classmethod
+    def dealt(cls, root: Path, sites: int, alpha: float, seed: int) -> Simulation:
+        """Deal the digits; a small alpha makes the sites very different, a large one makes them alike."""
+        rng = np.random.default_rng(seed)
+        rest, test = deal.hold_out(deal.load(), TEST_FRACTION, rng)
+        names = tuple(f"site{number:02}" for number in range(1, sites + 1))
+        for name, share in zip(names, deal.deal(rest, sites, alpha, rng), strict=True):
+            share.save(root / name / "train.npz")
+        test.save(root / "server" / "test.npz")
+        return cls(root, names)
+
+    def train(
+        self,
+        variables: Mapping[str, object],
+        node_configs: Mapping[str, dict[str, object]] | None = None,
+        on_the_way: Callable[[str, Message], None] = lambda _site, _message: None,
+    ) -> list[dict[str, Any]]:
+        """Run one training of all sites; return its history, a row a round. Raises as the ServerApp would."""
+        gc.freeze()  # Flower collects garbage after every reply of some strategies
+        logging.getLogger("flwr").setLevel(logging.CRITICAL)  # a log of every round of every training helps nobody
+        os.environ["FEDOPS_DATA_DIR"] = str(self.root / "server")
+        os.environ["FEDOPS_TRAININGS_DIR"] = str(self.root / "trainings")
+        everybody = {"min_fit_clients": len(self.sites), "min_available_clients": len(self.sites)}
+        given = {"fraction_evaluate": 0, **everybody, **variables}
+        training = Training.from_variables({"fl_" + name: value for name, value in given.items()})
+        nodes = dict(enumerate(self.sites, start=1))
+        grid = SimulatedGrid(nodes, self.root, node_configs=dict(node_configs or {}), on_the_way=on_the_way)
+        run_training(grid, Context(grid.run_id, 0, {}, RecordDict(), training.run_config))
+        history = self.root / "trainings" / str(training.values["training_name"]) / "history.jsonl"
+        return [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]

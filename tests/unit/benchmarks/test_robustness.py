@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Robust strategies withstand sites that lie, others do not; and the published tables say what was measured."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib")
+
+ROOT = Path(__file__).parents[3]
+RESULTS = ROOT / "benchmarks/results"
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import byzantine  # noqa: E402
+import client_drift  # noqa: E402
+
+
+@pytest.mark.parametrize("strategy", ["FedAvg", "FedTrimmedAvg", "Krum", "MultiKrum"])
+def test_only_a_robust_strategy_learns_in_spite_of_liars(tmp_path: Path, strategy: str) -> None:
+    outcome = byzantine.measure(strategy, byzantine.ALIKE, [1], tmp_path, num_rounds=6)
+    assert outcome.accuracy["0"] > 0.8
+    for attackers in ("1", "2"):
+        learned = outcome.accuracy[attackers] > outcome.accuracy["0"] - 0.05  # after six rounds, not after thirty
+        assert learned is (strategy in byzantine.ROBUST)
+        assert learned or outcome.accuracy[attackers] < byzantine.COLLAPSED
+
+
+def test_a_bound_on_the_norm_leaves_the_long_updates_of_liars_out(tmp_path: Path) -> None:
+    bound = {"max_update_norm": 3.0, "min_fit_clients": 9}  # without the liars, nine are left
+    outcome = byzantine.measure("FedAvg", byzantine.ALIKE, [1], tmp_path, num_rounds=6, **bound)
+    assert min(outcome.accuracy.values()) > 0.8
+
+
+def test_what_was_measured_is_what_is_claimed() -> None:
+    content = json.loads((RESULTS / "byzantine.json").read_text())
+    outcomes = [byzantine.Outcome(**row) for row in content["results"]]
+    assert {outcome.strategy for outcome in outcomes} == set(byzantine.STRATEGIES)
+    assert {number for outcome in outcomes for number in outcome.accuracy} == {"0", "1", "2"}
+    assert byzantine.problems(outcomes) == []
+
+
+@pytest.mark.parametrize(
+    ("strategy", "accuracy", "problem"),
+    [
+        ("Krum", {"0": 0.95, "1": 0.94, "2": 0.92}, "Krum loses 3.0% to 2 attackers"),
+        ("FedAvg", {"0": 0.95, "1": 0.6, "2": 0.1}, "FedAvg still reaches 60.0% with 1 attackers"),
+    ],
+)
+def test_a_claim_that_does_not_hold_is_told(strategy: str, accuracy: dict[str, float], problem: str) -> None:
+    assert byzantine.problems([byzantine.Outcome(strategy, byzantine.ALIKE, accuracy, accuracy)]) == [problem]
+
+
+def test_the_proximal_term_holds_clients_back(tmp_path: Path) -> None:
+    free, held = (client_drift.measure(mu, [1], tmp_path, num_rounds=3, local_epochs=5) for mu in (0.0, 3.0))
+    assert held.drift < 0.8 * free.drift
+    assert len(free.accuracy_by_round) == 3
+
+
+def test_less_drift_with_a_larger_mu_is_what_was_measured() -> None:
+    rows = json.loads((RESULTS / "client_drift.json").read_text())["results"]
+    drifts = [row["drift"] for row in rows]
+    assert [row["mu"] for row in rows] == list(client_drift.MUS)
+    assert drifts == sorted(drifts, reverse=True)
