@@ -10,47 +10,22 @@ It needs neither NumPy nor Flower, so that modules can use it on a bare host.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
-import stat
 import typing as t
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from ._manifest import CheckpointError, UnreadableError, check, load, refuse_special_files
 
 LATEST_ARRAYS = "checkpoint_latest.npz"
 LATEST_MANIFEST = "checkpoint_latest.json"
 PREVIOUS = "previous"
 
 _NAME = re.compile(r"checkpoint_round_([1-9][0-9]*)\.(?:npz|json)")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
-
-# What every manifest must hold, and as which JSON types. A field that may be null says so.
-_FIELDS: t.Mapping[str, tuple[type, ...]] = {
-    "round": (int,),
-    "num_rounds": (int,),
-    "timestamp": (str,),
-    "training": (str,),
-    "configuration_hash": (str,),
-    "configuration": (dict,),
-    "strategy": (str,),
-    "run_id": (str,),
-    "num_arrays": (int,),
-    "arrays": (list,),
-    "state_prefix": (str,),
-    "state_arrays": (list,),
-    "sha256": (str,),
-    "bytes": (int,),
-    "parent": (str, type(None)),
-    "loss": (float, int, type(None)),
-    "accuracy": (float, int, type(None)),
-}
-
-
-class CheckpointError(Exception):
-    """A checkpoint is missing or damaged. The message names the file and what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +79,17 @@ class Checkpoint:
     def accuracy(self) -> float | None:
         return self.manifest["accuracy"]
 
+    def age(self, now: datetime) -> float | None:
+        """Return how many seconds ago it was saved; None when its time cannot be read."""
+        try:
+            # Python before 3.11 does not take the letter for UTC.
+            moment = datetime.fromisoformat(self.timestamp.replace("Z", "+00:00"))
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        return (now - moment).total_seconds()
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -127,12 +113,18 @@ def manifest_name(round_number: int) -> str:
     return f"checkpoint_round_{round_number}.json"
 
 
-def list_checkpoints(directory: str) -> list[Checkpoint]:
-    """Return every checkpoint whose manifest can be read, oldest first. The arrays are not looked at."""
+def list_checkpoints(directory: str, strict: bool = False) -> list[Checkpoint]:
+    """Return every checkpoint whose manifest can be read, oldest first. The arrays are not looked at.
+
+    With C(strict), a storage that fails raises UnreadableError; without, what it does not give is left out.
+    """
     checkpoints = []
     for number in list_rounds(directory):
         try:
             checkpoints.append(_read(directory, number))
+        except UnreadableError:
+            if strict:
+                raise
         except CheckpointError:
             continue
     return checkpoints
@@ -178,6 +170,23 @@ def latest_good(
     return None
 
 
+def latest_problems(directory: str, latest: Checkpoint) -> list[str]:
+    """Say how the link and the copy of the manifest differ from the newest good checkpoint. Readers need neither."""
+    link = os.path.join(directory, LATEST_ARRAYS)
+    try:
+        target = os.readlink(link)
+    except OSError:
+        return [f"{link} is missing or not a link; it must point to {latest.file}."]
+    if target != latest.file:
+        return [f"{link} points to {target}; the newest good checkpoint is {latest.file}."]
+    copy = os.path.join(directory, LATEST_MANIFEST)
+    try:
+        same = load(copy) == latest.manifest
+    except CheckpointError as error:
+        return [str(error)]
+    return [] if same else [f"{copy} is not a copy of {manifest_name(latest.round)}."]
+
+
 def inspect(directory: str) -> Inspection:
     """Verify every checkpoint in a directory, and the link to the latest."""
     good: list[Checkpoint] = []
@@ -188,7 +197,7 @@ def inspect(directory: str) -> Inspection:
         except CheckpointError as error:
             problems.append(str(error))
     if good:
-        problems.extend(_latest_problems(directory, good[-1]))
+        problems.extend(latest_problems(directory, good[-1]))
     return Inspection(tuple(good), tuple(problems))
 
 
@@ -220,7 +229,7 @@ def list_rounds(directory: str) -> list[int]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise CheckpointError(f"{directory} cannot be read: {error.strerror}.") from error
+        raise UnreadableError(f"{directory} cannot be read: {error.strerror}.") from error
     return sorted({int(match.group(1)) for match in map(_NAME.fullmatch, names) if match})
 
 
@@ -228,56 +237,22 @@ def _read(directory: str, number: int) -> Checkpoint:
     """Read one manifest and check that it is whole and speaks of this file."""
     path = os.path.join(directory, manifest_name(number))
     try:
-        _refuse_special_files(path)
-        with open(path, "rb") as stream:
-            manifest = json.loads(stream.read().decode("utf-8"), parse_constant=_refuse_constant)
-    except FileNotFoundError as error:
+        os.lstat(path)
+    except FileNotFoundError:
         # The manifest is written after the arrays: a crash in between leaves exactly this.
-        raise CheckpointError(f"{path} is missing, so {arrays_name(number)} cannot be trusted.") from error
+        raise CheckpointError(f"{path} is missing, so {arrays_name(number)} cannot be trusted.") from None
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not valid JSON.") from error
-    _check_manifest(path, number, manifest)
+        raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
+    manifest = load(path)
+    check(path, number, manifest)
     return Checkpoint(os.path.join(directory, arrays_name(number)), manifest)
-
-
-def _check_manifest(path: str, number: int, manifest: t.Any) -> None:
-    if not isinstance(manifest, dict):
-        raise CheckpointError(f"{path} is not a manifest: it must hold a JSON object.")
-    for field, types in _FIELDS.items():
-        if field not in manifest:
-            raise CheckpointError(f"{path} is not a manifest: {field} is missing.")
-        value = manifest[field]
-        if not isinstance(value, types) or isinstance(value, bool):
-            raise CheckpointError(f"{path} is not a manifest: {field} is {value!r}.")
-    if manifest["round"] != number:
-        raise CheckpointError(f"{path} speaks of round {manifest['round']}, its name of round {number}.")
-    if not _SHA256.fullmatch(manifest["sha256"]):
-        raise CheckpointError(f"{path} is not a manifest: sha256 is {manifest['sha256']!r}.")
-    for entry in manifest["arrays"] + manifest["state_arrays"]:
-        if not _describes_an_array(entry):
-            raise CheckpointError(f"{path} is not a manifest: an array in it lacks its name, shape or dtype.")
-    if manifest["num_arrays"] != len(manifest["arrays"]):
-        raise CheckpointError(
-            f"{path} is not a manifest: num_arrays is {manifest['num_arrays']}, but it lists {len(manifest['arrays'])}."
-        )
-
-
-def _describes_an_array(entry: t.Any) -> bool:
-    return (
-        isinstance(entry, dict)
-        and isinstance(entry.get("name"), str)
-        and isinstance(entry.get("dtype"), str)
-        and isinstance(entry.get("shape"), list)
-    )
 
 
 def _verify_arrays(checkpoint: Checkpoint) -> None:
     """Check the arrays against the manifest; the cheap checks come first."""
     path, manifest = checkpoint.path, checkpoint.manifest
     try:
-        _refuse_special_files(path)
+        refuse_special_files(path)
         size = os.path.getsize(path)
         if size != manifest["bytes"]:
             raise CheckpointError(f"{path} is damaged: it has {size} bytes, its manifest says {manifest['bytes']}.")
@@ -289,31 +264,9 @@ def _verify_arrays(checkpoint: Checkpoint) -> None:
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing, though its manifest is there.") from error
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+        raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
     except (zipfile.BadZipFile, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: it is not an .npz file.") from error
     expected = [entry["name"] + ".npy" for entry in manifest["arrays"] + manifest["state_arrays"]]
     if names != expected:
         raise CheckpointError(f"{path} is damaged: the arrays in it are not those that its manifest lists.")
-
-
-def _refuse_constant(text: str) -> t.NoReturn:
-    # Python's reader takes NaN and Infinity, which are not JSON and would make every comparison false.
-    raise ValueError(f"{text} is not JSON")
-
-
-def _refuse_special_files(path: str) -> None:
-    # Opening a FIFO would hang for ever, and a module may read this directory as root.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise CheckpointError(f"{path} is not a regular file.")
-
-
-def _latest_problems(directory: str, latest: Checkpoint) -> list[str]:
-    link = os.path.join(directory, LATEST_ARRAYS)
-    try:
-        target = os.readlink(link)
-    except OSError:
-        return [f"{link} is missing or not a link; it must point to {latest.file}."]
-    if target != latest.file:
-        return [f"{link} points to {target}; the newest good checkpoint is {latest.file}."]
-    return []

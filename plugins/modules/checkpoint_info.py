@@ -169,19 +169,7 @@ FROM_MANIFEST = (
 def describe(checkpoint: Checkpoint, now: datetime) -> dict[str, Any]:
     """Return a checkpoint as the module returns it."""
     values = {key: checkpoint.manifest[key] for key in FROM_MANIFEST}
-    return {"path": checkpoint.path, "file": checkpoint.file, "age": age(checkpoint.timestamp, now), **values}
-
-
-def age(timestamp: str, now: datetime) -> float | None:
-    """Return how many seconds ago a time in ISO form was."""
-    try:
-        # Python before 3.11 does not take the letter for UTC.
-        moment = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return (now - moment).total_seconds()
+    return {"path": checkpoint.path, "file": checkpoint.file, "age": checkpoint.age(now), **values}
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ PYPROJECT = "files/fab/pyproject.toml"
 KNOWLEDGE = "files/fab/fedops_app/knowledge"
 BEGIN = f"# --- begin: {NOTICE} ---\n"
 END = "# --- end of the generated part ---\n"
-COPIED = ("_variable", "_variables", "_strategies", "_values", "_problems", "_training", "_checkpoints")
+COPIED = ("_variable", "_variables", "_strategies", "_values", "_problems", "_training", "_manifest", "_checkpoints")
 
 
 def files(root: Path) -> dict[str, str]:

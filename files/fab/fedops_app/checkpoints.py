@@ -17,9 +17,10 @@ from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 
 from . import npz
-from .errors import RunFailedError
+from .errors import NotSavedError, RunFailedError
 from .knowledge import _checkpoints as layout
 from .knowledge._checkpoints import Checkpoint
+from .knowledge._manifest import CheckpointError, sealed
 from .publish import logger
 
 _TEMPORARY = ".partial"
@@ -39,7 +40,7 @@ class CheckpointDirectory:
     def locked(self, budget: float = _LOCK_BUDGET) -> Iterator[None]:
         """Own the directory: two runs that save into one would destroy each other's work."""
         try:
-            os.makedirs(self.path, mode=0o750, exist_ok=True)
+            self._make()
             lock = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
             raise RunFailedError(
@@ -48,7 +49,8 @@ class CheckpointDirectory:
             ) from None
         try:
             self._acquire(lock, time.monotonic() + budget)
-            self._remove_partial_files()
+            with suppress(OSError):  # a save tries it again, and says so
+                self._remove_partial_files()
             yield
         finally:
             os.close(lock)
@@ -56,34 +58,26 @@ class CheckpointDirectory:
     def save(
         self, arrays: Mapping[str, Array], state: Mapping[str, NDArray], about: Mapping[str, object]
     ) -> Checkpoint:
-        """Save one round. ``about`` is what the manifest says beyond the arrays themselves."""
+        """Save one round. ``about`` is what the manifest says beyond the arrays themselves.
+
+        When that fails, the older checkpoints are as they were, and what this one took of the disk is given back.
+        """
         number = int(about["round"])
-        prefix = _unused_prefix(arrays)
-        everything = {**arrays, **{prefix + name: array for name, array in state.items()}}
-        previous = [kept for kept in layout.list_checkpoints(self.path) if kept.round < number]
         try:
-            with self._replacing(layout.arrays_name(number)) as stream:
-                written = npz.write(stream, everything)
-            manifest = {
-                **about,
-                "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
-                "file": layout.arrays_name(number),
-                "num_arrays": len(arrays),
-                "arrays": _described(arrays),
-                "state_prefix": prefix,
-                "state_arrays": _described({prefix + name: array for name, array in state.items()}),
-                "sha256": written.sha256,
-                "bytes": written.size,
-                "parent": previous[-1].sha256 if previous else None,
-            }
-            self._write_manifest(layout.manifest_name(number), manifest)
-            self._publish_latest(number, manifest)
-            self._prune()
-        except OSError as error:
-            raise RunFailedError(
-                f"The checkpoint of round {number} cannot be saved in {self.path}: {error}."
+            self._remove_partial_files()  # of a save that could not even tidy up
+            checkpoint = self._write(number, arrays, state, about)
+        except (OSError, CheckpointError) as error:
+            with suppress(OSError):
+                self._remove_partial_files()
+                self._remove_half(number)
+            raise NotSavedError(
+                f"The checkpoint of round {number} cannot be saved in {self.path}: {_cause(error)}."
             ) from error
-        return Checkpoint(os.path.join(self.path, layout.arrays_name(number)), manifest)
+        try:
+            self._prune()
+        except (OSError, CheckpointError) as error:
+            logger.warning("Older checkpoints in %s cannot be removed: %s", self.path, _cause(error))
+        return checkpoint
 
     def load(self, checkpoint: Checkpoint) -> tuple[ArrayRecord, dict[str, NDArray]]:
         """Return the model and the strategy's state of a verified checkpoint."""
@@ -109,13 +103,68 @@ class CheckpointDirectory:
             return None
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         target = os.path.join(self.path, layout.PREVIOUS, f"{label}-{moment}")
-        os.makedirs(target, mode=0o750)
-        for name in present:
-            os.rename(os.path.join(self.path, name), os.path.join(target, name))
-        self._repair_latest()
-        _sync_directory(target)
-        _sync_directory(self.path)
+        try:
+            self._move(present, target)
+            self._repair_latest()
+        except OSError as error:
+            raise RunFailedError(f"Checkpoints in {self.path} cannot be moved aside: {_cause(error)}.") from error
         return target
+
+    def publish(self, checkpoint: Checkpoint) -> None:
+        """Let the latest be this one, which a run that died may have saved and not yet published."""
+        if layout.latest_problems(self.path, checkpoint):
+            try:
+                self._publish_latest(checkpoint.round, checkpoint.manifest)
+            except OSError as error:
+                raise RunFailedError(f"{self.path} cannot be written: {_cause(error)}.") from error
+
+    def _write(
+        self, number: int, arrays: Mapping[str, Array], state: Mapping[str, NDArray], about: Mapping[str, object]
+    ) -> Checkpoint:
+        prefix = _unused_prefix(arrays)
+        previous = [kept for kept in layout.list_checkpoints(self.path) if kept.round < number]
+        with self._replacing(layout.arrays_name(number)) as stream:
+            written = npz.write(stream, {**arrays, **{prefix + name: array for name, array in state.items()}})
+        manifest = sealed(
+            {
+                **about,
+                "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+                "file": layout.arrays_name(number),
+                "num_arrays": len(arrays),
+                "arrays": _described(arrays),
+                "state_prefix": prefix,
+                "state_arrays": _described({prefix + name: array for name, array in state.items()}),
+                "sha256": written.sha256,
+                "bytes": written.size,
+                "parent": previous[-1].sha256 if previous else None,
+            }
+        )
+        self._write_manifest(layout.manifest_name(number), manifest)
+        self._publish_latest(number, manifest)
+        return Checkpoint(os.path.join(self.path, layout.arrays_name(number)), manifest)
+
+    def _move(self, names: Iterable[str], target: str) -> None:
+        """Move files so that no power cut parts arrays from their manifest: all are there before one is gone here."""
+        os.makedirs(target, mode=0o750)
+        for name in names:
+            here, there = os.path.join(self.path, name), os.path.join(target, name)
+            try:
+                os.link(here, there, follow_symlinks=False)
+            except OSError:  # a file system without hard links, or something else under the name of a file
+                os.rename(here, there)
+        for directory in (target, os.path.dirname(target), self.path):
+            _sync_directory(directory)
+        for name in names:
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.path, name))
+        _sync_directory(self.path)
+
+    def _make(self) -> None:
+        """Make the directory, and make its name durable: files in a directory that a power cut takes are gone too."""
+        if os.path.isdir(self.path):
+            return
+        os.makedirs(self.path, mode=0o750, exist_ok=True)
+        _sync_directory(os.path.dirname(os.path.abspath(self.path)))
 
     def _acquire(self, lock: int, deadline: float) -> None:
         waiting = False
@@ -141,14 +190,9 @@ class CheckpointDirectory:
         Names become durable when the latest is published, all at once: until then, the older checkpoint is kept.
         """
         path = os.path.join(self.path, name)
-        try:
-            with open(path + _TEMPORARY, "wb", buffering=0) as stream:
-                yield stream
-            os.rename(path + _TEMPORARY, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(path + _TEMPORARY)
-            raise
+        with open(path + _TEMPORARY, "wb", buffering=0) as stream:
+            yield stream
+        os.rename(path + _TEMPORARY, path)
 
     def _write_manifest(self, name: str, manifest: Mapping[str, object]) -> None:
         text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
@@ -159,8 +203,6 @@ class CheckpointDirectory:
     def _publish_latest(self, number: int, manifest: Mapping[str, object]) -> None:
         self._write_manifest(layout.LATEST_MANIFEST, manifest)
         link = os.path.join(self.path, layout.LATEST_ARRAYS)
-        with suppress(FileNotFoundError):
-            os.unlink(link + _TEMPORARY)
         os.symlink(layout.arrays_name(number), link + _TEMPORARY)
         os.rename(link + _TEMPORARY, link)
         _sync_directory(self.path)
@@ -179,7 +221,8 @@ class CheckpointDirectory:
         """Remove all but the newest and the best. A manifest goes first: arrays without one are never trusted."""
         if not self._keep_last:
             return
-        checkpoints = layout.list_checkpoints(self.path)
+        # Strict: what the disk fails to show for a moment is not what is superfluous.
+        checkpoints = layout.list_checkpoints(self.path, strict=True)
         kept = {checkpoint.round for checkpoint in checkpoints[-self._keep_last :]}
         if self._keep_best and (best := _best(checkpoints)):
             kept.add(best.round)
@@ -188,6 +231,12 @@ class CheckpointDirectory:
                 with suppress(FileNotFoundError):
                     os.unlink(os.path.join(self.path, name))
         _sync_directory(self.path)
+
+    def _remove_half(self, number: int) -> None:
+        """Give back the space of arrays that have no manifest: nobody would ever read them."""
+        if not os.path.lexists(os.path.join(self.path, layout.manifest_name(number))):
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.path, layout.arrays_name(number)))
 
     def _remove_partial_files(self) -> None:
         for name in os.listdir(self.path):
@@ -214,6 +263,11 @@ def _unused_prefix(arrays: Mapping[str, Array]) -> str:
 
 def _described(arrays: Mapping[str, Array | NDArray]) -> list[dict[str, object]]:
     return [{"name": name, "shape": list(array.shape), "dtype": str(array.dtype)} for name, array in arrays.items()]
+
+
+def _cause(error: Exception) -> str:
+    """Say what went wrong, without the number and the temporary name that an OSError carries."""
+    return (isinstance(error, OSError) and error.strerror) or str(error).rstrip(".")
 
 
 def _sync_directory(path: str) -> None:

@@ -46,6 +46,7 @@ def begin(directory: CheckpointDirectory, training: Training, untrained: ArrayRe
         _set_aside(directory, directory.rounds(), " ".join(remarks))
         return Beginning(untrained)
     _set_aside(directory, _in_the_way(directory, found), " ".join(remarks))
+    directory.publish(found)
     arrays, state = directory.load(found)
     logger.info("Resuming after round %d of %s", found.round, found.path)
     return Beginning(arrays, state, found)

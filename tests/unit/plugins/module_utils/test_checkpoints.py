@@ -7,11 +7,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _checkpoints
+from ansible_collections.fedops.flower.plugins.module_utils import _checkpoints, _manifest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def write(directory: Path, number: int, **changes: object) -> dict[str, object]:
         "accuracy": 0.9,
         **changes,
     }
+    manifest = _manifest.sealed(manifest)
     (directory / f"checkpoint_round_{number}.json").write_text(json.dumps(manifest))
     return manifest
 
@@ -55,6 +57,7 @@ def directory(tmp_path: Path) -> Path:
     for number in (2, 9, 10):
         write(tmp_path, number)
     os.symlink("checkpoint_round_10.npz", tmp_path / "checkpoint_latest.npz")
+    shutil.copy(tmp_path / "checkpoint_round_10.json", tmp_path / "checkpoint_latest.json")
     return tmp_path
 
 

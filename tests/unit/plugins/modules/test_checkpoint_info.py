@@ -8,6 +8,7 @@ import json
 import zipfile
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._manifest import sealed
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def save(tmp_path):
             "loss": 0.5,
             "accuracy": None,
         }
-        (tmp_path / f"checkpoint_round_{number}.json").write_text(json.dumps(manifest))
+        for name in (f"checkpoint_round_{number}.json", "checkpoint_latest.json"):
+            (tmp_path / name).write_text(json.dumps(sealed(manifest)))
         latest = tmp_path / "checkpoint_latest.npz"
         latest.unlink(missing_ok=True)
         latest.symlink_to(path.name)
