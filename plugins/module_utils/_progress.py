@@ -62,6 +62,8 @@ class Follower:
             if event.get("run_id") == self.run_id and event["round"] >= self.next_round:
                 self.next_round, self.last = event["round"] + 1, event
                 lines.append(round_line(self.name, event))
+                if event.get("checkpoint_problem"):
+                    lines.append(f"{self.name}: WARNING: {event['checkpoint_problem']}")
         return lines
 
 

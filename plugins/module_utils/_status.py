@@ -42,7 +42,7 @@ def _training(training: Row) -> dict[str, Any]:
     last = training["history"][-1] if training["history"] else {}
     return {
         **{key: training[key] for key in ("name", "status", "details", "run_id", "num_rounds")},
-        **{key: last.get(key) for key in ("round", "loss", "accuracy")},
+        **{key: last.get(key) for key in ("round", "loss", "accuracy", "checkpoint_problem")},
     }
 
 
@@ -67,7 +67,7 @@ def history_table(history: Iterable[Row]) -> str:
             row.get("replies"),
             row.get("failures"),
             _number(row.get("seconds"), 1),
-            row.get("checkpoint") or "-",
+            row.get("checkpoint") or ("NOT SAVED" if row.get("checkpoint_problem") else "-"),
         )
         for row in history
     ]
@@ -112,7 +112,13 @@ def _trainings(trainings: Sequence[Row]) -> str:
         )
         for training in trainings
     ]
-    return f"Trainings\n{_table(('NAME', 'STATUS', 'ROUND', 'LOSS', 'ACCURACY', 'RUN'), rows)}"
+    table = _table(("NAME", "STATUS", "ROUND", "LOSS", "ACCURACY", "RUN"), rows)
+    problems = [
+        f"  WARNING {training['name']}: {training['checkpoint_problem']}"
+        for training in trainings
+        if training.get("checkpoint_problem") and training.get("status") != "completed"
+    ]
+    return "\n".join(["Trainings", table, *problems])
 
 
 def _checkpoint(checkpoint: Row | None) -> str:

@@ -365,6 +365,15 @@ VARIABLES: tuple[Variable, ...] = (
         outside_identity=_STORAGE,
     ),
     Variable(
+        name="checkpoint_required",
+        type="bool",
+        default=False,
+        title="Fail when a checkpoint cannot be saved",
+        help="Whether a checkpoint that cannot be saved fails the run; else it goes on, and each round tries it again.",
+        group="checkpoints",
+        outside_identity=_REACTION,
+    ),
+    Variable(
         name="resume",
         type="str",
         default="auto",

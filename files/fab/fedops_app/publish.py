@@ -80,11 +80,16 @@ class Publisher:
 
     def _write(self, name: str, content: Mapping[str, object]) -> None:
         path = os.path.join(self._directory, name)
-        with open(path + ".partial", "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.rename(path + ".partial", path)
+        try:
+            with open(path + ".partial", "w", encoding="utf-8") as stream:
+                stream.write(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.rename(path + ".partial", path)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(path + ".partial")
+            raise
 
 
 def finite(value: object) -> float | None:

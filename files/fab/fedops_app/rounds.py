@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, field
 from flwr.app import ArrayRecord, MetricRecord
 
 from . import strategies
-from .checkpoints import CheckpointDirectory
-from .exact import ExactStrategy
+from .exact import ExactStrategy, Round
 from .knowledge._checkpoints import Checkpoint
 from .publish import Publisher, finite
+from .saving import Saver
 
 Metrics = Mapping[str, float]
 
@@ -25,12 +25,11 @@ class RoundKeeper:
 
     strategy: ExactStrategy
     publisher: Publisher
-    directory: CheckpointDirectory | None  # None: checkpoints are off
+    saver: Saver | None  # None: checkpoints are off
     interval: int
     num_rounds: int
     about: Mapping[str, object]  # what every manifest says of this training
     evaluate_centrally: Callable[[ArrayRecord], Metrics | None]
-    checkpoint: Checkpoint | None = None  # the newest one, also of before a resume
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
     _unsaved: tuple[ArrayRecord, dict[str, object]] | None = None
 
@@ -41,12 +40,10 @@ class RoundKeeper:
         finished = self.strategy.round
         central = self.evaluate_centrally(arrays)
         facts = _figures(central, finished.metrics, finished.num_examples)
-        saved = None
         if finished.aggregated:
             self.last = {"loss": facts["loss"], "accuracy": facts["accuracy"]}
-            self._unsaved = (arrays, {"round": finished.number, **self.last})
-            if finished.number % self.interval == 0 or finished.number == self.num_rounds:
-                saved = self._save()
+            self._unsaved = (arrays, {**self.about, "round": finished.number, **self.last})
+        saved = self._save() if self._is_due(finished) else None
         self.publisher.round_finished(
             {
                 "round": finished.number,
@@ -59,22 +56,31 @@ class RoundKeeper:
                 "rejected": [asdict(rejection) for rejection in finished.rejected],
                 "seconds": round(time.monotonic() - finished.started, 3),
                 "checkpoint": saved.file if saved else None,
+                "checkpoint_problem": self.saver.problem if self.saver else None,
             }
         )
         return MetricRecord(dict(central)) if central else None
 
     def finish(self) -> None:
-        """Save the model of the last round that made progress, where rounds after it were skipped."""
-        self._save()
+        """Save the last model, where rounds after it were skipped or its save has failed; fail when that cannot be."""
+        if self.saver and self._unsaved:
+            arrays, about = self._unsaved
+            self.saver.insist(arrays, strategies.capture(self.strategy.strategy), about)
+            self._unsaved = None
+
+    def _is_due(self, finished: Round) -> bool:
+        """Tell whether to save now: by the interval, at the end, and in every round after a save that has failed."""
+        if self.saver is None or self._unsaved is None:
+            return False
+        due = finished.number % self.interval == 0 or finished.number == self.num_rounds
+        return self.saver.problem is not None or (finished.aggregated and due)
 
     def _save(self) -> Checkpoint | None:
-        if self.directory is None or self._unsaved is None:
-            return None
-        arrays, facts = self._unsaved
-        state = strategies.capture(self.strategy.strategy)
-        self.checkpoint = self.directory.save(arrays, state, {**self.about, **facts})
-        self._unsaved = None
-        return self.checkpoint
+        arrays, about = self._unsaved
+        saved = self.saver.save(arrays, strategies.capture(self.strategy.strategy), about)
+        if saved:
+            self._unsaved = None
+        return saved
 
 
 def _figures(central: Metrics | None, federated: Metrics, num_examples: int) -> dict[str, object]:

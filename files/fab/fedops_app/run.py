@@ -25,6 +25,7 @@ from .knowledge._variables import BY_NAME
 from .publish import Publisher, logger
 from .resume import Beginning
 from .rounds import RoundKeeper
+from .saving import Saver
 
 DATA_DIRECTORY = "/opt/flower/data"
 
@@ -64,16 +65,16 @@ def _train(
     """Train the rounds that remain, and publish the result."""
     values = training.values
     num_rounds = int(values["num_rounds"])
+    saver = directory and Saver(directory, bool(values["checkpoint_required"]), beginning.checkpoint)
     exact = ExactStrategy(strategy, _guard(training), int(values["seed"]), beginning.rounds_done)
     keeper = RoundKeeper(
         strategy=exact,
         publisher=publisher,
-        directory=directory,
+        saver=saver,
         interval=int(values["checkpoint_interval"]),
         num_rounds=num_rounds,
         about=_about(training, grid.run),
         evaluate_centrally=_evaluate_centrally,
-        checkpoint=beginning.checkpoint,
         last=_figures(beginning),
     )
     remaining = num_rounds - beginning.rounds_done
@@ -100,7 +101,7 @@ def _train(
             )
     else:
         logger.info("All %d rounds are trained already", num_rounds)
-    checkpoint = keeper.checkpoint
+    checkpoint = saver.checkpoint if saver else None
     publisher.result(
         {
             "rounds": exact.last_aggregated or beginning.rounds_done,

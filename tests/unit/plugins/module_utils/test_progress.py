@@ -62,6 +62,13 @@ def test_each_round_is_told_once_and_rounds_of_earlier_runs_never() -> None:
     assert (follower.next_round, follower.where) == (5, " after round 4/10")
 
 
+def test_a_checkpoint_that_was_not_saved_is_a_line_of_its_own() -> None:
+    problem = "The checkpoint of round 3 cannot be saved in /mnt: No space left on device."
+    event = {**ROUND, "checkpoint": None, "checkpoint_problem": problem}
+    lines = Follower("default", "1").lines({**look(), "history": [event]})
+    assert lines[1:] == [f"default: WARNING: {problem}"]
+
+
 def test_a_resumption_is_told_once_and_only_that_of_this_run() -> None:
     follower = Follower("default", "1")
     checkpoint = {"round": 4, "file": "checkpoint_round_4.npz", "sha256": "s"}

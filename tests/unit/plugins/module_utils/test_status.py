@@ -22,7 +22,10 @@ def test_what_the_modules_find_makes_one_picture() -> None:
                 "details": "no data",
                 "run_id": "9",
                 "num_rounds": 8,
-                "history": [{"round": 1, "loss": 1.0}, {"round": 2, "loss": 0.5, "accuracy": 0.75}],
+                "history": [
+                    {"round": 1, "loss": 1.0},
+                    {"round": 2, "loss": 0.5, "accuracy": 0.75, "checkpoint_problem": "full"},
+                ],
             },
             {"name": "new", "status": "pending", "details": "", "run_id": "10", "num_rounds": 3, "history": []},
         ],
@@ -44,6 +47,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
                 "round": 2,
                 "loss": 0.5,
                 "accuracy": 0.75,
+                "checkpoint_problem": "full",
             },
             {
                 "name": "new",
@@ -54,6 +58,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
                 "round": None,
                 "loss": None,
                 "accuracy": None,
+                "checkpoint_problem": None,
             },
         ],
         "checkpoint": None,
@@ -76,7 +81,9 @@ def test_a_federation_at_work() -> None:
                 "loss": 0.51,
                 "accuracy": 0.9,
                 "run_id": "9",
-            }
+                "checkpoint_problem": "The checkpoint of round 3 cannot be saved in /mnt: No space left on device.",
+            },
+            {"name": "older", "status": "completed", "num_rounds": 2, "round": 2, "checkpoint_problem": "over."},
         ],
         "checkpoint": {
             "training": "default",
@@ -94,8 +101,10 @@ def test_a_federation_at_work() -> None:
         "  supernode2   77        offline\n"
         "\n"
         "Trainings\n"
-        "  NAME      STATUS    ROUND   LOSS     ACCURACY   RUN\n"
-        "  default   running   3/8     0.5100   0.9000     9\n"
+        "  NAME      STATUS      ROUND   LOSS     ACCURACY   RUN\n"
+        "  default   running     3/8     0.5100   0.9000     9\n"
+        "  older     completed   2/2     -        -          -\n"
+        "  WARNING default: The checkpoint of round 3 cannot be saved in /mnt: No space left on device.\n"
         "\n"
         "Checkpoint   round 3 of default, 3 min old, verified\n"
         "  /opt/flower/checkpoints/checkpoint_round_3.npz"
@@ -140,11 +149,13 @@ def test_rounds_without_figures_are_shown_as_such() -> None:
             "seconds": 9,
             "checkpoint": "checkpoint_round_10.npz",
         },
+        {"round": 11, "seconds": 9, "checkpoint": None, "checkpoint_problem": "The disk is full."},
     ]
     assert _status.history_table(history) == (
         "  ROUND   LOSS     ACCURACY   REPLIES   FAILURES   SECONDS   CHECKPOINT\n"
         "  1       -        0.5000     3         0          12.3      -\n"
-        "  10      1.0000   0.7500     2         1          9.0       checkpoint_round_10.npz"
+        "  10      1.0000   0.7500     2         1          9.0       checkpoint_round_10.npz\n"
+        "  11      -        -          None      None       9.0       NOT SAVED"
     )
 
 

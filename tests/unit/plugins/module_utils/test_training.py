@@ -132,6 +132,7 @@ ANOTHER = {
     "checkpoint_enabled": True,
     "checkpoint_keep_best": False,
     "demo_attacks": True,
+    "checkpoint_required": True,
     **{row.name: 4 for row in VARIABLES if row.type == "int"},
     **{row.name: 0.31 for row in VARIABLES if row.type == "float"},
 }
