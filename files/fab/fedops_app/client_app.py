@@ -35,7 +35,7 @@ def train(message: Message, context: Context) -> Message:
         proximal_mu=config.get("proximal-mu", 0.0),  # only FedProx sends it
         seed=derive_seed(config["seed"], config["server-round"], site),
     )
-    received = _arrays(message)
+    received = _named(site, lambda: _arrays(message))
     attack = _named(site, lambda: attacks.chosen(context.node_config, config.get(attacks.ALLOWED, False)))
     arrays, metrics = _named(site, lambda: task.train(received, _data_directory(context), settings))
     if attack:

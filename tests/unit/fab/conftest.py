@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
-sys.path[:0] = [str(ROOT / "testbed"), str(ROOT / "files/fab")]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+sys.path[:0] = [str(HERE), str(ROOT / "testbed"), str(ROOT / "files/fab")]
 
 from simulated import Federation, digits  # noqa: E402
 

@@ -28,7 +28,7 @@ def test_the_history_has_a_line_for_every_round(federation: Federation) -> None:
     effective = federation.published("effective.json")
     assert set(history[0]) == {
         "event", "training", "run_id", "configuration_hash", "round", "num_rounds", "loss", "accuracy",
-        "num_examples", "metrics", "replies", "failures", "rejected", "seconds", "checkpoint",
+        "num_examples", "metrics", "aggregated", "replies", "failures", "rejected", "seconds", "checkpoint",
         "checkpoint_problem", "time",
     }  # fmt: skip
     assert {line["configuration_hash"] for line in history} == {effective["configuration_hash"]}
