@@ -105,7 +105,7 @@ def _fraction(text: str) -> float:
 
 
 def _site(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?", text):
         raise ValueError
     return text
 
@@ -118,7 +118,8 @@ _site.__name__ = "site name"
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sites", nargs="+", type=_site, metavar="SITE", help="name of a site")
+    place = "name of a site, or host/site for one of several sites of a host"
+    parser.add_argument("sites", nargs="+", type=_site, metavar="SITE", help=place)
     parser.add_argument("--output", type=Path, required=True, help="directory to write to")
     parser.add_argument("--alpha", type=_positive, default=0.5, help="how alike the sites are (default: %(default)s)")
     parser.add_argument("--test-fraction", type=_fraction, default=0.2, help="held-out share (default: %(default)s)")

@@ -92,6 +92,11 @@ def test_the_files_hold_what_the_app_reads(tmp_path):
             }
 
 
+def test_sites_of_one_host_lie_below_it(tmp_path):
+    assert deal.main(["--output", str(tmp_path), "box/east", "box/west", "north"]) == 0
+    assert list(_hashes(tmp_path)) == ["box/east/train.npz", "box/west/train.npz", "north/train.npz", "test.npz"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -99,6 +104,7 @@ def test_the_files_hold_what_the_app_reads(tmp_path):
         (["--alpha", "nan", "a"], "argument --alpha: invalid number above 0 value: 'nan'"),
         (["--test-fraction", "1", "a"], "argument --test-fraction: invalid number between 0 and 1 value: '1'"),
         (["../a"], "argument SITE: invalid site name value: '../a'"),
+        (["a/../b"], "argument SITE: invalid site name value: 'a/../b'"),
         (["a", "a"], "a site is named twice: a a"),
     ],
 )
