@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils._instances import (
+    Host,
+    InstancesError,
+    federation_problems,
+)
+from jinja2.exceptions import UndefinedError
+from jinja2.runtime import Undefined
+
+
+def supernode_plan(instances: object, host: str, **variables: Any) -> dict[str, Any]:
+    try:
+        return Host(host, instances, **variables).plan()
+    except (InstancesError, TypeError) as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def supernode_names(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    try:
+        return [name for host in _hosts(hosts, hostvars) for name in host.names]
+    except InstancesError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def supernode_problems(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return federation_problems(_hosts(hosts, hostvars))
+
+
+def _hosts(names: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[Host]:
+    return [_host(name, hostvars[name]) for name in names]
+
+
+def _host(name: str, variables: Mapping[str, Any]) -> Host:
+    instances = variables.get("supernode_instances")
+    if isinstance(instances, Undefined):
+        instances._fail_with_undefined_error()
+    fields = {}
+    for field, variable in (("port", "supernode_port"), ("node_config", "supernode_node_config")):
+        with suppress(UndefinedError):
+            value = variables.get(variable)
+            if value is not None and not isinstance(value, Undefined):
+                fields[field] = _defined(value)
+    return Host(name, _defined(instances), **fields)
+
+
+def _defined(value: Any) -> Any:
+    """Leave out what is written with variables that only the role defines: the role looks at all of it again."""
+    if isinstance(value, Mapping):
+        found = {}
+        for key in value:
+            with suppress(UndefinedError):
+                found[key] = _defined(value[key])
+        return found
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [_defined(item) for item in value]
+    return value
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "supernode_plan": supernode_plan,
+            "supernode_names": supernode_names,
+            "supernode_problems": supernode_problems,
+        }

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters that say which SuperNodes there are."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.fedops.flower.plugins.filter.instances import FilterModule
+
+FILTERS = FilterModule().filters()
+HOSTVARS = {
+    "hospital": {},
+    "box": {"supernode_instances": [{"name": "a"}, {"name": "b"}]},
+    "other": {"supernode_instances": [{"name": "a"}]},
+    "wrong": {"supernode_instances": [{"name": "a b"}], "supernode_port": 0},
+}
+
+
+def test_the_names_follow_the_hosts() -> None:
+    assert FILTERS["supernode_names"](["hospital", "box"], HOSTVARS) == ["hospital", "a", "b"]
+
+
+def test_problems_are_those_of_each_host_and_those_between_them() -> None:
+    problems = FILTERS["supernode_problems"]
+    assert problems(["hospital", "box"], HOSTVARS) == []
+    assert len(problems(["box", "other"], HOSTVARS)) == 1
+    assert len(problems(["wrong"], HOSTVARS)) == 2
+
+
+def test_the_plan_is_that_of_one_host() -> None:
+    plan = FILTERS["supernode_plan"]([{"name": "a"}], "box", home="/srv", port=1)
+    assert [one["unit"] for one in plan["supernodes"]] == ["flower-supernode@a.service"]
+
+
+def rendered(template: str, **hosts: dict) -> object:
+    """What Ansible's own templating makes of it, with the variables of hosts as an inventory gives them."""
+    return Templar(loader=DataLoader(), variables={"hostvars": trusted(hosts)}).template(trust_as_template(template))
+
+
+def trusted(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: trusted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [trusted(item) for item in value]
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def test_what_takes_variables_that_only_the_role_defines_is_left_to_the_role() -> None:
+    instance = {"name": "a", "data_directory": "{{ role_only }}/a", "node_config": {"x": "{{ role_only }}", "y": 1}}
+    box = {
+        "supernode_instances": [instance],
+        "supernode_port": "{{ role_only }}",
+        "supernode_node_config": {"x": "{{ role_only }}"},
+    }
+    assert rendered("{{ ['box'] | fedops.flower.supernode_problems(hostvars) }}", box=box) == []
+    assert rendered("{{ ['box'] | fedops.flower.supernode_names(hostvars) }}", box=box) == ["a"]
+    instance["node_config"]["y"] = [1]
+    assert len(rendered("{{ ['box'] | fedops.flower.supernode_problems(hostvars) }}", box=box)) == 1
+
+
+def test_instances_that_are_not_defined_are_not_taken_for_none() -> None:
+    with pytest.raises(AnsibleError, match="'nowhere' is undefined"):
+        rendered(
+            "{{ ['box'] | fedops.flower.supernode_names(hostvars) }}", box={"supernode_instances": "{{ nowhere }}"}
+        )
+
+
+def test_what_cannot_be_is_refused_in_words() -> None:
+    with pytest.raises(AnsibleFilterError, match="must start with a letter"):
+        FILTERS["supernode_names"](["wrong"], HOSTVARS)
+    with pytest.raises(AnsibleFilterError, match="must be a list"):
+        FILTERS["supernode_plan"]("a", "box")
