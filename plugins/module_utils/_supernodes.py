@@ -23,7 +23,7 @@ from ._trainings import read_object, write_object
 UNREGISTERED = "unregistered"
 REGISTERED = "registered"
 
-_CURVES = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
+CURVES = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 
 class SuperNodeError(Exception):
@@ -225,8 +225,8 @@ def _key_problems(wanted: Wanted) -> list[str]:
     make = "Make one with 'ssh-keygen -t ecdsa -b 384'."
     if len(words) < 2:
         return [f"public_key of {wanted.name} is missing or not an OpenSSH public key. {make}"]
-    if words[0] not in _CURVES:
-        return [f"public_key of {wanted.name} is of type {words[0]} but Flower takes {', '.join(_CURVES)}. {make}"]
+    if words[0] not in CURVES:
+        return [f"public_key of {wanted.name} is of type {words[0]} but Flower takes {', '.join(CURVES)}. {make}"]
     try:
         blob = base64.b64decode(words[1], validate=True)
     except (binascii.Error, ValueError):

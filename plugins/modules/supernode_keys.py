@@ -1,0 +1,148 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: supernode_keys
+short_description: Have the keys of the SuperNodes of a host
+version_added: 0.1.0
+description:
+  - Makes a private key for each SuperNode of a host, on that host, and returns the public ones. One execution serves
+    all of them.
+  - Keys are ECDSA P-384 in OpenSSH form, made by C(ssh-keygen). A key that is there is the identity of its SuperNode
+    and is never replaced. One that Flower cannot use is refused, before any other is made.
+  - Tells as well of keys of SuperNodes that the host had and is not to have any more.
+author:
+  - fedops.flower contributors (@fedops)
+attributes:
+  check_mode:
+    description: Can run in check mode and tell which keys would be made or removed.
+    support: full
+  diff_mode:
+    description: Shows public keys before and after.
+    support: full
+  idempotent:
+    description: When run twice in a row with the same options, the second run changes nothing.
+    support: full
+options:
+  home:
+    description: Home of Flower. The keys lie in C(certificates) below it.
+    type: path
+    default: /opt/flower
+  user:
+    description: Account that Flower runs as. It owns the keys.
+    type: str
+    default: flower
+  host:
+    description: Name of the SuperNode when it is the only one of its host.
+    type: str
+    required: true
+  instances:
+    description: Names of the SuperNodes when the host carries instances.
+    type: list
+    elements: str
+    default: []
+  purge:
+    description:
+      - Whether to remove the keys of SuperNodes that are not to be. Do it when they are unregistered, which is final
+        for a key; until then RV(left) tells of them in each run.
+    type: bool
+    default: false
+seealso:
+  - module: fedops.flower.supernode
+"""
+
+EXAMPLES = r"""
+- name: Have the key of a host that carries one SuperNode
+  fedops.flower.supernode_keys:
+    host: "{{ inventory_hostname }}"
+
+- name: Have the keys of three SuperNodes
+  fedops.flower.supernode_keys:
+    host: "{{ inventory_hostname }}"
+    instances: [ward-a, ward-b, ward-c]
+"""
+
+RETURN = r"""
+supernodes:
+  description: The SuperNodes, in the order given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the SuperNode.
+      type: str
+      sample: ward-a
+    public_key:
+      description: Its public key as a line in OpenSSH form; empty in check mode for a key that would be made.
+      type: str
+      sample: ecdsa-sha2-nistp384 AAAAE2VjZHNh… ward-a
+left:
+  description: The same of SuperNodes whose keys are here and that are not to be.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+import pwd
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._instances import NAME, NAME_RULE
+from ansible_collections.fedops.flower.plugins.module_utils._keys import Key, Keys, KeysError
+
+
+def lines(keys: list[Key], changed: bool = False) -> str:
+    return "".join(f"{key.public_key or f'(to be made) {key.name}'}\n" for key in keys if not (changed and key.changed))
+
+
+def rows(keys: list[Key]) -> list[dict[str, str]]:
+    return [{"name": key.name, "public_key": key.public_key} for key in keys]
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "home": {"type": "path", "default": "/opt/flower"},
+            "user": {"type": "str", "default": "flower"},
+            "host": {"type": "str", "required": True},
+            "instances": {"type": "list", "elements": "str", "default": []},
+            "purge": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    params, instances = module.params, module.params["instances"]
+    bad = [name for name in instances if not NAME.fullmatch(name)]
+    if bad:
+        module.fail_json(msg="\n".join(f"The name of a SuperNode is '{name}' but {NAME_RULE}." for name in bad))
+    try:
+        account = pwd.getpwnam(params["user"])
+        keys = Keys(params["home"], params["host"], account.pw_uid, account.pw_gid, module.check_mode)
+        had = keys.ensure(instances)
+        left = keys.left(instances)
+        if params["purge"]:
+            keys.purge(instances)
+    except KeyError:
+        module.fail_json(msg=f"The account {params['user']} does not exist: run the role fedops.flower.runtime first.")
+    except KeysError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename} cannot be had: {error.strerror}.")
+    gone = bool(left) and params["purge"]
+    module.exit_json(
+        changed=gone or any(key.changed for key in had),
+        supernodes=rows(had),
+        left=rows(left),
+        diff={
+            "before": lines(had, changed=True) + lines(left),
+            "after": lines(had) + ("" if gone else lines(left)),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
