@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: supernode_units
+short_description: Run the SuperNodes of a host
+version_added: 0.1.0
+description:
+  - Writes the unit and the configuration of each SuperNode of a host, and has systemd run exactly these. One execution
+    serves all of them.
+  - A SuperNode is restarted when something has changed that concerns it, and left alone otherwise.
+  - A SuperNode that the host has and that is not given is stopped, and everything that belongs to it alone is removed,
+    but for its key and its data.
+author:
+  - fedops.flower contributors (@fedops)
+attributes:
+  check_mode:
+    description: Can run in check mode and tell what would be written, restarted and removed.
+    support: full
+  diff_mode:
+    description: Shows each file before and after.
+    support: full
+  idempotent:
+    description: When run twice in a row with the same options, the second run changes nothing.
+    support: full
+options:
+  home:
+    description: Home of Flower.
+    type: path
+    default: /opt/flower
+  user:
+    description: Account that Flower runs as.
+    type: str
+    default: flower
+  unit:
+    description:
+      - Text of the unit; for instances, of the template unit that they share.
+      - Required when there are O(supernodes).
+    type: str
+    default: ""
+  supernodes:
+    description: The SuperNodes that the host is to run, and no others. Empty means none.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      instance:
+        description: Name of the instance. Empty for the only SuperNode of a host.
+        type: str
+        default: ""
+      config:
+        description: What the SuperNode tells its ClientApps, as TOML.
+        type: str
+        required: true
+      settings:
+        description: What the instance adds to the template unit.
+        type: str
+        default: ""
+  systemd_directory:
+    description: Directory of the units.
+    type: path
+    default: /etc/systemd/system
+seealso:
+  - module: fedops.flower.supernode_keys
+"""
+
+EXAMPLES = r"""
+- name: Run two SuperNodes
+  fedops.flower.supernode_units:
+    unit: "{{ lookup('ansible.builtin.template', 'flower-supernode.service.j2') }}"
+    supernodes:
+      - instance: ward-a
+        config: |
+          site = "ward-a"
+        settings: |
+          [Service]
+          Environment=SUPERNODE_PORT=9094
+      - instance: ward-b
+        config: |
+          site = "ward-b"
+        settings: |
+          [Service]
+          Environment=SUPERNODE_PORT=9095
+
+- name: Run none any more
+  fedops.flower.supernode_units:
+    supernodes: []
+"""
+
+RETURN = r"""
+restarted:
+  description: Units that were restarted.
+  returned: success
+  type: list
+  elements: str
+  sample: [flower-supernode@ward-a.service]
+started:
+  description: Units that were started or enabled.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+removed:
+  description: Units that were stopped and removed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+import pwd
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._instances import NAME, NAME_RULE
+from ansible_collections.fedops.flower.plugins.module_utils._units import Units, UnitsError, Wanted
+
+
+def problems(unit: str, instances: list[str]) -> list[str]:
+    """Return what is wrong with the arguments."""
+    found = [f"instance is '{name}' but {NAME_RULE}." for name in instances if name and not NAME.fullmatch(name)]
+    found += [f"instance '{name}' is given twice." for name in dict.fromkeys(instances) if instances.count(name) > 1]
+    if "" in instances and len(instances) > 1:
+        found.append("A SuperNode without an instance must be the only one of its host.")
+    if instances and not unit:
+        found.append("unit is empty but supernodes is not. Give the text of their unit.")
+    return found
+
+
+def owner(name: str, needed: bool) -> tuple[int, int]:
+    """Return the numbers of the account; those of root when nothing is to be given to it."""
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError:
+        if needed:
+            raise UnitsError(f"The account {name} does not exist: run the role fedops.flower.runtime first.") from None
+        return 0, 0
+    return account.pw_uid, account.pw_gid
+
+
+def main() -> None:
+    supernode = {
+        "instance": {"type": "str", "default": ""},
+        "config": {"type": "str", "required": True},
+        "settings": {"type": "str", "default": ""},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "home": {"type": "path", "default": "/opt/flower"},
+            "user": {"type": "str", "default": "flower"},
+            "unit": {"type": "str", "default": ""},
+            "supernodes": {"type": "list", "elements": "dict", "required": True, "options": supernode},
+            "systemd_directory": {"type": "path", "default": "/etc/systemd/system"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    wanted = [Wanted(one["instance"], one["config"], one["settings"]) for one in params["supernodes"]]
+    bad = problems(params["unit"], [one.instance for one in wanted])
+    if bad:
+        module.fail_json(msg="\n".join(bad))
+    try:
+        uid, gid = owner(params["user"], bool(wanted) and not module.check_mode)
+        outcome = Units(params["home"], uid, gid, params["systemd_directory"], module.check_mode).ensure(
+            params["unit"], wanted
+        )
+    except UnitsError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
+    module.exit_json(
+        changed=outcome.changed,
+        restarted=outcome.restarted,
+        started=outcome.started,
+        removed=outcome.removed,
+        diff=outcome.diff,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The units of the SuperNodes of a host, with a systemctl that remembers what it was told."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._files import Directory, File
+from ansible_collections.fedops.flower.plugins.module_utils._units import Units, UnitsError
+
+USER = pwd.getpwuid(os.geteuid())
+SINGLE = "flower-supernode.service"
+
+# Holds a state for each unit, and changes it as the real one would.
+SYSTEMCTL = f"""#!{sys.executable}
+import json, os, sys
+place = os.path.dirname(os.path.abspath(sys.argv[0]))
+command, *units = [word for word in sys.argv[1:] if word != "--now"]
+with open(place + "/states.json") as stream:
+    states = json.load(stream)
+if command == "show":
+    for unit in units[1:]:
+        active, enabled = states.get(unit, ["inactive", ""])
+        print(f"ActiveState={{active}}\\nUnitFileState={{enabled}}\\n")
+    sys.exit()
+with open(place + "/calls", "a") as stream:
+    stream.write(" ".join(sys.argv[1:]) + "\\n")
+if command in states.get("failing", []):
+    sys.exit("Job failed.")
+for unit in units:
+    state = states.setdefault(unit, ["inactive", ""])
+    if command in ("start", "restart"):
+        state[0] = "active"
+    if command == "enable":
+        state[1] = "enabled"
+    if command == "disable":
+        del states[unit]
+with open(place + "/states.json", "w") as stream:
+    json.dump(states, stream)
+"""
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+
+
+@dataclass
+class Systemd:
+    path: Path
+
+    @property
+    def calls(self) -> list[str]:
+        """Return what systemctl was told since the last time this was asked."""
+        log = self.path / "calls"
+        lines = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return lines
+
+    @property
+    def states(self) -> dict:
+        return json.loads((self.path / "states.json").read_text())
+
+    @states.setter
+    def states(self, value: dict) -> None:
+        (self.path / "states.json").write_text(json.dumps(value))
+
+
+@pytest.fixture
+def systemd(tmp_path, monkeypatch) -> Systemd:
+    place = tmp_path / "bin"
+    place.mkdir()
+    (place / "systemctl").write_text(SYSTEMCTL)
+    (place / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    found = Systemd(place)
+    found.states = {}
+    return found
+
+
+@pytest.fixture
+def units(home, tmp_path, systemd, run_module):
+    """Run the module; a SuperNode is named by its instance."""
+    (tmp_path / "system").mkdir()
+
+    def run(*instances: str, unit: str = "[Unit]\n", config: dict | None = None, check_mode: bool = False) -> dict:
+        return run_module(
+            "supernode_units",
+            user=USER.pw_name,
+            unit=unit,
+            supernodes=[
+                {"instance": name, "config": (config or {}).get(name, f"site = {name}\n"), "settings": f"# {name}\n"}
+                for name in instances
+            ],
+            systemd_directory=str(tmp_path / "system"),
+            check_mode=check_mode,
+        )
+
+    return run
+
+
+@pytest.fixture
+def files(home, tmp_path):
+    """List what is below the home and in the directory of the units, with modes."""
+
+    def listing() -> dict[str, str]:
+        found = {}
+        for name, folder in (("home", home.path), ("system", tmp_path / "system")):
+            for path in sorted(folder.rglob("*")):
+                if path.name not in ("venv", "bin", "flwr", "state"):
+                    found[f"{name}/{path.relative_to(folder)}"] = oct(path.stat().st_mode & 0o777)
+        return found
+
+    return listing
+
+
+def unit(name: str) -> str:
+    return f"flower-supernode@{name}.service"
+
+
+def test_the_only_supernode_of_a_host_has_its_unit_and_its_configuration(units, systemd, files) -> None:
+    first = units("")
+    assert {key: first[key] for key in ("changed", "restarted", "started", "removed")} == {
+        "changed": True,
+        "restarted": [],
+        "started": [SINGLE],
+        "removed": [],
+    }
+    assert systemd.calls == ["daemon-reload", f"enable {SINGLE}", f"start {SINGLE}"]
+    assert files() == {"home/supernode.toml": "0o640", f"system/{SINGLE}": "0o644"}
+    assert units("")["changed"] is False
+    assert systemd.calls == []
+
+
+def test_instances_share_one_unit_and_have_the_rest_to_themselves(units, systemd, files) -> None:
+    assert units("a", "b")["started"] == [unit("a"), unit("b")]
+    assert systemd.calls == [
+        "daemon-reload",
+        f"enable {unit('a')} {unit('b')}",
+        f"start {unit('a')} {unit('b')}",
+    ]
+    assert files() == {
+        "home/supernodes": "0o750",
+        **{f"home/supernodes/{name}": "0o750" for name in "ab"},
+        **{f"home/supernodes/{name}/app": "0o700" for name in "ab"},
+        **{f"home/supernodes/{name}/supernode.toml": "0o640" for name in "ab"},
+        "system/flower-supernode@.service": "0o644",
+        **{f"system/{unit(name)}.d": "0o755" for name in "ab"},
+        **{f"system/{unit(name)}.d/flower.conf": "0o644" for name in "ab"},
+    }
+    assert units("a", "b")["changed"] is False
+    assert systemd.calls == []
+
+
+def test_only_the_instance_that_has_changed_is_restarted(units, systemd, home) -> None:
+    units("a", "b", "c")
+    assert systemd.calls
+    result = units("a", "b", "c", config={"b": "site = other\n"})
+    assert (result["restarted"], result["started"]) == ([unit("b")], [])
+    assert systemd.calls == ["daemon-reload", f"restart {unit('b')}"]
+    assert result["diff"] == [
+        {
+            "before_header": f"{home.path}/supernodes/b/supernode.toml",
+            "after_header": f"{home.path}/supernodes/b/supernode.toml",
+            "before": "site = b\n",
+            "after": "site = other\n",
+        }
+    ]
+
+
+def test_another_text_of_the_unit_restarts_all_of_its_instances(units, systemd) -> None:
+    units("a", "b")
+    assert units("a", "b", unit="[Unit]\n# other\n")["restarted"] == [unit("a"), unit("b")]
+
+
+def test_what_was_stopped_or_disabled_by_hand_is_put_right_and_nothing_else_is_touched(units, systemd) -> None:
+    units("a", "b", "c")
+    assert systemd.calls
+    systemd.states = {**systemd.states, unit("a"): ["failed", "enabled"], unit("b"): ["active", "disabled"]}
+    assert units("a", "b", "c")["started"] == [unit("a"), unit("b")]
+    assert systemd.calls == [f"enable {unit('b')}", f"start {unit('a')}"]
+
+
+def test_a_supernode_that_is_being_restarted_by_systemd_is_left_to_it(units, systemd) -> None:
+    units("a")
+    systemd.states = {unit("a"): ["activating", "enabled"]}
+    assert units("a")["changed"] is False
+
+
+def test_an_instance_that_is_not_wanted_any_more_is_gone_and_the_others_run_on(units, systemd, files) -> None:
+    units("a", "b")
+    assert systemd.calls
+    result = units("a")
+    assert (result["removed"], result["restarted"], result["started"]) == ([unit("b")], [], [])
+    assert systemd.calls == [f"disable --now {unit('b')}", "daemon-reload"]
+    assert [path for path in files() if "/b" in path or "@b" in path] == []
+    assert units("a")["changed"] is False
+
+
+def test_a_host_may_go_from_one_to_several_and_back(units, systemd, files) -> None:
+    units("")
+    single = files()
+    to_several = units("a", "b")
+    assert (to_several["removed"], to_several["started"]) == ([SINGLE], [unit("a"), unit("b")])
+    assert set(single) & set(files()) == set()
+    back = units("")
+    assert (back["removed"], back["started"]) == ([unit("a"), unit("b")], [SINGLE])
+    assert files() == single
+    assert systemd.states == {SINGLE: ["active", "enabled"]}
+
+
+def test_none_leaves_nothing(units, systemd, files) -> None:
+    units("a")
+    assert units(unit="")["removed"] == [unit("a")]
+    assert (files(), systemd.states) == ({}, {})
+    assert units(unit="")["changed"] is False
+
+
+def test_a_removal_that_was_interrupted_goes_on(units, systemd, files) -> None:
+    units("a", "b")
+    systemd.states = {**systemd.states, "failing": ["disable"]}
+    assert "'systemctl disable --now flower-supernode@b.service' failed with exit status 1" in units("a")["msg"]
+    systemd.states = {name: state for name, state in systemd.states.items() if name != "failing"}
+    assert units("a")["removed"] == [unit("b")]
+    assert [path for path in files() if "/b" in path or "@b" in path] == []
+
+
+def test_what_others_add_to_the_unit_of_all_instances_is_not_ours(units, tmp_path) -> None:
+    theirs = tmp_path / "system" / "flower-supernode@.service.d"
+    theirs.mkdir()
+    assert units("a")["removed"] == []
+    assert theirs.is_dir()
+
+
+def test_check_mode_tells_and_does_nothing(units, systemd, files) -> None:
+    units("a", "b")
+    before = files(), systemd.states
+    assert systemd.calls
+    result = units("a", "c", config={"a": "site = other\n"}, check_mode=True)
+    assert (result["restarted"], result["started"], result["removed"]) == ([unit("a")], [unit("c")], [unit("b")])
+    assert (files(), systemd.states) == before
+    assert systemd.calls == []
+
+
+def test_check_mode_works_on_a_host_without_the_account(run_module, systemd, tmp_path) -> None:
+    supernodes = [{"instance": "a", "config": "", "settings": ""}]
+    options = {"user": "nobody-of-this-name", "unit": "[Unit]\n", "systemd_directory": str(tmp_path / "system")}
+    assert run_module("supernode_units", check_mode=True, supernodes=supernodes, **options)["started"] == [unit("a")]
+    failed = run_module("supernode_units", supernodes=supernodes, **options)
+    assert failed["msg"] == (
+        "The account nobody-of-this-name does not exist: run the role fedops.flower.runtime first."
+    )
+
+
+def test_arguments_that_cannot_be_are_told_all_at_once(units, systemd) -> None:
+    assert units("", "../a", "b", "b", unit="")["msg"].splitlines() == [
+        "instance is '../a' but must start with a letter or a digit and hold only those, '_', '.' and '-',"
+        " 64 characters at most.",
+        "instance 'b' is given twice.",
+        "A SuperNode without an instance must be the only one of its host.",
+        "unit is empty but supernodes is not. Give the text of their unit.",
+    ]
+    assert systemd.calls == []
+
+
+def test_without_systemd_it_says_so(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UnitsError, match="systemctl does not exist"):
+        Units(str(tmp_path), 0, 0, str(tmp_path))._systemctl("daemon-reload")
+
+
+def test_a_file_is_written_whole_with_its_owner_or_not_at_all(tmp_path) -> None:
+    file = File(str(tmp_path / "a"), "text", 0o640, 0, 65534)
+    file.write()
+    assert file.is_in_place
+    os.chown(file.path, 0, 0)
+    assert not file.is_in_place
+    with pytest.raises(FileNotFoundError):
+        File(str(tmp_path / "missing" / "a"), "text").write()
+    blocked = File(str(tmp_path / "folder"), "text")
+    Directory(blocked.path).make()
+    with pytest.raises(IsADirectoryError):
+        blocked.write()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "folder"]
