@@ -19,6 +19,7 @@ from ._files import Directory, File
 from ._instances import SINGLE_UNIT, TEMPLATE_UNIT, Place
 
 SYSTEMD = "/etc/systemd/system"
+SETTINGS = "flower.conf"
 STEP_TIMEOUT = 300  # seconds; systemd itself kills what does not stop after 90
 _RUNNING = ("active", "activating", "reloading")
 
@@ -102,7 +103,7 @@ class Units:
                 self._make(directory)
         files = [File(place.config, wanted.config, 0o640, 0, self.gid)]
         if place.instance:
-            files.append(File(os.path.join(self._settings(place), "flower.conf"), wanted.settings))
+            files.append(File(os.path.join(self._settings(place), SETTINGS), wanted.settings))
         written = [self._write(file) for file in files]
         return any(written)
 
@@ -123,12 +124,12 @@ class Units:
 
     def _found(self) -> list[Place]:
         """The SuperNodes that this host has: what an instance adds to the unit tells of it, and goes last."""
-        before, after = TEMPLATE_UNIT.split("@")
-        pattern = os.path.join(glob.escape(self.systemd), f"{before}@*{after}.d")
-        instances = [os.path.basename(path)[len(before) + 1 : -len(f"{after}.d")] for path in glob.glob(pattern)]
+        before, after = (len(part) for part in TEMPLATE_UNIT.split("@"))
+        settings = glob.glob(os.path.join(glob.escape(self.systemd), f"{Place('', '*').unit}.d", SETTINGS))
+        names = [os.path.basename(os.path.dirname(path))[: -len(".d")] for path in settings]
+        instances = sorted(name[before + 1 : -after] for name in names)
         single = [""] if os.path.exists(os.path.join(self.systemd, SINGLE_UNIT)) else []
-        # An empty name is what is added to the unit of all instances, and not ours.
-        return [Place(self.home, instance) for instance in single + sorted(filter(None, instances))]
+        return [Place(self.home, instance) for instance in single + instances]
 
     def _remove(self, stale: t.Sequence[Place], unit_files: t.Collection[str]) -> list[str]:
         """Stop SuperNodes that are not wanted and remove their files; return what systemd has to forget."""

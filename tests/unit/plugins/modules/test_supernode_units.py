@@ -229,11 +229,13 @@ def test_a_removal_that_was_interrupted_goes_on(units, systemd, files) -> None:
     assert [path for path in files() if "/b" in path or "@b" in path] == []
 
 
-def test_what_others_add_to_the_unit_of_all_instances_is_not_ours(units, tmp_path) -> None:
-    theirs = tmp_path / "system" / "flower-supernode@.service.d"
-    theirs.mkdir()
+def test_what_others_add_to_units_is_not_ours(units, tmp_path) -> None:
+    theirs = [tmp_path / "system" / f"flower-supernode@{name}.service.d" for name in ("", "x")]
+    for folder in theirs:
+        folder.mkdir()
+        (folder / "override.conf").write_text("")
     assert units("a")["removed"] == []
-    assert theirs.is_dir()
+    assert [(folder / "override.conf").exists() for folder in theirs] == [True, True]
 
 
 def test_check_mode_tells_and_does_nothing(units, systemd, files) -> None:
