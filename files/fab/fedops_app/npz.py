@@ -20,6 +20,7 @@ from flwr.app import Array
 from numpy.typing import NDArray
 
 _NUMPY_SERIALIZATION = "numpy.ndarray"  # Flower's name for the bytes that numpy.save writes
+_LONGEST_HEADER = 1 << 16  # bytes that numpy.save writes before the numbers
 _PIECE = 1 << 21  # bytes; what was checksummed is still in the processor's cache when it is written
 _SMALL = 1 << 16
 _PIECES_AHEAD = 8  # how far writing may be ahead of hashing
@@ -88,8 +89,11 @@ def write(stream: FileIO, arrays: Mapping[str, Array | NDArray]) -> Written:
         writer = HashingWriter(stream, helper)
         with zipfile.ZipFile(writer, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             for name, array in arrays.items():
-                # A ZipInfo made by hand carries no time of day: equal arrays make equal files.
-                with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:
+                # A ZipInfo made by hand carries no time of day: equal arrays make equal files. Told its size, zipfile
+                # asks for ZIP64 only where it must: releases of Python differ in how they write that.
+                info = zipfile.ZipInfo(name + ".npy")
+                info.file_size = _size(array)
+                with archive.open(info, "w") as member:
                     _write_array(_Pieces(member), array)
         writer.flush()
         os.fsync(stream.fileno())
@@ -121,6 +125,13 @@ class _Pieces:
         for start in range(0, len(view), _PIECE):
             self.stream.write(view[start : start + _PIECE])
         return len(view)
+
+
+def _size(array: Array | NDArray) -> int:
+    """Return how many bytes an array takes in the file, or a little more."""
+    if isinstance(array, Array):
+        return len(array.data) + _LONGEST_HEADER
+    return array.nbytes + _LONGEST_HEADER
 
 
 def _write_array(member: _Pieces, array: Array | NDArray) -> None:

@@ -36,10 +36,20 @@ def written_plainly(arrays: Arrays) -> bytes:
     stream = Sequential()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:
+            with archive.open(zipfile.ZipInfo(name + ".npy"), "w") as member:
                 values = array.numpy() if isinstance(array, Array) else array
                 np.lib.format.write_array(member, values, allow_pickle=False)
     return stream.getvalue()
+
+
+def test_the_file_of_a_model_of_usual_size_does_not_depend_on_the_release_of_python(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    with open(path, "wb", buffering=0) as stream:
+        npz.write(stream, {"weight": Array(numbers(1000))})
+    with zipfile.ZipFile(path) as archive:
+        (member,) = archive.infolist()
+    assert (member.extract_version, member.extra) == (20, b"")  # no ZIP64, which each release fills in differently
+    assert path.read_bytes()[4] == 20
 
 
 def numbers(*shape: int) -> NDArray:
