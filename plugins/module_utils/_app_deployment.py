@@ -19,6 +19,8 @@ import tempfile
 from typing import Any
 
 from ._app import digest, source_files
+from ._fab import Installation
+from ._flwr import FlwrMissingError
 
 BUILD_TIMEOUT = 120  # seconds; a build takes about two
 
@@ -41,7 +43,8 @@ class AppDeployment:
         """Deploy the source with digest ``checksum``; ask for its archive when it is needed and not given."""
         record = self._record()
         if record and record["checksum"] == checksum == digest(source_files(self.path)):
-            return {"changed": False, "path": self.path, **_fab(record)}
+            repaired = self._install(record["fab_file"], check_mode)
+            return {"changed": repaired, "path": self.path, **_fab(record)}
         if check_mode:
             return {
                 "changed": True,
@@ -75,6 +78,7 @@ class AppDeployment:
                 fab_hash = hashlib.sha256(file.read()).hexdigest()
             after = _names_and_digests(source)
             fab_file = self._put_in_place(source, fab, staging)
+            self._install(fab_file)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         record = {"checksum": checksum, "fab_file": fab_file, "fab_hash": fab_hash}
@@ -120,6 +124,18 @@ class AppDeployment:
         if old and old["fab_file"] != fab_file:
             os.unlink(old["fab_file"])
         return fab_file
+
+    def _install(self, fab_file: str, check_mode: bool = False) -> bool:
+        """Have the app installed for its runs; tell whether it was not, or not whole."""
+        installation = Installation(os.path.join(self.root, ".flwr"), fab_file)
+        try:
+            if installation.is_whole():
+                return False
+            if not check_mode:
+                installation.make()
+        except FlwrMissingError as error:
+            raise DeploymentError(str(error)) from error
+        return True
 
 
 def _plain(said: str) -> str:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _flwr
 from ansible_collections.fedops.flower.plugins.module_utils._app import digest, source_files
 from ansible_collections.fedops.flower.plugins.module_utils._app_deployment import AppDeployment, DeploymentError
 
@@ -71,7 +73,8 @@ def source(tmp_path: Path) -> Source:
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> AppDeployment:
+def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppDeployment:
+    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
     home = tmp_path / "home"
     (home / "venv" / "bin").mkdir(parents=True)
     (home / "app").mkdir()
@@ -109,7 +112,7 @@ def test_a_new_source_replaces_the_old_one_as_a_whole(deployment: AppDeployment,
     assert "an_app/task.py" in second["diff"]["before"]
     assert "an_app/task.py" not in second["diff"]["after"]
     assert sorted(os.listdir(deployment.root)) == sorted(
-        ["an-app", "an-app.json", os.path.basename(second["fab_file"])]
+        [".flwr", "an-app", "an-app.json", os.path.basename(second["fab_file"])]
     )
 
 
@@ -117,6 +120,27 @@ def test_an_app_changed_by_hand_on_the_host_is_put_right(deployment: AppDeployme
     deploy(deployment, source)
     Path(deployment.path, "an_app", "server.py").write_text("app = 'tampered'\n")
     assert deployment.ensure(source.checksum, None)["needs_archive"]
+
+
+def test_a_deployed_app_is_installed_where_its_runs_look_for_it(deployment: AppDeployment, source: Source) -> None:
+    fab_hash = deploy(deployment, source)["fab_hash"]
+    installed = Path(deployment.root, ".flwr", "apps", f"somebody.an-app.1.2.3.{fab_hash[:8]}")
+    assert os.listdir(installed.parent) == [installed.name]
+    (installed / "an_app" / "server.py").unlink()
+    assert deployment.ensure(source.checksum, None, check_mode=True)["changed"]
+    assert not (installed / "an_app" / "server.py").exists()
+    assert deployment.ensure(source.checksum, None)["changed"]
+    assert (installed / "an_app" / "server.py").read_text() == "app = 1\n"
+    assert not deployment.ensure(source.checksum, None)["changed"]
+
+
+def test_a_host_without_the_account_is_told_what_to_do(
+    deployment: AppDeployment, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(_flwr, "USER", "nobody-has-this-name")
+    with pytest.raises(DeploymentError, match="nobody-has-this-name' is not on this host. Deploy this host first"):
+        deploy(deployment, source)
 
 
 def test_check_mode_tells_and_changes_nothing(deployment: AppDeployment, source: Source) -> None:
