@@ -43,7 +43,7 @@ def summary(rounds: Sequence[Round]) -> str:
         f"{key} {_number(first[key], form)} to {_number(last[key], form)}"
         for key, form in (("accuracy", ".1%"), ("loss", ".3f"))
     ]
-    seconds = sum(row["seconds"] for row in rounds)
+    seconds = sum(row["seconds"] or 0 for row in rounds)
     return f"{last['round']} of {last['num_rounds']} rounds, {', '.join(figures)}, {seconds:.0f} s in rounds"
 
 

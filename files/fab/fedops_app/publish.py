@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -27,8 +27,11 @@ class Publisher:
         self._directory = os.path.join(root, training) if root else None
         self._common = common  # what every event says
 
-    def effective(self, resumed: bool, facts: Mapping[str, object]) -> None:
-        """Say what the run really is, before it trains anything."""
+    def effective(self, resumed: Mapping[str, object] | None, facts: Mapping[str, object]) -> None:
+        """Say what the run really is, before it trains anything.
+
+        ``resumed`` is what is known of the round that the run goes on from; None when it begins anew.
+        """
         content = {**self._common, **facts}
         _log("effective_configuration", content)
         if self._directory is None:
@@ -42,7 +45,7 @@ class Publisher:
 
     def round_finished(self, facts: Mapping[str, object]) -> None:
         """Append one round to the history."""
-        content = {**self._common, **facts, "time": _now()}
+        content = {**self._common, "time": _now(), **facts}
         _log("round_finished", content)
         if self._directory is None:
             return
@@ -64,11 +67,14 @@ class Publisher:
         except OSError as error:
             raise RunFailedError(f"{self._directory}/{RESULT} cannot be written: {error.strerror}.") from error
 
-    def _begin_history(self, resumed: bool) -> None:
+    def _begin_history(self, resumed: Mapping[str, object] | None) -> None:
         """A resumed training continues its history; a new one puts the old history away."""
-        if resumed:
+        if resumed is not None:
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(self._directory, RESULT))
+            if not self._is_told(resumed["round"]):
+                # A crash came between the checkpoint of this round and its line.
+                self.round_finished(resumed)
             return
         old = [name for name in (HISTORY, RESULT) if os.path.exists(os.path.join(self._directory, name))]
         if old:
@@ -77,6 +83,21 @@ class Publisher:
             os.makedirs(target, mode=0o750)
             for name in old:
                 shutil.move(os.path.join(self._directory, name), target)
+
+    def _is_told(self, number: object) -> bool:
+        """Tell whether the history has a round of this configuration."""
+        wanted = number, self._common["configuration_hash"]
+        return any((line.get("round"), line.get("configuration_hash")) == wanted for line in self._lines())
+
+    def _lines(self) -> Iterator[Mapping[str, object]]:
+        """Return the lines of the history that are whole."""
+        try:
+            with open(os.path.join(self._directory, HISTORY), encoding="utf-8", errors="replace") as stream:
+                for line in stream:
+                    with suppress(ValueError):
+                        yield json.loads(line)
+        except OSError:
+            return
 
     def _write(self, name: str, content: Mapping[str, object]) -> None:
         path = os.path.join(self._directory, name)

@@ -50,7 +50,7 @@ def run_training(grid: Grid, context: Context) -> None:
                 "configuration_hash": training.configuration_hash,
             },
         )
-        publisher.effective(beginning.checkpoint is not None, _effective(training, strategy, beginning, grid.run))
+        publisher.effective(_resumed(beginning), _effective(training, strategy, beginning, grid.run))
         _train(training, beginning, strategy, directory, publisher, grid)
 
 
@@ -175,6 +175,24 @@ def _figures(beginning: Beginning) -> dict[str, object]:
     return {
         "loss": checkpoint.loss if checkpoint else None,
         "accuracy": checkpoint.accuracy if checkpoint else None,
+    }
+
+
+def _resumed(beginning: Beginning) -> dict[str, object] | None:
+    """What the checkpoint tells of its round: as much of a line of the history as it knows."""
+    checkpoint = beginning.checkpoint
+    if checkpoint is None:
+        return None
+    return {
+        **dict.fromkeys(("num_examples", "replies", "failures", "seconds")),
+        "run_id": checkpoint.run_id,
+        "round": checkpoint.round,
+        "num_rounds": checkpoint.num_rounds,
+        **_figures(beginning),
+        "metrics": {},
+        "rejected": [],
+        "checkpoint": checkpoint.file,
+        "time": checkpoint.timestamp,
     }
 
 

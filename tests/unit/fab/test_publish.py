@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,28 @@ def test_a_resumed_training_continues_its_history(federation: Federation) -> Non
     assert {line["loss"] for line in history if line["round"] == 3} == {history[2]["loss"]}
 
 
+def test_a_round_that_was_saved_and_not_told_is_told_by_the_run_that_goes_on(federation: Federation) -> None:
+    """A ServerApp can be killed between a checkpoint and its line in the history."""
+    with pytest.raises(Killed):
+        federation.train(num_rounds=4, grid={"killed_in_round": 3})
+    history = federation.root / "trainings/default/history.jsonl"
+    first, second = history.read_text().splitlines(keepends=True)
+    history.write_text(first + second[:20])
+    known = json.loads(second)
+    federation.train(num_rounds=4)
+    told = [json.loads(line) for line in history.read_text().splitlines() if line.endswith("}")]
+    assert [(line["run_id"], line["round"]) for line in told] == [("1", 1), ("1", 2), ("2", 3), ("2", 4)]
+    unknown = {**dict.fromkeys(("num_examples", "replies", "failures", "seconds")), "metrics": {}, "rejected": []}
+    assert told[1] == {**known, **unknown, "time": told[1]["time"]}
+    assert datetime.fromisoformat(told[1]["time"]) <= datetime.fromisoformat(known["time"])
+
+
+def test_a_round_that_was_told_is_not_told_again(federation: Federation) -> None:
+    federation.train(num_rounds=2)
+    federation.train(num_rounds=3)
+    assert [line["round"] for line in federation.published("history.jsonl")] == [1, 2, 3]
+
+
 def test_a_training_that_begins_anew_puts_its_old_history_away(federation: Federation) -> None:
     federation.train(num_rounds=2)
     federation.train(num_rounds=1, seed=7)
@@ -104,7 +127,7 @@ def test_every_event_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) ->
     logging.getLogger("flwr").propagate = True
     publisher = Publisher(None, "demo", COMMON)
     with caplog.at_level(logging.INFO, logger="flwr"):
-        publisher.effective(False, {"strategy": {}})
+        publisher.effective(None, {"strategy": {}})
         publisher.round_finished({"round": 1, "loss": float("nan"), "metrics": {"a": float("inf")}})
         publisher.result({"rounds": 1})
     events = [json.loads(record.getMessage()) for record in caplog.records]
@@ -114,7 +137,7 @@ def test_every_event_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) ->
 
 def test_a_torn_line_loses_only_itself(tmp_path: Path) -> None:
     publisher = Publisher(str(tmp_path), "demo", COMMON)
-    publisher.effective(False, {})
+    publisher.effective(None, {})
     history = tmp_path / "demo/history.jsonl"
     publisher.round_finished({"round": 1})
     history.write_bytes(history.read_bytes()[:-20])
@@ -127,12 +150,12 @@ def test_a_torn_line_loses_only_itself(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written_fails_the_run_at_its_beginning(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFailedError, match="/file/demo cannot be written"):
-        Publisher(str(tmp_path / "file"), "demo", COMMON).effective(False, {})
+        Publisher(str(tmp_path / "file"), "demo", COMMON).effective(None, {})
 
 
 def test_a_history_that_cannot_be_written_does_not_stop_the_training(tmp_path: Path) -> None:
     publisher = Publisher(str(tmp_path), "demo", COMMON)
-    publisher.effective(False, {})
+    publisher.effective(None, {})
     (tmp_path / "demo/history.jsonl").mkdir()
     publisher.round_finished({"round": 1})
     assert (tmp_path / "demo/effective.json").exists()
