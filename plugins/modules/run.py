@@ -190,6 +190,7 @@ log_tail:
   sample: ["RuntimeError: the data went away"]
 """
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -250,14 +251,15 @@ def have_stopped(flwr: Flwr, folder: TrainingFolder, check_mode: bool) -> dict[s
     """Stop what is alive of a training."""
     runs = _runs(flwr, check_mode)
     before = latest_run(folder, runs)
-    stopped = [run.run_id for run in known_runs(folder, runs) if run.alive]
-    if stopped and not check_mode:
-        stopped = [run_id for run_id in stopped if flwr.stop(run_id)]
-        runs = flwr.runs()
-    after = latest_run(folder, runs)
-    result = {**describe(folder, after), "changed": bool(stopped), "submitted": False, "stopped": stopped}
-    if check_mode and stopped:
-        after = Known(before.run_id, "stopped", before.configuration_hash, before.num_rounds)
+    alive = [run.run_id for run in known_runs(folder, runs) if run.alive]
+    stopped = alive if check_mode else [run_id for run_id in alive if flwr.stop(run_id)]
+    after = before
+    if stopped != alive:
+        after = latest_run(folder, flwr.runs())  # one of them ended by itself: ask how
+    elif before.run_id in stopped:
+        after = replace(before, status="stopped", alive=False)
+    described = before if check_mode else after
+    result = {**describe(folder, described), "changed": bool(stopped), "submitted": False, "stopped": stopped}
     return {**result, "diff": _diff(before, after)}
 
 

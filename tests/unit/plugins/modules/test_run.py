@@ -124,11 +124,12 @@ def test_a_refused_submission_is_not_written_down(home, run_module) -> None:
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_a_run_that_is_alive_is_stopped(home, run_module, check_mode) -> None:
     home.ledger((SLOW, "h", 3))
-    home.answers(list=["list_three", "list_after"], stop="stop")
+    home.answers(list="list_three", stop="stop")
     result = run_module("run", check_mode=check_mode, name="default", state="stopped")
     assert (result["changed"], result["stopped"]) == (True, [SLOW])
+    assert (result["status"], result["alive"]) == (("running", True) if check_mode else ("stopped", False))
     assert [result["diff"][side]["status"] for side in ("before", "after")] == ["running", "stopped"]
-    assert home.commands == (["list local"] if check_mode else ["list local", f"stop {SLOW} local", "list local"])
+    assert home.commands == (["list local"] if check_mode else ["list local", f"stop {SLOW} local"])
 
 
 @pytest.mark.parametrize(("listing", "status"), [("list_after", "stopped"), ("list_empty", "lost")])
@@ -143,7 +144,7 @@ def test_a_run_that_ends_before_it_can_be_stopped_was_not_stopped_by_us(home, ru
     home.ledger((SLOW, "h", 3))
     home.answers(list=["list_three", "list_after"], stop="stop_again")
     result = run_module("run", name="default", state="stopped")
-    assert (result["changed"], result["stopped"]) == (False, [])
+    assert (result["changed"], result["stopped"], result["status"]) == (False, [], "stopped")
 
 
 @pytest.mark.parametrize("arguments", [{"name": "default"}, {**APP, "name": "../etc"}, {**APP, "num_rounds": "many"}])
