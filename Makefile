@@ -26,7 +26,7 @@ GATES := generated lint units changelog docs importer sanity molecule
 
 .PHONY: help
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: bootstrap
 bootstrap: ## Install the missing system packages (Debian, Ubuntu; asks apt only when something is missing)
@@ -136,6 +136,14 @@ bench-byzantine: venv ## Every strategy against sites that lie, on a simulated g
 bench-client-drift: venv ## FedProx beside FedAvg on very different sites, on a simulated grid (two minutes)
 	python benchmarks/client_drift.py
 	python tools/generate.py
+
+.PHONY: bench-round
+bench-round: bootstrap venv ## A round of the app against one of bare Flower, on test hosts (fifteen minutes)
+	python benchmarks/round.py
+
+.PHONY: bench-model-size
+bench-model-size: bootstrap venv ## What a model of some size costs in time and memory, on test hosts (fifteen minutes)
+	python benchmarks/model_size.py
 
 .PHONY: clean
 clean: ## Remove what the targets above have made, but for the running test bed

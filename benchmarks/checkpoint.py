@@ -30,7 +30,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "files" / "fab"))
 
 import numpy as np
-from common import RESULTS, ROOT, Spread, bars, machine, save, subplots, write_json
+from common import RESULTS, ROOT, Spread, bars, machine, memory, processor_seconds, save, subplots, write_json
 from flwr.app import Array
 
 from fedops_app.checkpoints import CheckpointDirectory
@@ -70,9 +70,9 @@ def measure(megabytes: int, pairs: int, patience: float, directory: Path) -> Res
     _saving(_model(4), directory)()  # loads what is loaded at the first use
     ctypes.CDLL(None).malloc_trim(0)  # nothing is left over that a save could use without being seen
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    occupied = _memory("VmRSS")
+    occupied = memory("VmRSS")
     _saving(model, directory)()
-    peak = 1 + (_memory("VmHWM") - occupied) / size
+    peak = 1 + (memory("VmHWM") - occupied) / size
 
     save, removal, disk, others = [], [], [], []
     for number in range(pairs):
@@ -147,11 +147,6 @@ def _median_of_three(seconds: Callable[[], float]) -> float:
     return round(statistics.median(seconds() for _attempt in range(3)), 4)
 
 
-def _memory(key: str) -> int:
-    """Return one of the sizes that Linux tells of this process, in bytes."""
-    return int(re.search(rf"^{key}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)[1]) * 1024
-
-
 @dataclass(frozen=True)
 class _Use:
     """The processor time that everybody, and that this process, has used at a moment."""
@@ -162,9 +157,7 @@ class _Use:
 
     @classmethod
     def now(cls) -> _Use:
-        user, nice, system, _idle, _iowait, *interrupts = map(int, Path("/proc/stat").read_text().split()[1:8])
-        everybody = (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
-        return cls(time.monotonic(), everybody, sum(os.times()[:4]))
+        return cls(time.monotonic(), processor_seconds(), sum(os.times()[:4]))
 
     def by_others(self) -> float:
         """Return which part of all processors others have used since, from 0 to 1."""

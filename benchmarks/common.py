@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import ssl
 import statistics
 import subprocess
@@ -64,6 +65,23 @@ def disk(directory: Path) -> str:
             rotates = (place / "queue" / "rotational").read_text().strip() == "1"
             return f"{filesystem} on a {'rotating' if rotates else 'solid-state'} disk"
     return f"{filesystem} on a disk of unknown kind"
+
+
+def memory(key: str, process: int | str = "self") -> int:
+    """Return one of the sizes that Linux tells of a process, in bytes."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(rf"^{key}:\s+(\d+) kB", status, re.M)[1]) * 1024
+
+
+def available_memory() -> int:
+    """Return how much memory Linux could give away, in bytes."""
+    return int(re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.M)[1]) * 1024
+
+
+def processor_seconds() -> float:
+    """Return the seconds of processor time that everybody has used on this machine so far."""
+    user, nice, system, _idle, _iowait, *interrupts = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

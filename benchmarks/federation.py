@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A federation on test hosts, for benchmarks: booted, deployed and trained on as an operator does it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from common import ROOT
+
+HOME = "/opt/flower"
+ALIVE, COMPLETED = ("pending", "starting", "running"), "finished:completed"
+SERVER_APP, CLIENT_APP = "flwr-serverapp", "flwr-clientapp"
+COMMANDS = ("flower-superlink", "flower-superexec", "flower-supernode", SERVER_APP, CLIENT_APP)
+START_BUDGET = 60.0  # seconds until a ServerApp must be there
+
+
+class BenchmarkError(Exception):
+    """Nothing can be measured; the message says why."""
+
+
+class Federation:
+    """One SuperLink and some SuperNodes as containers of this machine, with the digits dealt out to them."""
+
+    def __init__(self, name: str, supernodes: int = 3) -> None:
+        self.superlink = "superlink1"
+        self.supernodes = [f"supernode{number}" for number in range(1, supernodes + 1)]
+        self._inventory = ROOT / ".cache" / "testbed" / name / "inventory.yml"
+        tools = Path(sys.executable).parent
+        self._environment = {
+            **os.environ,
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_FORCE_COLOR": "false",
+            "CONTAINERS_CONF": str(ROOT / "testbed" / "containers.conf"),
+            "MOLECULE_SCENARIO_NAME": name,
+            "TESTBED_SUPERNODES": str(supernodes),
+        }
+        self._containers: dict[str, str] = {}
+        self._first: dict[str, int] = {}
+
+    @property
+    def hosts(self) -> list[str]:
+        """Every host."""
+        return [self.superlink, *self.supernodes]
+
+    def up(self) -> None:
+        """Boot the hosts and deploy the federation, or use those that are there."""
+        self._playbook("testbed/up.yml")
+        self._playbook("playbooks/site.yml", "testbed/deal.yml")
+
+    def down(self) -> None:
+        """Remove the hosts."""
+        self._playbook("testbed/down.yml")
+
+    def restart(self) -> None:
+        """Start everything anew: what a process took before is forgotten."""
+        self.on(self.superlink, "systemctl", "restart", "flower-superlink", "flower-superexec")
+        for host in self.supernodes:
+            self.on(host, "systemctl", "restart", "flower-supernode")
+
+    def train(self, variables: Mapping[str, Any]) -> str:
+        """Deploy an app and submit a run of it with train.yml; return the id of the run at once."""
+        name = variables["fl_training_name"]
+        before = {run["run-id"] for run in self.runs()}
+        self._playbook("playbooks/train.yml", variables={**variables, "training_wait": False})
+        submitted = [run["run-id"] for run in self.runs() if run["run-id"] not in before]
+        if len(submitted) != 1:
+            raise BenchmarkError(f"The training {name} has submitted {len(submitted)} runs, not one.")
+        return str(submitted[0])
+
+    def await_end(self, run_id: str, budget: float) -> None:
+        """Wait until a run has completed. It is watched from outside: to ask Flower costs a process each time."""
+        seen, started = False, time.monotonic()
+        while time.monotonic() < started + budget:
+            alive = SERVER_APP in self.processes(self.superlink).values()
+            seen = seen or alive
+            if (seen and not alive) or (not seen and time.monotonic() > started + START_BUDGET):
+                break
+            time.sleep(1)
+        else:
+            self.flwr("stop", run_id, "local")
+            raise BenchmarkError(f"Run {run_id} did not end within {budget:.0f} s.")
+        self._check_completed(run_id)
+
+    def _check_completed(self, run_id: str) -> None:
+        for _attempt in range(40):  # the SuperLink may learn of it only when a heartbeat is missing
+            run = next(run for run in self.runs() if run["run-id"] == run_id)
+            if run["status"] not in ALIVE:
+                break
+            time.sleep(2)
+        if run["status"] != COMPLETED:
+            raise BenchmarkError(f"Run {run_id} is {run['status']}: {run.get('status-details')}")
+
+    def processes(self, host: str) -> dict[int, str]:
+        """Return Flower's processes on a host by their ids on this machine."""
+        return flower_processes(self._namespace(host))
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return every run that the SuperLink knows."""
+        return json.loads(self.flwr("list", "local"))["runs"]
+
+    def flwr(self, *arguments: str) -> str:
+        """Call Flower's command on the SuperLink host."""
+        environment = [f"FLWR_HOME={HOME}/app/.flwr", "FLWR_TELEMETRY_ENABLED=0", "FLWR_DISABLE_UPDATE_CHECK=1"]
+        command = ["env", *environment, f"{HOME}/venv/bin/flwr", *arguments, "--format", "json"]
+        return self.on(self.superlink, "runuser", "-u", "flower", "--", *command)
+
+    def on(self, host: str, *command: str, given: str | None = None) -> str:
+        """Run a command on a host as root; return what it says."""
+        podman = ["podman", "exec", *(["--interactive"] if given is not None else []), self._container(host)]
+        done = self._call([*podman, *command], given)
+        if done.returncode:
+            raise BenchmarkError(f"{command[0]} failed on {host}: {(done.stderr or done.stdout).strip()}")
+        return done.stdout
+
+    def write(self, host: str, path: str, text: str) -> None:
+        """Write a file on a host."""
+        self.on(host, "sh", "-c", f"cat >{path}", given=text)
+
+    def root(self, host: str) -> Path:
+        """Return a host's file system as this machine sees it."""
+        return Path(f"/proc/{self.first_process(host)}/root")
+
+    def first_process(self, host: str) -> int:
+        """Return the id that a host's first process has on this machine."""
+        if host not in self._first:
+            inspected = self._call(["podman", "inspect", "--format", "{{.State.Pid}}", self._container(host)])
+            self._first[host] = int(inspected.stdout)
+        return self._first[host]
+
+    def journal(self, host: str, unit: str, since: float) -> Iterator[tuple[float, str]]:
+        """Yield the moments and lines of a unit's journal."""
+        command = ["journalctl", f"--unit={unit}", f"--since=@{since:.6f}", "--output=json", "--no-pager"]
+        for line in self.on(host, *command).splitlines():
+            entry = json.loads(line)
+            message = entry["MESSAGE"]
+            # Bytes, where a line holds colours.
+            text = message if isinstance(message, str) else bytes(message or []).decode(errors="replace")
+            yield int(entry["__REALTIME_TIMESTAMP"]) / 1e6, text
+
+    def _container(self, host: str) -> str:
+        if not self._containers:
+            listed = self._call(["podman", "ps", "--format", "{{.Names}}"]).stdout.split()
+            for name in self.hosts:
+                ending = f"-{self._environment['MOLECULE_SCENARIO_NAME']}-{name}"
+                self._containers[name] = next(container for container in listed if container.endswith(ending))
+        return self._containers[host]
+
+    def _namespace(self, host: str) -> str:
+        return os.readlink(f"/proc/{self.first_process(host)}/ns/pid")
+
+    def _playbook(self, *playbooks: str, variables: Mapping[str, Any] | None = None) -> None:
+        inventory = ["--inventory", str(self._inventory)] if self._inventory.exists() else []
+        with _variables_file(variables or {}) as file:
+            done = self._call(["ansible-playbook", *inventory, *playbooks, "--extra-vars", f"@{file}"])
+        if done.returncode:
+            raise BenchmarkError(f"{' '.join(playbooks)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+
+    def _call(self, command: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=ROOT, env=self._environment, input=given, capture_output=True, text=True, check=False
+        )
+
+
+def require_podman(parser: argparse.ArgumentParser) -> None:
+    """Refuse to start where there can be no test hosts."""
+    if not shutil.which("podman"):
+        parser.error("podman is missing: the test hosts are its containers. make bootstrap installs it.")
+    if os.geteuid() != 0:
+        parser.error("the test hosts are containers with a systemd and a network of their own: run this as root.")
+
+
+def flower_processes(namespace: str) -> dict[int, str]:
+    """Return the processes of Flower in a process namespace: id on this machine, name of the command."""
+    found = {}
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        with suppress(OSError, IndexError):  # it may end while it is looked at
+            if os.readlink(f"/proc/{entry.name}/ns/pid") == namespace:
+                command = Path(f"/proc/{entry.name}/cmdline").read_bytes().split(b"\0")[1]
+                if (name := os.path.basename(command.decode())) in COMMANDS:
+                    found[int(entry.name)] = name
+    return found
+
+
+@contextmanager
+def _variables_file(variables: Mapping[str, Any]) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as stream:
+        json.dump(variables, stream)
+        stream.flush()
+        yield stream.name

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A federation on which every app process tells its moments, and the trainings that are run on it to learn them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from common import ROOT
+from federation import HOME, Federation
+from phases import Exchange
+
+STOPWATCH = ROOT / "benchmarks" / "round" / "stopwatch.py"
+RECORD = f"{HOME}/app/stopwatch.jsonl"
+
+
+class WatchedHosts:
+    """The hosts of a federation, with the stopwatch in their virtual environments."""
+
+    def __init__(self, federation: Federation) -> None:
+        self._federation = federation
+
+    def run(self, variables: Mapping[str, Any], budget: float) -> Exchange:
+        """Have one training trained and return its moments."""
+        hosts = self._federation
+        for host in hosts.hosts:
+            hosts.on(host, "install", "-o", "flower", "-g", "flower", "-m", "0644", "/dev/null", RECORD)
+        hosts.await_end(hosts.train(variables), budget)
+        told = {host: self._told(host) for host in hosts.hosts}
+        begin = told[hosts.superlink][0]["begun"]
+        return Exchange(
+            server=told[hosts.superlink],
+            clients={host: told[host] for host in hosts.supernodes},
+            supernodes={host: list(hosts.journal(host, "flower-supernode", begin)) for host in hosts.supernodes},
+        )
+
+    def _told(self, host: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._federation.on(host, "cat", RECORD).splitlines()]
+
+
+@contextmanager
+def watched(federation: Federation, keep_hosts: bool) -> Iterator[WatchedHosts]:
+    """Boot hosts, deploy the federation, put the stopwatch in place, and take all of it away in the end."""
+    try:
+        federation.up()
+        packages = federation.on(federation.superlink, "sh", "-c", f"echo {HOME}/venv/lib/python3*/site-packages")
+        module, hook = (f"{packages.strip()}/stopwatch.{suffix}" for suffix in ("py", "pth"))
+        for host in federation.hosts:
+            federation.write(host, module, STOPWATCH.read_text(encoding="utf-8"))
+            federation.write(host, hook, "import stopwatch; stopwatch.install()\n")
+        yield WatchedHosts(federation)
+        for host in federation.hosts:
+            federation.on(host, "rm", "-f", module, hook, RECORD)
+    finally:
+        if not keep_hosts:
+            federation.down()

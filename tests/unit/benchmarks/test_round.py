@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The benchmark of rounds: ratios of what ran in turn, and a picture of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib")
+
+import round as benchmark
+from common import Spread
+from phases import PHASES, Round
+
+SOURCE = Path(benchmark.__file__)
+
+
+def rounds(*seconds: float) -> list[benchmark.Measured]:
+    """Return rounds that pass in the SuperNode's pause, but for a second of training."""
+    phases = {**dict.fromkeys(PHASES, 0.0), "training": 1.0}
+    return [
+        benchmark.Measured(Round(0, each, {**phases, "supernode_pause": each - 1}), 0.5, 3.0, 0.25) for each in seconds
+    ]
+
+
+BLOCKS = [
+    {benchmark.BARE: rounds(6, 8), benchmark.OURS: rounds(7, 7), benchmark.SAVING: rounds(14, 14)},
+    {benchmark.BARE: rounds(10, 10), benchmark.OURS: rounds(5, 5), benchmark.SAVING: rounds(20, 20)},
+]
+
+
+def test_ratios_are_to_the_bare_app_over_all_and_within_each_block() -> None:
+    bare, ours, saving = benchmark.results_of(BLOCKS)
+    assert (bare.name, bare.rounds, bare.ratio, bare.seconds.median) == (benchmark.BARE, 4, 1.0, 9.0)
+    assert (ours.ratio, ours.ratio_by_block) == (0.667, Spread(0.75, 0.625, 0.875))
+    assert (saving.ratio, saving.ratio_by_block) == (1.889, Spread(2.0, 2.0, 2.0))
+    assert bare.phases == {**dict.fromkeys(PHASES, 0.0), "supernode_pause": 7.5, "training": 1.0}
+
+
+def test_one_block_has_no_spread_of_blocks() -> None:
+    assert [result.ratio_by_block for result in benchmark.results_of(BLOCKS[:1])] == [None] * 3
+
+
+def test_a_result_is_told_in_a_line() -> None:
+    told = benchmark.told(benchmark.results_of(BLOCKS)[1])
+    assert told.startswith("fedops ")
+    assert "   6.00 s a round (5.00 to 7.00, 4 rounds)   0.67 of bare Flower   " in told
+    assert told.endswith("processors: 0.50 s SuperLink, 3.00 s SuperNodes, 25% others")
+
+
+def test_the_picture_opens(tmp_path: Path) -> None:
+    benchmark.draw(benchmark.results_of(BLOCKS), tmp_path / "round.png")
+    assert (tmp_path / "round.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_bare_app_trains_with_our_task() -> None:
+    for target, source in benchmark.VARIANTS[benchmark.BARE]["app_overlay"].items():
+        assert Path(source).is_file()
+        assert not (benchmark.PARTS / "bare_app" / target).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--rounds", "3"], "--rounds is 3 but must be at least 4"),
+        (["--blocks", "0"], "--blocks is 0 but must be at least 1"),
+    ],
+)
+def test_what_cannot_be_measured_is_told(arguments: list[str], complaint: str) -> None:
+    done = subprocess.run([sys.executable, str(SOURCE), *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, complaint in done.stderr) == (2, True)
