@@ -37,7 +37,8 @@ REGISTRY_HOSTS = re.compile(
 HOME_DIRECTORIES = re.compile(r"/(?:home|Users)/[a-z][\w.-]*/")
 
 LICENSED = {".py", ".yml", ".yaml", ".j2", ".sh", ".toml"}
-APACHE = ("files/fab/", "examples/", "molecule/bring_your_own/app/", "benchmarks/round/bare_app/")  # Flower apps, to be copied
+# Flower apps, to be copied.
+APACHE = ("files/fab/", "examples/", "molecule/bring_your_own/app/", "benchmarks/round/bare_app/")
 UNLICENSED = {"changelogs/changelog.yaml"}  # antsibull-changelog writes it anew
 
 

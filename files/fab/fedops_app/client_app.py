@@ -35,12 +35,12 @@ def train(message: Message, context: Context) -> Message:
         proximal_mu=config.get("proximal-mu", 0.0),  # only FedProx sends it
         seed=derive_seed(config["seed"], config["server-round"], site),
     )
-    received = _named(site, lambda: _arrays(message))
     attack = _named(site, lambda: attacks.chosen(context.node_config, config.get(attacks.ALLOWED, False)))
+    received = _named(site, lambda: _arrays(message))
     arrays, metrics = _named(site, lambda: task.train(received, _data_directory(context), settings))
-    if attack:
-        arrays = attack.poison(received, arrays)
-    record = ArrayRecord({name: Array(np.asarray(array)) for name, array in arrays.items()})
+    arrays = attack.poison(received, arrays) if attack else dict(arrays)  # not the task's own: it is emptied
+    del received
+    record = ArrayRecord({name: Array(np.asarray(arrays.pop(name))) for name in list(arrays)})
     about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(record)})
     return _reply(message, {"arrays": record, "metrics": MetricRecord(metrics), SITE_RECORD: about})
 
@@ -70,7 +70,9 @@ def _arrays(message: Message) -> task.Arrays:
             f"the global model of round {config['server-round']} {found}."
             " Run the same app on the server and on every SuperNode; if it does, look at the network between them."
         )
-    return {name: array.numpy() for name, array in message.content["arrays"].items()}
+    # An array goes when its numbers are there: a site has room for the model once, not twice.
+    arrays = message.content["arrays"]
+    return {name: arrays.pop(name).numpy() for name in list(arrays)}
 
 
 def _named(site: str, work: Callable[[], T]) -> T:

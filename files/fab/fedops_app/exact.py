@@ -99,6 +99,7 @@ class ExactStrategy(Strategy):
         self.round.aggregated = True
         self.round.train_metrics = dict(metrics or {})
         self.last_aggregated = self.round.number
+        self._let_go_of_the_old_model()
         return arrays, metrics
 
     def configure_evaluate(
@@ -161,6 +162,12 @@ class ExactStrategy(Strategy):
                 f"Round {self.round.number} failed: the strategy made NaN or infinite numbers of finite ones in"
                 f" {broken[0]!r}. Lower the learning rates, or choose another fl_strategy."
             )
+
+    def _let_go_of_the_old_model(self) -> None:
+        """Empty the model that the round began with: Flower's ``start`` keeps the first one to the end."""
+        model = self._asked[0]
+        if not any(kept is model for kept in vars(self.strategy).values()):
+            model.clear()
 
     def _enough(self, replies: list[Message]) -> list[Message] | None:
         """Return enough replies, after repeating the round where that is wished; None says to skip it."""

@@ -60,7 +60,11 @@ class SteadyGrid(Grid):
         return nodes
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
-        """Send messages and return their replies, or those that came before the timeout."""
+        """Send messages and return their replies, or those that came before the timeout.
+
+        Each is given away once: Flower's ``start`` holds what it got here until the next round's replies are there,
+        and would hold two sets of models.
+        """
         self._waiting_since = None
         open_messages = {message_id for message_id in self.push_messages(messages) if message_id}
         end = None if timeout is None else time.monotonic() + timeout
@@ -75,7 +79,7 @@ class SteadyGrid(Grid):
             # Replies of one round come close together: after the first, look often again.
             pause = _FIRST_PAUSE if arrived else min(pause * 1.3, _LONGEST_PAUSE)
             time.sleep(pause if end is None else min(pause, max(end - time.monotonic(), 0)))
-        return replies
+        return iter(replies)
 
     def set_run(self, run: Run) -> None:
         """Pass on."""

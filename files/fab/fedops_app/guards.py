@@ -25,7 +25,7 @@ ARRAYS, METRICS, WEIGHT = "arrays", "metrics", "num-examples"  # as the ClientAp
 MOST_EXAMPLES = 2**53  # a count; the sum of larger weights could overflow, which makes a model of zeros
 
 _SHOWN = 200  # characters of a text that a client chose
-_CHUNK = 1 << 20  # numbers that are turned into float64 at a time
+_CHUNK = 1 << 20  # numbers that are looked at, or turned into float64, at a time
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,10 @@ def update_norm(arrays: ArrayRecord, model: ArrayRecord) -> float:
 
 def is_finite(values: NDArray) -> bool:
     """Tell whether an array holds neither NaN nor infinite numbers."""
-    return not np.issubdtype(values.dtype, np.inexact) or bool(np.isfinite(values).all())
+    if not np.issubdtype(values.dtype, np.inexact):
+        return True
+    flat = values.reshape(-1, order="A")  # as it lies, so that nothing is copied
+    return all(bool(np.isfinite(flat[start : start + _CHUNK]).all()) for start in range(0, flat.size, _CHUNK))
 
 
 def _flaw(content: RecordDict, check: Callable[[RecordDict], str]) -> str:

@@ -50,7 +50,7 @@ def test_the_timeout_ends_a_round_with_the_replies_that_came(inner: SimulatedGri
 
 
 def test_no_message_needs_no_waiting(inner: SimulatedGrid) -> None:
-    assert SteadyGrid(inner, 1).send_and_receive([], timeout=None) == []
+    assert list(SteadyGrid(inner, 1).send_and_receive([], timeout=None)) == []
 
 
 def test_the_wait_returns_how_many_are_online(inner: SimulatedGrid) -> None:
