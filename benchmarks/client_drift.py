@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
 from common import RESULTS, machine, save, subplots, write_json
-from flwr.app import ArrayRecord, Message
+from flwr.app import Message
+from numpy.typing import NDArray
 from simulation import Simulation
 
 SITES = 10
@@ -38,7 +39,7 @@ class Drift:
     """Watches the messages of a training, and measures how far each reply is from the model it began with."""
 
     norms: list[float] = field(default_factory=list)
-    _model: ArrayRecord | None = None
+    _model: dict[str, NDArray] = field(default_factory=dict)
 
     def __call__(self, _site: str, message: Message) -> None:
         """Look at a message on its way: a request, or the reply to the last one."""
@@ -46,9 +47,9 @@ class Drift:
             return
         arrays = message.content["arrays"]
         if "config" in message.content:
-            self._model = arrays
+            self._model = {name: array.numpy() for name, array in arrays.items()}  # the app empties its own
         else:
-            squares = (np.square(arrays[name].numpy() - self._model[name].numpy()).sum() for name in arrays)
+            squares = (np.square(array.numpy() - self._model[name]).sum() for name, array in arrays.items())
             self.norms.append(math.sqrt(float(sum(squares))))
 
 

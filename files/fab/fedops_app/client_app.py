@@ -35,11 +35,7 @@ def train(message: Message, context: Context) -> Message:
         proximal_mu=config.get("proximal-mu", 0.0),  # only FedProx sends it
         seed=derive_seed(config["seed"], config["server-round"], site),
     )
-    attack = _named(site, lambda: attacks.chosen(context.node_config, config.get(attacks.ALLOWED, False)))
-    received = _named(site, lambda: _arrays(message))
-    arrays, metrics = _named(site, lambda: task.train(received, _data_directory(context), settings))
-    arrays = attack.poison(received, arrays) if attack else dict(arrays)  # not the task's own: it is emptied
-    del received
+    arrays, metrics = _named(site, lambda: _trained(message, context, settings))
     record = ArrayRecord({name: Array(np.asarray(arrays.pop(name))) for name in list(arrays)})
     about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(record)})
     return _reply(message, {"arrays": record, "metrics": MetricRecord(metrics), SITE_RECORD: about})
@@ -60,6 +56,14 @@ def _site(context: Context) -> str:
 
 def _data_directory(context: Context) -> Path:
     return Path(str(context.node_config.get("data-path", DATA_DIRECTORY)))
+
+
+def _trained(message: Message, context: Context, settings: Settings) -> tuple[task.Arrays, task.Metrics]:
+    """Return what the site sends: what it has learned, in a dict that may be emptied, or what a liar makes of it."""
+    attack = attacks.chosen(context.node_config, message.content["config"].get(attacks.ALLOWED, False))
+    received = _arrays(message)
+    arrays, metrics = task.train(received, _data_directory(context), settings)
+    return attack.poison(received, arrays) if attack else dict(arrays), metrics
 
 
 def _arrays(message: Message) -> task.Arrays:
