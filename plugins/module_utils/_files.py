@@ -83,3 +83,9 @@ def set_attributes(path: str, mode: int, uid: int, gid: int) -> None:
     """Give a file its owners and mode; the owners first, since giving away may drop bits of the mode."""
     os.chown(path, uid, gid)
     os.chmod(path, mode)
+
+
+def remove_empty(path: str) -> None:
+    """Remove a directory when there is nothing in it."""
+    if os.path.isdir(path) and not os.listdir(path):
+        os.rmdir(path)

@@ -15,7 +15,7 @@ import tempfile
 import typing as t
 from dataclasses import dataclass
 
-from ._files import Directory, File, has_attributes, set_attributes
+from ._files import Directory, File, has_attributes, remove_empty, set_attributes
 from ._instances import Place
 from ._supernodes import CURVES
 
@@ -59,10 +59,14 @@ class Keys:
 
     def purge(self, instances: t.Sequence[str]) -> None:
         """Remove those keys: an unregistered key is of no use any more."""
+        if self.check_mode:
+            return
         for place in self._left(instances):
             for path in (place.key, f"{place.key}.pub"):
-                if os.path.lexists(path) and not self.check_mode:
+                if os.path.lexists(path):
                     os.unlink(path)
+            if place.instance:
+                remove_empty(os.path.dirname(place.key))
 
     def _left(self, instances: t.Sequence[str]) -> list[Place]:
         single = Place(self.home)

@@ -15,7 +15,7 @@ import subprocess
 import typing as t
 from dataclasses import dataclass, field
 
-from ._files import Directory, File
+from ._files import Directory, File, remove_empty
 from ._instances import SINGLE_UNIT, TEMPLATE_UNIT, Place
 
 SYSTEMD = "/etc/systemd/system"
@@ -141,9 +141,8 @@ class Units:
             self._delete(place.root if place.instance else place.config)
             if place.instance:
                 self._delete(self._settings(place))
-        parent = os.path.dirname(Place(self.home, "instance").root)
-        if stale and os.path.isdir(parent) and not os.listdir(parent):
-            os.rmdir(parent)
+            if place.instance and not self.check_mode:
+                remove_empty(os.path.dirname(place.root))
         unused = [
             name
             for name in (SINGLE_UNIT, TEMPLATE_UNIT)

@@ -85,7 +85,10 @@ def test_a_host_may_go_from_one_to_several_and_back(home, keys) -> None:
     assert keys("a", purge=True)["left"] == single
     assert sorted(files(home)) == ["supernodes/a.key", "supernodes/a.key.pub"]
     assert names(keys(purge=True)["left"]) == ["a"]
-    assert sorted(files(home)) == ["supernode_key", "supernode_key.pub"]
+    assert sorted(path.name for path in (home.path / "certificates").iterdir()) == [
+        "supernode_key",
+        "supernode_key.pub",
+    ]
 
 
 def test_check_mode_tells_and_makes_nothing(home, keys) -> None:
