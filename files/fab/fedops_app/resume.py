@@ -45,7 +45,8 @@ def begin(directory: CheckpointDirectory, training: Training, untrained: ArrayRe
             raise RunFailedError(_nothing_to_resume(directory, remarks))
         _set_aside(directory, directory.rounds(), " ".join(remarks))
         return Beginning(untrained)
-    _set_aside(directory, _in_the_way(directory, found), " ".join(remarks))
+    why = " ".join(remarks) or f"Not all in {directory.path} leads to {found.file}."
+    _set_aside(directory, _in_the_way(directory, found), why)
     directory.publish(found)
     arrays, state = directory.load(found)
     logger.info("Resuming after round %d of %s", found.round, found.path)
@@ -127,4 +128,4 @@ def _set_aside(directory: CheckpointDirectory, rounds: list[int], why: str) -> N
         label = f"{checkpoint.training}-{checkpoint.configuration_hash[:8]}" if checkpoint else "damaged"
         groups.setdefault(label, []).append(number)
     for label, numbers in groups.items():
-        logger.warning("%s Its checkpoints are moved to %s.", why, directory.set_aside(numbers, label))
+        logger.warning("%s What lay in the way is moved to %s.", why, directory.set_aside(numbers, label))

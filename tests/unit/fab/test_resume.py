@@ -125,6 +125,20 @@ def test_a_foreign_checkpoint_of_a_lower_round_is_put_aside_too(federation: Fede
     assert list(archived(federation).values()) == [pair(1)]
 
 
+def test_what_a_kill_amid_the_removal_of_old_checkpoints_left_is_put_aside_with_the_reason(
+    federation: Federation, caplog: pytest.LogCaptureFixture
+) -> None:
+    federation.train(num_rounds=3)
+    (federation.checkpoints() / "checkpoint_round_1.json").unlink()
+    assert trained(federation.train(num_rounds=4)) == [4]
+    assert archived(federation) == {"damaged": ["checkpoint_round_1.npz"]}
+    (said,) = (entry.getMessage() for entry in caplog.records if "is moved to" in entry.getMessage())
+    assert said.startswith(
+        f"Not all in {federation.checkpoints()} leads to checkpoint_round_3.npz."
+        f" What lay in the way is moved to {federation.checkpoints()}/previous/damaged-"
+    )
+
+
 def test_without_checkpoints_every_run_begins_at_the_first_round(federation: Federation) -> None:
     federation.train(num_rounds=2)
     assert trained(federation.train(num_rounds=2, checkpoint_enabled=False)) == [1, 2]
