@@ -103,6 +103,10 @@ importer: build $(IMPORTER)/venv/.synced ## Gate: Galaxy's own check of the buil
 molecule: bootstrap venv ## Gate: the scenarios, on real systemd hosts in containers
 	MOLECULE_COMMAND_BORDERS=false molecule test --all
 
+.PHONY: molecule-long
+molecule-long: bootstrap venv ## Test with twenty kills of the ServerApp what "molecule" tests with three (25 minutes)
+	EXACT_RESUME_KILLS=20 MOLECULE_COMMAND_BORDERS=false molecule test --scenario-name exact_resume
+
 .PHONY: test-examples
 test-examples: venv ## Test the PyTorch example, which needs more than the gates have
 	tools/test-examples
@@ -112,8 +116,8 @@ test: bootstrap ## All gates, one after the other, up to the first that fails
 	@tools/gates $(GATES)
 
 .PHONY: test-all
-test-all: bootstrap ## All gates and the tests of the examples
-	@tools/gates $(GATES) test-examples
+test-all: bootstrap ## All gates, the tests of the examples, and what takes long
+	@tools/gates $(GATES) test-examples molecule-long
 
 .PHONY: demo
 demo: bootstrap venv ## Four hosts on this machine, a federation on them, a training, a plot
