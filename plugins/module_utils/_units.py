@@ -20,6 +20,8 @@ from ._instances import SINGLE_UNIT, TEMPLATE_UNIT, Place
 
 SYSTEMD = "/etc/systemd/system"
 SETTINGS = "flower.conf"
+# Units whose files are new and that do not run from them yet. After a reboot they do.
+PENDING = "/run/flower-supernodes-to-restart"
 STEP_TIMEOUT = 300  # seconds; systemd itself kills what does not stop after 90
 _RUNNING = ("active", "activating", "reloading")
 
@@ -69,13 +71,36 @@ class Units:
 
     def ensure(self, unit: str, wanted: t.Sequence[Wanted]) -> Outcome:
         """Have these SuperNodes run from this unit and no others; restart those of which anything has changed."""
-        places = {Place(self.home, one.instance): one for one in wanted}
-        unit_files = {place.unit_file for place in places}
-        stale_units = self._remove([place for place in self._found() if place not in places], unit_files)
-        new_units = [self._write(self._unit_file(name, unit)) for name in sorted(unit_files)]
-        outdated = [place.unit for place, one in places.items() if self._write_own(place, one) or any(new_units)]
-        self._run(outdated, [place.unit for place in places], bool(stale_units))
+        own = {place: self._own_files(place, one) for place, one in ((Place(self.home, w.instance), w) for w in wanted)}
+        names = {place.unit_file for place in own}
+        shared = [File(os.path.join(self.systemd, name), unit) for name in sorted(names)]
+        left = self._pending()
+        outdated = [
+            place.unit
+            for place, files in own.items()
+            if place.unit in left or not all(file.is_in_place for file in (*shared, *files))
+        ]
+        self._note_pending(outdated)
+        removed = self._remove([place for place in self._found() if place not in own], names)
+        for place in own:
+            self._make_directories(place)
+        for file in (*shared, *(file for files in own.values() for file in files)):
+            self._write(file)
+        self._run(outdated, [place.unit for place in own], bool(removed))
+        self._note_pending([])
         return self.outcome
+
+    def _pending(self) -> list[str]:
+        """The units that an earlier execution was to restart and has not come to."""
+        return (File(PENDING, "").found or "").split()
+
+    def _note_pending(self, units: list[str]) -> None:
+        if self.check_mode or units == self._pending():
+            return
+        if units:
+            File(PENDING, " ".join(units)).write()
+        else:
+            os.unlink(PENDING)
 
     def _run(self, outdated: list[str], units: list[str], reload: bool) -> None:
         if outdated or reload:
@@ -91,21 +116,22 @@ class Units:
             if names:
                 self._systemctl(command, *names)
 
-    def _write_own(self, place: Place, wanted: Wanted) -> bool:
-        """Write what belongs to one SuperNode alone; tell whether that is anything new to it."""
-        if place.instance:
-            for directory in (
-                Directory(os.path.dirname(place.root), 0o750, 0, self.gid),
-                Directory(place.root, 0o750, 0, self.gid),
-                Directory(place.directory, 0o700, self.uid, self.gid),
-                Directory(self._settings(place), 0o755),
-            ):
-                self._make(directory)
-        files = [File(place.config, wanted.config, 0o640, 0, self.gid)]
-        if place.instance:
-            files.append(File(os.path.join(self._settings(place), SETTINGS), wanted.settings))
-        written = [self._write(file) for file in files]
-        return any(written)
+    def _own_files(self, place: Place, wanted: Wanted) -> list[File]:
+        """What belongs to one SuperNode alone."""
+        config = File(place.config, wanted.config, 0o640, 0, self.gid)
+        settings = File(os.path.join(self._settings(place), SETTINGS), wanted.settings)
+        return [config, settings] if place.instance else [config]
+
+    def _make_directories(self, place: Place) -> None:
+        if not place.instance:
+            return
+        for directory in (
+            Directory(os.path.dirname(place.root), 0o750, 0, self.gid),
+            Directory(place.root, 0o750, 0, self.gid),
+            Directory(place.directory, 0o700, self.uid, self.gid),
+            Directory(self._settings(place), 0o755),
+        ):
+            self._make(directory)
 
     def _make(self, directory: Directory) -> None:
         if directory.is_in_place:
@@ -114,13 +140,12 @@ class Units:
         if not self.check_mode:
             directory.make()
 
-    def _write(self, file: File) -> bool:
+    def _write(self, file: File) -> None:
         if file.is_in_place:
-            return False
+            return
         self.outcome.note(file.path, file.found, file.text)
         if not self.check_mode:
             file.write()
-        return True
 
     def _found(self) -> list[Place]:
         """The SuperNodes that this host has: what an instance adds to the unit tells of it, and goes last."""
@@ -162,9 +187,6 @@ class Units:
             shutil.rmtree(path)
         else:
             os.unlink(path)
-
-    def _unit_file(self, name: str, text: str) -> File:
-        return File(os.path.join(self.systemd, name), text)
 
     def _settings(self, place: Place) -> str:
         return os.path.join(self.systemd, f"{place.unit}.d")

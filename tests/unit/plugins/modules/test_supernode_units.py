@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _units
 from ansible_collections.fedops.flower.plugins.module_utils._files import Directory, File
 from ansible_collections.fedops.flower.plugins.module_utils._units import Units, UnitsError
 
@@ -83,9 +84,10 @@ def systemd(tmp_path, monkeypatch) -> Systemd:
 
 
 @pytest.fixture
-def units(home, tmp_path, systemd, run_module):
+def units(home, tmp_path, systemd, run_module, monkeypatch):
     """Run the module; a SuperNode is named by its instance."""
     (tmp_path / "system").mkdir()
+    monkeypatch.setattr(_units, "PENDING", str(tmp_path / "pending"))
 
     def run(*instances: str, unit: str = "[Unit]\n", config: dict | None = None, check_mode: bool = False) -> dict:
         return run_module(
@@ -229,6 +231,19 @@ def test_a_removal_that_was_interrupted_goes_on(units, systemd, files) -> None:
     assert [path for path in files() if "/b" in path or "@b" in path] == []
 
 
+@pytest.mark.parametrize("step", ["daemon-reload", "enable", "restart"])
+def test_a_restart_that_an_earlier_run_did_not_come_to_is_made_up_for(units, systemd, tmp_path, step) -> None:
+    units("a", "b")
+    systemd.states = {**systemd.states, unit("a"): ["active", "disabled"], "failing": [step]}
+    assert units("a", "b", config={"b": "site = other\n"})["failed"] is True
+    systemd.states = {name: state for name, state in systemd.states.items() if name != "failing"}
+    rehearsed = units("a", "b", config={"b": "site = other\n"}, check_mode=True)
+    assert (rehearsed["restarted"], (tmp_path / "pending").exists()) == ([unit("b")], True)
+    assert units("a", "b", config={"b": "site = other\n"})["restarted"] == [unit("b")]
+    assert units("a", "b", config={"b": "site = other\n"})["changed"] is False
+    assert not (tmp_path / "pending").exists()
+
+
 def test_what_others_add_to_units_is_not_ours(units, tmp_path) -> None:
     theirs = [tmp_path / "system" / f"flower-supernode@{name}.service.d" for name in ("", "x")]
     for folder in theirs:
@@ -248,7 +263,8 @@ def test_check_mode_tells_and_does_nothing(units, systemd, files) -> None:
     assert systemd.calls == []
 
 
-def test_check_mode_works_on_a_host_without_the_account(run_module, systemd, tmp_path) -> None:
+def test_check_mode_works_on_a_host_without_the_account(run_module, systemd, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(_units, "PENDING", str(tmp_path / "pending"))
     supernodes = [{"instance": "a", "config": "", "settings": ""}]
     options = {"user": "nobody-of-this-name", "unit": "[Unit]\n", "systemd_directory": str(tmp_path / "system")}
     assert run_module("supernode_units", check_mode=True, supernodes=supernodes, **options)["started"] == [unit("a")]
