@@ -17,7 +17,7 @@ from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 
 from . import npz
-from .errors import NotSavedError, RunFailedError
+from .errors import DirectoryBusyError, NotSavedError, RunFailedError
 from .knowledge import _checkpoints as layout
 from .knowledge._checkpoints import Checkpoint
 from .knowledge._manifest import CheckpointError, sealed
@@ -177,7 +177,7 @@ class CheckpointDirectory:
                     logger.info("Another run still holds %s; waiting for it to end", self.path)
                 waiting = True
                 if time.monotonic() >= deadline:
-                    raise RunFailedError(
+                    raise DirectoryBusyError(
                         f"fl_checkpoint_path is {self.path} but another run is saving there."
                         " Stop it first, or give this training a directory of its own."
                     ) from None

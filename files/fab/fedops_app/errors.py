@@ -1,12 +1,32 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The exception that ends a run on purpose. Flower shows its text as the status details of the failed run."""
+"""The exceptions that end a run on purpose. Flower shows their text as the status details of the failed run."""
 
 from __future__ import annotations
 
 
 class RunFailedError(Exception):
     """The run cannot go on; the text says why and what to do."""
+
+    reason = "failed"  # a word for programs, published as such
+
+
+class TooFewNodesError(RunFailedError):
+    """Too few SuperNodes are online: another run may begin when they are."""
+
+    reason = "too_few_nodes"
+
+
+class NodesUnavailableError(RunFailedError):
+    """SuperNodes were lost in a round; none of them has said that anything is wrong with the training itself."""
+
+    reason = "nodes_unavailable"
+
+
+class DirectoryBusyError(RunFailedError):
+    """Another run still saves into the directory of the checkpoints."""
+
+    reason = "directory_busy"
 
 
 class NotSavedError(RunFailedError):

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 
 from . import guards
-from .errors import RunFailedError
+from .errors import NodesUnavailableError, RunFailedError
 from .grid import SteadyGrid
 from .guards import Rejection, site_of
 from .integrity import FINGERPRINT, fingerprint
@@ -51,6 +52,8 @@ class Round:
     started: float = field(default_factory=time.monotonic)
     asked: int = 0
     replies: int = 0  # the valid ones
+    failed: list[Rejection] = field(default_factory=list)  # whose reply was an error, and who stayed silent
+    unavailable: int = 0  # how many of them were just not there
     failures: int = 0  # errors, rejected replies, and nodes that did not answer in time
     rejected: list[Rejection] = field(default_factory=list)  # replies left out, of training and of evaluation
     aggregated: bool = False
@@ -115,6 +118,7 @@ class ExactStrategy(Strategy):
         """Average the metrics of the evaluation."""
         ordered, rejected = self._sifted(replies, guards.check_evaluation)
         self.round.rejected = [*self.round.rejected, *rejected]
+        self.round.failed = [*self.round.failed, *self._errors(ordered, "evaluate")]
         metrics = self.strategy.aggregate_evaluate(self.round.number, ordered)
         self.round.num_examples = sum(_num_examples(reply) for reply in ordered)
         self.round.metrics = dict(metrics or {})
@@ -126,6 +130,7 @@ class ExactStrategy(Strategy):
         config[FINGERPRINT] = fingerprint(arrays)
         with _seeded(f"{self._seed}/{self.round.number}/train/{attempt}"):
             messages = list(self.strategy.configure_train(self.round.number, arrays, config, grid))
+        self._asked_nodes = [message.metadata.dst_node_id for message in messages]
         self.round.asked = len(messages)
         return messages
 
@@ -135,7 +140,11 @@ class ExactStrategy(Strategy):
             loss_key=getattr(self.strategy, "train_loss_key", ""),
             max_update_norm=self._guard.max_update_norm,
         )
-        ordered, self.round.rejected = self._sifted(replies, check)
+        arrived = list(replies)
+        ordered, self.round.rejected = self._sifted(arrived, check)
+        silent = self._silent(arrived)
+        self.round.failed = [*self._errors(ordered, "train"), *silent]
+        self.round.unavailable = len(silent) + sum(_is_unavailable(reply) for reply in ordered)
         self.round.replies = sum(not reply.has_error() for reply in ordered)
         self.round.failures = self.round.asked - self.round.replies
         return ordered
@@ -153,6 +162,24 @@ class ExactStrategy(Strategy):
                 rejection.reason,
             )
         return kept, rejected
+
+    def _errors(self, replies: Iterable[Message], work: str) -> list[Rejection]:
+        """Name the nodes whose reply is an error."""
+        return [
+            Rejection(self._name(reply.metadata.src_node_id), work, guards.plain(plain_reason(reply.error.reason)))
+            for reply in replies
+            if reply.has_error()
+        ]
+
+    def _silent(self, replies: Iterable[Message]) -> list[Rejection]:
+        """Name the nodes that were asked to train and have not replied."""
+        answered = {reply.metadata.src_node_id for reply in replies}
+        reason = f"no answer within {self._guard.round_timeout:g} seconds"
+        return [Rejection(self._name(node), "train", reason) for node in self._asked_nodes if node not in answered]
+
+    def _name(self, node: int) -> str:
+        names = self._asked[2].names if isinstance(self._asked[2], SteadyGrid) else {}
+        return names.get(node, f"node {node}")
 
     def _check_finite(self, arrays: ArrayRecord) -> None:
         """End the run over a broken model, whatever a shortfall may do: the strategy's own state is broken with it."""
@@ -211,7 +238,10 @@ class ExactStrategy(Strategy):
         if self._guard.on_shortfall == "skip":
             logger.warning("Round %d is skipped: %s.", self.round.number, what)
             return
-        raise RunFailedError(f"Round {self.round.number} failed: {what}.")
+        text = f"Round {self.round.number} failed: {what}."
+        if self.round.unavailable and self.round.unavailable == self.round.failures:
+            raise NodesUnavailableError(text)
+        raise RunFailedError(text)
 
 
 @contextmanager
@@ -241,6 +271,15 @@ def plain_reason(reason: str) -> str:
         return reason
     name, text = framed.groups()
     return text if name == "RuntimeError" else f"{name.rpartition('.')[2]}: {text}"
+
+
+def _is_unavailable(reply: Message) -> bool:
+    """Tell whether a node, or what was sent to it, is just not there: Flower says so in the node's place."""
+    return reply.has_error() and reply.error.code in (
+        ErrorCode.MESSAGE_UNAVAILABLE,
+        ErrorCode.REPLY_MESSAGE_UNAVAILABLE,
+        ErrorCode.NODE_UNAVAILABLE,
+    )
 
 
 def _num_examples(reply: Message) -> int:

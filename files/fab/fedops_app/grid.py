@@ -12,7 +12,7 @@ from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
 
-from .errors import RunFailedError
+from .errors import TooFewNodesError
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0  # seconds between two looks for replies; Flower's own grid always waits 3
 
@@ -24,6 +24,7 @@ class SteadyGrid(Grid):
         self._grid = grid
         self._budget = node_wait_timeout
         self._waiting_since: float | None = None
+        self.names: dict[int, str] = {}  # of the nodes that were ever online
 
     def wait_for_nodes(self, minimum: int) -> int:
         """Wait until enough nodes are online and return how many are; raise when the budget is spent."""
@@ -45,14 +46,16 @@ class SteadyGrid(Grid):
 
     def get_nodes(self) -> Iterable[NodeInfo]:
         """Return the nodes that are online, in the same order."""
-        return sorted(self._grid.get_nodes(), key=lambda node: (node.name, node.node_id))
+        nodes = sorted(self._grid.get_nodes(), key=lambda node: (node.name, node.node_id))
+        self.names.update((node.node_id, node.name) for node in nodes if node.name)
+        return nodes
 
     def _poll(self, minimum: int | None) -> list[int]:
         nodes = [node.node_id for node in self.get_nodes()]
         waited = 0.0 if self._waiting_since is None else time.monotonic() - self._waiting_since
         if waited > self._budget and (minimum is None or len(nodes) < minimum):
             needed = "" if minimum is None else f" of {minimum}"
-            raise RunFailedError(
+            raise TooFewNodesError(
                 f"Only {len(nodes)}{needed} SuperNodes were online after {self._budget:g} seconds"
                 f" (fl_node_wait_timeout). Start the missing ones, or lower fl_min_available_clients"
                 " and fl_min_fit_clients."

@@ -198,11 +198,11 @@ def _usual_metrics(replies: list[Message]) -> tuple[tuple[str, int | None], ...]
 
 
 def _rejection(reply: Message, reason: str) -> Rejection:
-    site = _plain(site_of(reply)) or f"node {reply.metadata.src_node_id}"
-    return Rejection(site, reply.metadata.message_type, _plain(reason))
+    site = plain(site_of(reply)) or f"node {reply.metadata.src_node_id}"
+    return Rejection(site, reply.metadata.message_type, plain(reason))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text that a client may have chosen so that it fits into one line of a log."""
     shown = "".join(character if character.isprintable() else "?" for character in text)
     return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"

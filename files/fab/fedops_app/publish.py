@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 
 from .errors import RunFailedError
 
-EFFECTIVE, HISTORY, RESULT, PREVIOUS = "effective.json", "history.jsonl", "result.json", "previous"
+EFFECTIVE, HISTORY, RESULT, FAILURE = "effective.json", "history.jsonl", "result.json", "failure.json"
+PREVIOUS = "previous"
 
 logger = logging.getLogger("flwr")  # Flower's own logger: what it gets, `flwr log` shows
 
@@ -66,6 +67,19 @@ class Publisher:
             self._write(RESULT, content)
         except OSError as error:
             raise RunFailedError(f"{self._directory}/{RESULT} cannot be written: {error.strerror}.") from error
+
+    def failed(self, error: Exception) -> None:
+        """Say why the run has failed. What Flower is told may get lost with a SuperLink that is away."""
+        reason = error.reason if isinstance(error, RunFailedError) else "exception"
+        content = {**self._common, "reason": reason, "message": str(error), "time": _now()}
+        _log("training_failed", content)
+        if self._directory is None:
+            return
+        try:
+            os.makedirs(self._directory, mode=0o750, exist_ok=True)
+            self._write(FAILURE, content)
+        except OSError as problem:
+            logger.warning("%s/%s cannot be written: %s", self._directory, FAILURE, problem.strerror)
 
     def _begin_history(self, resumed: Mapping[str, object] | None) -> None:
         """A resumed training continues its history; a new one puts the old history away."""

@@ -53,6 +53,7 @@ class RoundKeeper:
                 "metrics": {**finished.train_metrics, **facts["metrics"]},
                 "replies": finished.replies,
                 "failures": finished.failures,
+                "failed": [asdict(failure) for failure in finished.failed],
                 "rejected": [asdict(rejection) for rejection in finished.rejected],
                 "seconds": round(time.monotonic() - finished.started, 3),
                 "checkpoint": saved.file if saved else None,

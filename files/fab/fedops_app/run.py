@@ -35,23 +35,33 @@ def run_training(grid: Grid, context: Context) -> None:
     training = Training.from_run_config(context.run_config)
     for problem in training.problems:
         logger.warning("%s", problem.message)
-    with ExitStack() as stack:
-        directory = _checkpoint_directory(training, stack)
-        untrained = _record(task.initial_arrays(int(training.values["seed"])))
-        beginning = resume.begin(directory, training, untrained) if directory else Beginning(untrained)
-        strategy = strategies.build(training)
-        strategies.restore(strategy, dict(beginning.state))
-        publisher = Publisher(
-            os.environ.get("FEDOPS_TRAININGS_DIR"),
-            str(training.values["training_name"]),
-            {
-                "training": training.values["training_name"],
-                "run_id": str(context.run_id),
-                "configuration_hash": training.configuration_hash,
-            },
-        )
-        publisher.effective(_resumed(beginning), _effective(training, strategy, beginning, grid.run))
-        _train(training, beginning, strategy, directory, publisher, grid)
+    publisher = Publisher(
+        os.environ.get("FEDOPS_TRAININGS_DIR"),
+        str(training.values["training_name"]),
+        {
+            "training": training.values["training_name"],
+            "run_id": str(context.run_id),
+            "configuration_hash": training.configuration_hash,
+        },
+    )
+    try:
+        with ExitStack() as stack:
+            _begin_and_train(training, _checkpoint_directory(training, stack), publisher, grid)
+    except Exception as error:
+        publisher.failed(error)
+        raise
+
+
+def _begin_and_train(
+    training: Training, directory: CheckpointDirectory | None, publisher: Publisher, grid: Grid
+) -> None:
+    """Begin where the checkpoints say, tell what runs, and train."""
+    untrained = _record(task.initial_arrays(int(training.values["seed"])))
+    beginning = resume.begin(directory, training, untrained) if directory else Beginning(untrained)
+    strategy = strategies.build(training)
+    strategies.restore(strategy, dict(beginning.state))
+    publisher.effective(_resumed(beginning), _effective(training, strategy, beginning, grid.run))
+    _train(training, beginning, strategy, directory, publisher, grid)
 
 
 def _train(

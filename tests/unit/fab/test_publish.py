@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from simulated import Federation, Killed
 
+from fedops_app.checkpoints import CheckpointDirectory
 from fedops_app.errors import RunFailedError
 from fedops_app.publish import Publisher
 
@@ -29,7 +30,7 @@ def test_the_history_has_a_line_for_every_round(federation: Federation) -> None:
     effective = federation.published("effective.json")
     assert set(history[0]) == {
         "event", "training", "run_id", "configuration_hash", "round", "num_rounds", "loss", "accuracy",
-        "num_examples", "metrics", "aggregated", "replies", "failures", "rejected", "seconds", "checkpoint",
+        "num_examples", "metrics", "aggregated", "replies", "failures", "failed", "rejected", "seconds", "checkpoint",
         "checkpoint_problem", "time",
     }  # fmt: skip
     assert {line["configuration_hash"] for line in history} == {effective["configuration_hash"]}
@@ -121,6 +122,53 @@ def test_a_lengthened_training_is_not_finished_until_it_is(federation: Federatio
     with pytest.raises(Killed):
         federation.train(num_rounds=4, grid={"killed_in_round": 4})
     assert not (federation.root / "trainings/default/result.json").exists()
+
+
+def test_the_history_names_the_nodes_that_failed_and_those_that_stayed_silent(federation: Federation) -> None:
+    grid = {"fails": lambda site, *dummy: site == "site02", "silent": {"site04"}}
+    federation.train(num_rounds=1, round_timeout=1, on_shortfall="skip", fraction_evaluate=0, grid=grid)
+    (line,) = federation.published("history.jsonl")
+    assert (line["replies"], line["failures"]) == (5, 2)
+    assert line["failed"] == [
+        {"site": "site02", "work": "train", "reason": "told to fail"},
+        {"site": "site04", "work": "train", "reason": "no answer within 1 seconds"},
+    ]
+
+
+def test_a_run_that_fails_publishes_why(federation: Federation) -> None:
+    with pytest.raises(RunFailedError) as caught:
+        federation.train(on_shortfall="fail", grid={"fails": lambda *dummy: True})
+    failure = federation.published("failure.json")
+    assert (failure["run_id"], failure["reason"], failure["message"]) == ("1", "failed", str(caught.value))
+
+
+def test_a_failure_that_only_nodes_that_are_away_have_caused_is_published_as_such(federation: Federation) -> None:
+    with pytest.raises(RunFailedError):
+        federation.train(round_timeout=1, on_shortfall="fail", grid={"silent": set(federation.names)})
+    assert federation.published("failure.json")["reason"] == "nodes_unavailable"
+
+
+def test_too_few_nodes_are_published_as_such(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter(range(10**6))
+    monkeypatch.setattr("fedops_app.grid.time.monotonic", lambda: next(ticks) * 100.0)
+    monkeypatch.setattr("fedops_app.grid.time.sleep", lambda seconds: None)
+    with pytest.raises(RunFailedError):
+        federation.train(grid={"offline": {"site00"}})
+    assert federation.published("failure.json")["reason"] == "too_few_nodes"
+
+
+def test_a_directory_that_another_run_holds_is_published_as_such(federation: Federation, monkeypatch) -> None:
+    monkeypatch.setattr("fedops_app.checkpoints.CheckpointDirectory.locked.__wrapped__.__defaults__", (0.0,))
+    with CheckpointDirectory(str(federation.checkpoints()), 0, False).locked(), pytest.raises(RunFailedError):
+        federation.train()
+    assert federation.published("failure.json")["reason"] == "directory_busy"
+
+
+def test_an_exception_of_the_users_code_is_published_as_such(federation: Federation, monkeypatch) -> None:
+    monkeypatch.setattr("fedops_app.task.initial_arrays", lambda seed: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        federation.train()
+    assert (federation.published("failure.json")["reason"]) == "exception"
 
 
 def test_every_event_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
