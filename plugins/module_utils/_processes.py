@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The processes of ServerApps on this host. They carry no run id, so a run is known by when its process began.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import typing as t
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+COMMAND = "flwr-serverapp"
+EARLIER, LATER = 2.0, 5.0  # seconds that a process may begin before and after Flower says so: it counts whole ones
+_DEAD = ("Z", "X", "x")  # a SuperExec does not always reap its children
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process; its number may be given again, the moment at which it began is not."""
+
+    pid: int
+    ticks: int  # when it began, since the boot
+
+
+class ProcessTable:
+    """What C(/proc) tells."""
+
+    def __init__(self, path: str = "/proc") -> None:
+        self.path = path
+        self._hertz = os.sysconf("SC_CLK_TCK")
+
+    def serverapps(self) -> list[Process]:
+        """Return the ServerApps that live, of whatever run."""
+        numbers = [int(name) for name in os.listdir(self.path) if name.isdigit()]
+        found = (self._living(number) for number in numbers if self.runs(number, COMMAND))
+        return [process for process in found if process]
+
+    def lives(self, process: Process) -> bool:
+        return self._living(process.pid) == process
+
+    def began(self, process: Process) -> float:
+        """Return when a process began, by the clock as it goes now."""
+        since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+        return time.time() - (since_boot - process.ticks / self._hertz)
+
+    def runs(self, number: int, program: str) -> bool:
+        """Tell whether a process is of a program. Of another account's, nothing can be told."""
+        try:
+            with open(os.path.join(self.path, str(number), "cmdline"), "rb") as stream:
+                words = stream.read().split(b"\0")
+        except OSError:
+            return False
+        # The interpreter comes first where the program is a script.
+        return any(os.path.basename(word) == program.encode() for word in words[:2])
+
+    def kill(self, process: Process) -> None:
+        """Kill a process that is surely the one that is meant."""
+        if self.lives(process):
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+
+    def _living(self, number: int) -> Process | None:
+        try:
+            with open(os.path.join(self.path, str(number), "stat"), encoding="utf-8", errors="replace") as stream:
+                # The name in brackets may hold anything.
+                fields = stream.read().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if not fields or fields[0] in _DEAD else Process(number, int(fields[19]))
+
+
+def of_run(processes: t.Iterable[tuple[Process, float]], starting_at: float | None) -> tuple[Process, ...]:
+    """Return those that may be the ServerApp of a run that Flower says has started then; more than one is rare."""
+    if starting_at is None:
+        return ()
+    return tuple(process for process, began in processes if starting_at - EARLIER <= began <= starting_at + LATER)
+
+
+def moment(text: str) -> float | None:
+    """Return a time as Flower writes it (UTC) in seconds since the epoch."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return None
+
+
+def memory_kills(cgroup: str) -> int | None:
+    """Return how often the kernel has killed for want of memory in a control group; None where it does not say."""
+    try:
+        with open(os.path.join(cgroup, "memory.events"), encoding="ascii") as stream:
+            counts = dict(line.split() for line in stream)
+        return int(counts["oom_kill"])
+    except (OSError, ValueError, KeyError):
+        return None
