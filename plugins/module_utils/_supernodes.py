@@ -164,6 +164,19 @@ class Registrar:
         return node.status if node else REGISTERED
 
 
+def list_supernodes(flwr: Flwr, unregistered: bool = False) -> list[dict[str, t.Any]]:
+    """Return the SuperNodes that Flower lists with their names, those with a name first."""
+    members = {member.node_id: member for member in Ledger(flwr.home).members}
+    rows = []
+    for node in flwr.supernodes():
+        if node.status == UNREGISTERED and not unregistered:
+            continue
+        member = members.get(node.node_id)
+        name = {"name": member.name if member else None, "fingerprint": member.fingerprint if member else None}
+        rows.append({**name, **asdict(node)})
+    return sorted(rows, key=lambda row: (row["name"] is None, row["name"] or "", row["node_id"]))
+
+
 def check(wanted: t.Sequence[Wanted]) -> list[str]:
     """Return every problem of what is asked for, before anything is done."""
     problems = []

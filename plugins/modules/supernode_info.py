@@ -80,25 +80,9 @@ online:
   sample: 3
 """
 
-from dataclasses import asdict
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError
-from ansible_collections.fedops.flower.plugins.module_utils._supernodes import UNREGISTERED, Ledger
-
-
-def list_supernodes(flwr: Flwr, unregistered: bool) -> list[dict[str, Any]]:
-    """Return the SuperNodes with their names, those with a name first."""
-    members = {member.node_id: member for member in Ledger(flwr.home).members}
-    rows = []
-    for node in flwr.supernodes():
-        if node.status == UNREGISTERED and not unregistered:
-            continue
-        member = members.get(node.node_id)
-        name = {"name": member.name if member else None, "fingerprint": member.fingerprint if member else None}
-        rows.append({**name, **asdict(node)})
-    return sorted(rows, key=lambda row: (row["name"] is None, row["name"] or "", row["node_id"]))
+from ansible_collections.fedops.flower.plugins.module_utils._supernodes import list_supernodes
 
 
 def main() -> None:
