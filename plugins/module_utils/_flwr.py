@@ -64,6 +64,7 @@ class Run:
     details: str | None
     fab_hash: str
     pending_at: str
+    starting_at: str = ""
 
     @property
     def alive(self) -> bool:
@@ -290,6 +291,7 @@ def _run(row: t.Mapping[str, t.Any]) -> Run:
         details=_known(row.get("status-details")),
         fab_hash=str(row.get("fab-hash", "")),
         pending_at=str(row.get("pending-at", "")),
+        starting_at=_known(row.get("starting-at")) or "",
     )
 
 

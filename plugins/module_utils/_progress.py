@@ -9,8 +9,11 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import typing as t
+from datetime import datetime
 
 ENDED = ("completed", "failed", "stopped", "lost", "absent")
+
+PACE_ROUNDS = 5
 
 Look = t.Mapping[str, t.Any]  # what run_info returns
 
@@ -84,6 +87,61 @@ def round_line(name: str, event: Look) -> str:
     if event.get("checkpoint"):
         parts.append(str(event["checkpoint"]))
     return "  ".join(parts)
+
+
+def pace(history: t.Sequence[Look]) -> dict[str, t.Any]:
+    """Return how far a training is, how long a round takes, and how long the rest will take where that can be told."""
+    last = history[-1] if history else {}
+    spans = [_span(before, event) for before, event in zip([{}, *history], history)][-PACE_ROUNDS:]
+    known = [span for span in spans if span is not None]
+    usual = sum(known) / len(known) if known else None
+    left = (last.get("num_rounds") or 0) - (last.get("round") or 0)
+    return {
+        "round": last.get("round") or 0,
+        "num_rounds": last.get("num_rounds"),
+        "seconds_per_round": usual,
+        "eta_seconds": None if usual is None else max(left, 0) * usual,
+    }
+
+
+def pace_text(history: t.Sequence[Look]) -> str:
+    """Say how far a training is."""
+    now = pace(history)
+    if not now["round"]:
+        return "no round is finished yet"
+    return (
+        f"round {now['round']} of {now['num_rounds'] or '?'} is finished"
+        + (f", {now['seconds_per_round']:.1f} s a round" if now["seconds_per_round"] is not None else "")
+        + (f", about {span_text(now['eta_seconds'])} left" if now["eta_seconds"] else "")
+    )
+
+
+def span_text(seconds: float) -> str:
+    """Write a span of time in the unit that fits it: ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
+    for limit, unit, length in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
+        if seconds < limit:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds // 86400)} d"
+
+
+def seconds_between(earlier: t.Any, later: t.Any) -> float | None:
+    """Return the seconds between two times in ISO form; None when one of them is none."""
+    try:
+        # Python before 3.11 does not take the letter for UTC.
+        first, second = (datetime.fromisoformat(str(text).replace("Z", "+00:00")) for text in (earlier, later))
+        return (second - first).total_seconds()
+    except (TypeError, ValueError):
+        return None
+
+
+def _span(before: Look, event: Look) -> float | None:
+    """Return how long a round took from one end to the next; by itself, where another run lies between."""
+    if before.get("run_id") == event.get("run_id"):
+        between = seconds_between(before.get("time"), event.get("time"))
+        if between is not None and between > 0:
+            return between
+    seconds = event.get("seconds")
+    return float(seconds) if isinstance(seconds, (int, float)) else None
 
 
 def end_problem(look: Look) -> str | None:

@@ -27,10 +27,10 @@ def flwr(home) -> Flwr:
 def test_runs_are_listed_with_the_state_and_its_reason(home, flwr) -> None:
     home.answers(list="list_after")
     assert flwr.runs() == [
-        Run("10117593754731237286", "stopped", None, FAB, "2026-11-23 06:23:17Z"),
+        Run("10117593754731237286", "stopped", None, FAB, "2026-11-23 06:23:17Z", "2026-11-23 06:23:17Z"),
         Run("17304172647888193640", "failed", "ServerApp failed with exception: the data went away", FAB,
-            "2026-11-23 06:23:13Z"),
-        Run("4054059867765540810", "completed", None, FAB, "2026-11-23 06:22:26Z"),
+            "2026-11-23 06:23:13Z", "2026-11-23 06:23:14Z"),
+        Run("4054059867765540810", "completed", None, FAB, "2026-11-23 06:22:26Z", "2026-11-23 06:22:27Z"),
     ]  # fmt: skip
 
 

@@ -7,8 +7,12 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._progress import (
     Follower,
     end_problem,
+    pace,
+    pace_text,
     resumption,
     round_line,
+    seconds_between,
+    span_text,
     still_needed,
 )
 
@@ -133,3 +137,49 @@ def test_an_interruption_says_how_to_go_on(status, lines) -> None:
 )
 def test_an_adopted_run_may_leave_rounds_to_train(result, asked, expected) -> None:
     assert still_needed(result, asked) is expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (119.9, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172800, "2 d")],
+)
+def test_a_span_of_time_is_told_in_the_unit_that_fits(seconds: float, text: str) -> None:
+    assert span_text(seconds) == text
+
+
+def at(number, second, run_id="1", seconds=5.0):
+    return {
+        **ROUND,
+        "round": number,
+        "run_id": run_id,
+        "seconds": seconds,
+        "time": f"2026-11-25T10:00:{second:06.3f}+00:00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("history", "expected", "text"),
+    [
+        ([], (0, None, None, None), "no round is finished yet"),
+        # one round: what it took itself
+        ([at(1, 0)], (1, 10, 5.0, 45.0), "round 1 of 10 is finished, 5.0 s a round, about 45 s left"),
+        # from one end to the next, which holds what lies between the rounds
+        ([at(1, 0), at(2, 9)], (2, 10, 7.0, 56.0), "round 2 of 10 is finished, 7.0 s a round, about 56 s left"),
+        # what lies between two runs is not the pace of the training
+        ([at(1, 0), at(2, 50, "2")], (2, 10, 5.0, 40.0), "round 2 of 10 is finished, 5.0 s a round, about 40 s left"),
+        ([{"round": 10, "num_rounds": 10}], (10, 10, None, None), "round 10 of 10 is finished"),
+        ([at(10, 0)], (10, 10, 5.0, 0.0), "round 10 of 10 is finished, 5.0 s a round"),
+    ],
+)  # fmt: skip
+def test_the_pace_of_a_training_is_that_of_its_last_rounds(history, expected, text) -> None:
+    keys = ("round", "num_rounds", "seconds_per_round", "eta_seconds")
+    assert tuple(pace(history)[key] for key in keys) == pytest.approx(expected)
+    assert pace_text(history) == text
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"), [(None, "2026-11-25T10:00:00Z"), ("x", "y"), ("2026-11-25T10:00:00", "2026-11-25T10:00:00Z")]
+)
+def test_what_is_no_time_makes_no_span(earlier, later) -> None:
+    assert seconds_between(earlier, later) is None
+    assert seconds_between("2026-11-25T10:00:00Z", "2026-11-25T10:01:00+00:00") == 60
