@@ -208,6 +208,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._trainings import (
     LedgerEntry,
     TrainingFolder,
     TrainingNameError,
+    submission_lock,
 )
 
 
@@ -313,7 +314,7 @@ def main() -> None:
         elif module.check_mode:
             result = have_trained(flwr, folder, params, True)
         else:
-            with folder.lock():
+            with submission_lock(flwr.home), folder.lock():
                 result = have_trained(flwr, folder, params, False)
     except (FlwrError, TrainingNameError) as error:
         module.fail_json(msg=str(error))

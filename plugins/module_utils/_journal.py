@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Events in the journal, one JSON object a line. Their names and keys are documented in docs/events.md and stay.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import typing as t
+
+from ._supervised import now
+
+ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6  # as syslog numbers them
+
+# Every event there is, with its level.
+EVENTS: t.Mapping[str, int] = {
+    "supervision_started": INFO,
+    "run_submitted": INFO,
+    "run_adopted": INFO,
+    "round_finished": INFO,
+    "superlink_restarted": WARNING,
+    "waiting": WARNING,
+    "waiting_over": INFO,
+    "run_lost": WARNING,
+    "flower_refused": WARNING,
+    "training_completed": NOTICE,
+    "training_failed": ERROR,
+    "training_stopped": NOTICE,
+    "training_given_up": ERROR,
+    "training_refused": ERROR,
+}
+
+
+class Journal:
+    """The journal of one training: standard output, which systemd reads."""
+
+    def __init__(self, training: str, stream: t.TextIO | None = None) -> None:
+        self.training = training
+        self._stream = stream or sys.stdout
+        # Somebody who starts the program by hand has no use for levels.
+        self._levels = "JOURNAL_STREAM" in os.environ
+
+    def event(self, name: str, message: str, **facts: t.Any) -> None:
+        """Write an event down."""
+        content = {"event": name, "training": self.training, "time": now(), "message": message, **facts}
+        self._write(json.dumps(content, ensure_ascii=False), EVENTS[name])
+
+    def say(self, text: str, level: int = INFO) -> None:
+        """Write text down for a person."""
+        for line in text.splitlines():
+            self._write(line, level)
+
+    def _write(self, line: str, level: int) -> None:
+        self._stream.write(f"<{level}>{line}\n" if self._levels else f"{line}\n")
+        self._stream.flush()

@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Giving a supervised training a run: the one that is alive, or a new one, and never two.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+import typing as t
+from contextlib import contextmanager
+
+from ._flwr import Flwr, FlwrError, FlwrUnreachableError, Run
+from ._follow import training_names
+from ._journal import Journal
+from ._processes import moment
+from ._runs import Decision, decide, known_runs
+from ._supervised import Desk, Memory, Request, now, with_values
+from ._trainings import LedgerEntry, TrainingFolder, read_object
+
+SLACK = 2.0  # seconds; Flower's times are whole ones
+
+FOLLOW = "follow"
+
+
+class Submitter:
+    """Decides on a run for a request, and submits it. Everything here happens under the locks of the trainings."""
+
+    def __init__(self, desk: Desk, request: Request, memory: Memory, flwr: Flwr, journal: Journal) -> None:
+        self.desk, self.folder, self.request, self.memory = desk, desk.folder, request, memory
+        self.flwr, self.journal = flwr, journal
+
+    def decide(self) -> Decision:
+        """Decide what it takes: C(follow) our own run, C(adopt) one, C(submit) one, or nothing: C(finished)."""
+        memory, request = self.memory, self.request
+        runs = [] if self._nothing_is_alive() else self.flwr.runs()
+        self._claim(runs)
+        known = known_runs(self.folder, runs)
+        if memory.runs and memory.run_id != memory.ended:
+            # However it has ended meanwhile: the watch is to find out and to tell.
+            return Decision(FOLLOW, next((run for run in known if run.run_id == memory.run_id), None))
+        force = request.force and not memory.began
+        return decide(known, self.folder.result, request.configuration_hash, request.num_rounds, force)
+
+    def adopt(self, run_id: str) -> None:
+        """Follow a run that is there."""
+        self._take(run_id)
+        self.desk.remember(self.memory)
+        self.journal.event("run_adopted", f"Run {run_id} is under way, following it.", run_id=run_id)
+
+    def submit(self, decision: Decision) -> None:
+        """Submit a run, in place of those that are in its way."""
+        for run in decision.stop:
+            self.flwr.stop(run.run_id)
+        memory, request = self.memory, self.request
+        memory.submitting = str(time.time())
+        self.desk.remember(memory)
+        with undisturbed():
+            try:
+                submission = self.flwr.submit(request.app, self._run_config())
+            except FlwrUnreachableError:
+                raise  # it may have arrived all the same: whoever comes next looks for it
+            except FlwrError:
+                memory.submitting = ""
+                self.desk.remember(memory)
+                raise
+            self._write_down(submission.run_id, submission.fab_hash)
+        run_id = submission.run_id
+        self.journal.event("run_submitted", f"Run {run_id} is submitted.", run_id=run_id, num_rounds=request.num_rounds)
+
+    def _run_config(self) -> str | None:
+        """Return what to submit: a training that is to begin anew does so once, and then goes on where it was."""
+        values = {"resume": "auto"} if self.memory.began and self.request.begins_anew else {}
+        return with_values(self.request.run_config, values) or None
+
+    def _nothing_is_alive(self) -> bool:
+        """Tell whether every run of this training is known to have ended, which saves a question."""
+        ledger = self.folder.ledger
+        return bool(ledger) and self.memory.ended == ledger[-1].run_id and not self.memory.submitting
+
+    def _claim(self, runs: t.Sequence[Run]) -> None:
+        """Find the run that was submitted just before a supervisor died, so that nothing is trained twice."""
+        if not self.memory.submitting:
+            return
+        began, fab = float(self.memory.submitting), (read_object(f"{self.request.app}.json") or {}).get("fab_hash")
+        others = [TrainingFolder(self.flwr.home, name) for name in training_names(self.flwr.home)]
+        owned = {run.run_id for folder in others if folder.name != self.folder.name for run in known_runs(folder, [])}
+        owned.update(entry.run_id for entry in self.folder.ledger)
+        for run in runs:
+            late = (moment(run.pending_at) or 0.0) >= began - SLACK
+            if late and run.run_id not in owned and fab in (None, run.fab_hash):
+                self._write_down(run.run_id, run.fab_hash)
+                self.journal.event("run_adopted", f"Run {run.run_id} was submitted unnoticed.", run_id=run.run_id)
+        self.memory.submitting = ""
+        self.desk.remember(self.memory)
+
+    def _write_down(self, run_id: str, fab_hash: str) -> None:
+        request = self.request
+        self.folder.record(LedgerEntry(run_id, request.configuration_hash, fab_hash, request.num_rounds, now()))
+        self._take(run_id)
+        self.memory.submitting = ""
+        self.desk.remember(self.memory)
+
+    def _take(self, run_id: str) -> None:
+        memory = self.memory
+        if memory.run_id != run_id:
+            memory.processes, memory.executor_pid, memory.told = [], 0, 0
+        memory.run_id, memory.ended, memory.runs = run_id, "", memory.runs + 1
+
+
+@contextmanager
+def undisturbed() -> t.Iterator[None]:
+    """Let nobody stop us between Flower's acceptance of a run and our writing it down."""
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that C(flower-training@NAME) runs: one supervisor for the training that the command line names.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import typing as t
+
+from ._flwr import Flwr
+from ._journal import ERROR, Journal
+from ._supervised import Desk
+from ._supervision import AGAIN, EXIT, REFUSED
+from ._supervisor import Supervisor
+from ._systemd import notify
+from ._trainings import TrainingFolder, TrainingNameError
+from ._watch import Host
+
+
+def main(arguments: t.Sequence[str] | None = None) -> int:
+    """Supervise the training that the command line names."""
+    parser = argparse.ArgumentParser(prog="fedops-supervisor", description="Supervise one training of Flower.")
+    parser.add_argument("--home", default="/opt/flower", help="home of Flower on this host")
+    parser.add_argument("name", help="name of the training")
+    options = parser.parse_args(arguments)
+    journal = Journal(options.name)
+    try:
+        desk = Desk(TrainingFolder(options.home, options.name))
+    except TrainingNameError as error:
+        journal.say(str(error), ERROR)
+        return EXIT[REFUSED]
+    if not os.path.isdir(desk.folder.path):
+        journal.say(f"{desk.folder.path} does not exist. Train first (playbook fedops.flower.train).", ERROR)
+        return EXIT[REFUSED]
+    with desk.watch() as alone:
+        if not alone:
+            journal.say(f"{options.name}: another supervisor is at it.", ERROR)
+            return EXIT[AGAIN]
+        notify(READY=1)
+        request = desk.request
+        if request is None:
+            text = f"{desk.folder.path}/request.json is missing or damaged. Train again to write it."
+            journal.event("training_refused", text, reason="request")
+            journal.say(text, ERROR)
+            return EXIT[REFUSED]
+        return Supervisor(desk, request, Flwr(options.home, request.superlink), Host(), time, journal).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

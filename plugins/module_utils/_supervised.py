@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is asked of the supervisor of a training, and what it remembers: files in the folder of the training.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import typing as t
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
+
+from ._flwr import as_service_account
+from ._trainings import TrainingFolder, read_object, write_object
+
+REQUEST, MEMORY, MARKER, LOCK = "request.json", "supervision.json", "stopped", ".supervisor.lock"
+ONCE = "once"
+KEPT_RESTARTS = 50
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be trained and how patiently, as the module C(training) writes it and the supervisor reads it."""
+
+    name: str
+    app: str
+    run_config: str = ""
+    configuration_hash: str | None = None
+    num_rounds: int | None = None
+    superlink: str = "local"
+    mode: str = ONCE
+    reports: bool = True
+    needed_nodes: int = 1
+    attempts: int = 10
+    retry_failed: bool = False
+    stall_floor: float = 900.0
+    first_round: float = 8700.0
+    force: bool = False
+    request_id: str = ""  # every time that a training is asked for anew
+
+    @property
+    def begins_anew(self) -> bool:
+        return any(line.replace(" ", "") == 'resume="never"' for line in self.run_config.splitlines())
+
+    def asks_for(self) -> dict[str, t.Any]:
+        """Return what makes a request another one."""
+        values = asdict(self)
+        del values["request_id"], values["force"]
+        return values
+
+
+@dataclass
+class Memory:
+    """What a supervisor knows when it starts again. C(state) and C(detail) are for whoever looks at the training."""
+
+    request_id: str = ""
+    state: str = "starting"
+    reason: str = ""
+    detail: str = ""
+    since: str = ""
+    waiting_for: list[str] = field(default_factory=list)
+    run_id: str = ""  # the run that is followed, or was the last one
+    ended: str = ""  # the run that has ended for sure, so that nobody has to be asked
+    ending: dict[str, t.Any] = field(default_factory=dict)  # the verdict on a run that is being stopped
+    submitting: str = ""  # when a submission began whose answer has not arrived
+    runs: int = 0  # taken up for this request
+    began: bool = False  # one of them has begun, so that the next goes on where it was
+    processes: list[list[int]] = field(default_factory=list)  # of the ServerApp: number and beginning
+    executor_pid: int = 0
+    told: int = 0  # the last round that was told of
+    fruitless: int = 0
+    restart_count: int = 0
+    restarts: list[dict[str, t.Any]] = field(default_factory=list)
+
+    @property
+    def signature(self) -> str:
+        """Return what changes whenever there is news, but for finished rounds."""
+        words = (self.request_id, self.state, self.reason, self.run_id, self.restart_count, *self.waiting_for)
+        return " ".join(map(str, words))
+
+    def restarted(self, reason: str, detail: str, last_round: int | None) -> None:
+        """Remember why another run is needed."""
+        entry = {"time": now(), "reason": reason, "detail": detail, "run_id": self.run_id, "round": last_round}
+        self.restarts = [*self.restarts, entry][-KEPT_RESTARTS:]
+        self.restart_count += 1
+
+
+class Desk:
+    """The supervisor's files in the folder of a training."""
+
+    def __init__(self, folder: TrainingFolder) -> None:
+        self.folder = folder
+        self.marker = os.path.join(folder.path, MARKER)
+
+    @property
+    def request(self) -> Request | None:
+        """Return what is asked for, where anything is."""
+        values = read_object(os.path.join(self.folder.path, REQUEST))
+        if values is None:
+            return None
+        known = {entry.name for entry in fields(Request)}
+        try:
+            return Request(**{key: value for key, value in values.items() if key in known})
+        except TypeError:
+            return None
+
+    def ask(self, request: Request) -> None:
+        """Write down what is asked for; an order to stop that came before it is void."""
+        self._make_folder()
+        write_object(os.path.join(self.folder.path, REQUEST), asdict(request))
+        with as_service_account(), suppress(FileNotFoundError):
+            os.unlink(self.marker)
+
+    @property
+    def memory(self) -> Memory | None:
+        """Return what the supervisor remembers."""
+        values = read_object(os.path.join(self.folder.path, MEMORY))
+        if values is None:
+            return None
+        known = {entry.name for entry in fields(Memory)}
+        return Memory(**{key: value for key, value in values.items() if key in known})
+
+    def remember(self, memory: Memory) -> None:
+        write_object(os.path.join(self.folder.path, MEMORY), asdict(memory))
+
+    @property
+    def is_stopped(self) -> bool:
+        """Tell whether an operator wants this training to stand still."""
+        return os.path.lexists(self.marker)
+
+    def stop(self) -> bool:
+        """Have the training stand still, also after a reboot; tell whether it was not to before."""
+        if self.is_stopped:
+            return False
+        self._make_folder()
+        with as_service_account(), open(self.marker, "w", encoding="utf-8") as stream:
+            stream.write(f"Stopped at {now()}. Remove this file, or train again, to lift it.\n")
+        return True
+
+    @contextmanager
+    def watch(self) -> t.Iterator[bool]:
+        """Be the only supervisor of the training; give whether that worked."""
+        self._make_folder()
+        with as_service_account():
+            path = os.path.join(self.folder.path, LOCK)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
+
+    def _make_folder(self) -> None:
+        with as_service_account():
+            os.makedirs(self.folder.path, 0o750, exist_ok=True)
+
+
+def unit_name(training: str) -> str:
+    """Return the name of the unit that supervises a training."""
+    return f"flower-training@{training}.service"
+
+
+def recall(desk: Desk, request: Request) -> Memory:
+    """Return what is remembered of this request; of an older one, only what tells that its run has ended."""
+    memory = desk.memory or Memory()
+    if memory.request_id == request.request_id:
+        return memory
+    return Memory(
+        request_id=request.request_id,
+        run_id=memory.run_id,
+        ended=memory.ended,
+        ending=memory.ending,
+        submitting=memory.submitting,
+        processes=memory.processes,
+        executor_pid=memory.executor_pid,
+        told=memory.told,
+    )
+
+
+def with_values(run_config: str, values: t.Mapping[str, t.Any]) -> str:
+    """Return a run configuration with other values for keys that it has. It holds one key a line."""
+    lines = []
+    for line in run_config.splitlines():
+        key = line.partition("=")[0].strip()
+        lines.append(f"{key} = {json.dumps(values[key])}" if key in values else line)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def same(one: Request | None, other: Request) -> bool:
+    """Tell whether two requests ask for the same."""
+    return one is not None and one.asks_for() == other.asks_for()
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

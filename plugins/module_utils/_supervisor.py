@@ -1,0 +1,305 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The supervisor of one training: has it submitted, follows the run, and ends with what is to happen next.
+
+It runs on the SuperLink host under C(flower-training@NAME). One life of it follows one run: systemd starts it again
+when another one is needed. What it sees is in C(_watch), what it makes of that in C(_supervision).
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from contextlib import suppress
+
+from ._flwr import INVALID_RUN_CONFIG, Flwr, FlwrError, FlwrUnreachableError
+from ._journal import ERROR, NOTICE, Journal
+from ._progress import pace_text, round_line
+from ._runs import RunConflictError, covers
+from ._submission import FOLLOW, Submitter
+from ._supernodes import list_supernodes
+from ._supervised import Desk, Request, now, recall
+from ._supervision import (
+    AGAIN,
+    EXIT,
+    FAILED,
+    FINISHED,
+    GIVEN_UP,
+    GO_ON,
+    REFUSED,
+    STOPPED,
+    TOO_FEW_NODES,
+    WAIT,
+    Limits,
+    Verdict,
+    away,
+    give_up,
+    judge,
+    pause,
+    too_few,
+)
+from ._systemd import notify
+from ._trainings import submission_lock
+from ._watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch, known_processes, offline
+
+TICK = 0.5  # seconds between two looks
+LOG_LINES = 40
+GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
+
+ROUND_FACTS = ("run_id", "round", "num_rounds", "loss", "accuracy", "replies", "failures", "seconds", "checkpoint")
+RESULT_FACTS = ("rounds", "loss", "accuracy", "checkpoint", "sha256")
+STATES = {GO_ON: "running", WAIT: "waiting", AGAIN: "restarting"}  # the others are called as they are
+ENDINGS = {
+    FINISHED: "completed",
+    STOPPED: "stopped; it stays so until it is trained again",
+    FAILED: "failed in the app, which would fail again",
+    REFUSED: "refused",
+    GIVEN_UP: "given up",
+    AGAIN: "run lost, the next one goes on where it was",
+}
+
+
+class Supervisor:
+    """Supervises one training until there is nothing more to do, or until systemd is to start it again."""
+
+    def __init__(self, desk: Desk, request: Request, flwr: Flwr, host: Host, clock: Clock, journal: Journal) -> None:
+        self.desk, self.folder, self.request = desk, desk.folder, request
+        self.flwr, self.host, self.clock, self.journal = flwr, host, clock, journal
+        self.memory = recall(desk, request)
+        self.submitter = Submitter(desk, request, self.memory, flwr, journal)
+        self.watch: Watch | None = None
+
+    def run(self) -> int:
+        """Supervise; return the exit status."""
+        self.journal.event("supervision_started", f"The supervisor of {self.folder.name} has started.")
+        if self.memory.state in (FAILED, FINISHED) and not self.desk.is_stopped:
+            # It does not begin again at the next boot.
+            self.journal.say(f"{self.folder.name}: {ENDINGS[self.memory.state]}, already before.", NOTICE)
+            return EXIT[self.memory.state]
+        self._remember()
+        verdict = STOPPED_NOW if self.desk.is_stopped else self._resume_end()
+        while verdict is None:
+            try:
+                verdict = self._begin() or self._after(self._follow())
+            except RunConflictError as error:
+                verdict = Verdict(REFUSED, "conflict", str(error))
+            except FlwrUnreachableError as error:
+                verdict = self._idle(away(str(error)), ASK_AWAY)
+            except FlwrError as error:
+                verdict = self._refused(error)
+        return self._end(verdict)
+
+    # --- Before a run ---
+
+    def _begin(self) -> Verdict | None:
+        """Have a run to follow; return a verdict when there is none to follow."""
+        waited = False
+        while True:
+            with submission_lock(self.flwr.home), self.folder.lock():
+                decision = self.submitter.decide()
+                if decision.action == "finished":
+                    self.memory.run_id = decision.run.run_id if decision.run else self.memory.run_id
+                    return Verdict(FINISHED, "completed", "It is completed.")
+                if decision.action in (FOLLOW, "adopt"):
+                    self.submitter.adopt(decision.run.run_id if decision.run else self.memory.run_id)
+                    return None
+                if verdict := give_up(self.memory.fruitless, self.request.attempts):
+                    return verdict
+                if waited or not self._has_to_wait():
+                    self.submitter.submit(decision)
+                    return None
+            if verdict := self._wait():
+                return verdict
+            waited = True
+
+    @property
+    def _lacked_nodes(self) -> bool:
+        restarts = self.memory.restarts
+        return bool(restarts) and restarts[-1]["reason"] == TOO_FEW_NODES
+
+    def _has_to_wait(self) -> bool:
+        return self._lacked_nodes or pause(self.memory.fruitless) > 0
+
+    def _wait(self) -> Verdict | None:
+        """Wait after runs that have done nothing, and for SuperNodes when they were what was missing."""
+        if seconds := pause(self.memory.fruitless):
+            text = f"The last {self.memory.fruitless} runs have finished no round; the next begins in {seconds:g} s."
+            if verdict := self._idle(Verdict(WAIT, "pause", text), seconds):
+                return verdict
+        while self._lacked_nodes:
+            nodes = list_supernodes(self.flwr)
+            online = sum(node["status"] == "online" for node in nodes)
+            if online >= self.request.needed_nodes:
+                break
+            if verdict := self._idle(too_few(online, self.request.needed_nodes, offline(nodes)), ASK_FOR_NODES):
+                return verdict
+        return None
+
+    def _refused(self, error: FlwrError) -> Verdict:
+        """Judge that Flower has refused a run."""
+        if error.code == INVALID_RUN_CONFIG:
+            return Verdict(REFUSED, "run_config", str(error))
+        self.memory.fruitless += 1
+        self.journal.event("flower_refused", str(error), code=error.code)
+        return Verdict(AGAIN, "flower_refused", str(error))
+
+    # --- During a run ---
+
+    def _follow(self) -> Verdict:
+        """Watch the run until it is over."""
+        request, memory = self.request, self.memory
+        limits = Limits(request.stall_floor, request.first_round, request.needed_nodes, request.reports)
+        self.watch = Watch(self.flwr, self.host, self.folder, request, memory, self.clock, self._intend_to_stop)
+        while True:
+            processes, restarts = memory.processes, self.watch.superlink_restarts
+            verdict = judge(self.watch.look(self.desk.is_stopped), limits)
+            self._tell_rounds(self.watch)
+            if self.watch.superlink_restarts != restarts:
+                text = "The SuperLink has started anew; the run outlives that."
+                self.journal.event("superlink_restarted", text, run_id=memory.run_id)
+            if memory.processes != processes:
+                self._remember()
+            if verdict.ends:
+                return verdict
+            self._show(verdict, self.watch.history)
+            self.clock.sleep(TICK)
+
+    def _intend_to_stop(self) -> None:
+        """Remember that it is us who stop the run: one that anybody else has stopped is to stay so."""
+        text = "The process of the ServerApp is gone."
+        self.memory.ending = {"kind": AGAIN, "reason": "serverapp_gone", "text": text}
+        self._remember()
+
+    def _tell_rounds(self, watch: Watch) -> None:
+        new = [event for event in watch.own_rounds if event["round"] > self.memory.told]
+        for event in new:
+            facts = {key: event.get(key) for key in ROUND_FACTS}
+            self.journal.event("round_finished", round_line(self.folder.name, event), **facts)
+            self.memory.told, self.memory.fruitless = event["round"], 0
+        if new:
+            self._remember()
+
+    def _show(self, verdict: Verdict, history: t.Sequence[t.Mapping[str, t.Any]] = ()) -> None:
+        """Let whoever looks know what is going on; tell the journal when that has changed."""
+        memory, state, names = self.memory, STATES[verdict.kind], list(verdict.names)
+        if (memory.state, memory.reason, memory.waiting_for) != (state, verdict.reason, names):
+            waited = memory.state == STATES[WAIT]
+            memory.state, memory.reason, memory.detail = state, verdict.reason, verdict.text
+            memory.waiting_for, memory.since = names, now()
+            self._remember()
+            if verdict.kind == WAIT:
+                facts = {"reason": verdict.reason, "waiting_for": names, "run_id": memory.run_id or None}
+                self.journal.event("waiting", verdict.text, **facts)
+            elif waited:
+                self.journal.event("waiting_over", "It goes on.", run_id=memory.run_id)
+        notify(STATUS=_one_line(verdict.text or pace_text(history)), WATCHDOG=1)
+
+    def _idle(self, verdict: Verdict, seconds: float) -> Verdict | None:
+        """Wait without a run; return a verdict when that is to end."""
+        self._show(verdict)
+        end = self.clock.monotonic() + seconds
+        while self.clock.monotonic() < end:
+            if self.desk.is_stopped:
+                return STOPPED_NOW
+            self.clock.sleep(TICK)
+            notify(WATCHDOG=1)
+        return None
+
+    # --- After a run ---
+
+    def _resume_end(self) -> Verdict | None:
+        """Go on with the end of a run in the middle of which the last supervisor died."""
+        ending = self.memory.ending
+        return self._after(Verdict(ending["kind"], ending["reason"], ending["text"])) if ending else None
+
+    def _after(self, verdict: Verdict) -> Verdict | None:
+        """Clear a run away that is over; return None when the next one is to begin in this life."""
+        memory = self.memory
+        if verdict.kind == FAILED and self.request.retry_failed:
+            verdict = Verdict(AGAIN, "failed", verdict.text)
+        memory.ending = {"kind": verdict.kind, "reason": verdict.reason, "text": verdict.text}
+        self._remember()
+        if verdict.kind != FINISHED:
+            self._clear_away()
+        memory.ended, memory.ending = memory.run_id, {}
+        memory.began = memory.began or (self.folder.effective or {}).get("run_id") == memory.run_id
+        if verdict.kind == AGAIN:
+            self._count(verdict)
+        self._remember()
+        return None if verdict.kind == FINISHED and not self._is_enough() else verdict
+
+    def _count(self, verdict: Verdict) -> None:
+        """Remember that another run is needed, and why."""
+        memory = self.memory
+        rounds = [event["round"] for event in self.folder.history if event.get("run_id") == memory.run_id]
+        last = rounds[-1] if rounds else None
+        if verdict.reason != TOO_FEW_NODES:  # that is waited for, and no attempt
+            memory.fruitless = 0 if rounds else memory.fruitless + 1
+        memory.restarted(verdict.reason, verdict.text, last)
+        facts = {"reason": verdict.reason, "run_id": memory.run_id, "round": last, "restarts": memory.restart_count}
+        self.journal.event("run_lost", verdict.text, **facts)
+
+    def _is_enough(self) -> bool:
+        """Tell whether what was trained is all that is asked for: a run that was adopted may have been shorter."""
+        result, request = self.folder.result or {}, self.request
+        if result.get("run_id") == self.memory.run_id:
+            had = result.get("configuration_hash"), result.get("rounds")
+            return covers(*had, request.configuration_hash, request.num_rounds)
+        entry = next((run for run in self.folder.ledger if run.run_id == self.memory.run_id), None)
+        return entry is None or covers(
+            entry.configuration_hash, entry.num_rounds, request.configuration_hash, request.num_rounds
+        )
+
+    def _clear_away(self) -> None:
+        """Leave nothing of a run behind that could train or save beside the next one."""
+        if self.watch is None or not self.watch.is_over:
+            # Where that fails, the end of its process ends the run.
+            with suppress(FlwrError):
+                self.flwr.stop(self.memory.run_id)
+        table, known = self.host.processes, known_processes(self.memory)
+        end = self.clock.monotonic() + GRACE
+        while any(map(table.lives, known)) and self.clock.monotonic() < end:
+            self.clock.sleep(TICK)
+        for process in known:
+            table.kill(process)
+
+    def _end(self, verdict: Verdict) -> int:
+        """Say how it ends, in an event and in the last line of the journal."""
+        memory = self.memory
+        if verdict.kind == STOPPED:
+            self.desk.stop()
+        memory.state = STATES.get(verdict.kind, verdict.kind)
+        memory.reason, memory.detail, memory.since, memory.waiting_for = verdict.reason, verdict.text, now(), []
+        self._remember()
+        text = f"{self.folder.name}: {ENDINGS[verdict.kind]}. {verdict.text}"
+        if verdict.kind != AGAIN:
+            self.journal.event(f"training_{verdict.kind}", text, **self._facts(verdict))
+        self.journal.say(_one_line(text), NOTICE if verdict.kind in (FINISHED, STOPPED, AGAIN) else ERROR)
+        notify(STATUS=_one_line(text), STOPPING=1)
+        return EXIT[verdict.kind]
+
+    def _facts(self, verdict: Verdict) -> dict[str, t.Any]:
+        """Return what an event about the end of the training says."""
+        memory = self.memory
+        facts = {"reason": verdict.reason, "run_id": memory.run_id or None, "restarts": memory.restart_count}
+        if verdict.kind == FAILED:
+            tail: list[str] = []
+            with suppress(FlwrError):
+                tail = self.flwr.log(memory.run_id, LOG_LINES)
+            self.journal.say("\n".join(tail))
+            return {**facts, "log_tail": tail}
+        if verdict.kind == FINISHED:
+            result = self.folder.result or {}
+            return {**facts, **{key: result.get(key) for key in RESULT_FACTS}}
+        return facts
+
+    def _remember(self) -> None:
+        self.desk.remember(self.memory)
+
+
+STOPPED_NOW = Verdict(STOPPED, "operator", "An operator has stopped it.")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

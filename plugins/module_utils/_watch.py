@@ -1,0 +1,291 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Watching one run: files and processes are looked at all the time, Flower is asked only when that tells something new.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import replace
+
+from ._flwr import ALIVE, Flwr, FlwrError
+from ._processes import Process, ProcessTable, memory_kills, moment, of_run
+from ._runs import LOST
+from ._supernodes import list_supernodes
+from ._supervised import Memory, Request
+from ._supervision import GONE, LIVING, UNKNOWN, UNREACHABLE, Situation
+from ._systemd import Unit, look
+from ._trainings import TrainingFolder, read_object
+
+EXECUTOR, SUPERLINK = "flower-superexec.service", "flower-superlink.service"
+CGROUPS = "/sys/fs/cgroup"
+
+ASK_A_YOUNG_RUN = 3.0  # seconds between questions to Flower: until the ServerApp's process is known
+ASK_AWAY = 3.0  # while the SuperLink does not answer
+ASK_AT_THE_END = 1.5  # after the last round
+ASK_BLINDLY = 10.0  # when no process is known to be the run's
+ASK_A_WELL_RUN = 60.0  # its process lives, its rounds are seen in files
+NO_PROCESS = 5.0  # seconds that a run may be under way without any ServerApp on the host
+
+LOOK_AT_THE_SUPERLINK = 5.0  # its unit, which costs next to nothing
+QUIET = 30.0  # seconds without a round after which the SuperNodes are counted
+ASK_FOR_NODES = 30.0
+
+
+class Clock(t.Protocol):
+    """C(time), or what a test takes for it."""
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Host:
+    """The processes and units of this host."""
+
+    def __init__(self) -> None:
+        self.processes = ProcessTable()
+
+    def executor(self) -> Unit:
+        return look(EXECUTOR)[0]
+
+    def superlink(self) -> Unit:
+        return look(SUPERLINK)[0]
+
+    def would_show_serverapps(self, unit: Unit) -> bool:
+        """Tell whether a ServerApp of this SuperExec would be among the processes that we see."""
+        return unit.load == "loaded" and (not unit.pid or self.processes.runs(unit.pid, "flower-superexec"))
+
+    def memory_kills(self, unit: Unit) -> int | None:
+        return memory_kills(CGROUPS + unit.cgroup) if unit.cgroup else None
+
+
+class Watch:
+    """What is seen of the run that the memory names. The memory learns which processes are the run's."""
+
+    def __init__(
+        self,
+        flwr: Flwr,
+        host: Host,
+        folder: TrainingFolder,
+        request: Request,
+        memory: Memory,
+        clock: Clock,
+        before_stop: t.Callable[[], None] = lambda: None,
+    ) -> None:
+        self._flwr, self._host, self._folder = flwr, host, folder
+        self._request, self._memory, self._clock = request, memory, clock
+        self._before_stop = before_stop
+        self._started = self._progress = clock.monotonic()
+        self._pending_since: float | None = None
+        self._asked: float | None = None
+        self._word, self._details, self._starting_at = "pending", "", None
+        self._alone_since: float | None = None  # since when no ServerApp is on the host
+        self._kills: int | None = None
+        self.was_stopped = False  # by us, because its ServerApp was gone
+        self._settled = False  # what the end of the process means is known
+        self._history_stamp: t.Any = None
+        self._history: list[dict[str, t.Any]] = []
+        self._nodes_asked: float | None = None
+        self._superlink: Unit | None = None
+        self._superlink_seen = self._started
+        self.superlink_restarts = 0
+        self._online: int | None = None
+        self._missing: tuple[str, ...] = ()
+
+    @property
+    def history(self) -> list[dict[str, t.Any]]:
+        """Return the rounds that lead to the newest model."""
+        return self._history
+
+    @property
+    def own_rounds(self) -> list[dict[str, t.Any]]:
+        """Return the rounds of this run."""
+        return [event for event in self._history if event.get("run_id") == self._memory.run_id]
+
+    def look(self, stop_asked: bool) -> Situation:
+        """Look once."""
+        at = self._clock.monotonic()
+        rounds_before = len(self.own_rounds)
+        self._read_history()
+        if len(self.own_rounds) > rounds_before:
+            self._progress, self._online, self._missing, self._nodes_asked = at, None, (), None
+        process = self._process(at)
+        self._look_at_the_superlink(at)
+        if not stop_asked and self._is_due(process, at):
+            if process == GONE:
+                self._settle()
+            else:
+                self._ask()
+                process = self._process(self._clock.monotonic())
+        if self._word == "running" and at - self._progress > QUIET:
+            self._count_nodes(at)
+        if self._word == UNREACHABLE or (self._online is not None and self._online < self._request.needed_nodes):
+            self._progress = at  # such time is not the round's
+        unit = self._host.executor() if process == GONE or self._is_stuck(at) else None
+        return Situation(
+            word=self._word,
+            details=self._details,
+            process=process,
+            executor=unit.state if unit else "active",
+            executor_changed=bool(unit and unit.load == "loaded" and self._memory.executor_pid not in (0, unit.pid)),
+            killed_for_memory=bool(unit and process == GONE and self._was_killed(unit)),
+            stop_asked=stop_asked,
+            has_result=self._has_result(),
+            failure=self._failure(),
+            pending=at - self._pending_since if self._pending_since is not None else 0.0,
+            quiet=at - self._progress,
+            rounds=self._seconds(),
+            fruitless=self._memory.fruitless,
+            online=self._online,
+            missing=self._missing,
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether Flower itself says that the run has ended."""
+        return self.was_stopped or self._word not in (*ALIVE, UNREACHABLE)
+
+    def _is_due(self, process: str, at: float) -> bool:
+        """Tell whether Flower has to be asked: it is a process of a second or two each time."""
+        if self._asked is None:
+            return True
+        waited = at - self._asked
+        if self._word == UNREACHABLE:
+            return waited >= ASK_AWAY
+        if process == GONE:
+            return not self._settled
+        if self._has_result() or self._failure():
+            return waited >= ASK_AT_THE_END
+        if process == LIVING:
+            return waited >= ASK_A_WELL_RUN
+        young = self._word != "running" or at - self._started < ASK_BLINDLY
+        return waited >= (ASK_A_YOUNG_RUN if young else ASK_BLINDLY)
+
+    def _look_at_the_superlink(self, at: float) -> None:
+        """See soon that the SuperLink is away or another one: then Flower is to be asked."""
+        if self._superlink is not None and at - self._superlink_seen < LOOK_AT_THE_SUPERLINK:
+            return
+        before, self._superlink, self._superlink_seen = self._superlink, self._host.superlink(), at
+        if before is None or before.load != "loaded" or self._superlink.load != "loaded":
+            return
+        if self._superlink.pid not in (0, before.pid) and before.pid:
+            self.superlink_restarts += 1
+        if self._superlink.pid != before.pid and self._word != UNREACHABLE:
+            self._asked = None
+        # While it is down, the process to come is to be compared with the one that was there.
+        self._superlink = replace(self._superlink, pid=self._superlink.pid or before.pid)
+
+    def _settle(self) -> None:
+        """Find out whether a run without a process is over. One that is not is stopped by the very question."""
+        if not self._has_result() and not self._failure():
+            self._before_stop()
+            try:
+                self.was_stopped = self._flwr.stop(self._memory.run_id)
+            except FlwrError as error:
+                self._away(error)
+                return
+        if not self.was_stopped:
+            self._ask()
+        elif self._word == UNREACHABLE:
+            self._word = "running"
+        self._settled = self._word != UNREACHABLE
+
+    def _away(self, error: FlwrError) -> None:
+        self._word, self._details, self._asked = UNREACHABLE, str(error), self._clock.monotonic()
+
+    def _ask(self) -> None:
+        """Ask Flower for the run."""
+        try:
+            runs = self._flwr.runs()
+        except FlwrError as error:
+            self._away(error)
+            return
+        self._asked = self._clock.monotonic()
+        run = next((run for run in runs if run.run_id == self._memory.run_id), None)
+        self._word, self._details = (run.status, run.details or "") if run else (LOST, "")
+        self._starting_at = moment(run.starting_at) if run else None
+        if self._word == "pending":
+            self._pending_since = self._asked if self._pending_since is None else self._pending_since
+        else:
+            self._pending_since = None
+
+    def _process(self, at: float) -> str:
+        """Say whether the run's ServerApp lives, and find out which process it is."""
+        table = self._host.processes
+        if known := known_processes(self._memory):
+            return LIVING if any(table.lives(process) for process in known) else GONE
+        if self._word not in ("starting", "running"):
+            return UNKNOWN
+        every = table.serverapps()
+        mine = of_run([(process, table.began(process)) for process in every], self._starting_at)
+        if mine:
+            unit = self._host.executor()
+            self._memory.processes = [[process.pid, process.ticks] for process in mine]
+            self._memory.executor_pid = unit.pid
+            self._kills = self._host.memory_kills(unit)
+            return LIVING
+        # Not one ServerApp on the host, and that for a while: ours is not there either.
+        self._alone_since = None if every else self._alone_since or at
+        if self._alone_since is None or at - self._alone_since < NO_PROCESS:
+            return UNKNOWN
+        return GONE if self._host.would_show_serverapps(self._host.executor()) else UNKNOWN
+
+    def _was_killed(self, unit: Unit) -> bool:
+        now = self._host.memory_kills(unit)
+        return now is not None and self._kills is not None and now > self._kills
+
+    def _is_stuck(self, at: float) -> bool:
+        return self._pending_since is not None and at - self._pending_since > ASK_A_YOUNG_RUN
+
+    def _count_nodes(self, at: float) -> None:
+        if self._nodes_asked is not None and at - self._nodes_asked < ASK_FOR_NODES:
+            return
+        self._nodes_asked = at
+        try:
+            nodes = list_supernodes(self._flwr)
+        except FlwrError:
+            return
+        self._online = sum(node["status"] == "online" for node in nodes)
+        self._missing = offline(nodes)
+
+    def _read_history(self) -> None:
+        path = os.path.join(self._folder.path, "history.jsonl")
+        try:
+            stat = os.stat(path)
+        except OSError:
+            self._history = []
+            return
+        stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if stamp != self._history_stamp:
+            self._history, self._history_stamp = self._folder.history, stamp
+
+    def _seconds(self) -> tuple[float, ...]:
+        hash_ = self._request.configuration_hash
+        return tuple(
+            float(event["seconds"])
+            for event in self._history
+            if isinstance(event.get("seconds"), (int, float)) and hash_ in (None, event.get("configuration_hash"))
+        )
+
+    def _has_result(self) -> bool:
+        return (self._folder.result or {}).get("run_id") == self._memory.run_id
+
+    def _failure(self) -> dict[str, t.Any]:
+        """Return what the ServerApp says of the end of this run, should it have failed."""
+        failure = read_object(os.path.join(self._folder.path, "failure.json")) or {}
+        return failure if failure.get("run_id") == self._memory.run_id else {}
+
+
+def offline(nodes: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:
+    """Return the names of the SuperNodes that are not online."""
+    return tuple(str(node["name"] or node["node_id"]) for node in nodes if node["status"] != "online")
+
+
+def known_processes(memory: Memory) -> list[Process]:
+    """Return what is known to be the ServerApp of the run."""
+    return [Process(pid, ticks) for pid, ticks in memory.processes]

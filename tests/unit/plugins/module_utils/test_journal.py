@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._journal import EVENTS, Journal
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.mark.parametrize(("stream", "level"), [("8:1234", "<4>"), (None, "")])
+def test_an_event_is_one_line_of_json_with_its_level_where_a_journal_reads_it(monkeypatch, stream, level) -> None:
+    if stream:
+        monkeypatch.setenv("JOURNAL_STREAM", stream)
+    else:
+        monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    written = io.StringIO()
+    journal = Journal("default", written)
+    journal.event("run_lost", "one\ntwo", restarts=1)
+    journal.say("a\nb", 5)
+    event, *said = written.getvalue().splitlines()
+    assert event.startswith(level + "{")
+    content = json.loads(event.removeprefix(level))
+    assert content.pop("time").endswith("+00:00")
+    assert content == {"event": "run_lost", "training": "default", "message": "one\ntwo", "restarts": 1}
+    assert said == ([f"<5>{text}" for text in "ab"] if stream else ["a", "b"])
+
+
+def test_every_event_is_documented_and_every_documented_event_exists() -> None:
+    page = (ROOT / "docs" / "events.md").read_text("utf-8").partition("## Reasons")[0]
+    documented = re.findall(r"^\| `(\w+)` \|", page, re.M)
+    assert sorted(documented) == sorted(EVENTS)

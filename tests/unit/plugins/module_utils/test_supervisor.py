@@ -1,0 +1,642 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lives of the supervisor, with a Flower, processes and a clock that the test moves."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import os
+import pwd
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _submission, _supervise, _watch
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
+    INVALID_RUN_CONFIG,
+    FlwrError,
+    FlwrUnreachableError,
+    Run,
+    Submission,
+    SuperNode,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._journal import EVENTS, Journal
+from ansible_collections.fedops.flower.plugins.module_utils._processes import Process
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import Supervisor
+from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
+from ansible_collections.fedops.flower.plugins.module_utils._trainings import LedgerEntry, TrainingFolder
+
+AGAIN, FAILED, STOPPED, GIVEN_UP, REFUSED = 75, 65, 10, 69, 78
+EPOCH = 1_800_000_000.0
+ACTIVE = Unit("flower-superexec.service", "loaded", "active", "running", pid=7)
+
+
+SUPERLINK = replace(ACTIVE, name="flower-superlink.service", pid=5)
+
+
+class Killed(BaseException):
+    """The supervisor dies here."""
+
+
+def flower_time(at: float) -> str:
+    return datetime.datetime.fromtimestamp(EPOCH + at, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+@dataclass
+class World:
+    """A SuperLink host: what happens in it is a list of functions by the second at which they are called."""
+
+    root: object
+    at: float = 0.0
+    runs: dict[str, Run] = field(default_factory=dict)
+    living: list[Process] = field(default_factory=list)
+    unit: Unit = ACTIVE
+    superlink_unit: Unit = SUPERLINK
+    memory_kills: int = 0
+    away: bool = False
+    nodes: dict[str, str] = field(default_factory=lambda: {"site1": "online", "site2": "online"})
+    plan: list = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    configs: list[str] = field(default_factory=list)
+    takes_up: bool = True
+    refusal: FlwrError | None = None
+    killed_at_submission: bool = False
+    killed: list[Process] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.home = str(self.root)
+        self.folder = TrainingFolder(self.home, "default")
+        self.desk = Desk(self.folder)
+        self.journal = io.StringIO()
+        self.processes = self
+        (self.root / "state").mkdir()
+
+    # --- the clock ---
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+        while self.plan and self.plan[0][0] <= self.at:
+            self.plan.pop(0)[1]()
+        assert self.at < 100_000, "the supervisor waits for ever"
+
+    # --- Flower ---
+
+    def _call(self, command: str) -> None:
+        self.calls.append(command)
+        self.sleep(2)
+        if self.away:
+            raise FlwrUnreachableError("Nobody answers.")
+
+    def list(self) -> list[Run]:
+        self._call("list")
+        return list(self.runs.values())
+
+    def submit(self, app: str, run_config: str | None) -> Submission:
+        self._call("run")
+        if self.refusal:
+            raise self.refusal
+        self.configs.append(run_config or "")
+        run_id = str(len(self.runs) + 1)
+        self.runs[run_id] = Run(run_id, "pending", None, "abcd", flower_time(self.at))
+        self.later(1, lambda: self.takes_up and self.start(run_id))
+        if self.killed_at_submission:
+            self.killed_at_submission = False
+            raise Killed
+        return Submission(run_id, "abcd")
+
+    def stop(self, run_id: str) -> bool:
+        self._call(f"stop {run_id}")
+        if not self.runs[run_id].alive:
+            return False
+        self.set(run_id, status="stopped")
+        return True
+
+    def log(self, run_id: str, lines: int) -> list[str]:
+        return ["Traceback", "RuntimeError: no data"]
+
+    def supernodes(self) -> list[SuperNode]:
+        self._call("nodes")
+        return [SuperNode(name, status, None, None, None) for name, status in self.nodes.items()]
+
+    # --- the host ---
+
+    def executor(self) -> Unit:
+        return self.unit
+
+    def superlink(self) -> Unit:
+        return self.superlink_unit
+
+    def memory_kills_of(self, unit: Unit) -> int:
+        return self.memory_kills
+
+    def would_show_serverapps(self, unit: Unit) -> bool:
+        return True
+
+    def serverapps(self) -> list[Process]:
+        return list(self.living)
+
+    def lives(self, process: Process) -> bool:
+        return process in self.living
+
+    def began(self, process: Process) -> float:
+        return EPOCH + process.ticks
+
+    def kill(self, process: Process) -> None:
+        if process in self.living:
+            self.living.remove(process)
+            self.killed.append(process)
+
+    # --- what happens ---
+
+    def later(self, seconds: float, happening) -> None:
+        self.plan.append((self.at + seconds, happening))
+        self.plan.sort(key=lambda entry: entry[0])
+
+    def set(self, run_id: str, **changes: object) -> None:
+        self.runs[run_id] = replace(self.runs[run_id], **changes)
+
+    def start(self, run_id: str) -> None:
+        if self.runs[run_id].status == "pending":
+            self.set(run_id, status="running", starting_at=flower_time(self.at))
+            self.living.append(Process(100 + int(run_id), int(self.at)))
+            self.write("effective", {"run_id": run_id, "configuration_hash": "h"})
+
+    def die(self, run_id: str) -> None:
+        self.living = [process for process in self.living if process.pid != 100 + int(run_id)]
+
+    def finish(self, run_id: str, rounds: int = 3) -> None:
+        self.write("result", {"run_id": run_id, "configuration_hash": "h", "rounds": rounds, "loss": 0.5})
+        self.set(run_id, status="completed")
+        self.die(run_id)
+
+    def fail(self, run_id: str, reason: str = "failed", message: str = "no data") -> None:
+        self.write("failure", {"run_id": run_id, "reason": reason, "message": message})
+        self.set(run_id, status="failed", details=f"ServerApp failed with exception: {message}")
+        self.die(run_id)
+
+    def round(self, number: int, run_id: str = "1") -> None:
+        event = {"event": "round_finished", "round": number, "num_rounds": 3, "run_id": run_id, "seconds": 2.0,
+                 "configuration_hash": "h"}  # fmt: skip
+        with open(f"{self.folder.path}/history.jsonl", "a") as stream:
+            stream.write(json.dumps(event) + "\n")
+
+    def write(self, stem: str, value: dict) -> None:
+        with open(f"{self.folder.path}/{stem}.json", "w") as stream:
+            json.dump(value, stream)
+
+    # --- the supervisor ---
+
+    def ask(self, **changes: object) -> None:
+        config = 'resume = "auto"\nnum-rounds = 3\n'
+        request = Request("default", "/app", config, "h", 3, needed_nodes=2, request_id="1")
+        self.desk.ask(replace(request, **changes))
+
+    def live(self) -> int:
+        """Let one supervisor live; return its exit status."""
+        flwr = SimpleNamespace(
+            home=self.home, runs=self.list, submit=self.submit, stop=self.stop, log=self.log, supernodes=self.supernodes
+        )
+        host = SimpleNamespace(
+            processes=self, executor=self.executor, superlink=self.superlink, memory_kills=self.memory_kills_of,
+            would_show_serverapps=self.would_show_serverapps,
+        )  # fmt: skip
+        journal = Journal("default", self.journal)
+        return Supervisor(self.desk, self.desk.request, flwr, host, self, journal).run()
+
+    @property
+    def said(self) -> list[str]:
+        return self.journal.getvalue().splitlines()
+
+    @property
+    def events(self) -> list[dict]:
+        return [json.loads(line) for line in self.said if line.startswith("{")]
+
+    def named(self, name: str) -> list[dict]:
+        return [event for event in self.events if event["event"] == name]
+
+    @property
+    def memory(self):
+        return self.desk.memory
+
+
+@pytest.fixture(autouse=True)
+def own_account(monkeypatch) -> None:
+    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch) -> World:
+    world = World(tmp_path)
+    monkeypatch.setattr(_submission.time, "time", lambda: EPOCH + world.at)
+    return world
+
+
+def test_a_training_is_submitted_followed_and_completed(world) -> None:
+    world.ask()
+    for number in (1, 2, 3):
+        world.later(5 + 5 * number, lambda number=number: world.round(number))
+    world.later(21, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert [event["event"] for event in world.events] == [
+        "supervision_started", "run_submitted", "round_finished", "round_finished", "round_finished",
+        "training_completed",
+    ]  # fmt: skip
+    assert world.events[-1]["rounds"] == 3
+    assert world.said[-1] == "default: completed. It is completed."
+    assert (world.memory.state, world.memory.ended, world.memory.restart_count) == ("completed", "1", 0)
+    assert [(run.run_id, run.configuration_hash, run.num_rounds) for run in world.folder.ledger] == [("1", "h", 3)]
+
+
+def test_what_is_completed_is_not_trained_again_at_the_next_boot(world) -> None:
+    world.ask()
+    world.later(10, lambda: world.finish("1"))
+    assert world.live() == 0
+    calls = len(world.calls)
+    assert world.live() == 0
+    assert len(world.calls) == calls
+    assert world.said[-1] == "default: completed, already before."
+
+
+def test_a_serverapp_that_is_killed_has_its_run_stopped_and_the_next_submitted_at_once(world) -> None:
+    world.ask()
+    world.later(10, lambda: world.round(1))
+    world.later(12, lambda: world.die("1"))
+    assert world.live() == AGAIN
+    assert world.runs["1"].status == "stopped"
+    dead_at = 12
+    world.later(60, lambda: world.finish("2"))
+    assert world.live() == 0
+    # One question that stops the run, and one submission: nothing else stands between the two.
+    assert [call for call in world.calls if call not in ("list",)][:3] == ["run", "stop 1", "run"]
+    assert world.named("run_lost")[0] | {"time": 0} == {
+        "event": "run_lost", "training": "default", "time": 0, "message": "The process of the ServerApp is gone.",
+        "reason": "serverapp_gone", "run_id": "1", "round": 1, "restarts": 1,
+    }  # fmt: skip
+    submitted = world.calls.index("run", 2)
+    assert world.calls[submitted - 1] == "stop 1"
+    assert dead_at + 0.5 + 2 + 2 <= 17
+    assert world.memory.restart_count == 1
+
+
+def test_a_superexec_that_is_killed_is_named_as_the_reason(world) -> None:
+    world.ask()
+
+    def kill() -> None:
+        world.die("1")
+        world.set("1", status="failed", details="Task failed with unknown error.")
+        world.unit = replace(ACTIVE, active="activating", pid=0)
+
+    world.later(12, kill)
+    assert world.live() == AGAIN
+    assert world.memory.restarts[-1]["reason"] == "superexec_gone"
+
+
+def test_a_serverapp_that_the_kernel_killed_for_memory_is_named_as_such(world) -> None:
+    world.ask()
+
+    def kill() -> None:
+        world.die("1")
+        world.memory_kills = 1
+
+    world.later(12, kill)
+    assert world.live() == AGAIN
+    assert world.memory.restarts[-1]["reason"] == "out_of_memory"
+
+
+def test_a_superlink_that_restarts_is_waited_for_and_nothing_is_submitted_again(world) -> None:
+    world.ask()
+
+    def back() -> None:
+        world.away, world.superlink_unit = False, replace(world.superlink_unit, pid=9)
+
+    def gone() -> None:
+        world.away, world.superlink_unit = True, replace(world.superlink_unit, active="activating", pid=0)
+
+    world.later(70, gone)
+    world.later(85, back)
+    world.later(200, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert len(world.named("superlink_restarted")) == 1
+    assert [event["reason"] for event in world.named("waiting")] == ["superlink"]
+    assert len(world.named("waiting_over")) == 1
+    assert world.calls.count("run") == 1
+
+
+def test_a_superlink_that_is_away_at_the_beginning_is_waited_for(world) -> None:
+    world.ask()
+    world.away = True
+    world.later(30, lambda: setattr(world, "away", False))
+    world.later(60, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert world.named("waiting")[0]["reason"] == "superlink"
+
+
+def test_a_serverapp_that_dies_while_the_superlink_is_away_is_judged_when_it_is_back(world) -> None:
+    world.ask()
+    world.later(70, lambda: setattr(world, "away", True))
+    world.later(80, lambda: world.die("1"))
+    world.later(130, lambda: setattr(world, "away", False))
+    assert world.live() == AGAIN
+    assert (world.at > 130, world.memory.restarts[-1]["reason"]) == (True, "serverapp_gone")
+
+
+def test_an_app_that_fails_is_told_with_its_log_and_not_retried_also_not_at_the_next_boot(world) -> None:
+    world.ask()
+    world.later(10, lambda: world.fail("1"))
+    assert world.live() == FAILED
+    assert world.said[-3:] == [
+        "RuntimeError: no data", world.said[-2], "default: failed in the app, which would fail again. no data",
+    ]  # fmt: skip
+    assert world.events[-1]["log_tail"] == ["Traceback", "RuntimeError: no data"]
+    calls = len(world.calls)
+    assert (world.live(), len(world.calls)) == (FAILED, calls)
+
+
+def test_an_app_that_fails_is_retried_when_that_is_asked_for_until_it_is_given_up(world) -> None:
+    world.ask(retry_failed=True, attempts=3)
+    ends = []
+    for number in ("1", "2", "3"):
+        world.later(10, lambda number=number: world.fail(number))
+        ends.append(world.live())
+    assert ends == [AGAIN] * 3
+    assert world.live() == GIVEN_UP
+    assert world.named("training_given_up")[0]["restarts"] == 3
+    assert [event["reason"] for event in world.named("waiting")] == ["pause"]
+
+
+def test_a_new_request_clears_a_failure(world) -> None:
+    world.ask()
+    world.later(10, lambda: world.fail("1"))
+    assert world.live() == FAILED
+    world.ask(request_id="2")
+    world.later(10, lambda: world.finish("2"))
+    assert world.live() == 0
+
+
+def test_a_run_that_ended_for_want_of_supernodes_is_followed_by_waiting_for_them_by_name(world) -> None:
+    world.ask()
+    world.later(10, lambda: world.fail("1", "too_few_nodes", "Only 1 of 2"))
+    world.later(11, lambda: world.nodes.update(site2="offline"))
+    assert world.live() == AGAIN
+    world.later(100, lambda: world.nodes.update(site2="online"))
+    world.later(170, lambda: world.finish("2"))
+    assert world.live() == 0
+    assert [(event["reason"], event["waiting_for"]) for event in world.named("waiting")] == [("nodes", ["site2"])]
+    assert world.memory.fruitless == 0
+
+
+def test_a_running_round_that_lacks_supernodes_says_for_whom_it_waits_and_is_not_stalled(world) -> None:
+    world.ask(stall_floor=100, first_round=100)
+    world.later(20, lambda: world.nodes.update(site1="offline"))
+    world.later(1000, lambda: world.nodes.update(site1="online"))
+    world.later(1050, lambda: world.round(1))
+    world.later(1060, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert [event["waiting_for"] for event in world.named("waiting")] == [["site1"]]
+    assert world.named("run_lost") == []
+
+
+def test_a_run_that_stalls_is_stopped_and_its_process_killed(world) -> None:
+    world.ask(stall_floor=50)
+    world.later(10, lambda: world.round(1))
+    assert world.live() == AGAIN
+    assert world.memory.restarts[-1]["reason"] == "stalled"
+    assert world.runs["1"].status == "stopped"
+    assert [process.pid for process in world.killed] == [101]
+
+
+def test_a_serverapp_that_is_frozen_until_flower_gives_it_up_does_not_stay(world) -> None:
+    world.ask()
+    world.later(100, lambda: world.set("1", status="failed", details="No heartbeat received from the task"))
+    assert world.live() == AGAIN
+    assert world.memory.restarts[-1]["reason"] == "no_heartbeat"
+    assert [process.pid for process in world.killed] == [101]
+
+
+def test_a_pending_run_says_that_the_superexec_is_missing_and_goes_on_when_it_is_back(world) -> None:
+    world.ask()
+    world.takes_up = False
+    world.unit = replace(ACTIVE, active="inactive", pid=0)
+
+    def back() -> None:
+        world.unit = ACTIVE
+        world.start("1")
+
+    world.later(60, back)
+    world.later(80, lambda: world.finish("1"))
+    assert world.live() == 0
+    (waiting,) = world.named("waiting")
+    assert (waiting["reason"], "inactive" in waiting["message"]) == ("superexec", True)
+
+
+def test_an_operator_who_stops_it_stops_the_run_and_it_stays_so(world) -> None:
+    world.ask()
+    world.later(20, world.desk.stop)
+    assert world.live() == STOPPED
+    assert (world.runs["1"].status, world.memory.state, world.living) == ("stopped", "stopped", [])
+    calls = len(world.calls)
+    assert (world.live(), len(world.calls), world.desk.is_stopped) == (STOPPED, calls, True)
+
+
+def test_a_run_that_is_stopped_by_hand_stays_stopped(world) -> None:
+    world.ask()
+    world.later(70, lambda: (world.set("1", status="stopped"), world.die("1")))
+    assert world.live() == STOPPED
+    assert world.desk.is_stopped
+    assert world.named("training_stopped")[0]["reason"] == "flwr_stop"
+    world.ask(request_id="2")
+    world.later(20, lambda: world.finish("2"))
+    assert world.live() == 0
+
+
+@pytest.mark.parametrize("end", ["finish", "round"])
+def test_a_supervisor_that_is_killed_is_followed_by_one_that_adopts_the_run(world, end) -> None:
+    world.ask()
+
+    def killed() -> None:
+        raise Killed
+
+    world.later(20, killed)
+    with pytest.raises(Killed):
+        world.live()
+    if end == "finish":
+        world.finish("1")
+    else:
+        world.later(20, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert world.calls.count("run") == 1
+    assert [event["run_id"] for event in world.named("run_adopted")] == ["1"]
+
+
+def test_a_run_that_failed_while_nobody_watched_is_told_and_not_retried(world) -> None:
+    world.ask()
+
+    def killed() -> None:
+        raise Killed
+
+    world.later(20, killed)
+    with pytest.raises(Killed):
+        world.live()
+    world.fail("1")
+    assert (world.live(), world.calls.count("run")) == (FAILED, 1)
+
+
+def test_a_run_whose_submission_was_answered_to_a_dead_supervisor_is_found(world) -> None:
+    world.ask()
+    world.killed_at_submission = True
+    with pytest.raises(Killed):
+        world.live()
+    assert world.folder.ledger == []
+    world.later(30, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert (world.calls.count("run"), [run.run_id for run in world.folder.ledger]) == (1, ["1"])
+
+
+def test_a_run_of_somebody_else_is_not_taken_for_ours(world) -> None:
+    world.ask()
+    world.killed_at_submission = True
+    with pytest.raises(Killed):
+        world.live()
+    world.plan.clear()  # it is still pending
+    other = TrainingFolder(world.home, "other")
+    other.record(LedgerEntry("1", "x", "abcd", 3, ""))
+    world.later(30, lambda: world.finish("2"))
+    assert world.live() == 0
+    assert [run.run_id for run in world.folder.ledger] == ["2"]
+
+
+def test_a_supervisor_that_dies_while_it_stops_a_run_does_not_take_that_for_an_operators_order(world) -> None:
+    world.ask()
+    world.later(12, lambda: world.die("1"))
+
+    def stop(run_id: str) -> bool:
+        world.set(run_id, status="stopped")
+        raise Killed
+
+    honest, world.stop = world.stop, stop
+    with pytest.raises(Killed):
+        world.live()
+    world.stop = honest
+    assert world.live() == AGAIN
+    world.later(30, lambda: world.finish("2"))
+    assert (world.live(), world.desk.is_stopped) == (0, False)
+
+
+def test_a_training_that_begins_anew_does_so_once(world) -> None:
+    world.ask(run_config='resume = "never"\nnum-rounds = 3\n', force=True)
+    world.write("result", {"run_id": "0", "configuration_hash": "h", "rounds": 3})
+    world.later(5, lambda: os.unlink(f"{world.folder.path}/result.json"))  # as the app does when it begins anew
+    world.later(12, lambda: world.die("1"))
+    assert world.live() == AGAIN
+    world.later(30, lambda: world.finish("2"))
+    assert world.live() == 0
+    assert [config.splitlines()[0] for config in world.configs] == ['resume = "never"', 'resume = "auto"']
+
+
+def test_a_run_that_was_asked_for_fewer_rounds_is_followed_by_one_for_the_rest(world) -> None:
+    world.ask(num_rounds=5)
+    world.folder.record(LedgerEntry("1", "h", "abcd", 3, ""))
+    world.runs["1"] = Run("1", "pending", None, "abcd", flower_time(0))
+    world.start("1")
+    world.later(20, lambda: world.finish("1", 3))
+    world.later(60, lambda: world.finish("2", 5))
+    assert world.live() == 0
+    assert world.calls.count("run") == 1
+
+
+def test_another_configuration_that_is_alive_is_refused(world) -> None:
+    world.ask()
+    world.folder.record(LedgerEntry("1", "other", "abcd", 3, ""))
+    world.runs["1"] = Run("1", "running", None, "abcd", flower_time(0))
+    assert world.live() == REFUSED
+    assert world.events[-1]["reason"] == "conflict"
+
+
+def test_force_stops_what_is_alive(world) -> None:
+    world.ask(force=True)
+    world.folder.record(LedgerEntry("1", "other", "abcd", 3, ""))
+    world.runs["1"] = Run("1", "running", None, "abcd", flower_time(0))
+    world.later(20, lambda: world.finish("2"))
+    assert (world.live(), world.runs["1"].status) == (0, "stopped")
+
+
+@pytest.mark.parametrize(("code", "status"), [(INVALID_RUN_CONFIG, REFUSED), (None, AGAIN), (99, AGAIN)])
+def test_a_refused_submission_ends_for_good_only_when_it_would_be_refused_again(world, code, status) -> None:
+    world.ask()
+    world.refusal = FlwrError("Flower says: no.", code)
+    assert world.live() == status
+    assert (world.memory.submitting, world.memory.fruitless) == ("", 1 if status == AGAIN else 0)
+
+
+def test_a_superlink_that_has_lost_its_database_gets_the_run_again(world) -> None:
+    world.ask()
+    world.later(20, lambda: (world.runs.clear(), world.die("1")))
+    world.later(20, lambda: world.runs.update({"9": Run("9", "completed", None, "x", flower_time(0))}))
+
+    def unknown(run_id: str) -> bool:
+        world._call(f"stop {run_id}")
+        return False
+
+    world.stop = unknown
+    assert world.live() == AGAIN
+    assert world.memory.restarts[-1]["reason"] == "superlink_forgot"
+
+
+def test_a_process_that_cannot_be_told_from_others_leaves_the_judgement_to_flower(world) -> None:
+    world.ask()
+    world.living.append(Process(55, -500))  # of another training, begun long before
+    world.later(3, lambda: world.set("1", starting_at="2001-01-01 00:00:00Z") if "1" in world.runs else None)
+    world.later(6, lambda: world.set("1", starting_at="2001-01-01 00:00:00Z"))
+    world.later(40, lambda: world.set("1", status="failed", details="No heartbeat received from the task"))
+    assert world.live() == AGAIN
+    assert 40 < world.at < 70
+
+
+def test_a_run_under_way_without_any_serverapp_on_the_host_is_lost(world) -> None:
+    world.ask()
+    world.later(3.5, lambda: (world.set("1", starting_at=""), world.die("1")) if "1" in world.runs else None)
+    world.later(6, lambda: (world.set("1", starting_at=""), world.die("1")))
+    assert world.live() == AGAIN
+    assert (world.memory.restarts[-1]["reason"], world.at < 40) == ("serverapp_gone", True)
+
+
+def test_every_event_that_is_written_is_declared_and_one_line(world) -> None:
+    world.ask()
+    world.later(10, lambda: world.fail("1", message="two\nlines"))
+    world.live()
+    assert {event["event"] for event in world.events} <= set(EVENTS)
+    assert all({"event", "training", "time", "message"} <= set(event) for event in world.events)
+    assert world.said[-1] == "default: failed in the app, which would fail again. two lines"
+
+
+def test_the_program_refuses_what_it_cannot_supervise(tmp_path, capsys) -> None:
+    home = ["--home", str(tmp_path)]
+    assert _supervise.main([*home, "../etc"]) == REFUSED
+    assert _supervise.main([*home, "default"]) == REFUSED
+    (tmp_path / "trainings" / "default").mkdir(parents=True)
+    assert _supervise.main([*home, "default"]) == REFUSED
+    assert "request.json is missing or damaged" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_two_supervisors_of_one_training_are_impossible(tmp_path, capsys) -> None:
+    desk = Desk(TrainingFolder(str(tmp_path), "default"))
+    with desk.watch() as alone:
+        assert alone
+        assert _supervise.main(["--home", str(tmp_path), "default"]) == AGAIN
+    assert capsys.readouterr().out == "default: another supervisor is at it.\n"
+
+
+def test_a_well_run_is_asked_for_once_a_minute(world) -> None:
+    world.ask()
+    for number in range(1, 60):
+        world.later(10 * number, lambda number=number: world.round(number))
+    world.later(600, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert world.calls.count("list") <= 14
+    assert _watch.ASK_A_WELL_RUN == 60
