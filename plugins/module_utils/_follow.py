@@ -15,6 +15,8 @@ from dataclasses import asdict, replace
 
 from ._flwr import SILENT, Flwr, FlwrError, FlwrUnreachableError, Run
 from ._runs import ABSENT, COMPLETED, Known, known_runs
+from ._supervised import Desk, Memory, unit_name
+from ._systemd import look
 from ._trainings import NAME, TrainingFolder
 
 LOOK_EVERY = 1.0  # seconds between looks at the history file
@@ -100,6 +102,17 @@ def wait(flwr: Flwr, folder: TrainingFolder, run_id: str, wait_for_round: int, s
             if reached or not waiting or now >= end:
                 return run
             question = now + (ASK_AT_THE_END if complete else ASK_EVERY)
+        time.sleep(max(0.0, min(LOOK_EVERY, end - time.monotonic())))
+
+
+def watch(folder: TrainingFolder, wait_for_round: int, seen: str, seconds: float) -> None:
+    """Return when there is news of a supervised training, at the latest after some seconds. Flower is not asked."""
+    desk, end = Desk(folder), time.monotonic() + seconds
+    while time.monotonic() < end:
+        memory = desk.memory or Memory()
+        reached, dummy = _progress(folder, memory.run_id, wait_for_round)
+        if reached or memory.signature != seen or not look(unit_name(folder.name))[0].runs:
+            return
         time.sleep(max(0.0, min(LOOK_EVERY, end - time.monotonic())))
 
 

@@ -11,7 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ._progress import pace, span_text
+
 Row = Mapping[str, Any]
+
+SHOWN_RESTARTS = 3
 
 
 def federation(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,10 +43,23 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _training(training: Row) -> dict[str, Any]:
-    last = training["history"][-1] if training["history"] else {}
+    history = training["history"]
+    last = history[-1] if history else {}
+    # Without a supervisor there is the run alone.
+    supervision = training.get("supervision") or {**pace(history), "state": training["status"]}
     return {
-        **{key: training[key] for key in ("name", "status", "details", "run_id", "num_rounds")},
+        **{key: training[key] for key in ("name", "status", "details", "run_id")},
         **{key: last.get(key) for key in ("round", "loss", "accuracy", "checkpoint_problem")},
+        "num_rounds": supervision.get("num_rounds") or training["num_rounds"],
+        "state": supervision["state"],
+        "detail": supervision.get("detail") or training["details"],
+        "seconds_per_round": supervision["seconds_per_round"],
+        "eta_seconds": supervision["eta_seconds"],
+        "checkpoint": supervision.get("checkpoint"),
+        "restarts": supervision.get("restarts", 0),
+        "restart_reasons": supervision.get("restart_reasons", []),
+        "waiting_for": supervision.get("waiting_for", []),
+        "failed_nodes": supervision.get("failed_nodes", []),
     }
 
 
@@ -74,14 +91,6 @@ def history_table(history: Iterable[Row]) -> str:
     return _table(("ROUND", "LOSS", "ACCURACY", "REPLIES", "FAILURES", "SECONDS", "CHECKPOINT"), rows)
 
 
-def age(seconds: float) -> str:
-    """Write a span of time in the unit that fits it: ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
-    for limit, unit, length in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
-        if seconds < limit:
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds // 86400)} d"
-
-
 def _superlink(superlink: Row) -> str:
     health = "healthy" if superlink.get("healthy") else "NOT HEALTHY"
     days = superlink.get("certificate_days")
@@ -101,30 +110,52 @@ def _supernodes(nodes: Sequence[Row]) -> str:
 def _trainings(trainings: Sequence[Row]) -> str:
     if not trainings:
         return "Trainings    none yet"
+    head = ("NAME", "STATE", "ROUND", "LOSS", "ACCURACY", "S/ROUND", "LEFT", "CHECKPOINT", "LOST RUNS", "RUN")
     rows = [
         (
             training["name"],
-            training.get("status") or "-",
+            training.get("state") or "-",
             f"{training.get('round') or 0}/{training.get('num_rounds') or '?'}",
             _number(training.get("loss")),
             _number(training.get("accuracy")),
+            _number(training.get("seconds_per_round"), 1),
+            span_text(training["eta_seconds"]) if training.get("eta_seconds") else "-",
+            _saved(training.get("checkpoint")),
+            training.get("restarts") or 0,
             training.get("run_id") or "-",
         )
         for training in trainings
     ]
-    table = _table(("NAME", "STATUS", "ROUND", "LOSS", "ACCURACY", "RUN"), rows)
-    problems = [
-        f"  WARNING {training['name']}: {training['checkpoint_problem']}"
-        for training in trainings
-        if training.get("checkpoint_problem") and training.get("status") != "completed"
+    remarks = [f"  {training['name']}: {remark}" for training in trainings for remark in _remarks(training)]
+    return "\n".join([f"Trainings\n{_table(head, rows)}", *remarks])
+
+
+def _saved(checkpoint: Row | None) -> str:
+    if not checkpoint:
+        return "-"
+    old = "" if checkpoint.get("age") is None else f", {span_text(checkpoint['age'])} old"
+    return f"round {checkpoint['round']}{old}"
+
+
+def _remarks(training: Row) -> list[str]:
+    """Return what else is worth a line: what is waited for, which runs were lost and why, who failed lately."""
+    state, detail = training.get("state") or "-", training.get("detail")
+    lines = [f"{state.replace('_', ' ')}. {detail}"] if detail and state not in ("running", "completed") else []
+    lines += [
+        f"run {lost['run_id']} was lost at {lost['time']} after round {lost['round'] or 0}. {lost['detail']}"
+        for lost in training.get("restart_reasons", [])[-SHOWN_RESTARTS:]
     ]
-    return "\n".join(["Trainings", table, *problems])
+    if training.get("checkpoint_problem") and state != "completed":
+        lines.append(f"WARNING. {training['checkpoint_problem']}")
+    if training.get("failed_nodes"):
+        lines.append(f"failed in the last rounds: {', '.join(training['failed_nodes'])}")
+    return lines
 
 
 def _checkpoint(checkpoint: Row | None) -> str:
     if not checkpoint:
         return "Checkpoint   none"
-    old = "of unknown age" if checkpoint["age"] is None else f"{age(checkpoint['age'])} old"
+    old = "of unknown age" if checkpoint["age"] is None else f"{span_text(checkpoint['age'])} old"
     return (
         f"Checkpoint   round {checkpoint['round']} of {checkpoint['training']}, {old}, verified\n  {checkpoint['path']}"
     )

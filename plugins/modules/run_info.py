@@ -38,6 +38,12 @@ options:
       - Return as soon as the run has finished this round, or has ended. Without it, only the end is waited for.
       - Takes effect together with O(wait_seconds).
     type: int
+  wait_for_change:
+    description:
+      - Return as soon as the supervisor of the training is in another state than this one, which an earlier look has
+        returned as RV(supervision.signature). The SuperLink is not asked.
+      - Takes effect together with O(name) and O(wait_seconds), for a training that is supervised.
+    type: str
   wait_seconds:
     description:
       - How long to wait, in seconds. V(0) looks once.
@@ -136,6 +142,93 @@ result:
   returned: when O(name) or O(run_id) is given
   type: dict
   sample: {"training": "default", "rounds": 3, "accuracy": 0.93, "checkpoint": "checkpoint_round_3.npz"}
+supervision:
+  description: How the training stands by its supervisor; null for a training without one.
+  returned: when O(name) or O(run_id) is given
+  type: dict
+  contains:
+    state:
+      description:
+        - V(starting), V(running), V(waiting) or V(restarting) while it is at work.
+        - V(completed), V(failed), V(stopped), V(given_up) or V(refused) at its end.
+        - V(halted) when it is to go on, but its unit does not run.
+      type: str
+      sample: running
+    reason:
+      description: Why, as one of the words in C(docs/events.md).
+      type: str
+      sample: ""
+    detail:
+      description: The same as a sentence.
+      type: str
+      sample: ""
+    since:
+      description: Since when.
+      type: str
+      sample: "2026-11-25T19:40:11+00:00"
+    waiting_for:
+      description: Names of the SuperNodes that are waited for.
+      type: list
+      elements: str
+      sample: []
+    stopped:
+      description: Whether an operator wants it to stand still.
+      type: bool
+      sample: false
+    mode:
+      description: The mode of the training.
+      type: str
+      sample: once
+    run_id:
+      description: Id of the run that is followed, or was the last one.
+      type: str
+      sample: "17304172647888193640"
+    request_id:
+      description: Which order to train this is about.
+      type: str
+      sample: 1a2b3c4d5e6f7081
+    unit:
+      description: The unit of the supervisor.
+      type: str
+      sample: flower-training@default.service
+    signature:
+      description: A text that changes with the state.
+      type: str
+      sample: 1a2b3c4d5e6f7081 running  17304172647888193640 0
+    restarts:
+      description: How many runs were lost so far.
+      type: int
+      sample: 0
+    restart_reasons:
+      description: The last of them, each with V(time), V(reason), V(detail), V(run_id) and V(round).
+      type: list
+      elements: dict
+      sample: []
+    round:
+      description: The last round that was finished.
+      type: int
+      sample: 3
+    num_rounds:
+      description: How many rounds are asked for.
+      type: int
+      sample: 10
+    seconds_per_round:
+      description: How long the last rounds took; null before the first.
+      type: float
+      sample: 12.3
+    eta_seconds:
+      description: How long the remaining rounds will take at this pace; null before the first.
+      type: float
+      sample: 86.1
+    checkpoint:
+      description: The newest checkpoint that a round has left, as V(file), V(round) and V(age) in seconds; null before.
+      type: dict
+      sample: {"file": "checkpoint_round_3.npz", "round": 3, "age": 12.0}
+    failed_nodes:
+      description: SuperNodes that have failed, stayed silent or were rejected in the last three rounds.
+      type: list
+      elements: str
+      sample: []
 log_tail:
   description: The last lines of the run's log. Empty for a run that has not logged anything yet.
   returned: when O(name) or O(run_id) is given
@@ -162,7 +255,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._follow import (
     log_tail,
     training_names,
     wait,
+    watch,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._runs import ABSENT, Known
 from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder, TrainingNameError
 
@@ -176,18 +271,22 @@ def look(flwr: Flwr, params: dict[str, Any], check_mode: bool) -> dict[str, Any]
         runs = _runs(flwr, check_mode)
         folders = [TrainingFolder(flwr.home, each) for each in training_names(flwr.home)]
         described = [(folder, latest_run(folder, runs)) for folder in folders]
-        return {
-            "trainings": [
-                {**describe(folder, run), "log_tail": log_tail(flwr, run, lines)} for folder, run in described
-            ]
-        }
+        return {"trainings": [_described(flwr, folder, run, lines) for folder, run in described]}
 
     name = name or find_training(flwr.home, run_id)
     if name is None:
         return _foreign(flwr, run_id, lines, check_mode)
     folder = TrainingFolder(flwr.home, name)
+    if params["wait_for_change"] is not None:
+        last = params["wait_for_round"] if params["wait_for_round"] is not None else NO_ROUND
+        watch(folder, last, params["wait_for_change"], params["wait_seconds"])
+        return _described(flwr, folder, latest_run(folder, [], run_id), lines)
     run = _wait(flwr, folder, params) or latest_run(folder, _runs(flwr, check_mode), run_id)
-    return {**describe(folder, run), "log_tail": log_tail(flwr, run, lines)}
+    return _described(flwr, folder, run, lines)
+
+
+def _described(flwr: Flwr, folder: TrainingFolder, run: Known, lines: int) -> dict[str, Any]:
+    return {**describe(folder, run), "supervision": outlook(folder), "log_tail": log_tail(flwr, run, lines)}
 
 
 def _wait(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any]) -> Known | None:
@@ -214,6 +313,7 @@ def _foreign(flwr: Flwr, run_id: str, lines: int, check_mode: bool) -> dict[str,
         "history": [],
         "effective": None,
         "result": None,
+        "supervision": None,
         "log_tail": log_tail(flwr, run, lines),
     }
 
@@ -237,6 +337,7 @@ def main() -> None:
             "run_id": {"type": "str"},
             "log_lines": {"type": "int", "default": 0},
             "wait_for_round": {"type": "int"},
+            "wait_for_change": {"type": "str"},
             "wait_seconds": {"type": "float", "default": 0},
         },
         supports_check_mode=True,

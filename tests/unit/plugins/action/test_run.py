@@ -45,7 +45,7 @@ def play(monkeypatch):
         action = object.__new__(action_run.ActionModule)
         action._task = SimpleNamespace(args={**ASKED, **arguments}, check_mode=check_mode, async_val=0, diff=False)
         action._execute_module = execute
-        monkeypatch.setattr(action_run.ActionBase, "run", lambda *args: {})
+        monkeypatch.setattr(action_run.FollowingAction, "run", lambda *args: {})
         result = action.run(task_vars={})
         assert left == []
         return result, shown, calls

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _status
 
 
@@ -26,11 +25,25 @@ def test_what_the_modules_find_makes_one_picture() -> None:
                     {"round": 1, "loss": 1.0},
                     {"round": 2, "loss": 0.5, "accuracy": 0.75, "checkpoint_problem": "full"},
                 ],
+                "supervision": None,
             },
             {"name": "new", "status": "pending", "details": "", "run_id": "10", "num_rounds": 3, "history": []},
+            {
+                "name": "seen",
+                "status": "running",
+                "details": None,
+                "run_id": "11",
+                "num_rounds": 3,
+                "history": [{"round": 1, "loss": 1.0}],
+                "supervision": {**LOOKED_AFTER, "num_rounds": 9},
+            },
         ],
         "latest": None,
     }
+    nothing = {
+        "checkpoint": None, "restarts": 0, "restart_reasons": [], "waiting_for": [], "failed_nodes": [],
+        "seconds_per_round": None, "eta_seconds": None,
+    }  # fmt: skip
     assert _status.federation(found) == {
         "superlink": {"host": "superlink", "healthy": True, "certificate_days": 12},
         "supernodes": [
@@ -41,28 +54,62 @@ def test_what_the_modules_find_makes_one_picture() -> None:
             {
                 "name": "default",
                 "status": "failed",
+                "state": "failed",
                 "details": "no data",
+                "detail": "no data",
                 "run_id": "9",
                 "num_rounds": 8,
                 "round": 2,
                 "loss": 0.5,
                 "accuracy": 0.75,
                 "checkpoint_problem": "full",
+                **nothing,
             },
             {
                 "name": "new",
                 "status": "pending",
+                "state": "pending",
                 "details": "",
+                "detail": "",
                 "run_id": "10",
                 "num_rounds": 3,
                 "round": None,
                 "loss": None,
                 "accuracy": None,
                 "checkpoint_problem": None,
+                **nothing,
+            },
+            {
+                "name": "seen",
+                "status": "running",
+                "details": None,
+                "run_id": "11",
+                "loss": 1.0,
+                "accuracy": None,
+                **LOOKED_AFTER,
+                "num_rounds": 9,
+                "round": 1,
+                "checkpoint_problem": None,
             },
         ],
         "checkpoint": None,
     }
+
+
+LOOKED_AFTER = {
+    "state": "waiting",
+    "detail": "1 of 2 SuperNodes that are needed are online. Not online: supernode2.",
+    "waiting_for": ["supernode2"],
+    "restarts": 4,
+    "restart_reasons": [
+        {"run_id": str(number), "time": f"10:0{number}", "round": number, "detail": "It is gone."}
+        for number in range(4)
+    ],
+    "seconds_per_round": 12.34,
+    "eta_seconds": 61.7,
+    "checkpoint": {"file": "checkpoint_round_3.npz", "round": 3, "age": 12.0},
+    "failed_nodes": ["supernode2", "supernode3"],
+}
 
 
 def test_a_federation_at_work() -> None:
@@ -75,15 +122,23 @@ def test_a_federation_at_work() -> None:
         "trainings": [
             {
                 "name": "default",
-                "status": "running",
-                "round": 3,
+                "state": "completed",
+                "round": 8,
                 "num_rounds": 8,
                 "loss": 0.51,
                 "accuracy": 0.9,
                 "run_id": "9",
-                "checkpoint_problem": "The checkpoint of round 3 cannot be saved in /mnt: No space left on device.",
+                "eta_seconds": 0.0,
+                "checkpoint": {"round": 8, "age": None},
             },
-            {"name": "older", "status": "completed", "num_rounds": 2, "round": 2, "checkpoint_problem": "over."},
+            {
+                "name": "second",
+                "run_id": "12",
+                "round": 3,
+                "num_rounds": 8,
+                "checkpoint_problem": "The checkpoint of round 3 cannot be saved in /mnt: No space left on device.",
+                **LOOKED_AFTER,
+            },
         ],
         "checkpoint": {
             "training": "default",
@@ -101,10 +156,15 @@ def test_a_federation_at_work() -> None:
         "  supernode2   77        offline\n"
         "\n"
         "Trainings\n"
-        "  NAME      STATUS      ROUND   LOSS     ACCURACY   RUN\n"
-        "  default   running     3/8     0.5100   0.9000     9\n"
-        "  older     completed   2/2     -        -          -\n"
-        "  WARNING default: The checkpoint of round 3 cannot be saved in /mnt: No space left on device.\n"
+        "  NAME      STATE       ROUND   LOSS     ACCURACY   S/ROUND   LEFT   CHECKPOINT          LOST RUNS   RUN\n"
+        "  default   completed   8/8     0.5100   0.9000     -         -      round 8             0           9\n"
+        "  second    waiting     3/8     -        -          12.3      61 s   round 3, 12 s old   4           12\n"
+        "  second: waiting. 1 of 2 SuperNodes that are needed are online. Not online: supernode2.\n"
+        "  second: run 1 was lost at 10:01 after round 1. It is gone.\n"
+        "  second: run 2 was lost at 10:02 after round 2. It is gone.\n"
+        "  second: run 3 was lost at 10:03 after round 3. It is gone.\n"
+        "  second: WARNING. The checkpoint of round 3 cannot be saved in /mnt: No space left on device.\n"
+        "  second: failed in the last rounds: supernode2, supernode3\n"
         "\n"
         "Checkpoint   round 3 of default, 3 min old, verified\n"
         "  /opt/flower/checkpoints/checkpoint_round_3.npz"
@@ -157,11 +217,3 @@ def test_rounds_without_figures_are_shown_as_such() -> None:
         "  10      1.0000   0.7500     2         1          9.0       checkpoint_round_10.npz\n"
         "  11      -        -          None      None       9.0       NOT SAVED"
     )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (119.9, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172800, "2 d")],
-)
-def test_an_age_is_told_in_the_unit_that_fits(seconds: float, text: str) -> None:
-    assert _status.age(seconds) == text

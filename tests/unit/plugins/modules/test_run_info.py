@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from dataclasses import replace
+
 import pytest
 
 RUNS = {"completed": "4054059867765540810", "failed": "17304172647888193640", "stopped": "10117593754731237286"}
@@ -20,6 +24,7 @@ ABSENT = {
     "history": [],
     "effective": None,
     "result": None,
+    "supervision": None,
     "log_tail": [],
 }
 FAILED = {
@@ -94,3 +99,54 @@ def test_a_host_without_flower_has_no_runs_in_check_mode_and_else_fails(home, ru
     (home.path / "venv" / "bin" / "flwr").unlink()
     assert run_module("run_info", check_mode=True, name="default") == {"changed": False, **ABSENT}
     assert run_module("run_info", name="default")["failed"] is True
+
+
+@pytest.fixture
+def supervised(home, monkeypatch):
+    """A training whose supervisor, as systemd says, is at work."""
+    from ansible_collections.fedops.flower.plugins.module_utils import _follow, _outlook, _supervised
+    from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
+    from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
+
+    units = [Unit("flower-training@default.service", "loaded", "active", "running")]
+    for module in (_follow, _outlook):
+        monkeypatch.setattr(module, "look", lambda name: units)
+    monkeypatch.setattr(_follow, "LOOK_EVERY", 0.05)
+    desk = _supervised.Desk(TrainingFolder(str(home.path), "default"))
+    desk.ask(_supervised.Request("default", "/app", num_rounds=3, request_id="1"))
+    desk.remember(_supervised.Memory(request_id="1", state="running", run_id="7"))
+    return desk, units
+
+
+def test_a_supervised_training_is_looked_at_without_a_question_to_flower(home, supervised, run_module) -> None:
+    seen = run_module("run_info", name="default", wait_for_change="", wait_seconds=5)["supervision"]
+    assert (seen["state"], seen["run_id"], seen["signature"]) == ("running", "7", "1 running  7 0")
+    started = time.monotonic()
+    again = run_module("run_info", name="default", wait_for_change=seen["signature"], wait_seconds=0.3)
+    assert (again["supervision"], time.monotonic() - started >= 0.3) == (seen, True)
+    assert home.calls == []
+
+
+@pytest.mark.parametrize("news", ["round", "state", "unit"])
+def test_news_of_a_supervised_training_end_the_wait(home, supervised, run_module, news) -> None:
+    desk, units = supervised
+
+    def happen() -> None:
+        if news == "round":
+            home.training(history=[{"event": "round_finished", "round": 1, "run_id": "7"}])
+        elif news == "state":
+            memory = desk.memory
+            memory.state = "waiting"
+            desk.remember(memory)
+        else:
+            units[0] = replace(units[0], active="failed", result="start-limit-hit")
+
+    timer = threading.Timer(0.2, happen)
+    timer.start()
+    started = time.monotonic()
+    look = run_module("run_info", name="default", wait_for_change="1 running  7 0", wait_for_round=1, wait_seconds=30)
+    timer.join()
+    assert time.monotonic() - started < 15
+    expected = {"round": "running", "state": "waiting", "unit": "halted"}[news]
+    assert (look["supervision"]["state"], len(look["history"])) == (expected, 1 if news == "round" else 0)
+    assert home.calls == []

@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.utils.display import Display
+from ansible_collections.fedops.flower.plugins.module_utils._outlook import (
+    AT_WORK,
+    HALTED,
+    TrainingFollower,
+    training_problem,
+)
+from ansible_collections.fedops.flower.plugins.plugin_utils import _program
+from ansible_collections.fedops.flower.plugins.plugin_utils._following import (
+    LOG_LINES,
+    FollowingAction,
+    merged,
+    patience,
+)
+from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
+
+display = Display()
+
+
+class ActionModule(SendingAction, FollowingAction):
+    """Have a training supervised through the module, then show each finished round as it comes."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        deadline = self.deadline(arguments)
+        result = self._start(arguments, task_vars)
+        if self._task.check_mode or result.get("failed") or not result.get("alive"):
+            return result
+        return self._follow(result, deadline, self.waits(arguments), task_vars)
+
+    def _start(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Have the module do its work; it asks for the program when the host has another one."""
+        program = _program.build()
+        arguments["program"] = hashlib.sha256(program).hexdigest()
+        with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
+            path = Path(folder, _program.NAME)
+            path.write_bytes(program)
+            return self.execute_sending(arguments, {path.name: str(path)}, task_vars)
+
+    def _follow(
+        self, started: dict[str, Any], deadline: float | None, wait: bool, task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Show the progress of a training until it has ended, or until it is under way when that is enough."""
+        name = started["name"]
+        display.display(f"{name}: {'started' if started['submitted'] else 'already under way, following it'}")
+        follower, signature = TrainingFollower(name), ""
+        while True:
+            look = self.run_info(
+                task_vars,
+                name=name,
+                wait_for_round=follower.next_round,
+                wait_for_change=signature,
+                wait_seconds=patience(deadline),
+            )
+            if look.get("failed"):
+                return {**started, **look, "changed": started["changed"]}
+            supervision = look["supervision"]
+            for line in follower.lines(look):
+                display.display(line)
+            state, signature = supervision["state"], supervision["signature"]
+            if state not in AT_WORK:
+                return self._end(started, look, follower.where, task_vars)
+            if not wait and state != "starting":
+                return self._result(started, look, finished=False)
+            if deadline is not None and time.monotonic() >= deadline:
+                message = f"{name}: the timeout is over while the training is {state}{follower.where}."
+                return self._failure(started, look, f"{message} It goes on; the same task follows it again.")
+
+    def _end(
+        self, started: dict[str, Any], look: dict[str, Any], where: str, task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        problem = training_problem(look, where)
+        if problem is None:
+            display.display(f"{look['name']}: completed")
+            return self._result(started, look, finished=True)
+        state, run_id = look["supervision"]["state"], look["supervision"]["run_id"]
+        if state in ("failed", HALTED) and run_id:
+            info = self.run_info(task_vars, name=look["name"], run_id=run_id, log_lines=LOG_LINES)
+            look = {**look, "log_tail": info.get("log_tail") or []}
+        pointer = ["The end of its log is in log_tail."] if state == "failed" and look.get("log_tail") else []
+        return self._failure(started, look, "\n".join([problem, *pointer]))
+
+    def _failure(self, started: dict[str, Any], look: dict[str, Any], message: str) -> dict[str, Any]:
+        return {**self._result(started, look, finished=False), "failed": True, "msg": message}
+
+    def _result(self, started: dict[str, Any], look: dict[str, Any], finished: bool) -> dict[str, Any]:
+        """What the start says of the change stays, and how the training stands now is told."""
+        supervision = look["supervision"]
+        return {
+            **merged(started, look, finished),
+            "run_id": supervision["run_id"] or look["run_id"],
+            "status": supervision["state"],
+            "details": supervision["detail"],
+            "alive": supervision["state"] in AT_WORK,
+        }

@@ -1,0 +1,387 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: training
+short_description: Have a training supervised to its end on the SuperLink host
+version_added: 0.1.0
+description:
+  - Installs a small supervisor on the SuperLink host, tells it what to train, and has systemd run it as
+    C(flower-training@NAME.service). The supervisor submits the run, follows it, and submits the next when one is lost,
+    whether or not anybody is connected.
+  - Then follows the training, with one line in the output for each finished round. Leaving the task, by an
+    interruption or by O(timeout), leaves the training alone.
+  - A training that is finished is left alone, one that is under way is followed, and one that has failed or was stopped
+    is trained again, which an app that keeps checkpoints takes as the order to resume.
+author:
+  - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.flwr
+attributes:
+  check_mode:
+    description: Can run in check mode and tell whether a training would be started or stopped.
+    support: full
+  diff_mode:
+    description: Shows the training before and after.
+    support: full
+  idempotent:
+    description: When run twice in a row with the same arguments, the second run changes nothing.
+    support: partial
+    details:
+      - It is not idempotent with O(force=true).
+  action:
+    description: Has a corresponding action plugin, which sends the supervisor and shows the progress.
+    support: full
+options:
+  name:
+    description:
+      - Name of the training, of lower-case letters, digits and hyphens.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) has the training trained.
+      - V(stopped) stops it and its run. It stays stopped, also after a reboot, until it is trained again.
+        What the run has saved as checkpoints stays.
+    type: str
+    choices: [present, stopped]
+    default: present
+  app:
+    description:
+      - Folder of the Flower app on the SuperLink host. Required for O(state=present).
+    type: path
+  unit:
+    description:
+      - The text of the systemd template unit C(flower-training@.service). Required for O(state=present).
+    type: str
+  run_config:
+    description:
+      - The run configuration as TOML text, one key a line. Flower refuses a key that the app does not declare.
+    type: str
+    default: ""
+  configuration_hash:
+    description:
+      - Hash of everything that makes the training what it is. Without it, any run under O(name) is taken for the same.
+    type: str
+  num_rounds:
+    description:
+      - Number of rounds that is asked for. A training that ended with fewer rounds is submitted again for the rest.
+    type: int
+  reports:
+    description:
+      - Whether the app writes its rounds and its result as the collection's own app does.
+    type: bool
+    default: true
+  needed_nodes:
+    description:
+      - How many SuperNodes must be online for a round.
+    type: int
+    default: 1
+  attempts:
+    description:
+      - After so many runs in a row that have finished no round, the training is given up.
+    type: int
+    default: 10
+  retry_failed:
+    description:
+      - Whether to submit another run after one that the app itself has ended with an exception.
+    type: bool
+    default: false
+  stall_timeout:
+    description:
+      - At least so many seconds must pass without a finished round before a run is taken for stalled.
+        The limit is ten times the longest of the last rounds where that is more.
+    type: float
+    default: 900
+  first_round_timeout:
+    description:
+      - How many seconds the first round may take, when there is no other to compare it with.
+    type: float
+    default: 8700
+  wait:
+    description:
+      - Whether to follow the training to its end. Otherwise the task ends as soon as a run is under way, or as it is
+        known what is waited for.
+    type: bool
+    default: true
+  timeout:
+    description:
+      - How many seconds to follow the training. V(0) follows it for as long as it takes.
+      - When the time is over, the task fails. The training goes on, and the same task follows it again.
+    type: float
+    default: 0
+  force:
+    description:
+      - Stop a run of the training that is alive, and train whatever there is.
+    type: bool
+    default: false
+  program:
+    description: SHA-256 of the supervisor. It is computed on the controller and is not to be set.
+    type: str
+  archive:
+    description: The transferred supervisor on the host. It is not to be set.
+    type: path
+seealso:
+  - module: fedops.flower.run
+  - module: fedops.flower.run_info
+  - module: fedops.flower.training_config
+"""
+
+EXAMPLES = r"""
+- name: Train, unless it is already done
+  fedops.flower.training:
+    name: default
+    app: /opt/flower/app/fedops-app
+    unit: "{{ lookup('ansible.builtin.template', 'flower-training@.service.j2') }}"
+    run_config: "{{ asked.run_config }}"
+    configuration_hash: "{{ asked.configuration_hash }}"
+    num_rounds: "{{ asked.training.num_rounds }}"
+
+- name: Stop the training
+  fedops.flower.training:
+    name: default
+    state: stopped
+"""
+
+RETURN = r"""
+name:
+  description: Name of the training.
+  returned: success
+  type: str
+  sample: default
+run_id:
+  description: Id of the newest run; null when none was submitted yet.
+  returned: success
+  type: str
+  sample: "17304172647888193640"
+status:
+  description:
+    - How the training stands, as RV(fedops.flower.run_info#module:supervision.state).
+    - In check mode V(submitted) means that it would be started.
+  returned: success
+  type: str
+  sample: completed
+finished:
+  description: Whether the training has reached the end that was asked for.
+  returned: success
+  type: bool
+  sample: true
+submitted:
+  description: Whether this task has started the training.
+  returned: success
+  type: bool
+  sample: true
+stopped:
+  description: Ids of the runs that were alive when this task stopped the training.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+details:
+  description: Why it stands so, for example why the app failed.
+  returned: success
+  type: str
+  sample: the data went away
+configuration_hash:
+  description: Hash of the configuration of the newest run.
+  returned: success
+  type: str
+  sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+num_rounds:
+  description: Number of rounds that is asked for.
+  returned: success
+  type: int
+  sample: 3
+fab_hash:
+  description: Hash of the app that runs, as much of it as Flower tells.
+  returned: success
+  type: str
+  sample: 043e4ac4
+alive:
+  description: Whether the training goes on.
+  returned: success
+  type: bool
+  sample: false
+history:
+  description: The rounds that led to the newest model, in order.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"event": "round_finished", "round": 1, "num_rounds": 3, "loss": 0.9, "accuracy": 0.7}]
+effective:
+  description: The configuration that the ServerApp really used; null for an app that does not tell.
+  returned: success
+  type: dict
+  sample: {"training": "default", "strategy": {"name": "FedAvg"}}
+result:
+  description: The outcome of the training; null for an app that does not tell.
+  returned: success
+  type: dict
+  sample: {"training": "default", "rounds": 3, "accuracy": 0.93, "checkpoint": "checkpoint_round_3.npz"}
+supervision:
+  description: How the training stands, as RV(fedops.flower.run_info#module:supervision).
+  returned: success
+  type: dict
+  sample: {"state": "completed", "restarts": 0}
+request_id:
+  description: Which order to train this is about; null for a training that was finished before it was supervised.
+  returned: success
+  type: str
+  sample: 1a2b3c4d5e6f7081
+log_tail:
+  description: The last lines of the run's log.
+  returned: when the app has failed
+  type: list
+  elements: str
+  sample: ["RuntimeError: the data went away"]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
+from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
+from ansible_collections.fedops.flower.plugins.module_utils._runs import Known, RunConflictError, short
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervising import Installation, Plan, Supervising
+from ansible_collections.fedops.flower.plugins.module_utils._systemd import SystemdError
+from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder, TrainingNameError
+
+
+def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Have the supervisor at work, unless the training is finished."""
+    request = request_of(params)
+    installation = Installation(supervising.flwr.home, params["program"], params["unit"])
+    plan = supervising.plan(request, installation, check_mode)
+    if check_mode or plan.action == "finished":
+        return told(supervising, plan, request)
+    if "program" in plan.changes and not params["archive"]:
+        return {"changed": False, "needs_archive": True}
+    installation.install(plan.changes, params["archive"])
+    if plan.action == "start":
+        request = supervising.start(request)
+    elif plan.changes:
+        supervising.restart()
+    return told(supervising, plan, request)
+
+
+def request_of(params: dict[str, Any]) -> Request:
+    """Make the request that the supervisor is given."""
+    return Request(
+        name=params["name"],
+        app=params["app"],
+        run_config=params["run_config"] or "",
+        configuration_hash=params["configuration_hash"],
+        num_rounds=params["num_rounds"],
+        superlink=params["superlink"],
+        reports=params["reports"],
+        needed_nodes=params["needed_nodes"],
+        attempts=params["attempts"],
+        retry_failed=params["retry_failed"],
+        stall_floor=params["stall_timeout"],
+        first_round=params["first_round_timeout"],
+        force=params["force"],
+    )
+
+
+def told(supervising: Supervising, plan: Plan, request: Request) -> dict[str, Any]:
+    """Return what the module returns of a training that is to be trained."""
+    finished = plan.action == "finished"
+    supervision = outlook(supervising.folder)
+    result = {
+        **describe(supervising.folder, plan.run),
+        "status": "completed" if finished else "submitted" if plan.action == "start" else "running",
+        "alive": not finished,
+        "num_rounds": request.num_rounds,
+        "changed": plan.changed,
+        "finished": finished,
+        "submitted": plan.action == "start",
+        "stopped": [],
+        "supervision": supervision,
+        "request_id": request.request_id or (supervision or {}).get("request_id"),
+    }
+    if plan.changed:
+        before, after = _shown(plan.run), {**_shown(plan.run), "supervisor": "up to date"}
+        if plan.action == "start":
+            after.update(run_id=None, status="submitted", configuration=short(request.configuration_hash))
+        result["diff"] = {"before": {**before, "supervisor": ", ".join(plan.changes) or "up to date"}, "after": after}
+    return result
+
+
+def have_stopped(supervising: Supervising, check_mode: bool) -> dict[str, Any]:
+    """Have the training stand still."""
+    folder = supervising.folder
+    before = latest_run(folder, [])
+    alive, changed = supervising.stop(check_mode)
+    result = {
+        **describe(folder, before),
+        "status": "stopped" if changed else (outlook(folder) or {}).get("state", before.status),
+        "alive": False,
+        "changed": changed,
+        "submitted": False,
+        "stopped": alive,
+        "supervision": outlook(folder),
+        "request_id": None,
+    }
+    if changed:
+        shown = _shown(before)
+        state = "running" if alive else "waiting"
+        result["diff"] = {"before": {**shown, "status": state}, "after": {**shown, "status": "stopped"}}
+    return result
+
+
+def _shown(run: Known) -> dict[str, Any]:
+    return {"run_id": run.run_id or None, "status": run.status, "configuration": short(run.configuration_hash)}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "home": {"type": "path", "default": "/opt/flower"},
+            "superlink": {"type": "str", "default": "local"},
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "stopped"], "default": "present"},
+            "app": {"type": "path"},
+            "unit": {"type": "str"},
+            "run_config": {"type": "str", "default": ""},
+            "configuration_hash": {"type": "str"},
+            "num_rounds": {"type": "int"},
+            "reports": {"type": "bool", "default": True},
+            "needed_nodes": {"type": "int", "default": 1},
+            "attempts": {"type": "int", "default": 10},
+            "retry_failed": {"type": "bool", "default": False},
+            "stall_timeout": {"type": "float", "default": 900},
+            "first_round_timeout": {"type": "float", "default": 8700},
+            "wait": {"type": "bool", "default": True},
+            "timeout": {"type": "float", "default": 0},
+            "force": {"type": "bool", "default": False},
+            "program": {"type": "str"},
+            "archive": {"type": "path"},
+        },
+        required_if=[("state", "present", ["app", "unit"])],
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        flwr = Flwr(params["home"], params["superlink"])
+        supervising = Supervising(flwr, TrainingFolder(flwr.home, params["name"]))
+        if params["state"] == "stopped":
+            result = have_stopped(supervising, module.check_mode)
+        else:
+            result = have_trained(supervising, params, module.check_mode)
+    except (FlwrError, SystemdError, TrainingNameError) as error:
+        module.fail_json(msg=str(error))
+    except RunConflictError as error:
+        module.fail_json(msg=f"{params['name']}: {error}")
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

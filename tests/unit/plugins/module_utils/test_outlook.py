@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._outlook import (
+    TrainingFollower,
+    picture,
+    training_problem,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Memory, Request
+from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
+
+REQUEST = Request("default", "/app", configuration_hash="h", num_rounds=5, request_id="1")
+AT_WORK = Unit("flower-training@default.service", "loaded", "active", "running", "success")
+DEAD = Unit("flower-training@default.service", "loaded", "failed", "failed", "start-limit-hit")
+
+
+def event(number: int, run_id: str = "7", **values: object) -> dict:
+    return {"round": number, "num_rounds": 5, "run_id": run_id, "configuration_hash": "h", "seconds": 4.0, **values}
+
+
+def test_a_training_at_work_is_one_picture() -> None:
+    memory = Memory(
+        request_id="1", state="running", since="then", run_id="7", restart_count=1, restarts=[{"time": "t"}]
+    )
+    history = [
+        event(1, checkpoint="checkpoint_round_1.npz", time="2026-11-25T10:00:00Z", failed=[{"site": "old"}]),
+        event(2, failed=[{"site": "b"}, {"site": "a"}]),
+        event(3, rejected=[{"site": "a"}]),
+        event(4, failed=[]),
+    ]
+    assert picture(REQUEST, memory, AT_WORK, history, at="2026-11-25T10:00:30Z") == {
+        "state": "running",
+        "reason": "",
+        "detail": "",
+        "since": "then",
+        "waiting_for": [],
+        "stopped": False,
+        "mode": "once",
+        "request_id": "1",
+        "run_id": "7",
+        "unit": "flower-training@default.service",
+        "signature": "1 running  7 1",
+        "restarts": 1,
+        "restart_reasons": [{"time": "t"}],
+        "round": 4,
+        "num_rounds": 5,
+        "seconds_per_round": 4.0,
+        "eta_seconds": 4.0,
+        "checkpoint": {"file": "checkpoint_round_1.npz", "round": 1, "age": 30.0},
+        "failed_nodes": ["a", "b"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "unit", "shown"),
+    [
+        ("running", AT_WORK, "running"),
+        ("running", DEAD, "halted"),
+        ("restarting", DEAD, "halted"),
+        ("completed", DEAD, "completed"),
+        ("failed", DEAD, "failed"),
+    ],
+)
+def test_a_training_that_nobody_sees_to_is_halted(state, unit, shown) -> None:
+    found = picture(REQUEST, Memory(request_id="1", state=state, detail="so"), unit, [])
+    assert found["state"] == shown
+    expected = "flower-training@default.service is failed (start-limit-hit)." if shown == "halted" else "so"
+    assert found["detail"] == expected
+
+
+def test_what_was_remembered_of_an_older_request_is_not_told_of_a_newer_one() -> None:
+    memory = Memory(request_id="0", state="completed", run_id="7", restart_count=3)
+    found = picture(REQUEST, memory, AT_WORK, [event(1, configuration_hash="other")])
+    assert (found["state"], found["run_id"], found["restarts"], found["round"]) == ("starting", None, 0, 0)
+
+
+def look(
+    state: str = "running", run_id: str | None = "1", history: tuple = (), lost: tuple = (), detail: str = ""
+) -> dict:
+    restarts = [{"run_id": number, "detail": "It is gone."} for number in lost]
+    supervision = {"state": state, "detail": detail, "run_id": run_id, "unit": "u"}
+    supervision.update(restarts=len(lost), restart_reasons=restarts)
+    return {"name": "default", "run_id": run_id, "status": "lost", "history": list(history), "supervision": supervision}
+
+
+def test_a_training_is_told_through_the_runs_it_takes() -> None:
+    follower = TrainingFollower("default")
+    first, second = event(1, "1"), event(2, "2")
+    told = [
+        follower.lines(seen)
+        for seen in (
+            look("starting", None),
+            look(),
+            look(history=[first]),
+            look("restarting", lost=("1",), history=[first]),
+            look("waiting", run_id="1", lost=("1",), detail="Nobody is there."),
+            look("waiting", run_id="1", lost=("1",), detail="Nobody is there."),
+            look(run_id="2", lost=("1",), history=[first]),
+            look(run_id="2", lost=("1",), history=[first, second]),
+        )
+    ]
+    assert told == [
+        [],
+        ["default: run 1 is under way"],
+        ["default: round 1/5  4.0 s"],
+        ["default: run 1 is lost. It is gone."],
+        ["default: Nobody is there."],
+        [],
+        ["default: run 2 is under way", "default: it goes on"],
+        ["default: round 2/5  4.0 s"],
+    ]
+    assert (follower.next_round, follower.where) == (3, " after round 2/5")
+
+
+def test_what_was_lost_before_anybody_looked_is_no_news() -> None:
+    follower = TrainingFollower("default")
+    assert follower.lines(look(run_id="3", lost=("1", "2"))) == ["default: run 3 is under way"]
+    assert follower.lines(look(run_id="3", lost=("1", "2", "3"))) == ["default: run 3 is lost. It is gone."]
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        ("completed", None),
+        ("failed", "default: run 1 failed after round 2/5: so it is"),
+        ("stopped", "default: stopped after round 2/5. so it is Train again (playbook fedops.flower.train) to go on"
+            " from there."),
+        ("given_up", "default: given up after round 2/5. so it is"),
+        ("refused", "default: refused after round 2/5. so it is"),
+        ("halted", "default: nobody supervises it any more after round 2/5. so it is 'journalctl -u u' on that host"
+            " tells why."),
+    ],
+)  # fmt: skip
+def test_an_end_that_is_not_good_says_what_to_do(state, problem) -> None:
+    assert training_problem(look(state, detail="so it is"), " after round 2/5") == problem

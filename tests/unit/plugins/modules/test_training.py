@@ -1,0 +1,270 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _outlook, _supervising
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory
+from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
+from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
+
+SLOW = "10117593754731237286"  # running in the recording list_three, stopped in list_after
+PROGRAM = b"the supervisor"
+UNIT = "[Unit]\n"
+ASKED = {
+    "name": "default",
+    "app": "/opt/flower/app/testapp",
+    "unit": UNIT,
+    "run_config": "num-rounds = 3\n",
+    "configuration_hash": "h",
+    "num_rounds": 3,
+    "program": hashlib.sha256(PROGRAM).hexdigest(),
+}
+NAME = "flower-training@default.service"
+
+
+class Systemd:
+    """Remembers what it was told to do."""
+
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+        self.unit = Unit(NAME, "loaded", "inactive", "dead")
+
+    def control(self, *arguments: str) -> str:
+        self.orders.append(" ".join(word for word in arguments if word not in ("--quiet", NAME)))
+        if arguments[0] in ("start", "restart"):
+            self.unit = Unit(NAME, "loaded", "active", "running")
+        if arguments[0] == "stop":
+            self.unit = Unit(NAME, "loaded", "inactive", "dead")
+        return ""
+
+    def look(self, *names: str) -> list[Unit]:
+        return [self.unit for dummy in names]
+
+
+@pytest.fixture
+def systemd(monkeypatch, tmp_path) -> Systemd:
+    systemd = Systemd()
+    monkeypatch.setattr(_supervising, "UNITS", str(tmp_path))
+    monkeypatch.setattr(_supervising, "PATIENCE", 0)
+    monkeypatch.setattr(_supervising, "control", systemd.control)
+    for module in (_supervising, _outlook):
+        monkeypatch.setattr(module, "look", systemd.look)
+    return systemd
+
+
+@pytest.fixture
+def archive(tmp_path) -> str:
+    path = tmp_path / "files.tar"
+    with tarfile.open(path, "w") as target:
+        member = tarfile.TarInfo("fedops-supervisor.pyz")
+        member.size = len(PROGRAM)
+        target.addfile(member, io.BytesIO(PROGRAM))
+    return str(path)
+
+
+@pytest.fixture
+def desk(home) -> Desk:
+    return Desk(TrainingFolder(str(home.path), "default"))
+
+
+@pytest.fixture
+def started(systemd, archive, run_module, desk) -> dict:
+    """Start the training; return what the module returns."""
+    result = run_module("training", **ASKED, archive=archive)
+    systemd.orders.clear()
+    return result
+
+
+def test_the_program_is_asked_for_before_anything_is_done(home, systemd, run_module) -> None:
+    assert run_module("training", **ASKED) == {"changed": False, "needs_archive": True}
+    assert (systemd.orders, home.calls, (home.path / "trainings").exists()) == ([], [], False)
+
+
+def test_a_new_training_is_installed_written_down_and_started_without_a_question_to_flower(
+    home, systemd, archive, run_module, desk, tmp_path
+) -> None:
+    result = run_module("training", **ASKED, archive=archive)
+    assert systemd.orders == ["daemon-reload", "reset-failed", "enable", "start"]
+    assert (home.path / "supervisor" / "fedops-supervisor.pyz").read_bytes() == PROGRAM
+    assert (tmp_path / "flower-training@.service").read_text() == UNIT
+    request = desk.request
+    assert (request.app, request.num_rounds, request.stall_floor) == ("/opt/flower/app/testapp", 3, 900)
+    assert home.calls == []
+    assert {key: result[key] for key in ("changed", "submitted", "finished", "status", "run_id", "alive")} == {
+        "changed": True, "submitted": True, "finished": False, "status": "submitted", "run_id": None, "alive": True,
+    }  # fmt: skip
+    assert result["request_id"] == request.request_id != ""
+    assert result["diff"]["before"]["supervisor"] == "program, unit"
+
+
+def test_check_mode_changes_nothing(home, systemd, run_module, tmp_path) -> None:
+    (home.path / "venv" / "bin" / "flwr").unlink()
+    result = run_module("training", check_mode=True, **ASKED)
+    assert (result["changed"], result["submitted"], result["status"]) == (True, True, "submitted")
+    assert (systemd.orders, (home.path / "trainings").exists(), (home.path / "supervisor").exists()) == (
+        [],
+        False,
+        False,
+    )
+
+
+def test_a_training_under_way_is_followed_and_nothing_is_changed(home, systemd, started, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_three")
+    result = run_module("training", **ASKED)
+    assert (result["changed"], result["submitted"], result["alive"], systemd.orders) == (False, False, True, [])
+    assert result["request_id"] == started["request_id"] == desk.request.request_id
+
+
+def test_a_supervisor_of_another_release_is_replaced_while_its_run_goes_on(home, systemd, started, run_module) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_three")
+    result = run_module("training", **{**ASKED, "unit": "[Service]\n"})
+    assert (result["changed"], result["submitted"]) == (True, False)
+    assert systemd.orders == ["daemon-reload", "restart"]
+
+
+def test_more_rounds_are_asked_for_anew_and_the_run_is_not_stopped(home, systemd, started, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_three")
+    result = run_module("training", **{**ASKED, "num_rounds": 5})
+    assert (result["submitted"], desk.request.num_rounds) == (True, 5)
+    assert systemd.orders == ["stop", "reset-failed", "enable", "start"]
+    assert home.commands == ["list local"]
+
+
+@pytest.mark.parametrize("state", ["failed", "given_up", "refused", "stopped", "running"])
+def test_a_training_that_does_not_go_on_is_started_again(home, systemd, started, run_module, desk, state) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_after")
+    desk.remember(Memory(request_id=started["request_id"], state=state, run_id=SLOW, ended=SLOW))
+    systemd.unit = Unit(NAME, "loaded", "failed", "failed")
+    if state == "stopped":
+        desk.stop()
+    result = run_module("training", **ASKED)
+    assert (result["changed"], result["submitted"], desk.is_stopped) == (True, True, False)
+    assert desk.request.request_id != started["request_id"]
+    assert systemd.orders == ["reset-failed", "enable", "start"]
+
+
+def test_a_run_that_was_just_stopped_by_hand_is_started_again(home, systemd, started, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_after")
+    desk.remember(Memory(request_id=started["request_id"], state="running", run_id=SLOW))
+    assert run_module("training", **ASKED)["submitted"] is True
+
+
+def test_a_run_that_the_supervisor_itself_has_stopped_is_left_to_it(home, systemd, started, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_after")
+    desk.remember(Memory(request_id=started["request_id"], state="running", run_id=SLOW, ending={"kind": "again"}))
+    assert run_module("training", **ASKED)["submitted"] is False
+
+
+def test_a_finished_training_is_left_alone_without_a_question(home, systemd, run_module) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.training(result={"run_id": SLOW, "configuration_hash": "h", "rounds": 3})
+    result = run_module("training", **ASKED)
+    assert (result["changed"], result["finished"], result["status"], result["run_id"]) == (
+        False,
+        True,
+        "completed",
+        SLOW,
+    )
+    assert (systemd.orders, home.calls) == ([], [])
+
+
+@pytest.mark.parametrize("rounds", [3, 4])
+def test_an_app_that_leaves_no_result_is_finished_by_what_its_supervisor_saw(
+    home, systemd, started, run_module, desk, rounds
+) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_after")
+    desk.remember(Memory(request_id=started["request_id"], state="completed", run_id=SLOW, ended=SLOW))
+    systemd.unit = Unit(NAME, "loaded", "inactive", "dead")
+    assert run_module("training", **{**ASKED, "num_rounds": rounds})["finished"] is (rounds == 3)
+
+
+def test_force_trains_in_any_case(home, systemd, archive, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_three")
+    home.training(result={"run_id": SLOW, "configuration_hash": "h", "rounds": 3})
+    assert run_module("training", **ASKED, archive=archive, force=True)["submitted"] is True
+    assert desk.request.force is True
+
+
+def test_another_configuration_that_is_alive_fails_the_task(home, systemd, archive, run_module) -> None:
+    home.ledger((SLOW, "other", 3))
+    home.answers(list="list_three")
+    result = run_module("training", **ASKED, archive=archive)
+    assert (result["failed"], systemd.orders) == (True, [])
+    assert result["msg"].startswith(f"default: Run {SLOW} is running with another configuration (other, asked for: h).")
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_training_is_stopped_with_its_run_and_stays_so(home, systemd, started, run_module, desk, check_mode) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_three", stop="stop")
+    desk.remember(Memory(request_id=started["request_id"], state="running", run_id=SLOW))
+    result = run_module("training", check_mode=check_mode, name="default", state="stopped")
+    assert (result["changed"], result["status"], result["stopped"]) == (True, "stopped", [SLOW])
+    assert desk.is_stopped is not check_mode
+    assert systemd.orders == ([] if check_mode else ["disable", "stop"])
+    assert home.commands == (["list local"] if check_mode else ["list local", f"stop {SLOW} local"])
+    assert desk.memory.state == ("running" if check_mode else "stopped")
+
+
+def test_a_training_that_stands_still_is_not_stopped_again(home, systemd, started, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_after")
+    desk.remember(Memory(request_id=started["request_id"], state="stopped", run_id=SLOW, ended=SLOW))
+    desk.stop()
+    systemd.unit = Unit(NAME, "loaded", "inactive", "dead")
+    result = run_module("training", name="default", state="stopped")
+    assert (result["changed"], result["status"]) == (False, "stopped")
+
+
+@pytest.mark.parametrize("state", ["completed", "failed"])
+def test_a_training_that_has_ended_is_not_marked_as_stopped(home, systemd, started, run_module, desk, state) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_after")
+    desk.remember(Memory(request_id=started["request_id"], state=state, run_id=SLOW, ended=SLOW))
+    systemd.unit = Unit(NAME, "loaded", "inactive", "dead")
+    result = run_module("training", name="default", state="stopped")
+    assert (result["changed"], result["status"], desk.is_stopped) == (False, state, False)
+
+
+def test_the_run_of_a_training_without_a_supervisor_is_stopped_as_well(home, systemd, run_module, desk) -> None:
+    systemd.unit = Unit(NAME, "not-found", "inactive", "dead")
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_three", stop="stop")
+    result = run_module("training", name="default", state="stopped")
+    assert (result["changed"], result["stopped"], systemd.orders, desk.is_stopped) == (True, [SLOW], [], False)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"name": "default"}, {**ASKED, "name": "../etc"}, {**ASKED, "num_rounds": "many"}]
+)
+def test_bad_input_is_refused_before_anything_is_done(home, systemd, run_module, arguments) -> None:
+    assert run_module("training", **arguments)["failed"] is True
+    assert (home.calls, systemd.orders) == ([], [])
+
+
+def test_a_refusal_of_systemd_fails_the_task(home, systemd, archive, run_module, monkeypatch) -> None:
+    def refuse(*arguments: str) -> str:
+        raise _supervising.SystemdError("'systemctl start' failed: no.")
+
+    monkeypatch.setattr(_supervising, "control", refuse)
+    assert run_module("training", **ASKED, archive=archive)["msg"] == "'systemctl start' failed: no."
+
+
+def test_the_request_holds_what_was_asked(home, systemd, started, desk) -> None:
+    text = json.loads((home.path / "trainings" / "default" / "request.json").read_text())
+    assert text["run_config"] == "num-rounds = 3\n"
