@@ -47,7 +47,7 @@ class Journal:
 
     def event(self, name: str, message: str, **facts: t.Any) -> None:
         """Write an event down."""
-        content = {"event": name, "training": self.training, "time": now(), "message": message, **facts}
+        content = {"event": name, "training": self.training, "time": now("milliseconds"), "message": message, **facts}
         self._write(json.dumps(content, ensure_ascii=False), EVENTS[name])
 
     def say(self, text: str, level: int = INFO) -> None:

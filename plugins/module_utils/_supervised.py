@@ -201,5 +201,5 @@ def same(one: Request | None, other: Request) -> bool:
     return one is not None and one.asks_for() == other.asks_for()
 
 
-def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+def now(precision: str = "seconds") -> str:
+    return datetime.now(timezone.utc).isoformat(timespec=precision)
