@@ -39,7 +39,9 @@ class ActionModule(SendingAction, FollowingAction):
         result = self._start(arguments, task_vars)
         if self._task.check_mode or result.get("failed") or not result.get("alive"):
             return result
-        return self._follow(result, deadline, self.waits(arguments), task_vars)
+        # A continuous training has no end to be waited for.
+        wait = self.waits(arguments) and arguments.get("mode") != "continuous"
+        return self._follow(result, deadline, wait, task_vars)
 
     def _start(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Have the module do its work; it asks for the program when the host has another one."""

@@ -23,6 +23,9 @@ EVENTS: t.Mapping[str, int] = {
     "run_submitted": INFO,
     "run_adopted": INFO,
     "round_finished": INFO,
+    "session_started": INFO,
+    "session_finished": NOTICE,
+    "session_awaited": INFO,
     "superlink_restarted": WARNING,
     "waiting": WARNING,
     "waiting_over": INFO,
@@ -34,6 +37,8 @@ EVENTS: t.Mapping[str, int] = {
     "training_given_up": ERROR,
     "training_refused": ERROR,
 }
+
+RESULT_FACTS = ("rounds", "loss", "accuracy", "checkpoint", "sha256")  # of a training that has reached its end
 
 
 class Journal:

@@ -64,7 +64,8 @@ def picture(
         "restart_reasons": memory.restarts,
         "checkpoint": last_checkpoint(own, at),
         **progress,
-        "num_rounds": request.num_rounds or progress["num_rounds"],
+        "num_rounds": (memory.target if request.continuous else request.num_rounds) or progress["num_rounds"],
+        "session": memory.sessions + bool(memory.target),
         "failed_nodes": failed_nodes(own[-LAST_ROUNDS:]),
     }
 

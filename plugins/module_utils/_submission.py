@@ -43,11 +43,22 @@ class Submitter:
             # However it has ended meanwhile: the watch is to find out and to tell.
             return Decision(FOLLOW, next((run for run in known if run.run_id == memory.run_id), None))
         force = request.force and not memory.began
-        return decide(known, self.folder.result, request.configuration_hash, request.num_rounds, force)
+        decision = decide(known, self.folder.result, request.configuration_hash, self.num_rounds, force)
+        if decision.action == "finished" and request.continuous and not memory.target:
+            return Decision("submit", decision.run)  # the session before; another one is to come
+        return decision
+
+    @property
+    def num_rounds(self) -> int | None:
+        """Return how many rounds the training is to have in the end, or at the end of its session."""
+        return (self.memory.target or None) if self.request.continuous else self.request.num_rounds
 
     def adopt(self, run_id: str) -> None:
         """Follow a run that is there."""
         self._take(run_id)
+        if self.request.continuous and not self.memory.target:
+            entry = next((entry for entry in self.folder.ledger if entry.run_id == run_id), None)
+            self.memory.target = (entry.num_rounds if entry else None) or self.request.num_rounds or 0
         self.desk.remember(self.memory)
         self.journal.event("run_adopted", f"Run {run_id} is under way, following it.", run_id=run_id)
 
@@ -69,11 +80,15 @@ class Submitter:
                 raise
             self._write_down(submission.run_id, submission.fab_hash)
         run_id = submission.run_id
-        self.journal.event("run_submitted", f"Run {run_id} is submitted.", run_id=run_id, num_rounds=request.num_rounds)
+        self.journal.event("run_submitted", f"Run {run_id} is submitted.", run_id=run_id, num_rounds=self.num_rounds)
 
     def _run_config(self) -> str | None:
         """Return what to submit: a training that is to begin anew does so once, and then goes on where it was."""
-        values = {"resume": "auto"} if self.memory.began and self.request.begins_anew else {}
+        values: dict[str, t.Any] = {}
+        if self.memory.began and self.request.begins_anew:
+            values["resume"] = "auto"
+        if self.memory.target:
+            values["num-rounds"] = self.memory.target
         return with_values(self.request.run_config, values) or None
 
     def _nothing_is_alive(self) -> bool:
@@ -98,8 +113,7 @@ class Submitter:
         self.desk.remember(self.memory)
 
     def _write_down(self, run_id: str, fab_hash: str) -> None:
-        request = self.request
-        self.folder.record(LedgerEntry(run_id, request.configuration_hash, fab_hash, request.num_rounds, now()))
+        self.folder.record(LedgerEntry(run_id, self.request.configuration_hash, fab_hash, self.num_rounds, now()))
         self._take(run_id)
         self.memory.submitting = ""
         self.desk.remember(self.memory)

@@ -177,6 +177,11 @@ def list_supernodes(flwr: Flwr, unregistered: bool = False) -> list[dict[str, t.
     return sorted(rows, key=lambda row: (row["name"] is None, row["name"] or "", row["node_id"]))
 
 
+def named(nodes: t.Iterable[t.Mapping[str, t.Any]], online: bool) -> tuple[str, ...]:
+    """Return the names of the SuperNodes that are online, or of those that are not."""
+    return tuple(str(node["name"] or node["node_id"]) for node in nodes if (node["status"] == "online") == online)
+
+
 def check(wanted: t.Sequence[Wanted]) -> list[str]:
     """Return every problem of what is asked for, before anything is done."""
     problems = []

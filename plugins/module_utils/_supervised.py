@@ -20,7 +20,7 @@ from ._flwr import as_service_account
 from ._trainings import TrainingFolder, read_object, write_object
 
 REQUEST, MEMORY, MARKER, LOCK = "request.json", "supervision.json", "stopped", ".supervisor.lock"
-ONCE = "once"
+ONCE, CONTINUOUS = "once", "continuous"
 KEPT_RESTARTS = 50
 
 
@@ -32,9 +32,10 @@ class Request:
     app: str
     run_config: str = ""
     configuration_hash: str | None = None
-    num_rounds: int | None = None
+    num_rounds: int | None = None  # of the training; of each session when it is continuous
     superlink: str = "local"
     mode: str = ONCE
+    session_interval: float = 0.0
     reports: bool = True
     needed_nodes: int = 1
     attempts: int = 10
@@ -43,6 +44,10 @@ class Request:
     first_round: float = 8700.0
     force: bool = False
     request_id: str = ""  # every time that a training is asked for anew
+
+    @property
+    def continuous(self) -> bool:
+        return self.mode == CONTINUOUS
 
     @property
     def begins_anew(self) -> bool:
@@ -75,6 +80,11 @@ class Memory:
     executor_pid: int = 0
     told: int = 0  # the last round that was told of
     fruitless: int = 0
+    sessions: int = 0  # that are finished, of a continuous training
+    target: int = 0  # rounds of the training at the end of the session; 0: there is none
+    session_ended: float = 0.0
+    online: list[str] = field(default_factory=list)  # who was online at the last look between two sessions
+    newcomers: list[str] = field(default_factory=list)  # who has come since
     restart_count: int = 0
     restarts: list[dict[str, t.Any]] = field(default_factory=list)
 

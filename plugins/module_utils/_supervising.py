@@ -82,7 +82,8 @@ class Supervising:
     def plan(self, request: Request, installation: Installation, check_mode: bool = False) -> Plan:
         """Decide what there is to do."""
         known = known_runs(self.folder, [])
-        if not request.force and (run := self._finished(known, request)):
+        ends = not request.continuous and not request.force
+        if ends and (run := self._finished(known, request)):
             return Plan("finished", run)
         known = known_runs(self.folder, self._runs(check_mode) if known else [])
         latest = known[-1] if known else Known("", ABSENT)
@@ -90,7 +91,7 @@ class Supervising:
             return Plan("follow", latest, installation.differences())
         wanted = request.configuration_hash, request.num_rounds, request.force
         decision = decide(known, self.folder.result, *wanted)
-        if decision.action == "finished" and decision.run:
+        if ends and decision.action == "finished" and decision.run:
             return Plan("finished", decision.run)
         return Plan("start", latest, installation.differences())
 

@@ -17,8 +17,8 @@ from ._runs import COMPLETED, LOST
 
 UNREACHABLE = "unreachable"
 
-# What a verdict says: go on watching, wait for somebody, or end in one of these ways.
-GO_ON, WAIT = "go_on", "wait"
+# What a verdict says: go on watching, wait for somebody, rest until the next session, or end in one of these ways.
+GO_ON, WAIT, IDLE = "go_on", "wait", "idle"
 FINISHED, STOPPED, FAILED, GIVEN_UP, AGAIN, REFUSED = "completed", "stopped", "failed", "given_up", "again", "refused"
 
 # systemd starts the supervisor again after AGAIN and after a crash, and after nothing else.
@@ -52,7 +52,7 @@ class Verdict:
 
     @property
     def ends(self) -> bool:
-        return self.kind not in (GO_ON, WAIT)
+        return self.kind not in (GO_ON, WAIT, IDLE)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ import typing as t
 from contextlib import suppress
 
 from ._flwr import INVALID_RUN_CONFIG, Flwr, FlwrError, FlwrUnreachableError
-from ._journal import ERROR, NOTICE, Journal
+from ._journal import ERROR, NOTICE, RESULT_FACTS, Journal
 from ._progress import pace_text, round_line
 from ._runs import RunConflictError, covers
+from ._sessions import BEGIN, Sessions
 from ._submission import FOLLOW, Submitter
-from ._supernodes import list_supernodes
+from ._supernodes import list_supernodes, named
 from ._supervised import Desk, Request, now, recall
 from ._supervision import (
     AGAIN,
@@ -27,6 +28,7 @@ from ._supervision import (
     FINISHED,
     GIVEN_UP,
     GO_ON,
+    IDLE,
     REFUSED,
     STOPPED,
     TOO_FEW_NODES,
@@ -41,15 +43,14 @@ from ._supervision import (
 )
 from ._systemd import notify
 from ._trainings import submission_lock
-from ._watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch, known_processes, offline
+from ._watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch, known_processes
 
 TICK = 0.5  # seconds between two looks
 LOG_LINES = 40
 GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
 
 ROUND_FACTS = ("run_id", "round", "num_rounds", "loss", "accuracy", "replies", "failures", "seconds", "checkpoint")
-RESULT_FACTS = ("rounds", "loss", "accuracy", "checkpoint", "sha256")
-STATES = {GO_ON: "running", WAIT: "waiting", AGAIN: "restarting"}  # the others are called as they are
+STATES = {GO_ON: "running", WAIT: "waiting", IDLE: "idle", AGAIN: "restarting"}  # the others are called as they are
 ENDINGS = {
     FINISHED: "completed",
     STOPPED: "stopped; it stays so until it is trained again",
@@ -68,6 +69,7 @@ class Supervisor:
         self.flwr, self.host, self.clock, self.journal = flwr, host, clock, journal
         self.memory = recall(desk, request)
         self.submitter = Submitter(desk, request, self.memory, flwr, journal)
+        self.sessions = Sessions(desk, request, self.memory, flwr, journal)
         self.watch: Watch | None = None
 
     def run(self) -> int:
@@ -100,7 +102,7 @@ class Supervisor:
                 decision = self.submitter.decide()
                 if decision.action == "finished":
                     self.memory.run_id = decision.run.run_id if decision.run else self.memory.run_id
-                    return Verdict(FINISHED, "completed", "It is completed.")
+                    return self._completed(Verdict(FINISHED, "completed", "It is completed."))
                 if decision.action in (FOLLOW, "adopt"):
                     self.submitter.adopt(decision.run.run_id if decision.run else self.memory.run_id)
                     return None
@@ -119,20 +121,29 @@ class Supervisor:
         return bool(restarts) and restarts[-1]["reason"] == TOO_FEW_NODES
 
     def _has_to_wait(self) -> bool:
-        return self._lacked_nodes or pause(self.memory.fruitless) > 0
+        return self.sessions.between or self._lacked_nodes or pause(self.memory.fruitless) > 0
 
     def _wait(self) -> Verdict | None:
-        """Wait after runs that have done nothing, and for SuperNodes when they were what was missing."""
+        """Wait after runs that have done nothing, for SuperNodes when they were what was missing, for a session."""
         if seconds := pause(self.memory.fruitless):
             text = f"The last {self.memory.fruitless} runs have finished no round; the next begins in {seconds:g} s."
             if verdict := self._idle(Verdict(WAIT, "pause", text), seconds):
                 return verdict
+        if self.sessions.between:
+            return self._wait_for_session()
         while self._lacked_nodes:
             nodes = list_supernodes(self.flwr)
-            online = sum(node["status"] == "online" for node in nodes)
-            if online >= self.request.needed_nodes:
+            online, missing = named(nodes, online=True), named(nodes, online=False)
+            if len(online) >= self.request.needed_nodes:
                 break
-            if verdict := self._idle(too_few(online, self.request.needed_nodes, offline(nodes)), ASK_FOR_NODES):
+            if verdict := self._idle(too_few(len(online), self.request.needed_nodes, missing), ASK_FOR_NODES):
+                return verdict
+        return None
+
+    def _wait_for_session(self) -> Verdict | None:
+        """Rest until another session of a continuous training has begun."""
+        while (step := self.sessions.step()).kind != BEGIN:
+            if verdict := self._idle(step, ASK_FOR_NODES):
                 return verdict
         return None
 
@@ -191,6 +202,8 @@ class Supervisor:
             if verdict.kind == WAIT:
                 facts = {"reason": verdict.reason, "waiting_for": names, "run_id": memory.run_id or None}
                 self.journal.event("waiting", verdict.text, **facts)
+            elif verdict.kind == IDLE:
+                self.journal.event("session_awaited", verdict.text, sessions=memory.sessions)
             elif waited:
                 self.journal.event("waiting_over", "It goes on.", run_id=memory.run_id)
         notify(STATUS=_one_line(verdict.text or pace_text(history)), WATCHDOG=1)
@@ -227,7 +240,14 @@ class Supervisor:
         if verdict.kind == AGAIN:
             self._count(verdict)
         self._remember()
-        return None if verdict.kind == FINISHED and not self._is_enough() else verdict
+        return verdict if verdict.kind != FINISHED else self._completed(verdict) if self._is_enough() else None
+
+    def _completed(self, verdict: Verdict) -> Verdict | None:
+        """Let a training end that has all its rounds; of a continuous one, a session has ended."""
+        if not self.request.continuous:
+            return verdict
+        self.sessions.finish()
+        return None
 
     def _count(self, verdict: Verdict) -> None:
         """Remember that another run is needed, and why."""
@@ -242,14 +262,11 @@ class Supervisor:
 
     def _is_enough(self) -> bool:
         """Tell whether what was trained is all that is asked for: a run that was adopted may have been shorter."""
-        result, request = self.folder.result or {}, self.request
+        result, wanted = self.folder.result or {}, (self.request.configuration_hash, self.submitter.num_rounds)
         if result.get("run_id") == self.memory.run_id:
-            had = result.get("configuration_hash"), result.get("rounds")
-            return covers(*had, request.configuration_hash, request.num_rounds)
+            return covers(result.get("configuration_hash"), result.get("rounds"), *wanted)
         entry = next((run for run in self.folder.ledger if run.run_id == self.memory.run_id), None)
-        return entry is None or covers(
-            entry.configuration_hash, entry.num_rounds, request.configuration_hash, request.num_rounds
-        )
+        return entry is None or covers(entry.configuration_hash, entry.num_rounds, *wanted)
 
     def _clear_away(self) -> None:
         """Leave nothing of a run behind that could train or save beside the next one."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 from ._flwr import ALIVE, Flwr, FlwrError
 from ._processes import Process, ProcessTable, memory_kills, moment, of_run
 from ._runs import LOST
-from ._supernodes import list_supernodes
+from ._supernodes import list_supernodes, named
 from ._supervised import Memory, Request
 from ._supervision import GONE, LIVING, UNKNOWN, UNREACHABLE, Situation
 from ._systemd import Unit, look
@@ -251,7 +251,7 @@ class Watch:
         except FlwrError:
             return
         self._online = sum(node["status"] == "online" for node in nodes)
-        self._missing = offline(nodes)
+        self._missing = named(nodes, online=False)
 
     def _read_history(self) -> None:
         path = os.path.join(self._folder.path, "history.jsonl")
@@ -279,11 +279,6 @@ class Watch:
         """Return what the ServerApp says of the end of this run, should it have failed."""
         failure = read_object(os.path.join(self._folder.path, "failure.json")) or {}
         return failure if failure.get("run_id") == self._memory.run_id else {}
-
-
-def offline(nodes: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:
-    """Return the names of the SuperNodes that are not online."""
-    return tuple(str(node["name"] or node["node_id"]) for node in nodes if node["status"] != "online")
 
 
 def known_processes(memory: Memory) -> list[Process]:

@@ -149,7 +149,7 @@ supervision:
   contains:
     state:
       description:
-        - V(starting), V(running), V(waiting) or V(restarting) while it is at work.
+        - V(starting), V(running), V(waiting), V(restarting), or V(idle) between two sessions, while it is at work.
         - V(completed), V(failed), V(stopped), V(given_up) or V(refused) at its end.
         - V(halted) when it is to go on, but its unit does not run.
       type: str
@@ -176,9 +176,13 @@ supervision:
       type: bool
       sample: false
     mode:
-      description: The mode of the training.
+      description: V(once) or V(continuous).
       type: str
       sample: once
+    session:
+      description: The number of the session of a continuous training; between two sessions, of the last one.
+      type: int
+      sample: 0
     run_id:
       description: Id of the run that is followed, or was the last one.
       type: str

@@ -71,6 +71,20 @@ options:
     description:
       - Number of rounds that is asked for. A training that ended with fewer rounds is submitted again for the rest.
     type: int
+  mode:
+    description:
+      - V(once) trains O(num_rounds) rounds.
+      - V(continuous) trains a session of O(num_rounds) rounds whenever enough SuperNodes are online and one of them has
+        joined or come back, or O(session_interval) has passed. Each session goes on from the last checkpoint.
+        It ends when it is stopped, so it is not waited for.
+    type: str
+    choices: [once, continuous]
+    default: once
+  session_interval:
+    description:
+      - How many seconds after a session the next one begins in any case. V(0) waits for SuperNodes that come.
+    type: float
+    default: 0
   reports:
     description:
       - Whether the app writes its rounds and its result as the collection's own app does.
@@ -278,6 +292,8 @@ def request_of(params: dict[str, Any]) -> Request:
         run_config=params["run_config"] or "",
         configuration_hash=params["configuration_hash"],
         num_rounds=params["num_rounds"],
+        mode=params["mode"],
+        session_interval=params["session_interval"],
         superlink=params["superlink"],
         reports=params["reports"],
         needed_nodes=params["needed_nodes"],
@@ -351,6 +367,8 @@ def main() -> None:
             "run_config": {"type": "str", "default": ""},
             "configuration_hash": {"type": "str"},
             "num_rounds": {"type": "int"},
+            "mode": {"type": "str", "choices": ["once", "continuous"], "default": "once"},
+            "session_interval": {"type": "float", "default": 0},
             "reports": {"type": "bool", "default": True},
             "needed_nodes": {"type": "int", "default": 1},
             "attempts": {"type": "int", "default": 10},

@@ -118,9 +118,9 @@ def test_what_needs_no_following_is_returned_as_it_is(play, first, options) -> N
     assert (result, shown, len(calls)) == (first, [], 1)
 
 
-@pytest.mark.parametrize("wait", [False, "no"])
-def test_without_waiting_the_task_ends_as_soon_as_a_run_is_under_way(play, wait) -> None:
-    result, _shown, _calls = play(STARTED, look("starting", run_id=None), look(), wait=wait)
+@pytest.mark.parametrize("options", [{"wait": False}, {"wait": "no"}, {"mode": "continuous"}])
+def test_without_waiting_the_task_ends_as_soon_as_a_run_is_under_way(play, options) -> None:
+    result, _shown, _calls = play(STARTED, look("starting", run_id=None), look(), **options)
     assert (result.get("failed"), result["finished"], result["alive"], result["run_id"]) == (None, False, True, "1")
 
 

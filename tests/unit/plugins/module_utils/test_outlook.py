@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import (
     TrainingFollower,
@@ -39,6 +41,7 @@ def test_a_training_at_work_is_one_picture() -> None:
         "waiting_for": [],
         "stopped": False,
         "mode": "once",
+        "session": 0,
         "request_id": "1",
         "run_id": "7",
         "unit": "flower-training@default.service",
@@ -52,6 +55,15 @@ def test_a_training_at_work_is_one_picture() -> None:
         "checkpoint": {"file": "checkpoint_round_1.npz", "round": 1, "age": 30.0},
         "failed_nodes": ["a", "b"],
     }
+
+
+def test_a_continuous_training_counts_its_sessions_and_the_rounds_to_the_end_of_this_one() -> None:
+    request = replace(REQUEST, mode="continuous")
+    memory = Memory(request_id="1", state="running", sessions=2, target=15)
+    found = picture(request, memory, AT_WORK, [event(11)])
+    assert [found[key] for key in ("mode", "session", "round", "num_rounds")] == ["continuous", 3, 11, 15]
+    found = picture(request, replace(memory, state="idle", target=0), AT_WORK, [event(10)])
+    assert [found[key] for key in ("session", "num_rounds")] == [2, 5]
 
 
 @pytest.mark.parametrize(

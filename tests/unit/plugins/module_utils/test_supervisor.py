@@ -60,6 +60,7 @@ class World:
     nodes: dict[str, str] = field(default_factory=lambda: {"site1": "online", "site2": "online"})
     plan: list = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    called: list[tuple[float, str]] = field(default_factory=list)
     configs: list[str] = field(default_factory=list)
     takes_up: bool = True
     refusal: FlwrError | None = None
@@ -89,6 +90,7 @@ class World:
 
     def _call(self, command: str) -> None:
         self.calls.append(command)
+        self.called.append((self.at, command))
         self.sleep(2)
         if self.away:
             raise FlwrUnreachableError("Nobody answers.")
@@ -233,7 +235,7 @@ def own_account(monkeypatch) -> None:
 @pytest.fixture
 def world(tmp_path, monkeypatch) -> World:
     world = World(tmp_path)
-    monkeypatch.setattr(_submission.time, "time", lambda: EPOCH + world.at)
+    monkeypatch.setattr(_submission.time, "time", lambda: EPOCH + world.at)  # one module, wherever it is read
     return world
 
 
@@ -269,18 +271,15 @@ def test_a_serverapp_that_is_killed_has_its_run_stopped_and_the_next_submitted_a
     world.later(12, lambda: world.die("1"))
     assert world.live() == AGAIN
     assert world.runs["1"].status == "stopped"
-    dead_at = 12
     world.later(60, lambda: world.finish("2"))
     assert world.live() == 0
-    # One question that stops the run, and one submission: nothing else stands between the two.
-    assert [call for call in world.calls if call not in ("list",)][:3] == ["run", "stop 1", "run"]
+    # The question that stops the run, and the submission: nothing else stands between the death and the next run.
+    assert [call for at, call in world.called if at >= 12][:2] == ["stop 1", "run"]
+    assert [at for at, call in world.called if call == "run"][1] - 12 < 5
     assert world.named("run_lost")[0] | {"time": 0} == {
         "event": "run_lost", "training": "default", "time": 0, "message": "The process of the ServerApp is gone.",
         "reason": "serverapp_gone", "run_id": "1", "round": 1, "restarts": 1,
     }  # fmt: skip
-    submitted = world.calls.index("run", 2)
-    assert world.calls[submitted - 1] == "stop 1"
-    assert dead_at + 0.5 + 2 + 2 <= 17
     assert world.memory.restart_count == 1
 
 
@@ -640,3 +639,82 @@ def test_a_well_run_is_asked_for_once_a_minute(world) -> None:
     assert world.live() == 0
     assert world.calls.count("list") <= 14
     assert _watch.ASK_A_WELL_RUN == 60
+
+
+def continuous(world, **values: object) -> None:
+    world.ask(mode="continuous", run_config='resume = "never"\nnum-rounds = 3\n', **values)
+
+
+def sessions(world) -> list[tuple]:
+    return [(event["session"], event["reason"], event["num_rounds"]) for event in world.named("session_started")]
+
+
+def test_a_continuous_training_waits_for_supernodes_and_goes_on_when_one_comes(world) -> None:
+    continuous(world)
+    world.nodes["site2"] = "offline"
+    world.later(40, lambda: world.nodes.update(site2="online"))
+    world.later(120, lambda: world.finish("1", 3))
+    world.later(300, lambda: world.nodes.update(site2="offline"))
+    world.later(400, lambda: world.nodes.update(site2="online"))
+    world.later(500, lambda: world.finish("2", 6))
+    world.later(600, lambda: world.nodes.update(site3="online"))
+    world.later(700, lambda: world.finish("3", 9))
+    world.later(800, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (2, "nodes", 6), (3, "nodes", 9)]
+    assert [run.num_rounds for run in world.folder.ledger] == [3, 6, 9]
+    assert world.configs == [f'resume = "{resume}"\nnum-rounds = {rounds}\n'
+                             for resume, rounds in (("never", 3), ("auto", 6), ("auto", 9))]  # fmt: skip
+    assert [event["rounds"] for event in world.named("session_finished")] == [3, 6, 9]
+    assert [event["waiting_for"] for event in world.named("waiting")] == [["site2"], ["site2"]]
+
+
+def test_a_session_begins_after_an_interval_as_well(world) -> None:
+    continuous(world, session_interval=200.0)
+    world.later(60, lambda: world.finish("1", 3))
+    world.later(400, lambda: world.finish("2", 6))
+    world.later(450, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (2, "interval", 6)]
+    begun = [at for at, call in world.called if call == "run"]
+    assert begun[1] - 60 >= 200
+
+
+def test_a_run_that_is_lost_in_a_session_is_followed_by_one_for_the_rest_of_it(world) -> None:
+    continuous(world)
+    world.later(30, lambda: world.finish("1", 3))
+    world.later(100, lambda: world.nodes.update(site3="online"))
+    world.later(160, lambda: world.die("2"))
+    assert world.live() == AGAIN
+    world.later(30, lambda: world.finish("3", 6))
+    world.later(60, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (2, "nodes", 6)]
+    assert [run.num_rounds for run in world.folder.ledger] == [3, 6, 6]
+
+
+def test_a_session_that_ended_while_nobody_watched_is_closed(world) -> None:
+    continuous(world)
+
+    def killed() -> None:
+        raise Killed
+
+    world.later(20, killed)
+    with pytest.raises(Killed):
+        world.live()
+    world.finish("1", 3)
+    world.later(100, world.desk.stop)
+    assert world.live() == STOPPED
+    assert ([event["session"] for event in world.named("session_finished")], world.calls.count("run")) == ([1], 1)
+
+
+def test_a_continuous_training_that_is_trained_again_begins_a_session_at_once(world) -> None:
+    continuous(world)
+    world.later(30, lambda: world.finish("1", 3))
+    world.later(100, world.desk.stop)
+    assert world.live() == STOPPED
+    continuous(world, request_id="2")
+    world.later(60, lambda: world.finish("2", 6))
+    world.later(100, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (1, "first", 6)]

@@ -268,3 +268,12 @@ def test_a_refusal_of_systemd_fails_the_task(home, systemd, archive, run_module,
 def test_the_request_holds_what_was_asked(home, systemd, started, desk) -> None:
     text = json.loads((home.path / "trainings" / "default" / "request.json").read_text())
     assert text["run_config"] == "num-rounds = 3\n"
+
+
+def test_a_continuous_training_is_never_finished(home, systemd, archive, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_after")
+    home.training(result={"run_id": SLOW, "configuration_hash": "h", "rounds": 3})
+    result = run_module("training", **ASKED, mode="continuous", session_interval=60, archive=archive)
+    assert (result["submitted"], result["finished"]) == (True, False)
+    assert (desk.request.continuous, desk.request.session_interval) == (True, 60)
