@@ -313,6 +313,7 @@ class Supervisor:
 
     def _remember(self) -> None:
         self.desk.remember(self.memory)
+        notify(WATCHDOG=1)
 
 
 STOPPED_NOW = Verdict(STOPPED, "operator", "An operator has stopped it.")

@@ -32,7 +32,7 @@ ASK_A_WELL_RUN = 60.0  # its process lives, its rounds are seen in files
 NO_PROCESS = 5.0  # seconds that a run may be under way without any ServerApp on the host
 
 LOOK_AT_THE_SUPERLINK = 5.0  # its unit, which costs next to nothing
-QUIET = 30.0  # seconds without a round after which the SuperNodes are counted
+QUIET, QUIET_FACTOR = 30.0, 1.5  # without a round for so many seconds, and so many times the usual: count SuperNodes
 ASK_FOR_NODES = 30.0
 
 
@@ -122,7 +122,8 @@ class Watch:
             else:
                 self._ask()
                 process = self._process(self._clock.monotonic())
-        if self._word == "running" and at - self._progress > QUIET:
+        rounds = self._seconds()
+        if self._word == "running" and at - self._progress > max(QUIET, QUIET_FACTOR * max(rounds[-5:], default=0.0)):
             self._count_nodes(at)
         if self._word == UNREACHABLE or (self._online is not None and self._online < self._request.needed_nodes):
             self._progress = at  # such time is not the round's
@@ -139,7 +140,7 @@ class Watch:
             failure=self._failure(),
             pending=at - self._pending_since if self._pending_since is not None else 0.0,
             quiet=at - self._progress,
-            rounds=self._seconds(),
+            rounds=rounds,
             fruitless=self._memory.fruitless,
             online=self._online,
             missing=self._missing,
