@@ -133,7 +133,7 @@ class Watch:
             details=self._details,
             process=process,
             executor=unit.state if unit else "active",
-            executor_changed=bool(unit and unit.load == "loaded" and self._memory.executor_pid not in (0, unit.pid)),
+            executor_changed=bool(unit and self._is_other(unit)),
             killed_for_memory=bool(unit and process == GONE and self._was_killed(unit)),
             stop_asked=stop_asked,
             has_result=self._has_result(),
@@ -182,8 +182,11 @@ class Watch:
         self._superlink = replace(self._superlink, pid=self._superlink.pid or before.pid)
 
     def _settle(self) -> None:
-        """Find out whether a run without a process is over. One that is not is stopped by the very question."""
-        if not self._has_result() and not self._failure():
+        """Find out whether a run without a process is over. One that is not is stopped by the very question.
+
+        A ServerApp that ended by itself, or that its SuperExec took along, has said so to Flower.
+        """
+        if not self._has_result() and not self._failure() and not self._is_other(self._host.executor()):
             self._before_stop()
             try:
                 self.was_stopped = self._flwr.stop(self._memory.run_id)
@@ -235,6 +238,10 @@ class Watch:
         if self._alone_since is None or at - self._alone_since < NO_PROCESS:
             return UNKNOWN
         return GONE if self._host.would_show_serverapps(self._host.executor()) else UNKNOWN
+
+    def _is_other(self, unit: Unit) -> bool:
+        """Tell whether the SuperExec is not the one any more that started the ServerApp."""
+        return unit.load == "loaded" and self._memory.executor_pid not in (0, unit.pid)
 
     def _was_killed(self, unit: Unit) -> bool:
         now = self._host.memory_kills(unit)

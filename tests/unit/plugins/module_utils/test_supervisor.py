@@ -294,6 +294,9 @@ def test_a_superexec_that_is_killed_is_named_as_the_reason(world) -> None:
     world.later(12, kill)
     assert world.live() == AGAIN
     assert world.memory.restarts[-1]["reason"] == "superexec_gone"
+    world.later(60, lambda: world.finish("2"))
+    assert world.live() == 0
+    assert [call for at, call in world.called if at >= 12][:2] == ["list", "run"]
 
 
 def test_a_serverapp_that_the_kernel_killed_for_memory_is_named_as_such(world) -> None:
