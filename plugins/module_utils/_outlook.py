@@ -45,7 +45,8 @@ def picture(
         memory = Memory(request_id=request.request_id)  # the supervisor has not begun with it yet
     state, detail = memory.state, memory.detail
     if state in AT_WORK and not unit.runs:
-        state, detail = HALTED, f"{unit.name} is {unit.state}{f' ({unit.result})' if unit.result else ''}."
+        state = HALTED
+        detail = f"{unit.name} is {unit.state}{f' ({unit.result})' if unit.result else ''}. {detail}".rstrip()
     own = [event for event in history if request.configuration_hash in (None, event.get("configuration_hash"))]
     progress = pace(own)
     return {

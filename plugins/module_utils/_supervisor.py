@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import suppress
+from dataclasses import replace
 
 from ._flwr import INVALID_RUN_CONFIG, Flwr, FlwrError, FlwrUnreachableError
 from ._journal import ERROR, NOTICE, RESULT_FACTS, Journal
@@ -148,12 +149,16 @@ class Supervisor:
         return None
 
     def _refused(self, error: FlwrError) -> Verdict:
-        """Judge that Flower has refused a run."""
+        """Judge that Flower has refused something: for good, or for now."""
         if error.code == INVALID_RUN_CONFIG:
             return Verdict(REFUSED, "run_config", str(error))
-        self.memory.fruitless += 1
+        memory = self.memory
+        memory.fruitless += 1
         self.journal.event("flower_refused", str(error), code=error.code)
-        return Verdict(AGAIN, "flower_refused", str(error))
+        if verdict := give_up(memory.fruitless, self.request.attempts):
+            return replace(verdict, text=f"{verdict.text} The last one: {error}")
+        stopped = self._idle(Verdict(WAIT, "pause", str(error)), pause(memory.fruitless))
+        return stopped or Verdict(AGAIN, "flower_refused", str(error))
 
     # --- During a run ---
 

@@ -79,7 +79,7 @@ def test_a_continuous_training_counts_its_sessions_and_the_rounds_to_the_end_of_
 def test_a_training_that_nobody_sees_to_is_halted(state, unit, shown) -> None:
     found = picture(REQUEST, Memory(request_id="1", state=state, detail="so"), unit, [])
     assert found["state"] == shown
-    expected = "flower-training@default.service is failed (start-limit-hit)." if shown == "halted" else "so"
+    expected = "flower-training@default.service is failed (start-limit-hit). so" if shown == "halted" else "so"
     assert found["detail"] == expected
 
 

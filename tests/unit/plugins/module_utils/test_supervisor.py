@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import itertools
 import json
 import os
 import pwd
@@ -574,6 +575,21 @@ def test_a_refused_submission_ends_for_good_only_when_it_would_be_refused_again(
     world.refusal = FlwrError("Flower says: no.", code)
     assert world.live() == status
     assert (world.memory.submitting, world.memory.fruitless) == ("", 1 if status == AGAIN else 0)
+
+
+def test_a_flower_that_refuses_everything_is_asked_with_growing_pauses_and_then_given_up(world) -> None:
+    world.ask(attempts=5)
+
+    def refuse() -> list:
+        world._call("list")
+        raise FlwrError("Flower says: Read-only file system.")
+
+    world.list = refuse
+    ends = [world.live() for dummy in range(5)]
+    assert ends == [AGAIN] * 4 + [GIVEN_UP]
+    begun = [at for at, dummy in world.called]
+    assert [round(later - earlier) for earlier, later in itertools.pairwise(begun)] == [2, 7, 17, 47]
+    assert world.said[-1].endswith("The last one: Flower says: Read-only file system.")
 
 
 def test_a_superlink_that_has_lost_its_database_gets_the_run_again(world) -> None:
