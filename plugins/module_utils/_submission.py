@@ -93,8 +93,10 @@ class Submitter:
 
     def _nothing_is_alive(self) -> bool:
         """Tell whether every run of this training is known to have ended, which saves a question."""
+        if self.memory.submitting:
+            return False
         ledger = self.folder.ledger
-        return bool(ledger) and self.memory.ended == ledger[-1].run_id and not self.memory.submitting
+        return self.memory.ended == ledger[-1].run_id if ledger else self.folder.effective is None
 
     def _claim(self, runs: t.Sequence[Run]) -> None:
         """Find the run that was submitted just before a supervisor died, so that nothing is trained twice."""

@@ -10,26 +10,21 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import typing as t
 from contextlib import suppress
 from dataclasses import replace
 
 from ._flwr import INVALID_RUN_CONFIG, Flwr, FlwrError, FlwrUnreachableError
-from ._journal import ERROR, NOTICE, RESULT_FACTS, Journal
-from ._progress import pace_text, round_line
+from ._journal import Journal
 from ._runs import RunConflictError, covers
 from ._sessions import BEGIN, Sessions
 from ._submission import FOLLOW, Submitter
 from ._supernodes import list_supernodes, named
-from ._supervised import Desk, Request, now, recall
+from ._supervised import Desk, Request, recall
 from ._supervision import (
     AGAIN,
     EXIT,
     FAILED,
     FINISHED,
-    GIVEN_UP,
-    GO_ON,
-    IDLE,
     REFUSED,
     STOPPED,
     TOO_FEW_NODES,
@@ -43,23 +38,13 @@ from ._supervision import (
     too_few,
 )
 from ._systemd import notify
+from ._teller import Teller
 from ._trainings import submission_lock
 from ._watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch, known_processes
 
 TICK = 0.5  # seconds between two looks
-LOG_LINES = 40
 GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
-
-ROUND_FACTS = ("run_id", "round", "num_rounds", "loss", "accuracy", "replies", "failures", "seconds", "checkpoint")
-STATES = {GO_ON: "running", WAIT: "waiting", IDLE: "idle", AGAIN: "restarting"}  # the others are called as they are
-ENDINGS = {
-    FINISHED: "completed",
-    STOPPED: "stopped; it stays so until it is trained again",
-    FAILED: "failed in the app, which would fail again",
-    REFUSED: "refused",
-    GIVEN_UP: "given up",
-    AGAIN: "run lost, the next one goes on where it was",
-}
+FLOWER_REFUSED = "flower_refused"
 
 
 class Supervisor:
@@ -70,17 +55,19 @@ class Supervisor:
         self.flwr, self.host, self.clock, self.journal = flwr, host, clock, journal
         self.memory = recall(desk, request)
         self.submitter = Submitter(desk, request, self.memory, flwr, journal)
+        self.teller = Teller(desk, self.memory, flwr, journal)
         self.sessions = Sessions(desk, request, self.memory, flwr, journal)
         self.watch: Watch | None = None
+        self._paused = False
 
     def run(self) -> int:
         """Supervise; return the exit status."""
-        self.journal.event("supervision_started", f"The supervisor of {self.folder.name} has started.")
+        self.teller.begin()
         if self.memory.state in (FAILED, FINISHED) and not self.desk.is_stopped:
             # It does not begin again at the next boot.
-            self.journal.say(f"{self.folder.name}: {ENDINGS[self.memory.state]}, already before.", NOTICE)
+            self.teller.ended_before()
             return EXIT[self.memory.state]
-        self._remember()
+        self.teller.remember()
         verdict = STOPPED_NOW if self.desk.is_stopped else self._resume_end()
         while verdict is None:
             try:
@@ -98,6 +85,9 @@ class Supervisor:
     def _begin(self) -> Verdict | None:
         """Have a run to follow; return a verdict when there is none to follow."""
         waited = False
+        # It may refuse the very questions below.
+        if self.memory.reason == FLOWER_REFUSED and (verdict := self._pause()):
+            return verdict
         while True:
             with submission_lock(self.flwr.home), self.folder.lock():
                 decision = self.submitter.decide()
@@ -122,14 +112,20 @@ class Supervisor:
         return bool(restarts) and restarts[-1]["reason"] == TOO_FEW_NODES
 
     def _has_to_wait(self) -> bool:
-        return self.sessions.between or self._lacked_nodes or pause(self.memory.fruitless) > 0
+        paused = self._paused or not pause(self.memory.fruitless)
+        return self.sessions.between or self._lacked_nodes or not paused
+
+    def _pause(self) -> Verdict | None:
+        """Wait once in this life, the longer the more runs have done nothing."""
+        seconds = 0.0 if self._paused else pause(self.memory.fruitless)
+        self._paused = True
+        text = f"{self.memory.fruitless} runs in a row have finished no round; the next begins in {seconds:g} s."
+        return self._idle(Verdict(WAIT, "pause", text), seconds) if seconds else None
 
     def _wait(self) -> Verdict | None:
         """Wait after runs that have done nothing, for SuperNodes when they were what was missing, for a session."""
-        if seconds := pause(self.memory.fruitless):
-            text = f"The last {self.memory.fruitless} runs have finished no round; the next begins in {seconds:g} s."
-            if verdict := self._idle(Verdict(WAIT, "pause", text), seconds):
-                return verdict
+        if verdict := self._pause():
+            return verdict
         if self.sessions.between:
             return self._wait_for_session()
         while self._lacked_nodes:
@@ -154,11 +150,10 @@ class Supervisor:
             return Verdict(REFUSED, "run_config", str(error))
         memory = self.memory
         memory.fruitless += 1
-        self.journal.event("flower_refused", str(error), code=error.code)
+        self.journal.event(FLOWER_REFUSED, str(error), code=error.code)
         if verdict := give_up(memory.fruitless, self.request.attempts):
             return replace(verdict, text=f"{verdict.text} The last one: {error}")
-        stopped = self._idle(Verdict(WAIT, "pause", str(error)), pause(memory.fruitless))
-        return stopped or Verdict(AGAIN, "flower_refused", str(error))
+        return Verdict(AGAIN, FLOWER_REFUSED, str(error))
 
     # --- During a run ---
 
@@ -168,54 +163,22 @@ class Supervisor:
         limits = Limits(request.stall_floor, request.first_round, request.needed_nodes, request.reports)
         self.watch = Watch(self.flwr, self.host, self.folder, request, memory, self.clock, self._intend_to_stop)
         while True:
-            processes, restarts = memory.processes, self.watch.superlink_restarts
             verdict = judge(self.watch.look(self.desk.is_stopped), limits)
-            self._tell_rounds(self.watch)
-            if self.watch.superlink_restarts != restarts:
-                text = "The SuperLink has started anew; the run outlives that."
-                self.journal.event("superlink_restarted", text, run_id=memory.run_id)
-            if memory.processes != processes:
-                self._remember()
+            self.teller.news(self.watch)
             if verdict.ends:
                 return verdict
-            self._show(verdict, self.watch.history)
+            self.teller.state(verdict, self.watch.history)
             self.clock.sleep(TICK)
 
     def _intend_to_stop(self) -> None:
         """Remember that it is us who stop the run: one that anybody else has stopped is to stay so."""
         text = "The process of the ServerApp is gone."
         self.memory.ending = {"kind": AGAIN, "reason": "serverapp_gone", "text": text}
-        self._remember()
-
-    def _tell_rounds(self, watch: Watch) -> None:
-        new = [event for event in watch.own_rounds if event["round"] > self.memory.told]
-        for event in new:
-            facts = {key: event.get(key) for key in ROUND_FACTS}
-            self.journal.event("round_finished", round_line(self.folder.name, event), **facts)
-            self.memory.told, self.memory.fruitless = event["round"], 0
-        if new:
-            self._remember()
-
-    def _show(self, verdict: Verdict, history: t.Sequence[t.Mapping[str, t.Any]] = ()) -> None:
-        """Let whoever looks know what is going on; tell the journal when that has changed."""
-        memory, state, names = self.memory, STATES[verdict.kind], list(verdict.names)
-        if (memory.state, memory.reason, memory.waiting_for) != (state, verdict.reason, names):
-            waited = memory.state == STATES[WAIT]
-            memory.state, memory.reason, memory.detail = state, verdict.reason, verdict.text
-            memory.waiting_for, memory.since = names, now()
-            self._remember()
-            if verdict.kind == WAIT:
-                facts = {"reason": verdict.reason, "waiting_for": names, "run_id": memory.run_id or None}
-                self.journal.event("waiting", verdict.text, **facts)
-            elif verdict.kind == IDLE:
-                self.journal.event("session_awaited", verdict.text, sessions=memory.sessions)
-            elif waited:
-                self.journal.event("waiting_over", "It goes on.", run_id=memory.run_id)
-        notify(STATUS=_one_line(verdict.text or pace_text(history)), WATCHDOG=1)
+        self.teller.remember()
 
     def _idle(self, verdict: Verdict, seconds: float) -> Verdict | None:
         """Wait without a run; return a verdict when that is to end."""
-        self._show(verdict)
+        self.teller.state(verdict)
         end = self.clock.monotonic() + seconds
         while self.clock.monotonic() < end:
             if self.desk.is_stopped:
@@ -237,14 +200,14 @@ class Supervisor:
         if verdict.kind == FAILED and self.request.retry_failed:
             verdict = Verdict(AGAIN, "failed", verdict.text)
         memory.ending = {"kind": verdict.kind, "reason": verdict.reason, "text": verdict.text}
-        self._remember()
+        self.teller.remember()
         if verdict.kind != FINISHED:
             self._clear_away()
         memory.ended, memory.ending = memory.run_id, {}
         memory.began = memory.began or (self.folder.effective or {}).get("run_id") == memory.run_id
         if verdict.kind == AGAIN:
             self._count(verdict)
-        self._remember()
+        self.teller.remember()
         return verdict if verdict.kind != FINISHED else self._completed(verdict) if self._is_enough() else None
 
     def _completed(self, verdict: Verdict) -> Verdict | None:
@@ -262,8 +225,7 @@ class Supervisor:
         if verdict.reason != TOO_FEW_NODES:  # that is waited for, and no attempt
             memory.fruitless = 0 if rounds else memory.fruitless + 1
         memory.restarted(verdict.reason, verdict.text, last)
-        facts = {"reason": verdict.reason, "run_id": memory.run_id, "round": last, "restarts": memory.restart_count}
-        self.journal.event("run_lost", verdict.text, **facts)
+        self.teller.lost(verdict, last)
 
     def _is_enough(self) -> bool:
         """Tell whether what was trained is all that is asked for: a run that was adopted may have been shorter."""
@@ -287,42 +249,10 @@ class Supervisor:
             table.kill(process)
 
     def _end(self, verdict: Verdict) -> int:
-        """Say how it ends, in an event and in the last line of the journal."""
-        memory = self.memory
         if verdict.kind == STOPPED:
             self.desk.stop()
-        memory.state = STATES.get(verdict.kind, verdict.kind)
-        memory.reason, memory.detail, memory.since, memory.waiting_for = verdict.reason, verdict.text, now(), []
-        self._remember()
-        text = f"{self.folder.name}: {ENDINGS[verdict.kind]}. {verdict.text}"
-        if verdict.kind != AGAIN:
-            self.journal.event(f"training_{verdict.kind}", text, **self._facts(verdict))
-        self.journal.say(_one_line(text), NOTICE if verdict.kind in (FINISHED, STOPPED, AGAIN) else ERROR)
-        notify(STATUS=_one_line(text), STOPPING=1)
+        self.teller.end(verdict)
         return EXIT[verdict.kind]
-
-    def _facts(self, verdict: Verdict) -> dict[str, t.Any]:
-        """Return what an event about the end of the training says."""
-        memory = self.memory
-        facts = {"reason": verdict.reason, "run_id": memory.run_id or None, "restarts": memory.restart_count}
-        if verdict.kind == FAILED:
-            tail: list[str] = []
-            with suppress(FlwrError):
-                tail = self.flwr.log(memory.run_id, LOG_LINES)
-            self.journal.say("\n".join(tail))
-            return {**facts, "log_tail": tail}
-        if verdict.kind == FINISHED:
-            result = self.folder.result or {}
-            return {**facts, **{key: result.get(key) for key in RESULT_FACTS}}
-        return facts
-
-    def _remember(self) -> None:
-        self.desk.remember(self.memory)
-        notify(WATCHDOG=1)
 
 
 STOPPED_NOW = Verdict(STOPPED, "operator", "An operator has stopped it.")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -94,6 +94,7 @@ class Watch:
         self._superlink: Unit | None = None
         self._superlink_seen = self._started
         self.superlink_restarts = 0
+        self.process_was_found = False  # by the last look
         self._online: int | None = None
         self._missing: tuple[str, ...] = ()
 
@@ -110,6 +111,7 @@ class Watch:
     def look(self, stop_asked: bool) -> Situation:
         """Look once."""
         at = self._clock.monotonic()
+        self.process_was_found = False
         rounds_before = len(self.own_rounds)
         self._read_history()
         if len(self.own_rounds) > rounds_before:
@@ -231,6 +233,7 @@ class Watch:
             unit = self._host.executor()
             self._memory.processes = [[process.pid, process.ticks] for process in mine]
             self._memory.executor_pid = unit.pid
+            self.process_was_found = True
             self._kills = self._host.memory_kills(unit)
             return LIVING
         # Not one ServerApp on the host, and that for a while: ours is not there either.

@@ -26,8 +26,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
 from ansible_collections.fedops.flower.plugins.module_utils._journal import EVENTS, Journal
 from ansible_collections.fedops.flower.plugins.module_utils._processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervision import EXIT
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
+from ansible_collections.fedops.flower.plugins.module_utils._teller import ENDINGS
 from ansible_collections.fedops.flower.plugins.module_utils._trainings import LedgerEntry, TrainingFolder
 
 AGAIN, FAILED, STOPPED, GIVEN_UP, REFUSED = 75, 65, 10, 69, 78
@@ -64,6 +66,7 @@ class World:
     called: list[tuple[float, str]] = field(default_factory=list)
     configs: list[str] = field(default_factory=list)
     takes_up: bool = True
+    skew: float = 0.0  # between the clock of Flower's times and that of the processes
     refusal: FlwrError | None = None
     killed_at_submission: bool = False
     killed: list[Process] = field(default_factory=list)
@@ -166,7 +169,7 @@ class World:
 
     def start(self, run_id: str) -> None:
         if self.runs[run_id].status == "pending":
-            self.set(run_id, status="running", starting_at=flower_time(self.at))
+            self.set(run_id, status="running", starting_at=flower_time(self.at - self.skew))
             self.living.append(Process(100 + int(run_id), int(self.at)))
             self.write("effective", {"run_id": run_id, "configuration_hash": "h"})
 
@@ -580,11 +583,7 @@ def test_a_refused_submission_ends_for_good_only_when_it_would_be_refused_again(
 def test_a_flower_that_refuses_everything_is_asked_with_growing_pauses_and_then_given_up(world) -> None:
     world.ask(attempts=5)
 
-    def refuse() -> list:
-        world._call("list")
-        raise FlwrError("Flower says: Read-only file system.")
-
-    world.list = refuse
+    world.refusal = FlwrError("Flower says: Read-only file system.")
     ends = [world.live() for dummy in range(5)]
     assert ends == [AGAIN] * 4 + [GIVEN_UP]
     begun = [at for at, dummy in world.called]
@@ -609,8 +608,7 @@ def test_a_superlink_that_has_lost_its_database_gets_the_run_again(world) -> Non
 def test_a_process_that_cannot_be_told_from_others_leaves_the_judgement_to_flower(world) -> None:
     world.ask()
     world.living.append(Process(55, -500))  # of another training, begun long before
-    world.later(3, lambda: world.set("1", starting_at="2001-01-01 00:00:00Z") if "1" in world.runs else None)
-    world.later(6, lambda: world.set("1", starting_at="2001-01-01 00:00:00Z"))
+    world.skew = 10**6
     world.later(40, lambda: world.set("1", status="failed", details="No heartbeat received from the task"))
     assert world.live() == AGAIN
     assert 40 < world.at < 70
@@ -618,8 +616,8 @@ def test_a_process_that_cannot_be_told_from_others_leaves_the_judgement_to_flowe
 
 def test_a_run_under_way_without_any_serverapp_on_the_host_is_lost(world) -> None:
     world.ask()
-    world.later(3.5, lambda: (world.set("1", starting_at=""), world.die("1")) if "1" in world.runs else None)
-    world.later(6, lambda: (world.set("1", starting_at=""), world.die("1")))
+    world.skew = 10**6
+    world.later(6, lambda: world.die("1"))
     assert world.live() == AGAIN
     assert (world.memory.restarts[-1]["reason"], world.at < 40) == ("serverapp_gone", True)
 
@@ -737,3 +735,8 @@ def test_a_continuous_training_that_is_trained_again_begins_a_session_at_once(wo
     world.later(100, world.desk.stop)
     assert world.live() == STOPPED
     assert sessions(world) == [(1, "first", 3), (1, "first", 6)]
+
+
+def test_every_end_has_an_exit_status_and_words() -> None:
+    assert set(ENDINGS) == set(EXIT)
+    assert len(set(EXIT.values())) == len(EXIT)
