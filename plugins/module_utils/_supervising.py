@@ -131,9 +131,8 @@ class Supervising:
         """Tell whether the supervisor does what is asked for, and will go on with it."""
         if not same(self.desk.request, request) or not self.unit.runs or self.desk.is_stopped:
             return False
-        memory = self.desk.memory or Memory()
-        unseen = memory.run_id == latest.run_id != memory.ended and not memory.ending
-        return not (latest.status == STOPPED and unseen)  # by hand: the supervisor is about to end
+        # A run that somebody has stopped by hand: the supervisor has not seen it yet, and is about to end.
+        return latest.status != STOPPED or (self.desk.memory or Memory()).ended == latest.run_id
 
     def _is_to_be_marked(self) -> bool:
         """Tell whether there is a supervised training that would go on without an order to stop."""

@@ -164,7 +164,7 @@ def test_a_run_that_was_just_stopped_by_hand_is_started_again(home, systemd, sta
 def test_a_run_that_the_supervisor_itself_has_stopped_is_left_to_it(home, systemd, started, run_module, desk) -> None:
     home.ledger((SLOW, "h", 3))
     home.answers(list="list_after")
-    desk.remember(Memory(request_id=started["request_id"], state="running", run_id=SLOW, ending={"kind": "again"}))
+    desk.remember(Memory(request_id=started["request_id"], state="restarting", run_id=SLOW, ended=SLOW))
     assert run_module("training", **ASKED)["submitted"] is False
 
 
