@@ -31,3 +31,5 @@ class DirectoryBusyError(RunFailedError):
 
 class NotSavedError(RunFailedError):
     """A checkpoint could not be saved. It ends the run only when nobody decides otherwise."""
+
+    reason = "not_saved"

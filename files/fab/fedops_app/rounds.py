@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
-from flwr.app import ArrayRecord, MetricRecord
+from flwr.app import Array, ArrayRecord, MetricRecord
 
 from . import strategies
 from .exact import ExactStrategy, Round
@@ -31,7 +31,7 @@ class RoundKeeper:
     about: Mapping[str, object]  # what every manifest says of this training
     evaluate_centrally: Callable[[ArrayRecord], Metrics | None]
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
-    _unsaved: tuple[ArrayRecord, dict[str, object]] | None = None
+    _unsaved: tuple[Mapping[str, Array], dict[str, object]] | None = None
 
     def __call__(self, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
         """Finish a round. Round 0 is Flower's look at the initial model, which is not ours to keep."""
@@ -42,7 +42,8 @@ class RoundKeeper:
         facts = _figures(central, finished.metrics, finished.num_examples)
         if finished.aggregated:
             self.last = {"loss": facts["loss"], "accuracy": facts["accuracy"]}
-            self._unsaved = (arrays, {**self.about, "round": finished.number, **self.last})
+            # A mapping of our own: the record is emptied when the next round has made a new model, saved or not.
+            self._unsaved = (dict(arrays), {**self.about, "round": finished.number, **self.last})
         saved = self._save() if self._is_due(finished) else None
         self.publisher.round_finished(
             {

@@ -198,10 +198,13 @@ def _resumed(beginning: Beginning) -> dict[str, object] | None:
         "run_id": checkpoint.run_id,
         "round": checkpoint.round,
         "num_rounds": checkpoint.num_rounds,
+        "aggregated": True,
         **_figures(beginning),
         "metrics": {},
+        "failed": [],
         "rejected": [],
         "checkpoint": checkpoint.file,
+        "checkpoint_problem": None,
         "time": checkpoint.timestamp,
     }
 

@@ -98,7 +98,12 @@ def test_a_round_that_was_saved_and_not_told_is_told_by_the_run_that_goes_on(fed
     federation.train(num_rounds=4)
     told = [json.loads(line) for line in history.read_text().splitlines() if line.endswith("}")]
     assert [(line["run_id"], line["round"]) for line in told] == [("1", 1), ("1", 2), ("2", 3), ("2", 4)]
-    unknown = {**dict.fromkeys(("num_examples", "replies", "failures", "seconds")), "metrics": {}, "rejected": []}
+    unknown = {
+        **dict.fromkeys(("num_examples", "replies", "failures", "seconds")),
+        "metrics": {},
+        "failed": [],
+        "rejected": [],
+    }
     assert told[1] == {**known, **unknown, "time": told[1]["time"]}
     assert datetime.fromisoformat(told[1]["time"]) <= datetime.fromisoformat(known["time"])
 
