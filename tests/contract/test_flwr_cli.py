@@ -9,6 +9,7 @@ import time
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._processes import ProcessTable, moment, of_run
 from ansible_collections.fedops.flower.plugins.module_utils._supernodes import stored_keys
 
 PATIENCE = 120
@@ -66,6 +67,22 @@ def test_a_run_is_stopped_once(flwr) -> None:
     submission = flwr.submit(app_of(flwr), "num-rounds = 600\n")
     assert wait_for(flwr, submission.run_id, "running").alive
     assert [flwr.stop(submission.run_id), flwr.stop(submission.run_id), flwr.stop("42")] == [True, False, False]
+    assert wait_for(flwr, submission.run_id, "stopped").status == "stopped"
+
+
+def test_the_process_of_a_run_began_when_flower_says_and_a_run_without_it_can_be_stopped_at_once(flwr) -> None:
+    table = ProcessTable()
+    submission = flwr.submit(app_of(flwr), "num-rounds = 600\n")
+    run = wait_for(flwr, submission.run_id, "running")
+    (process,) = of_run([(each, table.began(each)) for each in table.serverapps()], moment(run.starting_at))
+    table.kill(process)
+    deadline = time.monotonic() + PATIENCE
+    while table.lives(process) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not table.lives(process)
+    # Flower itself believes in it until its heartbeat is missed.
+    assert wait_for(flwr, submission.run_id, "running", "failed").status == "running"
+    assert flwr.stop(submission.run_id) is True
     assert wait_for(flwr, submission.run_id, "stopped").status == "stopped"
 
 
