@@ -85,7 +85,7 @@ class Watch:
         self._asked: float | None = None
         self._word, self._details, self._starting_at = "pending", "", None
         self._alone_since: float | None = None  # since when no ServerApp is on the host
-        self._kills: int | None = None
+        self._kills = host.memory_kills(host.executor()) if memory.processes else None
         self.was_stopped = False  # by us, because its ServerApp was gone
         self._settled = False  # what the end of the process means is known
         self._history_stamp: t.Any = None

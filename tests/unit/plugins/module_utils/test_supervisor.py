@@ -303,13 +303,22 @@ def test_a_superexec_that_is_killed_is_named_as_the_reason(world) -> None:
     assert [call for at, call in world.called if at >= 12][:2] == ["list", "run"]
 
 
-def test_a_serverapp_that_the_kernel_killed_for_memory_is_named_as_such(world) -> None:
+@pytest.mark.parametrize("adopted", [False, True])
+def test_a_serverapp_that_the_kernel_killed_for_memory_is_named_as_such(world, adopted) -> None:
     world.ask()
 
     def kill() -> None:
         world.die("1")
-        world.memory_kills = 1
+        world.memory_kills = 4
 
+    def die() -> None:
+        raise Killed
+
+    world.memory_kills = 3  # of others, long ago
+    if adopted:
+        with pytest.raises(Killed):
+            world.later(10, die)
+            world.live()
     world.later(12, kill)
     assert world.live() == AGAIN
     assert world.memory.restarts[-1]["reason"] == "out_of_memory"
