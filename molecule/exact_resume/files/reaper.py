@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import NoReturn
 
 from traces import Traces, judge, read_lines, read_object
@@ -29,7 +30,7 @@ from traces import Traces, judge, read_lines, read_object
 PROGRAM = b"flwr-serverapp"
 LOOK = 0.001  # seconds between two looks at a ServerApp; a save takes some milliseconds
 PATIENCE = 240.0  # seconds until the next ServerApp must have been started, or have got on
-SAFE = 0.8  # of a stretch that must not be left: it may be shorter than it was when it was measured
+SAFE = 0.5  # of a stretch that must not be left: it may be shorter than it was when it was measured
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def measure(traces: Traces, rounds: int) -> Lengths:
     return Lengths(
         start=published - serverapp.started,
         round=(saves[-1][0] - published) / rounds,
-        save=min(told - begun for begun, told in saves),
+        save=median(told - begun for begun, told in saves),
         end=ended - saves[-1][0],
     )
 
@@ -178,21 +179,21 @@ class Reaper:
         """Wait for the beginning of a stretch, and then for the moment in it."""
         begins = {
             "start": lambda: True,
-            "round": lambda: self.traces.publication() != before,
+            "round": lambda: True,
             "save": lambda: self.traces.begun(done + 1),
             "end": lambda: done == self.rounds or self.traces.begun(self.rounds),
         }[stretch]
         begin = serverapp.started if stretch == "start" else None
         while serverapp.alive():
-            if begin is None and begins():
+            # Only what it publishes says that it has removed the half files of the one before.
+            published = self.traces.publication() != before
+            if begin is None and published and begins():
                 begin = _now()
             # The last checkpoint must not be completed before the last kill: nothing would be left to kill.
-            if (begin is not None and _now() >= begin + delay) or (stretch != "end" and self._is_too_late(done)):
+            too_late = published and stretch != "end" and done < self.rounds and self.traces.begun(self.rounds)
+            if too_late or (begin is not None and _now() >= begin + delay):
                 return
             time.sleep(LOOK)
-
-    def _is_too_late(self, done: int) -> bool:
-        return done < self.rounds and self.traces.begun(self.rounds)
 
 
 def _now() -> float:

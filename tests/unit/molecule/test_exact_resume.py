@@ -148,7 +148,7 @@ def waited(serverapp: ServerApp, stretch: str, delay: float, traces: Traces, don
 
 
 def test_a_moment_lies_so_many_seconds_after_its_stretch_begins(serverapp: ServerApp, traces: Traces) -> None:
-    assert waited(serverapp, "start", 0.2, traces) < 0.3
+    assert waited(serverapp, "start", 0.2, traces) < 0.3  # of its life, which has begun before
     (traces.training / "effective.json").write_text("{}")
     assert 0.2 <= waited(serverapp, "round", 0.2, traces) < 0.5
     (traces.checkpoints / "checkpoint_round_1.npz.partial").touch()
@@ -156,10 +156,18 @@ def test_a_moment_lies_so_many_seconds_after_its_stretch_begins(serverapp: Serve
 
 
 def test_only_the_last_kill_lets_the_last_checkpoint_be_completed(serverapp: ServerApp, traces: Traces) -> None:
+    (traces.training / "effective.json").write_text("{}")
     (traces.checkpoints / "checkpoint_round_2.npz.partial").touch()
     assert waited(serverapp, "save", 60, traces, done=1) < 0.3
     assert waited(serverapp, "round", 60, traces, done=1) < 0.3
     assert 0.1 <= waited(serverapp, "end", 0.1, traces, done=1) < 0.4
+
+
+@pytest.mark.parametrize(("stretch", "number"), [("save", 1), ("save", 2), ("round", 2), ("end", 2)])
+def test_half_a_file_of_an_earlier_serverapp_is_no_save(traces: Traces, stretch: str, number: int) -> None:
+    (traces.checkpoints / f"checkpoint_round_{number}.npz.partial").touch()
+    with subprocess.Popen(["sleep", "0.5"]) as process:
+        assert waited(ServerApp(process.pid), stretch, 0, traces) >= 0.4
 
 
 def test_nothing_is_waited_for_when_the_serverapp_ends_by_itself(traces: Traces) -> None:
