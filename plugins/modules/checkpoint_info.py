@@ -145,9 +145,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import (
     Checkpoint,
     CheckpointError,
+    Inspection,
     find,
     inspect,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import as_service_account
+from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
 
 FROM_MANIFEST = (
     "round",
@@ -172,6 +175,10 @@ def describe(checkpoint: Checkpoint, now: datetime) -> dict[str, Any]:
     return {"path": checkpoint.path, "file": checkpoint.file, "age": checkpoint.age(now), **values}
 
 
+def look(path: str, sha256: str | None) -> tuple[Inspection, Checkpoint | None]:
+    return inspect(path), find(path, sha256) if sha256 else None
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -182,8 +189,12 @@ def main() -> None:
     )
     path, sha256 = module.params["path"], module.params["sha256"]
     try:
-        inspection = inspect(path)
-        found = find(path, sha256) if sha256 else None
+        try:
+            inspection, found = look(path, sha256)
+        except UnreadableError:
+            # A server of NFS may show root less than the account that owns the files.
+            with as_service_account():
+                inspection, found = look(path, sha256)
     except CheckpointError as error:
         module.fail_json(msg=str(error))
     now = datetime.now(timezone.utc)

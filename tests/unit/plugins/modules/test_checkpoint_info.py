@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 
 import pytest
@@ -101,3 +102,19 @@ def test_a_checkpoint_is_found_by_its_hash_also_when_it_was_put_aside(run_module
     assert match()["path"] == str(aside / saved["file"])
     (aside / saved["file"]).write_bytes(b"damaged")
     assert match() is None
+
+
+def test_what_root_may_not_list_is_read_as_the_account(run_module, tmp_path, save, monkeypatch) -> None:
+    """An export that squashes root lets the owner of a directory list it, and nobody else."""
+    save(5)
+    listdir, refused = os.listdir, []
+
+    def squashed(path: str = ".") -> list[str]:
+        if path == str(tmp_path) and not refused:
+            refused.append(path)
+            raise PermissionError(13, "Permission denied", path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", squashed)
+    assert run_module("checkpoint_info", path=str(tmp_path))["latest"]["round"] == 5
+    assert refused == [str(tmp_path)]

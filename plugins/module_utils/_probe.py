@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Doing in a directory, as a given user, what a save of a checkpoint does; and bringing files into it.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import filecmp
+import json
+import os
+import shutil
+import typing as t
+from contextlib import suppress
+
+PROBE = ".probe"
+_PARTIAL = ".partial"
+
+Step = tuple[str, t.Callable[[], t.Any]]
+
+
+class StepError(Exception):
+    """A step has failed: what it was, and the number of the error."""
+
+    def __init__(self, step: str, number: int) -> None:
+        super().__init__(step)
+        self.step = step
+        self.number = number
+
+
+def as_user(uid: int, gid: int, work: t.Callable[[], t.Any]) -> t.Any:
+    """Do work in a process that has given up everything else, and return what it returns, or raise its StepError.
+
+    A server decides by the user that a request carries, so root has to become that user for good.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(gid)
+                os.setuid(uid)
+            os.write(writer, json.dumps(_outcome(work)).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with open(reader, "rb") as stream:
+        said = stream.read()
+    os.waitpid(child, 0)
+    if not said:
+        raise StepError("become the user", 1)
+    outcome = json.loads(said.decode())
+    if "step" in outcome:
+        raise StepError(outcome["step"], outcome["number"])
+    return outcome["value"]
+
+
+def _outcome(work: t.Callable[[], t.Any]) -> dict[str, t.Any]:
+    try:
+        return {"value": work()}
+    except StepError as error:
+        return {"step": error.step, "number": error.number}
+    except OSError as error:
+        return {"step": "work", "number": error.errno or 5}
+
+
+def probe(directory: str) -> list[str]:
+    """Take every step of a save; return the steps, or raise StepError at the first that fails."""
+    path = os.path.join(directory, f"{PROBE}-{os.getpid()}")
+    temporary, link = path + _PARTIAL, path + "-link"
+    descriptors: list[int] = []
+    steps: list[Step] = [
+        ("list files", lambda: os.listdir(directory)),
+        ("create a file", lambda: descriptors.append(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640))),
+        ("write", lambda: os.write(descriptors[0], b"checkpoint" * 1000)),
+        ("fsync a file", lambda: os.fsync(descriptors[0])),
+        ("lock a file", lambda: fcntl.flock(descriptors[0], fcntl.LOCK_EX | fcntl.LOCK_NB)),
+        ("rename a file", lambda: os.rename(temporary, path)),
+        ("make a symbolic link", lambda: os.symlink(os.path.basename(path), temporary)),
+        ("rename a symbolic link", lambda: os.rename(temporary, link)),
+        ("make a hard link", lambda: os.link(path, temporary)),
+        ("fsync the directory", lambda: sync(directory)),
+        ("read", lambda: _expect(link)),
+        ("remove a file", lambda: [os.unlink(name) for name in (temporary, link, path)]),
+    ]
+    try:
+        for name, take in steps:
+            try:
+                take()
+            except OSError as error:
+                raise StepError(name, error.errno or 5) from None
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        for leftover in (temporary, link, path):
+            with suppress(OSError):
+                os.unlink(leftover)
+    return [name for name, dummy in steps]
+
+
+def conflicts(source: str, target: str) -> list[str]:
+    """Return the files of a tree that another one has as well, with other contents."""
+    return [name for name in _files(source) if not _is_new(source, target, name) and not _is_same(source, target, name)]
+
+
+def bring(source: str, target: str) -> list[str]:
+    """Copy the files that are not there yet, each whole or not at all; return their names."""
+    brought = [name for name in _files(source) if _is_new(source, target, name)]
+    for name in brought:
+        here, there = os.path.join(source, name), os.path.join(target, name)
+        os.makedirs(os.path.dirname(there), 0o750, exist_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(there + _PARTIAL)
+        shutil.copy2(here, there + _PARTIAL, follow_symlinks=False)
+        if not os.path.islink(there + _PARTIAL):
+            sync(there + _PARTIAL)
+        os.rename(there + _PARTIAL, there)
+        sync(os.path.dirname(there))
+    return brought
+
+
+def sync(path: str) -> None:
+    """Make a file, or the names in a directory, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _expect(path: str) -> None:
+    with open(path, "rb") as stream:
+        if stream.read() != b"checkpoint" * 1000:
+            raise OSError(5, "what was read is not what was written")
+
+
+def _files(root: str) -> list[str]:
+    """Return the files and links below a directory, but those of a lock or of a save that did not end."""
+    found = []
+    for folder, _folders, names in os.walk(root):
+        found += [os.path.relpath(os.path.join(folder, name), root) for name in names]
+    return sorted(name for name in found if os.path.basename(name) != ".lock" and not name.endswith(_PARTIAL))
+
+
+def _is_new(source: str, target: str, name: str) -> bool:
+    return not os.path.lexists(os.path.join(target, name))
+
+
+def _is_same(source: str, target: str, name: str) -> bool:
+    here, there = os.path.join(source, name), os.path.join(target, name)
+    if os.path.islink(here) or os.path.islink(there):
+        return os.path.islink(here) and os.path.islink(there) and os.readlink(here) == os.readlink(there)
+    return filecmp.cmp(here, there, shallow=False)

@@ -1,0 +1,175 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: checkpoint_directory
+short_description: Make the directory of checkpoints and prove that they can be saved there
+version_added: 0.1.0
+description:
+  - Makes the directory, gives it to the service account, and takes there every step of a save as that account.
+    It creates, writes, syncs, locks, renames, links and removes.
+  - The proof matters most on NFS, where the server decides what the account may do. What fails is named, with what is
+    most likely behind it. The files of the proof are removed again.
+author:
+  - fedops.flower contributors (@fedops)
+attributes:
+  check_mode:
+    description: Can run in check mode and tell what would be changed. Nothing is proven then.
+    support: full
+  diff_mode:
+    description: Returns what is there before and after.
+    support: full
+  idempotent:
+    description: When run twice in a row with the same options, the second run changes nothing.
+    support: full
+options:
+  path:
+    description: The directory.
+    type: path
+    default: /opt/flower/checkpoints
+  uid:
+    description: Number of the account.
+    type: int
+    default: 49999
+  gid:
+    description: Number of its group.
+    type: int
+    default: 49999
+  mode:
+    description: Permissions of the directory, in octal.
+    type: str
+    default: "0750"
+  bring:
+    description:
+      - A directory whose files are brought into O(path), for example what M(fedops.flower.mount_point) has put aside.
+        It is removed when all of it has arrived.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Make the directory of checkpoints
+  fedops.flower.checkpoint_directory:
+    path: /opt/flower/checkpoints
+"""
+
+RETURN = r"""
+steps:
+  description: What the account was seen to do.
+  returned: when not in check mode
+  type: list
+  elements: str
+  sample: [create a file, write, fsync a file]
+brought:
+  description: The files that were brought.
+  returned: success
+  type: list
+  elements: str
+  sample: [checkpoint_round_5.npz]
+"""
+
+import os
+import shutil
+import stat
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded, release
+from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError, as_user, bring, conflicts, probe
+from ansible_collections.fedops.flower.plugins.module_utils._storage import (
+    StorageError,
+    conflict_problem,
+    mounts,
+    probe_problem,
+)
+
+
+def own(path: str, uid: int, gid: int, mode: int, check_mode: bool) -> list[str]:
+    """Make the directory and give it to the account; return what was done."""
+    if not os.path.isdir(path):
+        if not check_mode:
+            os.makedirs(path, 0o700)
+            set_owner(path, uid, gid, mode)
+        return [f"directory {path}"]
+    if owner_of(path) == (uid, gid, mode):
+        return []
+    if not check_mode:
+        if is_guarded(path):
+            release(path)  # it was a mount point, and is to hold the checkpoints itself now
+        try:
+            set_owner(path, uid, gid, mode)
+        except PermissionError:
+            return []  # a server that does not let root do this: the proof tells whether it matters
+    return [f"owner and mode of {path}"]
+
+
+def set_owner(path: str, uid: int, gid: int, mode: int) -> None:
+    os.chown(path, uid, gid)
+    os.chmod(path, mode)
+
+
+def owner_of(path: str) -> tuple[int, int, int]:
+    found = os.stat(path)
+    return found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)
+
+
+def kind_of(path: str) -> str:
+    """Return the file system that a directory lies on."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
+        found = mounts(stream.read())
+    path = os.path.realpath(path)
+    covering = [mount for mount in found if (path + "/").startswith(mount.point.rstrip("/") + "/")]
+    return max(covering, key=lambda mount: len(mount.point)).type if covering else "unknown"
+
+
+def prove(module: AnsibleModule, path: str, uid: int, gid: int) -> list[str]:
+    try:
+        return as_user(uid, gid, lambda: probe(path))
+    except StepError as error:
+        raise StorageError(probe_problem(error.step, error.number, path, uid, owner_of(path), kind_of(path))) from error
+
+
+def bring_all(source: str, path: str, uid: int, gid: int) -> list[str]:
+    """Bring files as the account, and remove what they came from."""
+    if in_the_way := as_user(uid, gid, lambda: conflicts(source, path)):
+        raise StorageError(conflict_problem(source, path, in_the_way))
+    brought = as_user(uid, gid, lambda: bring(source, path))
+    shutil.rmtree(source)
+    return brought
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "uid": {"type": "int", "default": 49999},
+            "gid": {"type": "int", "default": 49999},
+            "mode": {"type": "str", "default": "0750"},
+            "bring": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    path, uid, gid, source = (module.params[key] for key in ("path", "uid", "gid", "bring"))
+    result: dict[str, list[str]] = {"brought": []}
+    try:
+        changes = own(path, uid, gid, int(module.params["mode"], 8), module.check_mode)
+        if not module.check_mode:
+            result["steps"] = prove(module, path, uid, gid)
+        if source and os.path.isdir(source):
+            changes.append(f"files of {source} brought to {path}")
+            if not module.check_mode:
+                result["brought"] = bring_all(source, path, uid, gid)
+    except StorageError as error:
+        module.fail_json(msg=str(error))
+    except StepError as error:
+        module.fail_json(msg=f"The files of {source} cannot be brought to {path}: {os.strerror(error.number)}.")
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or path} cannot be made: {error.strerror}.")
+    after = "".join(f"{change}\n" for change in changes)
+    module.exit_json(changed=bool(changes), diff={"before": "", "after": after}, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: disk_info
+short_description: Find a disk for checkpoints and judge whether it may get a file system
+version_added: 0.1.0
+description:
+  - Finds a disk by path, id, label, serial number or UUID, and looks at what is on it.
+  - A disk with any signature of a file system, partition table, volume manager or RAID fails the task with what was
+    found, unless it is a file system that the role C(checkpoints) has made before, or that O(adopt) takes.
+    So does a disk without a known signature that is not empty.
+  - Nothing is ever written.
+author:
+  - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.flwr.info
+options:
+  device:
+    description:
+      - The disk, by path, or as V(ID=virtio-flower), V(LABEL=flower-ckpt), V(SERIAL=0123) or V(UUID=…).
+      - The id is a name below C(/dev/disk/by-id). A label and a UUID are those of a file system.
+    type: str
+    required: true
+  filesystem:
+    description: The file system that the disk has or gets.
+    type: str
+    choices: [ext4, xfs]
+    default: ext4
+  mount_point:
+    description: Where the disk may be mounted already.
+    type: path
+    default: /opt/flower/checkpoints
+  adopt:
+    description: Whether a file system of this kind that somebody else has made is used, with all that is on it.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Find the disk for checkpoints
+  fedops.flower.disk_info:
+    device: SERIAL=flower-0001
+  register: found
+
+- name: Give it a file system if it has none
+  community.general.filesystem:
+    dev: "{{ found.device }}"
+    fstype: ext4
+    opts: "-L {{ found.label }}"
+  when: found.action == 'format'
+"""
+
+RETURN = r"""
+device:
+  description: The device.
+  returned: success
+  type: str
+  sample: /dev/vdb
+action:
+  description: V(format) when the disk is empty, V(use) when its file system is to be used as it is.
+  returned: success
+  type: str
+  sample: use
+uuid:
+  description: UUID of the file system; null while there is none.
+  returned: success
+  type: str
+  sample: 9a8bfaa1-46d2-4574-b45c-0e5b6913ac8f
+label:
+  description: The label by which a file system made for checkpoints is known again.
+  returned: success
+  type: str
+  sample: flower-ckpt
+size:
+  description: Size of the disk in bytes.
+  returned: success
+  type: int
+  sample: 10737418240
+"""
+
+import json
+import os
+from contextlib import suppress
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._disks import (
+    FILE_SYSTEMS,
+    LABEL,
+    Disk,
+    DiskError,
+    choose,
+    disk,
+    flatten,
+    judge,
+    parse,
+)
+
+COLUMNS = "NAME,PATH,TYPE,SIZE,RO,SERIAL,MOUNTPOINTS"
+ENDS = 1 << 20  # bytes
+
+
+def ask(module: AnsibleModule, *command: str) -> Any:
+    """Return what a tool says as JSON."""
+    code, out, error = module.run_command(list(command), check_rc=False, environ_update={"LC_ALL": "C.UTF-8"})
+    if code:
+        raise DiskError(
+            f"{' '.join(command)} failed: {error.strip()}. Is util-linux installed, and does the disk work?"
+        )
+    return json.loads(out)
+
+
+def look(module: AnsibleModule, row: dict[str, Any]) -> Disk:
+    """Return what is on one device."""
+    signatures = ask(module, "wipefs", "--json", "--no-act", row["path"])["signatures"]
+    return disk(row, signatures, is_blank(row["path"], int(row["size"] or 0)))
+
+
+def is_blank(path: str, size: int) -> bool:
+    """Tell whether both ends of a device are zeros."""
+    with open(path, "rb") as stream:
+        first = stream.read(ENDS)
+        stream.seek(max(0, size - ENDS))
+        return not any(first) and not any(stream.read(ENDS))
+
+
+def find(module: AnsibleModule, wanted: str) -> Disk:
+    """Return the disk that is meant."""
+    tag, name = parse(wanted)
+    tree = ask(module, "lsblk", "--json", "--bytes", "--output", COLUMNS)["blockdevices"]
+    # Left out: optical drives, loops without a file, and what the kernel knows and this host has no node for.
+    rows = [row for row in flatten(tree) if row["type"] != "rom" and row["size"] and os.path.exists(row["path"])]
+    if tag in ("PATH", "ID"):
+        path = os.path.realpath(name if tag == "PATH" else os.path.join("/dev/disk/by-id", name))
+        return choose(wanted, *_split(module, rows, lambda row: os.path.realpath(row["path"]) == path))
+    if tag == "SERIAL":
+        return choose(wanted, *_split(module, rows, lambda row: (row.get("serial") or "").strip() == name))
+    disks = look_around(module, rows)
+    field = tag.lower()
+    return choose(wanted, [one for one in disks if name in [getattr(on, field) for on in one.signatures]], disks)
+
+
+def look_around(module: AnsibleModule, rows: list[dict[str, Any]]) -> list[Disk]:
+    """Return the disks that can be read; one that cannot is not the one that is meant."""
+    disks = []
+    for row in rows:
+        with suppress(DiskError, OSError):
+            disks.append(look(module, row))
+    return disks
+
+
+def _split(module: AnsibleModule, rows: list[dict[str, Any]], fits: Any) -> tuple[list[Disk], list[Disk]]:
+    matching = [look(module, row) for row in rows if fits(row)]
+    return matching, [] if matching else look_around(module, rows)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "device": {"type": "str", "required": True},
+            "filesystem": {"type": "str", "choices": list(FILE_SYSTEMS), "default": "ext4"},
+            "mount_point": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "adopt": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        found = find(module, module.params["device"])
+        action = judge(found, module.params["filesystem"], module.params["mount_point"], module.params["adopt"])
+    except DiskError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename} cannot be read: {error.strerror}.")
+    uuid = found.file_system.uuid if found.file_system else None
+    module.exit_json(changed=False, device=found.path, action=action, uuid=uuid, label=LABEL, size=found.size)
+
+
+if __name__ == "__main__":
+    main()

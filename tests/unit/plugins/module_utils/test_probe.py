@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The probe does what a save does, as the account; files are brought whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _guard, _probe
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+
+
+def test_every_step_of_a_save_is_taken_and_nothing_is_left(tmp_path: Path) -> None:
+    steps = _probe.as_user(os.getuid(), os.getgid(), lambda: _probe.probe(str(tmp_path)))
+    assert {"create a file", "fsync a file", "rename a file", "make a symbolic link"} < set(steps)
+    assert list(tmp_path.iterdir()) == []
+
+
+@as_root
+def test_the_probe_is_of_the_user_and_not_of_root(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    with pytest.raises(_probe.StepError) as error:
+        _probe.as_user(49999, 49999, lambda: _probe.probe(str(tmp_path)))
+    assert (error.value.step, error.value.number) == ("create a file", errno.EACCES)
+    os.chown(tmp_path, 49999, 49999)
+    assert _probe.as_user(49999, 49999, lambda: [os.getuid(), os.getgid(), os.getgroups()]) == [49999, 49999, []]
+    assert len(_probe.as_user(49999, 49999, lambda: _probe.probe(str(tmp_path)))) == 12
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename", "symlink", "link", "write"])
+def test_a_step_that_fails_is_named_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def failing(*arguments: object, **more: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "not here")
+
+    monkeypatch.setattr(os, call, failing)
+    with pytest.raises(_probe.StepError) as error:
+        _probe.probe(str(tmp_path))
+    assert call[-4:] in error.value.step or "link" in error.value.step
+    assert error.value.number == errno.EOPNOTSUPP
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> tuple[Path, Path]:
+    source, target = tmp_path / "source", tmp_path / "target"
+    for folder in (source, source / "previous/old", target):
+        folder.mkdir(parents=True)
+    (source / "checkpoint_round_1.npz").write_bytes(b"one")
+    (source / "checkpoint_latest.npz").symlink_to("checkpoint_round_1.npz")
+    (source / "previous/old/checkpoint_round_9.npz").write_bytes(b"nine")
+    (source / ".lock").touch()
+    (source / "checkpoint_round_2.npz.partial").touch()
+    return source, target
+
+
+def tree(path: Path) -> dict[str, bytes | str]:
+    return {
+        str(file.relative_to(path)): os.readlink(file) if file.is_symlink() else file.read_bytes()
+        for file in sorted(path.rglob("*"))
+        if file.is_symlink() or file.is_file()
+    }
+
+
+WHOLE = {
+    "checkpoint_latest.npz": "checkpoint_round_1.npz",
+    "checkpoint_round_1.npz": b"one",
+    "previous/old/checkpoint_round_9.npz": b"nine",
+}
+
+
+def test_files_and_links_are_brought_and_a_second_time_none(trees: tuple[Path, Path]) -> None:
+    source, target = trees
+    assert _probe.conflicts(str(source), str(target)) == []
+    assert _probe.bring(str(source), str(target)) == sorted(WHOLE)
+    assert tree(target) == WHOLE
+    assert _probe.conflicts(str(source), str(target)) == []
+    assert _probe.bring(str(source), str(target)) == []
+
+
+def test_what_an_interruption_left_is_brought_anew(trees: tuple[Path, Path]) -> None:
+    source, target = trees
+    (target / "checkpoint_round_1.npz.partial").write_bytes(b"o")
+    _probe.bring(str(source), str(target))
+    assert tree(target) == WHOLE
+
+
+def test_other_files_of_the_same_name_are_a_conflict(trees: tuple[Path, Path]) -> None:
+    source, target = trees
+    (target / "checkpoint_round_1.npz").write_bytes(b"two")
+    (target / "checkpoint_latest.npz").write_bytes(b"no link")
+    assert _probe.conflicts(str(source), str(target)) == ["checkpoint_latest.npz", "checkpoint_round_1.npz"]
+
+
+@as_root
+def test_a_guarded_directory_is_closed_and_can_be_released(tmp_path: Path) -> None:
+    path = tmp_path / "point"
+    _guard.guard(str(path))
+    try:
+        assert _guard.is_guarded(str(path))
+        with pytest.raises(_probe.StepError) as error:
+            _probe.as_user(49999, 49999, lambda: _probe.probe(str(path)))
+        assert error.value.number == errno.EACCES
+        _guard.guard(str(path))
+    finally:
+        _guard.release(str(path))
+    path.chmod(0o755)
+    assert not _guard.is_guarded(str(path))

@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _guard
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give directories away")
+
+
+@pytest.fixture
+def path(tmp_path):
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    return tmp_path / "checkpoints"
+
+
+def facts(path) -> tuple[int, int, str]:
+    found = path.stat()
+    return found.st_uid, found.st_gid, oct(found.st_mode & 0o7777)
+
+
+def test_the_directory_is_made_once_and_proven_each_time(run_module, path) -> None:
+    first, second = (run_module("checkpoint_directory", path=str(path)) for dummy in range(2))
+    assert (first["changed"], first["diff"]["after"]) == (True, f"directory {path}\n")
+    assert facts(path) == (49999, 49999, "0o750")
+    assert (second["changed"], second["steps"]) == (False, first["steps"])
+    assert "rename a file" in second["steps"]
+    assert list(path.iterdir()) == []
+
+
+def test_a_rehearsal_makes_nothing_and_proves_nothing(run_module, path) -> None:
+    result = run_module("checkpoint_directory", path=str(path), check_mode=True)
+    assert (result["changed"], "steps" in result, path.exists()) == (True, False, False)
+
+
+def test_another_owner_is_put_right(run_module, path) -> None:
+    path.mkdir(0o700)
+    assert run_module("checkpoint_directory", path=str(path))["changed"]
+    assert facts(path) == (49999, 49999, "0o750")
+
+
+def test_what_was_a_mount_point_becomes_a_directory_again(run_module, path) -> None:
+    _guard.guard(str(path))
+    assert run_module("checkpoint_directory", path=str(path))["changed"]
+    assert facts(path) == (49999, 49999, "0o750")
+
+
+def test_a_directory_that_the_account_cannot_reach_is_explained(run_module, path) -> None:
+    path.parent.chmod(0o700)
+    message = run_module("checkpoint_directory", path=str(path))["msg"]
+    assert message.startswith(f"The user 49999 cannot list files in {path}: Permission denied.")
+
+
+def test_files_are_brought_as_the_account_and_their_old_place_removed(run_module, path) -> None:
+    aside = path.with_name("checkpoints.before-mount")
+    aside.mkdir()
+    (aside / "checkpoint_round_1.npz").write_bytes(b"one")
+    for folder in (aside, aside / "checkpoint_round_1.npz"):
+        os.chown(folder, 49999, 49999)
+    result = run_module("checkpoint_directory", path=str(path), bring=str(aside))
+    assert (result["changed"], result["brought"]) == (True, ["checkpoint_round_1.npz"])
+    assert facts(path / "checkpoint_round_1.npz")[:2] == (49999, 49999)
+    assert not aside.exists()
+    assert run_module("checkpoint_directory", path=str(path), bring=str(aside))["changed"] is False
+
+
+def test_a_conflict_brings_and_removes_nothing(run_module, path) -> None:
+    aside = path.with_name("checkpoints.before-mount")
+    for folder, content in ((aside, b"one"), (path, b"two")):
+        folder.mkdir()
+        (folder / "checkpoint_round_1.npz").write_bytes(content)
+        folder.chmod(0o755)
+    message = run_module("checkpoint_directory", path=str(path), bring=str(aside))["msg"]
+    assert "has others of that name. Nothing was brought or removed." in message
+    assert [(folder / "checkpoint_round_1.npz").read_bytes() for folder in (aside, path)] == [b"one", b"two"]

@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded, release
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes mount points")
+
+
+@pytest.fixture
+def point(tmp_path):
+    path = tmp_path / "checkpoints"
+    yield path
+    if path.is_dir():
+        release(str(path))
+
+
+def test_a_mount_point_is_closed_once(run_module, point) -> None:
+    first = run_module("mount_point", path=str(point))
+    said = f"{point} closed to everybody while nothing is mounted there\n"
+    assert first == {"changed": True, "mounted": None, "aside": None, "diff": {"before": "", "after": said}}
+    assert is_guarded(str(point))
+    assert not run_module("mount_point", path=str(point))["changed"]
+
+
+def test_a_rehearsal_makes_nothing(run_module, point) -> None:
+    assert run_module("mount_point", path=str(point), check_mode=True)["changed"]
+    assert not point.exists()
+
+
+def test_files_stop_it_and_stay(run_module, point) -> None:
+    point.mkdir()
+    (point / "checkpoint_round_1.npz").write_bytes(b"precious")
+    result = run_module("mount_point", path=str(point))
+    assert result["failed"]
+    assert "holds files: checkpoint_round_1.npz. The mount would hide them. Choose:" in result["msg"]
+    assert (point / "checkpoint_round_1.npz").read_bytes() == b"precious"
+
+
+def test_files_are_put_aside_when_that_is_wished(run_module, point) -> None:
+    point.mkdir()
+    (point / "checkpoint_round_1.npz").write_bytes(b"precious")
+    aside = point.with_name("checkpoints.before-mount")
+    result = run_module("mount_point", path=str(point), existing="move")
+    assert (result["changed"], result["aside"]) == (True, str(aside))
+    assert (aside / "checkpoint_round_1.npz").read_bytes() == b"precious"
+    assert is_guarded(str(point))
+    again = run_module("mount_point", path=str(point), existing="move")
+    assert (again["changed"], again["aside"]) == (False, str(aside))
+
+
+def test_what_was_put_aside_before_is_never_overwritten(run_module, point) -> None:
+    for path in (point, point.with_name("checkpoints.before-mount")):
+        path.mkdir()
+        (path / "checkpoint_round_1.npz").write_bytes(b"precious")
+    assert "is in the way" in run_module("mount_point", path=str(point), existing="move")["msg"]
+
+
+def test_what_is_mounted_is_told_and_another_source_refused(run_module) -> None:
+    result = run_module("mount_point", path="/proc")
+    assert (result["changed"], result["mounted"]) == (False, {"source": "proc", "type": "proc"})
+    assert "but proc is mounted there" in run_module("mount_point", path="/proc", source="/dev/vdb")["msg"]
+    assert "cannot be removed" in run_module("mount_point", path="/proc", state="absent")["msg"]
+
+
+def test_a_mount_point_is_removed_once(run_module, point) -> None:
+    run_module("mount_point", path=str(point))
+    assert run_module("mount_point", path=str(point), state="absent")["changed"]
+    assert not point.exists()
+    assert not run_module("mount_point", path=str(point), state="absent")["changed"]
