@@ -24,6 +24,10 @@ OWN_HOME := mkdir -p .cache/home && HOME="$(CURDIR)/.cache/home"
 # The order is: what tells most in the least time, first.
 GATES := generated lint units changelog docs importer sanity molecule
 
+# The scenarios of molecule, and those of them that are not for every day.
+SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+LONG := storage_vm
+
 .PHONY: help
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,7 +105,12 @@ importer: build $(IMPORTER)/venv/.synced ## Gate: Galaxy's own check of the buil
 
 .PHONY: molecule
 molecule: bootstrap venv ## Gate: the scenarios, on real systemd hosts in containers
-	MOLECULE_COMMAND_BORDERS=false molecule test --all
+	MOLECULE_COMMAND_BORDERS=false molecule test $(addprefix --scenario-name=,$(filter-out $(LONG),$(SCENARIOS)))
+
+.PHONY: molecule-long
+molecule-long: bootstrap venv ## Test what takes long or needs virtual machines
+	@tools/bootstrap testbed/vm/packages.txt
+	MOLECULE_COMMAND_BORDERS=false molecule test $(addprefix --scenario-name=,$(LONG))
 
 .PHONY: molecule-long
 molecule-long: bootstrap venv ## Test with twenty kills of the ServerApp what "molecule" tests with three (25 minutes)
