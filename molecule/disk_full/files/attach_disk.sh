@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Attach a file as a loop device, once, and print the device: attach_disk.sh FILE SIZE
+# Attach a file as a loop device, once, and print the device in the last line: attach_disk.sh FILE SIZE
 set -eu
 file=$1 size=$2
 device=$(losetup --noheadings --output NAME --associated "$file" | head -n 1)
@@ -11,6 +11,6 @@ if [ -z "$device" ]; then
     device=$(losetup --find)
     [ -b "$device" ] || mknod "$device" b 7 "${device#/dev/loop}"
     losetup "$device" "$file"
-    echo attached >&2
+    echo attached
 fi
 echo "$device"
