@@ -108,13 +108,9 @@ molecule: bootstrap venv ## Gate: the scenarios, on real systemd hosts in contai
 	MOLECULE_COMMAND_BORDERS=false molecule test $(addprefix --scenario-name=,$(filter-out $(LONG),$(SCENARIOS)))
 
 .PHONY: molecule-long
-molecule-long: bootstrap venv ## Test what takes long or needs virtual machines
+molecule-long: bootstrap venv ## Test what takes long (twenty kills instead of three: 25 minutes) or needs virtual machines
 	@tools/bootstrap testbed/vm/packages.txt
-	MOLECULE_COMMAND_BORDERS=false molecule test $(addprefix --scenario-name=,$(LONG))
-
-.PHONY: molecule-long
-molecule-long: bootstrap venv ## Test with twenty kills of the ServerApp what "molecule" tests with three (25 minutes)
-	EXACT_RESUME_KILLS=20 MOLECULE_COMMAND_BORDERS=false molecule test --scenario-name exact_resume
+	EXACT_RESUME_KILLS=20 MOLECULE_COMMAND_BORDERS=false molecule test $(addprefix --scenario-name=,exact_resume $(LONG))
 
 .PHONY: test-examples
 test-examples: venv ## Test the PyTorch example, which needs more than the gates have

@@ -316,8 +316,8 @@ def test_a_serverapp_that_the_kernel_killed_for_memory_is_named_as_such(world, a
 
     world.memory_kills = 3  # of others, long ago
     if adopted:
+        world.later(10, die)
         with pytest.raises(Killed):
-            world.later(10, die)
             world.live()
     world.later(12, kill)
     assert world.live() == AGAIN
