@@ -32,6 +32,7 @@ class RoundKeeper:
     evaluate_centrally: Callable[[ArrayRecord], Metrics | None]
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
     _unsaved: tuple[Mapping[str, Array], dict[str, object]] | None = None
+    _told: Mapping[str, object] = field(default_factory=dict)  # what was published of the newest round
 
     def __call__(self, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
         """Finish a round. Round 0 is Flower's look at the initial model, which is not ours to keep."""
@@ -45,30 +46,31 @@ class RoundKeeper:
             # A mapping of our own: the record is emptied when the next round has made a new model, saved or not.
             self._unsaved = (dict(arrays), {**self.about, "round": finished.number, **self.last})
         saved = self._save() if self._is_due(finished) else None
-        self.publisher.round_finished(
-            {
-                "round": finished.number,
-                "num_rounds": self.num_rounds,
-                "aggregated": finished.aggregated,
-                **facts,
-                "metrics": {**finished.train_metrics, **facts["metrics"]},
-                "replies": finished.replies,
-                "failures": finished.failures,
-                "failed": [asdict(failure) for failure in finished.failed],
-                "rejected": [asdict(rejection) for rejection in finished.rejected],
-                "seconds": round(time.monotonic() - finished.started, 3),
-                "checkpoint": saved.file if saved else None,
-                "checkpoint_problem": self.saver.problem if self.saver else None,
-            }
-        )
+        self._told = {
+            "round": finished.number,
+            "num_rounds": self.num_rounds,
+            "aggregated": finished.aggregated,
+            **facts,
+            "metrics": {**finished.train_metrics, **facts["metrics"]},
+            "replies": finished.replies,
+            "failures": finished.failures,
+            "failed": [asdict(failure) for failure in finished.failed],
+            "rejected": [asdict(rejection) for rejection in finished.rejected],
+            "seconds": round(time.monotonic() - finished.started, 3),
+            "checkpoint": saved.file if saved else None,
+            "checkpoint_problem": self.saver.problem if self.saver else None,
+        }
+        self.publisher.round_finished(self._told)
         return MetricRecord(dict(central)) if central else None
 
     def finish(self) -> None:
         """Save the last model, where rounds after it were skipped or its save has failed; fail when that cannot be."""
         if self.saver and self._unsaved:
             arrays, about = self._unsaved
-            self.saver.insist(arrays, strategies.capture(self.strategy.strategy), about)
+            saved = self.saver.insist(arrays, strategies.capture(self.strategy.strategy), about)
             self._unsaved = None
+            if self._told["checkpoint_problem"]:  # it is over: say the round once more, which replaces it
+                self.publisher.round_finished({**self._told, "checkpoint": saved.file, "checkpoint_problem": None})
 
     def _is_due(self, finished: Round) -> bool:
         """Tell whether to save now: by the interval, at the end, and in every round after a save that has failed."""

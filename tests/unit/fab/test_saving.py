@@ -157,6 +157,8 @@ def test_a_final_model_is_saved_as_soon_as_there_is_room(federation: Federation,
     storage(full_in(2, 3))
     federation.train(num_rounds=2)
     assert federation.published("result.json")["checkpoint"] == "checkpoint_round_2.npz"
+    lines = [(line["round"], line["checkpoint"]) for line in federation.published("history.jsonl")]
+    assert lines == [(1, "checkpoint_round_1.npz"), (2, None), (2, "checkpoint_round_2.npz")]  # the later line counts
     assert federation.arrays(2) == federation.arrays(2, "undisturbed")
 
 
