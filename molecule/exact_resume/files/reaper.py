@@ -122,7 +122,9 @@ def next_serverapp(known: set[int]) -> ServerApp | None:
 
 def measure(traces: Traces, rounds: int) -> Lengths:
     """Watch the ServerApp of a new training from its start to its end."""
-    serverapp = next_serverapp(set()) or _give_up("no ServerApp was started")
+    serverapp = next_serverapp(set())
+    if serverapp is None:
+        _give_up("no ServerApp was started")
     published = _until(lambda: traces.publication() is not None)
     saves = []
     for number in range(1, rounds + 1):
