@@ -103,8 +103,8 @@ class ServerApp:
             return []
 
 
-def next_serverapp(known: set[int]) -> ServerApp | None:
-    """Wait for a ServerApp that is not known yet."""
+def next_serverapp(known: set[int], is_due: Callable[[], bool] = lambda: True) -> ServerApp | None:
+    """Wait for a ServerApp that is not known yet; one that comes when none is due is left alone."""
     end = _now() + PATIENCE
     while _now() < end:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -115,7 +115,8 @@ def next_serverapp(known: set[int]) -> ServerApp | None:
                 continue
             if pid not in known and any(os.path.basename(argument) == PROGRAM for argument in arguments[:2]):
                 known.add(pid)
-                return ServerApp(pid)
+                if is_due():
+                    return ServerApp(pid)
         time.sleep(20 * LOOK)
     return None
 
@@ -152,12 +153,13 @@ class Reaper:
         """Kill one ServerApp after another."""
         known: set[int] = set()
         last = None
-        for kind in plan(kills, self.rng):
+        for index, kind in enumerate(plan(kills, self.rng)):
             share = self.rng.random()
-            before, done = self.traces.publication(), self.traces.done()
-            serverapp = next_serverapp(known)
+            # One kill for each run: SuperExec starts a ServerApp once more that died before it said a word.
+            serverapp = next_serverapp(known, lambda index=index: self.traces.submits(index))
             if serverapp is None:
                 return
+            before, done = self.traces.publication(), self.traces.done()
             stretch = kind if kind == "end" or done < self.rounds else "start"  # nothing is left to train
             self.wait_for_moment(serverapp, stretch, share * STRETCHES[stretch](self.lengths), before, done)
             beginning = serverapp.beginning(self.traces.checkpoints)

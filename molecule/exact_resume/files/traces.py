@@ -7,6 +7,7 @@ It is read with eyes of its own: the code under test does not judge itself.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -50,6 +51,11 @@ class Traces:
         """Return the ids of the runs that were submitted, oldest first."""
         return [run["run_id"] for run in read_object(self.training / "ledger.json").get("runs", [])]
 
+    def submits(self, index: int) -> bool:
+        """Tell whether the run with this index is submitted, or just being submitted."""
+        runs = len(self.runs())
+        return runs > index or (runs == index and self._is_locked())
+
     def phase(self, published: bool, rounds: int) -> str:
         """Say what a ServerApp was doing that is dead now."""
         if not published:
@@ -67,6 +73,17 @@ class Traces:
         if done < rounds:
             return f"in round {done + 1}"
         return "ending: the result is written" if (self.training / "result.json").exists() else "ending"
+
+    def _is_locked(self) -> bool:
+        """Tell whether a submission is under way, which holds the lock of the training."""
+        try:
+            with (self.training / ".lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def _rounds(self) -> Iterator[int]:
         names = os.listdir(self.checkpoints) if self.checkpoints.is_dir() else []

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import random
@@ -104,6 +105,20 @@ def test_a_line_that_is_being_written_is_not_read(traces: Traces) -> None:
     assert [line["round"] for line in traces.history()] == [1]
 
 
+def test_a_run_is_known_while_it_is_being_submitted(traces: Traces) -> None:
+    def ledger(*runs: str) -> None:
+        (traces.training / "ledger.json").write_text(json.dumps({"runs": [{"run_id": run} for run in runs]}))
+
+    assert not traces.submits(0)
+    with (traces.training / ".lock").open("w") as lock:
+        assert not traces.submits(0)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert [traces.submits(index) for index in (0, 1)] == [True, False]
+        ledger("a")
+        assert [traces.submits(index) for index in (0, 1, 2)] == [True, True, False]
+    assert [traces.submits(index) for index in (0, 1)] == [True, False]
+
+
 def test_a_kill_is_a_hit_only_when_it_ended_the_process(serverapp: ServerApp) -> None:
     assert serverapp.alive()
     assert serverapp.kill()
@@ -137,6 +152,7 @@ def test_a_serverapp_is_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert (found.pid, known) == (process.pid, {process.pid})
         assert 0 <= reaper._now() - found.started < 5
         monkeypatch.setattr(reaper, "PATIENCE", 0.1)
+        assert reaper.next_serverapp(set(), lambda: False) is None
         assert reaper.next_serverapp(known) is None
         process.kill()
 
