@@ -26,7 +26,7 @@ GATES := generated lint units changelog docs importer sanity molecule
 
 # The scenarios of molecule, and those of them that are not for every day.
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
-LONG := storage_vm
+LONG := disk_full exact_resume storage_vm supervisor
 
 .PHONY: help
 help: ## Show this help
@@ -108,9 +108,9 @@ molecule: bootstrap venv ## Gate: the scenarios, on real systemd hosts in contai
 	MOLECULE_COMMAND_BORDERS=false molecule test $(addprefix --scenario-name=,$(filter-out $(LONG),$(SCENARIOS)))
 
 .PHONY: molecule-long
-molecule-long: bootstrap venv ## Test what takes long (twenty kills instead of three: 25 minutes) or needs virtual machines
+molecule-long: bootstrap venv ## Test what takes long or needs virtual machines: kills, full disks, reboots
 	@tools/bootstrap testbed/vm/packages.txt
-	EXACT_RESUME_KILLS=20 MOLECULE_COMMAND_BORDERS=false molecule test $(addprefix --scenario-name=,exact_resume $(LONG))
+	EXACT_RESUME_KILLS=20 MOLECULE_COMMAND_BORDERS=false molecule test $(addprefix --scenario-name=,$(LONG))
 
 .PHONY: test-examples
 test-examples: venv ## Test the PyTorch example, which needs more than the gates have
