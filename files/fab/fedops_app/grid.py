@@ -14,7 +14,9 @@ from flwr.supercore.run import Run
 
 from .errors import TooFewNodesError
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0  # seconds between two looks for replies; Flower's own grid always waits 3
+# Seconds between two looks for replies; Flower's own grid always waits 3. Within the first second nobody can answer: a
+# SuperNode has to see the message, and a process to start. A look that meets a reply on its way in costs a second too.
+_FIRST_PAUSE, _PAUSE_AFTER_REPLY, _LONGEST_PAUSE = 1.0, 0.5, 3.0
 
 
 class SteadyGrid(Grid):
@@ -79,9 +81,10 @@ class SteadyGrid(Grid):
             open_messages.difference_update(message.metadata.reply_to_message_id for message in arrived)
             if not open_messages or (end is not None and time.monotonic() >= end):
                 break
-            # Replies of one round come close together: after the first, look often again.
-            pause = _FIRST_PAUSE if arrived else min(pause * 1.3, _LONGEST_PAUSE)
+            # Replies of one round come close together: after the first, look often.
+            pause = _PAUSE_AFTER_REPLY if arrived else pause
             time.sleep(pause if end is None else min(pause, max(end - time.monotonic(), 0)))
+            pause = min(pause * 1.3, _LONGEST_PAUSE)
         return iter(replies)
 
     def set_run(self, run: Run) -> None:
