@@ -136,6 +136,14 @@ demo-down: venv ## Remove the hosts of the demo
 bench-checkpoint: venv ## Saving a checkpoint against the disk's own speed (two minutes, 5 GB for that time)
 	python benchmarks/checkpoint.py
 
+.PHONY: bench-deploy
+bench-deploy: bootstrap venv ## Deploying 1 + 3 hosts against a script written by hand, and module executions (ten minutes)
+	python benchmarks/deploy.py
+
+.PHONY: bench-deploy-sizes
+bench-deploy-sizes: bootstrap venv ## What deploying 1, 10 and 50 SuperNodes costs the controller (half an hour, 16 GB of memory)
+	python benchmarks/deploy.py --sizes 1 10 50
+
 .PHONY: bench-byzantine
 bench-byzantine: venv ## Every strategy against sites that lie, on a simulated grid (five minutes); renews docs/robustness.md
 	python benchmarks/byzantine.py
