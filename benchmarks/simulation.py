@@ -9,7 +9,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,15 +57,29 @@ class Simulation:
         on_the_way: Callable[[str, Message], None] = lambda _site, _message: None,
     ) -> list[dict[str, Any]]:
         """Run one training of all sites; return its history, a row a round. Raises as the ServerApp would."""
-        gc.freeze()  # Flower collects garbage after every reply of some strategies
-        logging.getLogger("flwr").setLevel(logging.CRITICAL)  # a log of every round of every training helps nobody
-        os.environ["FEDOPS_DATA_DIR"] = str(self.root / "server")
-        os.environ["FEDOPS_TRAININGS_DIR"] = str(self.root / "trainings")
         everybody = {"min_fit_clients": len(self.sites), "min_available_clients": len(self.sites)}
         given = {"fraction_evaluate": 0, **everybody, **variables}
         training = Training.from_variables({"fl_" + name: value for name, value in given.items()})
         nodes = dict(enumerate(self.sites, start=1))
         grid = SimulatedGrid(nodes, self.root, node_configs=dict(node_configs or {}), on_the_way=on_the_way)
-        run_training(grid, Context(grid.run_id, 0, {}, RecordDict(), training.run_config))
+        with _server(self.root):
+            run_training(grid, Context(grid.run_id, 0, {}, RecordDict(), training.run_config))
         history = self.root / "trainings" / str(training.values["training_name"]) / "history.jsonl"
         return [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+
+
+@contextmanager
+def _server(root: Path) -> Iterator[None]:
+    """Be the server's process for a while: its directories, and no log, which for every round helps nobody."""
+    logger, before = logging.getLogger("flwr"), dict(os.environ)
+    level = logger.level
+    gc.freeze()  # Flower collects garbage after every reply of some strategies
+    logger.setLevel(logging.CRITICAL)
+    os.environ |= {"FEDOPS_DATA_DIR": str(root / "server"), "FEDOPS_TRAININGS_DIR": str(root / "trainings")}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= before
+        logger.setLevel(level)
+        gc.unfreeze()
