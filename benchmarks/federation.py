@@ -23,7 +23,7 @@ HOME = "/opt/flower"
 ALIVE, COMPLETED = ("pending", "starting", "running"), "finished:completed"
 SERVER_APP, CLIENT_APP = "flwr-serverapp", "flwr-clientapp"
 COMMANDS = ("flower-superlink", "flower-superexec", "flower-supernode", SERVER_APP, CLIENT_APP)
-START_BUDGET = 60.0  # seconds until a ServerApp must be there
+START_BUDGET = 60.0  # seconds until a ServerApp, or a SuperNode, must be there
 
 
 class BenchmarkError(Exception):
@@ -68,10 +68,16 @@ class Federation:
         self._playbook("testbed/down.yml")
 
     def restart(self) -> None:
-        """Start everything anew: what a process took before is forgotten."""
+        """Start everything anew, so that what a process took before is forgotten, and wait for the SuperNodes."""
+        begin = time.time()
         self.on(self.superlink, "systemctl", "restart", "flower-superlink", "flower-superexec")
         for host in self.supernodes:
             self.on(host, "systemctl", "restart", "flower-supernode")
+        for host in self.supernodes:
+            while not any("SuperNode ID" in line for _moment, line in self.journal(host, "flower-supernode", begin)):
+                if time.time() > begin + START_BUDGET:
+                    raise BenchmarkError(f"{host} did not find the SuperLink within {START_BUDGET:.0f} s.")
+                time.sleep(1)
 
     def train(self, variables: Mapping[str, Any]) -> str:
         """Deploy an app and submit a run of it with train.yml; return the id of the run at once."""

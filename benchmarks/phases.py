@@ -62,6 +62,8 @@ def _round(exchange: Exchange, push: Mapping[str, Any], end: float) -> Round:
     asked = {
         host: event for host, events in exchange.clients.items() for event in events if begin <= event["started"] < end
     }
+    if not asked:
+        raise BenchmarkError("No ClientApp ran in a round: its messages were lost, or it was repeated.")
     seen = {host: _seen(exchange.supernodes[host], begin, end) for host in asked}
     last = max(seen, key=lambda host: seen[host]["sent"])
     node, client = seen[last], asked[last]

@@ -3,7 +3,8 @@
 """Compare a round of our app with a round of a bare Flower app on the same hosts, and see what a round is made of.
 
 Both train the same model on the same data with the same code, and are submitted with train.yml. They run in turn. A
-round lasts from one moment in which the ServerApp begins to send the model to the next such moment.
+round lasts from one moment in which the ServerApp begins to send the model to the next such moment. The model is the
+small one of the demo, or one of so many megabytes that is hardly trained at all.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from common import RESULTS, ROOT, Spread, bars, machine, save, subplots, write_j
 from federation import HOME, Federation, require_podman
 from phases import PHASES, Round, rounds_of
 from processor_watch import ProcessorWatch, Usage
-from watched import WatchedHosts, watched
+from watched import WatchedHosts, sized_task, watched
 
 FAB = ROOT / "files" / "fab" / "fedops_app"
 PARTS = ROOT / "benchmarks" / "round"
@@ -33,14 +35,16 @@ BUDGET = 600.0  # seconds for a run
 COLORS = ("tab:blue", "0.8", "0.65", "tab:orange", "tab:red", "tab:green", "0.5", "tab:purple", "tab:brown")
 
 BARE, OURS, SAVING = "bare Flower", "fedops", "fedops, saving each round"
-VARIANTS: Mapping[str, Mapping[str, Any]] = {
-    BARE: {
-        "app_path": str(PARTS / "bare_app"),
-        "app_overlay": {f"bare_app/{name}.py": str(FAB / f"{name}.py") for name in ("task", "settings")},
-    },
-    OURS: {},
-    SAVING: {"fl_checkpoint_enabled": True, "fl_checkpoint_interval": 1},
-}
+VARIANTS = (BARE, OURS, SAVING)
+
+
+def variables(name: str, task: Path) -> dict[str, Any]:
+    """Return what distinguishes a variant: the app, and what it is told beyond the others. All share one task."""
+    if name == BARE:
+        overlay = {"bare_app/task.py": str(task), "bare_app/settings.py": str(FAB / "settings.py")}
+        return {"app_path": str(PARTS / "bare_app"), "app_overlay": overlay}
+    saving = {"fl_checkpoint_enabled": True, "fl_checkpoint_interval": 1} if name == SAVING else {}
+    return {"app_overlay": {"fedops_app/task.py": str(task)}, **saving}
 
 
 @dataclass(frozen=True)
@@ -104,15 +108,14 @@ def _median(rounds: Sequence[Measured]) -> float:
     return statistics.median(each.seconds for each in rounds)
 
 
-def measure(federation: Federation, hosts: WatchedHosts, blocks: int, rounds: int) -> list[Block]:
+def measure(federation: Federation, hosts: WatchedHosts, task: Path, blocks: int, rounds: int) -> list[Block]:
     """Train with every app in turn, as often as wished, each time beginning with another one."""
-    names = list(VARIANTS)
     measured = []
     for block in range(1, blocks + 1):
-        shift = (block - 1) % len(names)
+        shift = (block - 1) % len(VARIANTS)
         found = {}
-        for name in names[shift:] + names[:shift]:
-            found[name] = _train(federation, hosts, name, rounds)
+        for name in VARIANTS[shift:] + VARIANTS[:shift]:
+            found[name] = _train(federation, hosts, variables(name, task), rounds)
             print(
                 f"block {block}   {name:26s}   {', '.join(f'{each.seconds:.2f}' for each in found[name])}", flush=True
             )
@@ -120,7 +123,7 @@ def measure(federation: Federation, hosts: WatchedHosts, blocks: int, rounds: in
     return measured
 
 
-def _train(federation: Federation, hosts: WatchedHosts, name: str, rounds: int) -> list[Measured]:
+def _train(federation: Federation, hosts: WatchedHosts, variant: Mapping[str, Any], rounds: int) -> list[Measured]:
     training = f"round-{time.time():.0f}"  # hosts that were kept know older ones
     watch = ProcessorWatch([federation.first_process(host) for host in federation.hosts])
     watch.start()
@@ -132,7 +135,7 @@ def _train(federation: Federation, hosts: WatchedHosts, name: str, rounds: int) 
             "fl_min_available_clients": len(federation.supernodes),
             "fl_fraction_evaluate": 0,
             "fl_checkpoint_path": f"{HOME}/checkpoints/{training}",
-            **VARIANTS[name],
+            **variant,
         },
         BUDGET,
     )
@@ -158,7 +161,7 @@ def told(result: Result) -> str:
     )
 
 
-def draw(results: Sequence[Result], path: Path) -> None:
+def draw(results: Sequence[Result], model: str, path: Path) -> None:
     """Draw the rounds of each app, what they go into, and the processor time that they take."""
     figure, (seconds, stack, processors) = subplots(3, figsize=(16, 4.8), width_ratios=(3, 5, 3))
     places = range(len(results))
@@ -191,12 +194,14 @@ def draw(results: Sequence[Result], path: Path) -> None:
     for axes in (seconds, stack, processors):
         axes.set_xticks(list(places), labels)
         axes.grid(axis="y", alpha=0.3)
+    figure.suptitle(f"Three SuperNodes, model: {model}")
     save(figure, path)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Boot the hosts, measure, write the figures and the picture, and remove the hosts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=0, help="size of the model (default: the demo's own)")
     parser.add_argument("--blocks", type=int, default=4, help="how often every app trains (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each training (default: %(default)s)")
     parser.add_argument("--keep-hosts", action="store_true", help="leave the hosts for another time")
@@ -207,16 +212,21 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--rounds is {options.rounds} but must be at least {fewest}")
     if options.blocks < 1:
         parser.error(f"--blocks is {options.blocks} but must be at least 1")
+    if options.megabytes < 0:
+        parser.error(f"--megabytes is {options.megabytes} but must be at least 0")
     require_podman(parser)
     facts = machine(ROOT)
     federation = Federation("benchmarks")
-    with watched(federation, options.keep_hosts) as hosts:
-        results = results_of(measure(federation, hosts, options.blocks, options.rounds))
+    task = sized_task(options.megabytes) if options.megabytes else nullcontext(FAB / "task.py")
+    with watched(federation, options.keep_hosts) as hosts, task as path:
+        results = results_of(measure(federation, hosts, path, options.blocks, options.rounds))
     for result in results:
         print(told(result))
-    content = {"goals": {"ratio": RATIO_GOAL}, "machine": facts, "results": [asdict(result) for result in results]}
-    write_json(options.results / "round.json", content)
-    draw(results, options.results / "round.png")
+    name = f"round_{options.megabytes}mb" if options.megabytes else "round"
+    model = f"{options.megabytes} MB" if options.megabytes else "digits, 0.02 MB"
+    content = {"goals": {"ratio": RATIO_GOAL}, "machine": facts, "model": model}
+    write_json(options.results / f"{name}.json", {**content, "results": [asdict(result) for result in results]})
+    draw(results, model, options.results / f"{name}.png")
     return 0
 
 

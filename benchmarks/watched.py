@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from common import ROOT
@@ -14,6 +16,7 @@ from federation import HOME, Federation
 from phases import Exchange
 
 STOPWATCH = ROOT / "benchmarks" / "round" / "stopwatch.py"
+TASK = ROOT / "benchmarks" / "model_size" / "task.py"
 RECORD = f"{HOME}/app/stopwatch.jsonl"
 
 
@@ -39,6 +42,16 @@ class WatchedHosts:
 
     def _told(self, host: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._federation.on(host, "cat", RECORD).splitlines()]
+
+
+@contextmanager
+def sized_task(megabytes: int) -> Iterator[Path]:
+    """Give the file of a task whose model has a size."""
+    with tempfile.TemporaryDirectory() as scratch:
+        task = Path(scratch) / "task.py"
+        source = TASK.read_text(encoding="utf-8").replace("MEGABYTES = 1\n", f"MEGABYTES = {megabytes}\n")
+        task.write_text(source, encoding="utf-8")
+        yield task
 
 
 @contextmanager

@@ -100,3 +100,11 @@ def test_a_supernode_that_says_nothing_is_told() -> None:
     recorded.supernodes["a"].pop()
     with pytest.raises(BenchmarkError, match="did not say 'Sent successfully' within a round"):
         rounds_of(recorded)
+
+
+def test_a_round_in_which_nobody_trained_is_told() -> None:
+    recorded = exchange()
+    for events in recorded.clients.values():
+        events.clear()
+    with pytest.raises(BenchmarkError, match="No ClientApp ran in a round"):
+        rounds_of(recorded)

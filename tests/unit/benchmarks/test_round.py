@@ -53,14 +53,22 @@ def test_a_result_is_told_in_a_line() -> None:
 
 
 def test_the_picture_opens(tmp_path: Path) -> None:
-    benchmark.draw(benchmark.results_of(BLOCKS), tmp_path / "round.png")
+    benchmark.draw(benchmark.results_of(BLOCKS), "100 MB", tmp_path / "round.png")
     assert (tmp_path / "round.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_bare_app_trains_with_our_task() -> None:
-    for target, source in benchmark.VARIANTS[benchmark.BARE]["app_overlay"].items():
-        assert Path(source).is_file()
-        assert not (benchmark.PARTS / "bare_app" / target).exists()
+@pytest.mark.parametrize("name", benchmark.VARIANTS)
+def test_every_app_trains_with_the_same_task(name: str) -> None:
+    task = benchmark.FAB / "task.py"
+    overlay = benchmark.variables(name, task)["app_overlay"]
+    assert [source for target, source in overlay.items() if target.endswith("/task.py")] == [str(task)]
+    assert all(Path(source).is_file() for source in overlay.values())
+
+
+def test_only_the_bare_app_is_another_app() -> None:
+    given = {name: benchmark.variables(name, benchmark.FAB / "task.py") for name in benchmark.VARIANTS}
+    assert [name for name in given if "app_path" in given[name]] == [benchmark.BARE]
+    assert [name for name in given if "fl_checkpoint_enabled" in given[name]] == [benchmark.SAVING]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +76,7 @@ def test_the_bare_app_trains_with_our_task() -> None:
     [
         (["--rounds", "3"], "--rounds is 3 but must be at least 4"),
         (["--blocks", "0"], "--blocks is 0 but must be at least 1"),
+        (["--megabytes", "-1"], "--megabytes is -1 but must be at least 0"),
     ],
 )
 def test_what_cannot_be_measured_is_told(arguments: list[str], complaint: str) -> None:
