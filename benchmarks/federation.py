@@ -23,7 +23,7 @@ HOME = "/opt/flower"
 ALIVE, COMPLETED = ("pending", "starting", "running"), "finished:completed"
 SERVER_APP, CLIENT_APP = "flwr-serverapp", "flwr-clientapp"
 COMMANDS = ("flower-superlink", "flower-superexec", "flower-supernode", SERVER_APP, CLIENT_APP)
-START_BUDGET = 60.0  # seconds until a ServerApp, or a SuperNode, must be there
+START_BUDGET = 120.0  # seconds until a ServerApp, or a SuperNode, must be there
 
 
 class BenchmarkError(Exception):
@@ -68,11 +68,16 @@ class Federation:
         self._playbook("testbed/down.yml")
 
     def restart(self) -> None:
-        """Start everything anew, so that what a process took before is forgotten, and wait for the SuperNodes."""
-        begin = time.time()
-        self.on(self.superlink, "systemctl", "restart", "flower-superlink", "flower-superexec")
+        """Start everything anew, so that what a process took before is forgotten, and wait for the SuperNodes.
+
+        They stop first and in peace: a SuperLink refuses the key of a node that it still takes for one that is online.
+        """
         for host in self.supernodes:
-            self.on(host, "systemctl", "restart", "flower-supernode")
+            self.on(host, "systemctl", "stop", "flower-supernode")
+        self.on(self.superlink, "systemctl", "restart", "flower-superlink", "flower-superexec")
+        begin = time.time()
+        for host in self.supernodes:
+            self.on(host, "systemctl", "start", "flower-supernode")
         for host in self.supernodes:
             while not any("SuperNode ID" in line for _moment, line in self.journal(host, "flower-supernode", begin)):
                 if time.time() > begin + START_BUDGET:

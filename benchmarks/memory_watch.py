@@ -51,9 +51,10 @@ class MemoryWatch(threading.Thread):
                 self._look(host, processes)
 
     def stop(self) -> Peaks:
-        """Stop looking, and return what was seen."""
+        """Stop looking, and return what was seen; nothing when it was never started."""
         self._ended.set()
-        self.join()
+        if self.ident is not None:
+            self.join()
         return Peaks(dict(self._processes), dict(self._hosts), self._state)
 
     def _look(self, host: str, processes: Mapping[int, str]) -> None:

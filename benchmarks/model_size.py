@@ -52,11 +52,11 @@ class Result:
 
 def measure(federation: Federation, hosts: WatchedHosts, megabytes: int, replies: int, rounds: int) -> Result:
     """Train a few rounds with one model."""
-    federation.restart()
     training = f"size{megabytes}-{replies}-{time.time():.0f}"  # hosts that were kept know older ones
     watch, failure, measured = MemoryWatch(federation), None, []
-    watch.start()
     try:
+        federation.restart()
+        watch.start()
         with sized_task(megabytes) as task:
             exchange = hosts.run(_variables(training, str(task), replies, rounds), BUDGET)
         measured = rounds_of(exchange)[DROPPED:]

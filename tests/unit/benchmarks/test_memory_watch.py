@@ -13,7 +13,7 @@ from pathlib import Path
 import memory_watch
 import pytest
 from federation import CLIENT_APP, flower_processes
-from memory_watch import MemoryWatch
+from memory_watch import MemoryWatch, Peaks
 
 MEGABYTE = 10**6
 HOG = """
@@ -58,6 +58,10 @@ def test_a_peak_is_seen_after_it_is_over(host: OneHost, tmp_path: Path) -> None:
     assert 100 * MEGABYTE < peaks.processes[CLIENT_APP] < 150 * MEGABYTE
     assert 0 < peaks.hosts["here"] < peaks.processes[CLIENT_APP]
     assert peaks.state == 1000
+
+
+def test_a_watch_that_was_never_started_has_seen_nothing(host: OneHost) -> None:
+    assert MemoryWatch(host).stop() == Peaks({}, {}, 0)
 
 
 def test_only_commands_of_flower_are_looked_at(tmp_path: Path) -> None:
