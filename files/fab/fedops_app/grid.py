@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Iterable
 
@@ -72,12 +73,15 @@ class SteadyGrid(Grid):
         """
         self._waiting_since = None
         open_messages = {message_id for message_id in self.push_messages(messages) if message_id}
+        give_back_memory()
         end = None if timeout is None else time.monotonic() + timeout
         replies: list[Message] = []
         pause = _FIRST_PAUSE
         while open_messages:
             arrived = list(self.pull_messages(open_messages))
             replies.extend(arrived)
+            if arrived:
+                give_back_memory()
             open_messages.difference_update(message.metadata.reply_to_message_id for message in arrived)
             if not open_messages or (end is not None and time.monotonic() >= end):
                 break
@@ -109,3 +113,14 @@ class SteadyGrid(Grid):
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """Pass on."""
         return self._grid.pull_messages(message_ids)
+
+
+def give_back_memory() -> None:
+    """Give free memory back to the system, where the C library can.
+
+    A model goes and comes in pieces of some megabytes. glibc keeps such pieces for later, and a model's worth of them
+    after every message is what it would come to.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import time
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from simulated import SimulatedGrid
 
 from fedops_app.errors import RunFailedError
-from fedops_app.grid import SteadyGrid
+from fedops_app.grid import SteadyGrid, give_back_memory
 
 
 @pytest.fixture
@@ -67,3 +69,24 @@ def test_looking_at_nodes_outside_a_wait_never_fails(inner: SimulatedGrid) -> No
     grid.wait_for_nodes(1)
     grid.send_and_receive([], timeout=1)
     assert len(list(grid.get_node_ids())) == 3
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the C library is not glibc")
+def test_free_memory_is_given_back() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    pieces = [bytearray(100_000) for dummy in range(2000)]  # too small to be mapped one by one
+    last = pieces.pop()  # what lies above the others holds them, when they are free, where they are
+    pieces.clear()
+    before = resident()
+    give_back_memory()
+    assert before - resident() > 100 * 10**6
+    assert len(last) == 100_000
+
+
+def test_memory_is_given_back_after_every_message(inner: SimulatedGrid, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr("fedops_app.grid.give_back_memory", lambda: given.append(1))
+    list(SteadyGrid(inner, 1).send_and_receive(asked(inner), timeout=5))
+    assert len(given) == 2  # the three replies arrive together
