@@ -155,9 +155,8 @@ bench-client-drift: venv ## FedProx beside FedAvg on very different sites, on a 
 	python tools/generate.py
 
 .PHONY: bench-round
-bench-round: bootstrap venv ## A round of the app against one of bare Flower, on test hosts (half an hour)
+bench-round: bootstrap venv ## A round of the app against one of bare Flower, on test hosts (fifteen minutes)
 	python benchmarks/round.py
-	python benchmarks/round.py --megabytes 100 --blocks 2
 
 .PHONY: clean
 clean: ## Remove what the targets above have made, but for the running test bed

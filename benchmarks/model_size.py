@@ -17,12 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plugins"))
-
 from common import RESULTS, ROOT, available_memory, machine, save, subplots, write_json
 from federation import CLIENT_APP, HOME, SERVER_APP, BenchmarkError, Federation, require_podman
 from memory_watch import MemoryWatch, Peaks
-from module_utils._sizing import client_memory_needed, memory_needed
 from phases import Round, rounds_of
 from watched import WatchedHosts, sized_task, watched
 
@@ -31,6 +28,8 @@ SUPERNODES = 3
 DROPPED = 1  # first rounds of a run, which also start what is started once
 BUDGET = 840.0  # seconds for a run
 VARIED = 100  # megabytes at which the number of replies is varied
+# What all hosts together take at most, by first runs: only to see that a machine is too small before it is too late.
+ALL_HOSTS_OWN, ALL_HOSTS_MODELS = 3 * 10**9, 24
 PROCESSES = ("flower-superlink", SERVER_APP, "flower-supernode", CLIENT_APP)
 
 
@@ -103,10 +102,9 @@ def _result(
     )
 
 
-def left_out(megabytes: int, replies: int, available: int) -> str | None:
+def left_out(megabytes: int, available: int) -> str | None:
     """Say why a case cannot be tried on this machine, which carries all hosts; nothing when it can."""
-    size = megabytes * MEGABYTE
-    needed = memory_needed(size, replies) + SUPERNODES * client_memory_needed(size) + 2 * size  # the files, cached
+    needed = ALL_HOSTS_OWN + ALL_HOSTS_MODELS * megabytes * MEGABYTE
     if needed <= available:
         return None
     return (
@@ -183,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
     federation = Federation("benchmarks", SUPERNODES)
     with watched(federation, options.keep_hosts) as hosts:
         for megabytes, replies in cases(options.megabytes):
-            if reason := left_out(megabytes, replies, available_memory()):
+            if reason := left_out(megabytes, available_memory()):
                 results.append(_result(megabytes, replies, [], Peaks(), federation, reason))
             else:
                 results.append(measure(federation, hosts, megabytes, replies, options.rounds))

@@ -181,6 +181,7 @@ def draw(results: Sequence[Result], model: str, path: Path) -> None:
         heights = [sum(value for phase, value in result.phases.items() if PHASES[phase] == part) for result in results]
         stack.bar(places, heights, 0.5, bottom=below, label=part, color=color)
         below = [low + height for low, height in zip(below, heights, strict=True)]
+    stack.set_ylim(top=1.05 * max(below))
     stack.set(title="What a round goes into", ylabel="seconds (means, on the way of the last reply)")
     handles, names = stack.get_legend_handles_labels()
     stack.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1, 0.5))

@@ -51,8 +51,8 @@ def test_small_models_come_first_and_replies_vary_at_one_size() -> None:
 
 
 def test_a_model_that_does_not_fit_is_left_out_with_the_reason() -> None:
-    assert benchmark.left_out(1, 3, available=8 * 10**9) is None
-    reason = benchmark.left_out(1000, 3, available=8 * 10**9)
+    assert benchmark.left_out(1, available=8 * 10**9) is None
+    reason = benchmark.left_out(1000, available=8 * 10**9)
     assert reason.startswith("not tried: the hosts would need ")
     assert reason.endswith(" GB together, 8.0 GB are available on the machine")
 
