@@ -158,6 +158,10 @@ bench-client-drift: venv ## FedProx beside FedAvg on very different sites, on a 
 bench-round: bootstrap venv ## A round of the app against one of bare Flower, on test hosts (fifteen minutes)
 	python benchmarks/round.py
 
+.PHONY: bench-model-size
+bench-model-size: bootstrap venv ## What a model of some size costs in time and memory, on test hosts (fifteen minutes)
+	python benchmarks/model_size.py
+
 .PHONY: clean
 clean: ## Remove what the targets above have made, but for the running test bed
 	rm -rf .cache .ansible .venv .hypothesis tests/output
