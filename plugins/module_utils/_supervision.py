@@ -133,7 +133,7 @@ def give_up(fruitless: int, attempts: int) -> Verdict | None:
 def _completed(seen: Situation, limits: Limits) -> Verdict:
     if limits.reports and not seen.has_result:
         return Verdict(FAILED, "no_result", "Flower reports the run as completed, but its ServerApp wrote no result.")
-    return Verdict(FINISHED, "completed", "It is completed.")
+    return Verdict(FINISHED, "completed", "Flower reports its run as completed.")
 
 
 def _ended(seen: Situation) -> Verdict:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import suppress
+from dataclasses import replace
 
 from ._flwr import Flwr, FlwrError
 from ._journal import ERROR, NOTICE, RESULT_FACTS, Journal
@@ -86,6 +87,8 @@ class Teller:
 
     def end(self, verdict: Verdict) -> None:
         """Say how it ends, in an event and in the last line of the journal."""
+        if verdict.kind == FINISHED:
+            verdict = replace(verdict, text=result_text(self._desk.folder.result or {}) or verdict.text)
         self._set(STATES.get(verdict.kind, verdict.kind), verdict, [])
         text = f"{self._name}: {ENDINGS[verdict.kind]}. {verdict.text}"
         if verdict.kind != AGAIN:
@@ -118,6 +121,14 @@ class Teller:
             result = self._desk.folder.result or {}
             return {**facts, **{key: result.get(key) for key in RESULT_FACTS}}
         return facts
+
+
+def result_text(result: t.Mapping[str, t.Any]) -> str:
+    """Say what a training has come to."""
+    parts = [f"{result['rounds']} rounds"] if result.get("rounds") else []
+    parts += [f"{key} {result[key]:.4f}" for key in ("loss", "accuracy") if isinstance(result.get(key), (int, float))]
+    parts += [str(result["checkpoint"])] if result.get("checkpoint") else []
+    return ", ".join(parts)
 
 
 def _one_line(text: str) -> str:

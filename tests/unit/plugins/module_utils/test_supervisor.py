@@ -254,7 +254,7 @@ def test_a_training_is_submitted_followed_and_completed(world) -> None:
         "training_completed",
     ]  # fmt: skip
     assert world.events[-1]["rounds"] == 3
-    assert world.said[-1] == "default: completed. It is completed."
+    assert world.said[-1] == "default: completed. 3 rounds, loss 0.5000"
     assert (world.memory.state, world.memory.ended, world.memory.restart_count) == ("completed", "1", 0)
     assert [(run.run_id, run.configuration_hash, run.num_rounds) for run in world.folder.ledger] == [("1", "h", 3)]
 
