@@ -21,6 +21,7 @@ from ._instances import SINGLE_UNIT, TEMPLATE_UNIT, Place
 SYSTEMD = "/etc/systemd/system"
 SETTINGS = "flower.conf"
 # Units whose files are new and that do not run from them yet. After a reboot they do.
+LAUNCHER = "bin/flower-supernode"  # below the home
 PENDING = "/run/flower-supernodes-to-restart"
 STEP_TIMEOUT = 300  # seconds; systemd itself kills what does not stop after 90
 _RUNNING = ("active", "activating", "reloading")
@@ -69,11 +70,13 @@ class Units:
         self.check_mode = check_mode
         self.outcome = Outcome()
 
-    def ensure(self, unit: str, wanted: t.Sequence[Wanted]) -> Outcome:
+    def ensure(self, unit: str, launcher: str, wanted: t.Sequence[Wanted]) -> Outcome:
         """Have these SuperNodes run from this unit and no others; restart those of which anything has changed."""
         own = {place: self._own_files(place, one) for place, one in ((Place(self.home, w.instance), w) for w in wanted)}
         names = {place.unit_file for place in own}
         shared = [File(os.path.join(self.systemd, name), unit) for name in sorted(names)]
+        if own:
+            shared.append(File(self._launcher, launcher, 0o755))
         left = self._pending()
         outdated = [
             place.unit
@@ -82,6 +85,8 @@ class Units:
         ]
         self._note_pending(outdated)
         removed = self._remove([place for place in self._found() if place not in own], names)
+        if own:
+            self._make(Directory(os.path.dirname(self._launcher), 0o755))
         for place in own:
             self._make_directories(place)
         for file in (*shared, *(file for files in own.values() for file in files)):
@@ -175,6 +180,10 @@ class Units:
         ]
         for name in unused:
             self._delete(os.path.join(self.systemd, name))
+        if not unit_files:
+            self._delete(self._launcher)
+            if not self.check_mode:
+                remove_empty(os.path.dirname(self._launcher))
         return units + unused
 
     def _delete(self, path: str) -> None:
@@ -187,6 +196,10 @@ class Units:
             shutil.rmtree(path)
         else:
             os.unlink(path)
+
+    @property
+    def _launcher(self) -> str:
+        return os.path.join(self.home, LAUNCHER)
 
     def _settings(self, place: Place) -> str:
         return os.path.join(self.systemd, f"{place.unit}.d")

@@ -42,6 +42,12 @@ options:
       - Required when there are O(supernodes).
     type: str
     default: ""
+  launcher:
+    description:
+      - Text of the program that the unit starts, which becomes C(bin/flower-supernode) below O(home).
+      - Required when there are O(supernodes).
+    type: str
+    default: ""
   supernodes:
     description: The SuperNodes that the host is to run, and no others. Empty means none.
     type: list
@@ -72,6 +78,7 @@ EXAMPLES = r"""
 - name: Run two SuperNodes
   fedops.flower.supernode_units:
     unit: "{{ lookup('ansible.builtin.template', 'flower-supernode.service.j2') }}"
+    launcher: "{{ lookup('ansible.builtin.file', 'flower-supernode.py', rstrip=false) }}"
     supernodes:
       - instance: ward-a
         config: |
@@ -119,14 +126,15 @@ from ansible_collections.fedops.flower.plugins.module_utils._instances import NA
 from ansible_collections.fedops.flower.plugins.module_utils._units import Units, UnitsError, Wanted
 
 
-def problems(unit: str, instances: list[str]) -> list[str]:
+def problems(unit: str, launcher: str, instances: list[str]) -> list[str]:
     """Return what is wrong with the arguments."""
     found = [f"instance is '{name}' but {NAME_RULE}." for name in instances if name and not NAME.fullmatch(name)]
     found += [f"instance '{name}' is given twice." for name in dict.fromkeys(instances) if instances.count(name) > 1]
     if "" in instances and len(instances) > 1:
         found.append("A SuperNode without an instance must be the only one of its host.")
-    if instances and not unit:
-        found.append("unit is empty but supernodes is not. Give the text of their unit.")
+    for option, text in (("unit", unit), ("launcher", launcher)):
+        if instances and not text:
+            found.append(f"{option} is empty but supernodes is not. Give the text of their {option}.")
     return found
 
 
@@ -152,6 +160,7 @@ def main() -> None:
             "home": {"type": "path", "default": "/opt/flower"},
             "user": {"type": "str", "default": "flower"},
             "unit": {"type": "str", "default": ""},
+            "launcher": {"type": "str", "default": ""},
             "supernodes": {"type": "list", "elements": "dict", "required": True, "options": supernode},
             "systemd_directory": {"type": "path", "default": "/etc/systemd/system"},
         },
@@ -159,13 +168,13 @@ def main() -> None:
     )
     params = module.params
     wanted = [Wanted(one["instance"], one["config"], one["settings"]) for one in params["supernodes"]]
-    bad = problems(params["unit"], [one.instance for one in wanted])
+    bad = problems(params["unit"], params["launcher"], [one.instance for one in wanted])
     if bad:
         module.fail_json(msg="\n".join(bad))
     try:
         uid, gid = owner(params["user"], bool(wanted) and not module.check_mode)
         outcome = Units(params["home"], uid, gid, params["systemd_directory"], module.check_mode).ensure(
-            params["unit"], wanted
+            params["unit"], params["launcher"], wanted
         )
     except UnitsError as error:
         module.fail_json(msg=str(error))

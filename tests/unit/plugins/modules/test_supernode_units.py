@@ -18,6 +18,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._units import Units,
 
 USER = pwd.getpwuid(os.geteuid())
 SINGLE = "flower-supernode.service"
+LAUNCHER = {"home/bin/flower-supernode": "0o755"}
 
 # Holds a state for each unit, and changes it as the real one would.
 SYSTEMCTL = f"""#!{sys.executable}
@@ -89,11 +90,18 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
     (tmp_path / "system").mkdir()
     monkeypatch.setattr(_units, "PENDING", str(tmp_path / "pending"))
 
-    def run(*instances: str, unit: str = "[Unit]\n", config: dict | None = None, check_mode: bool = False) -> dict:
+    def run(
+        *instances: str,
+        unit: str = "[Unit]\n",
+        launcher: str = "# Runs it.\n",
+        config: dict | None = None,
+        check_mode: bool = False,
+    ) -> dict:
         return run_module(
             "supernode_units",
             user=USER.pw_name,
             unit=unit,
+            launcher=launcher,
             supernodes=[
                 {"instance": name, "config": (config or {}).get(name, f"site = {name}\n"), "settings": f"# {name}\n"}
                 for name in instances
@@ -133,7 +141,7 @@ def test_the_only_supernode_of_a_host_has_its_unit_and_its_configuration(units, 
         "removed": [],
     }
     assert systemd.calls == ["daemon-reload", f"enable {SINGLE}", f"start {SINGLE}"]
-    assert files() == {"home/supernode.toml": "0o640", f"system/{SINGLE}": "0o644"}
+    assert files() == {**LAUNCHER, "home/supernode.toml": "0o640", f"system/{SINGLE}": "0o644"}
     assert units("")["changed"] is False
     assert systemd.calls == []
 
@@ -146,6 +154,7 @@ def test_instances_share_one_unit_and_have_the_rest_to_themselves(units, systemd
         f"start {unit('a')} {unit('b')}",
     ]
     assert files() == {
+        **LAUNCHER,
         "home/supernodes": "0o750",
         **{f"home/supernodes/{name}": "0o750" for name in "ab"},
         **{f"home/supernodes/{name}/app": "0o700" for name in "ab"},
@@ -179,6 +188,12 @@ def test_another_text_of_the_unit_restarts_all_of_its_instances(units, systemd) 
     assert units("a", "b", unit="[Unit]\n# other\n")["restarted"] == [unit("a"), unit("b")]
 
 
+def test_another_launcher_restarts_every_supernode(units, systemd) -> None:
+    units("a", "b")
+    assert units("a", "b", launcher="# other\n")["restarted"] == [unit("a"), unit("b")]
+    assert units("a", "b", launcher="# other\n")["changed"] is False
+
+
 def test_what_was_stopped_or_disabled_by_hand_is_put_right_and_nothing_else_is_touched(units, systemd) -> None:
     units("a", "b", "c")
     assert systemd.calls
@@ -199,7 +214,7 @@ def test_an_instance_that_is_not_wanted_any_more_is_gone_and_the_others_run_on(u
     result = units("a")
     assert (result["removed"], result["restarted"], result["started"]) == ([unit("b")], [], [])
     assert systemd.calls == [f"disable --now {unit('b')}", "daemon-reload"]
-    assert [path for path in files() if "/b" in path or "@b" in path] == []
+    assert [path for path in files() if "s/b" in path or "@b" in path] == []
     assert units("a")["changed"] is False
 
 
@@ -208,7 +223,7 @@ def test_a_host_may_go_from_one_to_several_and_back(units, systemd, files) -> No
     single = files()
     to_several = units("a", "b")
     assert (to_several["removed"], to_several["started"]) == ([SINGLE], [unit("a"), unit("b")])
-    assert set(single) & set(files()) == set()
+    assert set(single) & set(files()) == set(LAUNCHER)
     back = units("")
     assert (back["removed"], back["started"]) == ([unit("a"), unit("b")], [SINGLE])
     assert files() == single
@@ -217,9 +232,9 @@ def test_a_host_may_go_from_one_to_several_and_back(units, systemd, files) -> No
 
 def test_none_leaves_nothing(units, systemd, files) -> None:
     units("a")
-    assert units(unit="")["removed"] == [unit("a")]
+    assert units(unit="", launcher="")["removed"] == [unit("a")]
     assert (files(), systemd.states) == ({}, {})
-    assert units(unit="")["changed"] is False
+    assert units(unit="", launcher="")["changed"] is False
 
 
 def test_a_removal_that_was_interrupted_goes_on(units, systemd, files) -> None:
@@ -228,7 +243,7 @@ def test_a_removal_that_was_interrupted_goes_on(units, systemd, files) -> None:
     assert "'systemctl disable --now flower-supernode@b.service' failed with exit status 1" in units("a")["msg"]
     systemd.states = {name: state for name, state in systemd.states.items() if name != "failing"}
     assert units("a")["removed"] == [unit("b")]
-    assert [path for path in files() if "/b" in path or "@b" in path] == []
+    assert [path for path in files() if "s/b" in path or "@b" in path] == []
 
 
 @pytest.mark.parametrize("step", ["daemon-reload", "enable", "restart"])
@@ -266,7 +281,12 @@ def test_check_mode_tells_and_does_nothing(units, systemd, files) -> None:
 def test_check_mode_works_on_a_host_without_the_account(run_module, systemd, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(_units, "PENDING", str(tmp_path / "pending"))
     supernodes = [{"instance": "a", "config": "", "settings": ""}]
-    options = {"user": "nobody-of-this-name", "unit": "[Unit]\n", "systemd_directory": str(tmp_path / "system")}
+    options = {
+        "user": "nobody-of-this-name",
+        "unit": "[Unit]\n",
+        "launcher": "# Runs it.\n",
+        "systemd_directory": str(tmp_path / "system"),
+    }
     assert run_module("supernode_units", check_mode=True, supernodes=supernodes, **options)["started"] == [unit("a")]
     failed = run_module("supernode_units", supernodes=supernodes, **options)
     assert failed["msg"] == (
@@ -275,12 +295,13 @@ def test_check_mode_works_on_a_host_without_the_account(run_module, systemd, tmp
 
 
 def test_arguments_that_cannot_be_are_told_all_at_once(units, systemd) -> None:
-    assert units("", "../a", "b", "b", unit="")["msg"].splitlines() == [
+    assert units("", "../a", "b", "b", unit="", launcher="")["msg"].splitlines() == [
         "instance is '../a' but must start with a letter or a digit and hold only those, '_', '.' and '-',"
         " 64 characters at most.",
         "instance 'b' is given twice.",
         "A SuperNode without an instance must be the only one of its host.",
         "unit is empty but supernodes is not. Give the text of their unit.",
+        "launcher is empty but supernodes is not. Give the text of their launcher.",
     ]
     assert systemd.calls == []
 
