@@ -13,12 +13,14 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._app import AppError, read_app
 from ansible_collections.fedops.flower.plugins.module_utils._app_config import AppConfig, for_app
 from ansible_collections.fedops.flower.plugins.module_utils._problems import ERROR, INFO, WARNING, Problem, worst_first
+from ansible_collections.fedops.flower.plugins.module_utils._sizing import Room
 from ansible_collections.fedops.flower.plugins.module_utils._training import Training, check, merged, node_count
 from ansible_collections.fedops.flower.plugins.module_utils._variables import RUNTIMES
 
 ARGUMENTS = {
     "variables": {"type": "dict"},
     "context": {"type": "dict"},
+    "room": {"type": "dict"},
     "nodes_online": {"type": "raw"},  # text from a survey, or nothing, is as good as a number
     "runtime": {"type": "str", "choices": list(RUNTIMES), "default": RUNTIMES[0]},
     "app": {"type": "path"},
@@ -38,7 +40,8 @@ class ActionModule(ActionBase):
         given, problems = self._variables(arguments["variables"], task_vars or {})
         variables = merged(arguments["context"] or {}, given)
         try:
-            problems += check(variables, node_count(arguments["nodes_online"]), arguments["runtime"])
+            online, room = node_count(arguments["nodes_online"]), Room.of(arguments["room"] or {})
+            problems += check(variables, online, arguments["runtime"], room)
             # Keys of the app are checked even when variables are wrong, so that everything is told at once.
             sound = {} if _errors(problems) else variables
             training = Training.from_variables(sound, arguments["runtime"])

@@ -30,6 +30,7 @@ class Strategy:
     summary: str
     parameters: Mapping[str, str] = field(default_factory=dict)  # constructor keyword: variable
     malicious_factor: int = 0  # n >= factor * f + 3; 0: no such rule
+    state_models: int = 0  # arrays of the model's size that it carries from one round to the next
     selects: str = ""  # the variable that says how many replies are averaged; all of them must be honest
 
     def minimum_nodes(self, values: Mapping[str, object]) -> int:
@@ -70,7 +71,9 @@ STRATEGIES: Mapping[str, Strategy] = {
             "FedAvg with clients that are held near the global model.",
             {"proximal_mu": "proximal_mu"},
         ),
-        Strategy("FedAdam", "An Adam step on the server along the mean update.", {**_ADAPTIVE, **_MOMENTS}),
+        Strategy(
+            "FedAdam", "An Adam step on the server along the mean update.", {**_ADAPTIVE, **_MOMENTS}, state_models=2
+        ),
         Strategy("Krum", "The one reply that is nearest to its neighbours.", _MALICIOUS, malicious_factor=2),
         Strategy("Bulyan", "Krum's selection, then a trimmed mean around its median.", _MALICIOUS, malicious_factor=4),
         Strategy(
@@ -83,9 +86,12 @@ STRATEGIES: Mapping[str, Strategy] = {
             "FedAvgM",
             "FedAvg with momentum on the server.",
             {"server_learning_rate": "server_lr", "server_momentum": "server_momentum"},
+            state_models=2,
         ),
-        Strategy("FedAdagrad", "An Adagrad step on the server along the mean update.", _ADAPTIVE),
-        Strategy("FedYogi", "A Yogi step on the server along the mean update.", {**_ADAPTIVE, **_MOMENTS}),
+        Strategy("FedAdagrad", "An Adagrad step on the server along the mean update.", _ADAPTIVE, state_models=2),
+        Strategy(
+            "FedYogi", "A Yogi step on the server along the mean update.", {**_ADAPTIVE, **_MOMENTS}, state_models=2
+        ),
         Strategy(
             "QFedAvg",
             "FedAvg that gives clients with a high loss more weight.",

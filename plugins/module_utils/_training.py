@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ._problems import ERROR, INFO, Problem, Situation, related, worst_first
+from ._sizing import Room
 from ._strategies import STRATEGIES
 from ._values import BadValue, is_unset, parse, show, to_toml
 from ._variables import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES, Variable
@@ -97,9 +98,10 @@ def check(
     variables: Mapping[str, object],
     nodes_online: int | None = None,
     runtime: str = "venv",
+    room: Room | None = None,
 ) -> list[Problem]:
     """Everything there is to say about ``fl_*`` variables: errors, then warnings, then infos."""
-    return _examine(variables, BY_ANSIBLE, lambda row: row.ansible, nodes_online, runtime)[1]
+    return _examine(variables, BY_ANSIBLE, lambda row: row.ansible, nodes_online, runtime, room)[1]
 
 
 def from_context(context: Mapping[str, object]) -> dict[str, object]:
@@ -149,6 +151,7 @@ def _examine(
     spell: Callable[[Variable], str],
     nodes_online: int | None = None,
     runtime: str = "venv",
+    room: Room | None = None,
 ) -> tuple[dict[str, object], list[Problem]]:
     """The values of all variables that have a good one, and all problems."""
     if runtime not in RUNTIMES:
@@ -166,7 +169,7 @@ def _examine(
         except BadValue as bad:
             default = variable.default_for(str(values.get("strategy", "")), runtime)
             problems.append(_bad(variable, chosen[variable.name], str(bad), spell(variable), default))
-    problems += related(Situation(values, frozenset(chosen), nodes_online, spell))
+    problems += related(Situation(values, frozenset(chosen), nodes_online, spell, room))
     return values, worst_first(problems)
 
 

@@ -43,6 +43,10 @@ options:
       - C(FL_*) variables of an OpenNebula context, which are translated and checked together with the others.
       - A variable in O(variables) wins, unless it is unset or only has its default.
     type: dict
+  room:
+    description:
+      - What M(fedops.flower.room_info) has returned. The training is held against it when the model's size is known.
+    type: dict
   app:
     description:
       - Folder of the Flower app on the controller that is to be trained.

@@ -15,7 +15,10 @@ PYPROJECT = "files/fab/pyproject.toml"
 KNOWLEDGE = "files/fab/fedops_app/knowledge"
 BEGIN = f"# --- begin: {NOTICE} ---\n"
 END = "# --- end of the generated part ---\n"
-COPIED = ("_variable", "_variables", "_strategies", "_values", "_problems", "_training", "_manifest", "_checkpoints")
+COPIED = (
+    "_variable", "_variables", "_strategies", "_values", "_sizing", "_problems", "_training",
+    "_manifest", "_checkpoints",
+)  # fmt: skip
 
 
 def files(root: Path) -> dict[str, str]:

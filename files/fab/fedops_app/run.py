@@ -19,11 +19,13 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .exact import ExactStrategy, Guard
 from .grid import SteadyGrid
+from .knowledge._sizing import Room
 from .knowledge._strategies import STRATEGIES
 from .knowledge._training import Training, check
 from .knowledge._variables import BY_NAME
 from .publish import Publisher, logger
 from .resume import Beginning
+from .room import room
 from .rounds import RoundKeeper
 from .saving import Saver
 
@@ -90,7 +92,7 @@ def _train(
     remaining = num_rounds - beginning.rounds_done
     if remaining > 0:
         steady = SteadyGrid(grid, float(values["node_wait_timeout"]))
-        _check_nodes(training, steady)
+        _check_nodes(training, steady, room(beginning, directory))
         exact.start(
             grid=steady,
             initial_arrays=beginning.arrays,
@@ -133,8 +135,8 @@ def _checkpoint_directory(training: Training, stack: ExitStack) -> CheckpointDir
     return directory
 
 
-def _check_nodes(training: Training, grid: SteadyGrid) -> None:
-    """Wait until a round could begin, then hold the variables against the nodes that are really online."""
+def _check_nodes(training: Training, grid: SteadyGrid, found: Room) -> None:
+    """Wait until a round could begin, then hold the variables against the nodes and the room that there really are."""
     values = training.values
     arguments = training.strategy_parameters
     needed = max(
@@ -142,7 +144,7 @@ def _check_nodes(training: Training, grid: SteadyGrid) -> None:
         *(int(arguments[name]) for name in ("min_available_nodes", "min_train_nodes", "min_evaluate_nodes")),
     )
     online = grid.wait_for_nodes(needed)
-    problems = check({BY_NAME[name].ansible: value for name, value in values.items()}, nodes_online=online)
+    problems = check({BY_NAME[name].ansible: value for name, value in values.items()}, nodes_online=online, room=found)
     errors = [problem.message for problem in problems if problem.severity == "error"]
     if errors:
         raise RunFailedError("\n".join(errors))

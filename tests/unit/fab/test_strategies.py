@@ -12,7 +12,7 @@ from flwr.app import ArrayRecord
 from flwr.serverapp import strategy as flower
 from simulated import Federation
 
-from fedops_app import strategies
+from fedops_app import strategies, task
 from fedops_app.errors import RunFailedError
 from fedops_app.knowledge._strategies import STRATEGIES
 from fedops_app.knowledge._training import Training, differences
@@ -115,7 +115,8 @@ def test_what_was_captured_is_restored(federation: Federation, name: str, monkey
     monkeypatch.setattr(strategies, "build", lambda asked: built.append(build(asked)) or built[-1])
     federation.train(strategy=name, num_rounds=2)
     state = strategies.capture(built[0])
-    assert state
+    model = sum(array.nbytes for array in task.initial_arrays(0).values())
+    assert sum(array.nbytes for array in state.values()) == STRATEGIES[name].state_models * model
     fresh = build(training(name))
     strategies.restore(fresh, state)
     for attribute in {entry.partition("/")[0] for entry in state}:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ._sizing import Room, checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
+from ._sizing import said as size
 from ._strategies import STRATEGIES, Strategy, least_replies_trimmed, sampled, trimmed
 from ._values import is_plain, show
 from ._variables import BY_NAME, VARIABLES, Variable
@@ -58,10 +60,16 @@ class Situation:
     given: frozenset[str]  # names of the variables that were set
     nodes_online: int | None
     spell: Callable[[Variable], str]  # as the reader of the message writes a variable
+    room: Room | None = None  # known on the SuperLink host alone
 
     @property
     def strategy(self) -> Strategy:
         return STRATEGIES[str(self.values["strategy"])]
+
+    @property
+    def nodes(self) -> int:
+        """How many there are: those online, or as many as are waited for."""
+        return self.number("min_available_clients") if self.nodes_online is None else self.nodes_online
 
     def number(self, name: str) -> int:
         return int(self.values[name])
@@ -191,8 +199,7 @@ def _more_asked_than_waited_for(it: Situation) -> Iterator[Problem]:
 def _selects_liars(it: Situation) -> Iterator[Problem]:
     if not it.strategy.selects:
         return
-    nodes = it.number("min_available_clients") if it.nodes_online is None else it.nodes_online
-    asked = it.asked_to_train(nodes)
+    asked = it.asked_to_train(it.nodes)
     honest = asked - it.number("num_malicious")
     if it.number(it.strategy.selects) > honest >= 1:
         yield it.problem(
@@ -208,8 +215,7 @@ def _trims_nothing(it: Situation) -> Iterator[Problem]:
     if it.strategy.name != "FedTrimmedAvg":
         return
     beta = float(it.values["trim_beta"])
-    nodes = it.number("min_available_clients") if it.nodes_online is None else it.nodes_online
-    replies = it.asked_to_train(nodes)
+    replies = it.asked_to_train(it.nodes)
     if trimmed(replies, beta) == 0:
         yield it.problem(
             WARNING,
@@ -228,6 +234,49 @@ def _least_beta(replies: int) -> float:
     """The smallest fraction of four digits that trims one of so many replies."""
     beta = round(1 / replies, 4)
     return beta if trimmed(replies, beta) else round(beta + 0.0001, 4)
+
+
+@_reads("strategy", "checkpoint_enabled", "checkpoint_interval", "checkpoint_keep_last", "checkpoint_keep_best",
+        "checkpoint_path", "num_rounds")  # fmt: skip
+def _enough_storage(it: Situation) -> Iterator[Problem]:
+    if it.room is None or it.room.storage is None or not it.values["checkpoint_enabled"]:
+        return
+    names = ("num_rounds", "checkpoint_interval", "checkpoint_keep_last", "checkpoint_keep_best")
+    held = checkpoints_held(*(it.number(name) for name in names))
+    each = checkpoint_bytes(it.room.model, it.strategy.state_models)
+    if held * each > it.room.storage:
+        yield it.problem(
+            ERROR,
+            "checkpoint_keep_last",
+            f"{held} checkpoints of {size(each)}, the one that is being written included, need {size(held * each)},"
+            f" and {it.values['checkpoint_path']} has room for {size(it.room.storage)}",
+            f"Make room there{_fewer_kept(it, each)}, or set {it.name('checkpoint_path')} to a larger storage.",
+        )
+
+
+def _fewer_kept(it: Situation, each: int) -> str:
+    least = it.room.storage // each - 1 - bool(it.values["checkpoint_keep_best"])
+    kept = it.number("checkpoint_keep_last")
+    return f", set {it.name('checkpoint_keep_last')} to {least}" if least >= 1 and not 0 < kept <= least else ""
+
+
+@_reads("fraction_train", "min_fit_clients", "min_available_clients")
+def _enough_memory(it: Situation) -> Iterator[Problem]:
+    if it.room is None:
+        return
+    replies = it.asked_to_train(it.nodes)
+    needed = memory_needed(it.room.model, replies)
+    if needed > it.room.memory:
+        possible = replies_possible(it.room.model, it.room.memory)
+        yield it.problem(
+            ERROR,
+            "min_fit_clients" if it.number("min_fit_clients") == replies else "fraction_train",
+            f"{replies} replies of {size(it.room.model)} to a round need {size(needed)} of memory on the SuperLink host"
+            f", which has {size(it.room.memory)}",
+            f"Give it more memory, or have at most {possible} clients train in a round."
+            if possible
+            else "Give it more memory: it does not suffice for one reply.",
+        )
 
 
 @_reads("checkpoint_enabled", "checkpoint_interval", "num_rounds")

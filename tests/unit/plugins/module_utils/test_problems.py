@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._problems import Problem, worst_first
+from ansible_collections.fedops.flower.plugins.module_utils._sizing import Room, memory_needed
 from ansible_collections.fedops.flower.plugins.module_utils._training import check
 from hypothesis import given
 from hypothesis import strategies as st
@@ -224,3 +227,78 @@ def test_attacks_that_are_allowed_are_warned_of() -> None:
     (problem,) = check({"fl_demo_attacks": True})
     assert (problem.severity, problem.variable) == ("warning", "fl_demo_attacks")
     assert check({"fl_demo_attacks": False}) == []
+
+
+MB = 10**6
+PLENTY = 1000 * 10**9
+
+
+def room(model=100, memory=PLENTY, storage=PLENTY):
+    return {"room": Room(model * MB, memory, storage)}
+
+
+@pytest.mark.parametrize(
+    ("more", "free", "expected"),
+    [
+        ({}, 500, []),  # three and the best are kept, one is being written
+        ({}, 499, ["fl_checkpoint_keep_last"]),
+        ({"fl_checkpoint_keep_best": False}, 400, []),
+        ({"fl_strategy": "FedAdam"}, 1499, ["fl_checkpoint_keep_last"]),  # and two moments of the model's size
+        ({"fl_strategy": "FedAdam"}, 1500, []),
+        ({"fl_num_rounds": 4, "fl_checkpoint_interval": 2}, 200, []),  # there are no more than two
+        ({"fl_checkpoint_keep_last": 0}, 1999, ["fl_checkpoint_keep_last"]),  # all twenty are kept
+        ({"fl_checkpoint_keep_last": 0}, 2000, []),
+        ({"fl_checkpoint_enabled": False}, 0, ["fl_checkpoint_enabled"]),  # a warning of something else
+    ],
+)
+def test_what_retention_keeps_must_have_room(more, free, expected):
+    variables = {"fl_num_rounds": 20, "fl_checkpoint_interval": 1, "fl_checkpoint_enabled": True, **more}
+    found = check(variables, **room(storage=free * MB))
+    assert [problem.variable for problem in found if problem.severity != "info"] == expected
+
+
+def test_too_little_storage_says_what_to_do():
+    variables = {"fl_num_rounds": 20, "fl_checkpoint_interval": 1, "fl_checkpoint_enabled": True}
+    assert messages(variables, **room(storage=350 * MB)) == [
+        "fl_checkpoint_keep_last is 3 but 5 checkpoints of 100 MB, the one that is being written included, need 500 MB,"
+        " and /opt/flower/checkpoints has room for 350 MB. Make room there, set fl_checkpoint_keep_last to 1, or set"
+        " fl_checkpoint_path to a larger storage."
+    ]
+    assert "Make room there, or set fl_checkpoint_path" in messages(variables, **room(storage=250 * MB))[0]
+
+
+def test_what_a_round_aggregates_must_fit_into_memory():
+    variables = {"fl_min_fit_clients": 2, "fl_min_available_clients": 2, "fl_checkpoint_enabled": True}
+    memory = memory_needed(500 * MB, 10)
+    assert said(variables, nodes_online=10, **room(500, memory)) == []
+    assert said(variables, nodes_online=11, **room(500, memory)) == [("error", "fl_fraction_train")]
+    assert said({**variables, "fl_fraction_train": 0.5}, nodes_online=20, **room(500, memory)) == []
+    (told,) = messages(variables, nodes_online=11, **room(500, memory))
+    assert told.startswith("fl_fraction_train is 1.0 but 11 replies of 500 MB to a round need ")
+    assert told.endswith("Give it more memory, or have at most 10 clients train in a round.")
+    assert (
+        said({**variables, "fl_min_fit_clients": 11}, nodes_online=11, **room(500, memory))
+        == [
+            ("warning", "fl_min_fit_clients"),
+            ("error", "fl_min_fit_clients"),
+        ][::-1]
+    )
+    assert "does not suffice for one reply" in messages(variables, nodes_online=2, **room(500, 10**9))[0]
+
+
+@given(
+    st.integers(1, 10**13), st.integers(1, 10**13), st.integers(0, 10**13), st.integers(0, 50), st.integers(1, 10**4)
+)
+def test_whatever_the_room_the_advice_is_enough(model, memory, storage, keep_last, rounds):
+    variables = {
+        "fl_num_rounds": rounds, "fl_checkpoint_interval": 1, "fl_checkpoint_enabled": True,
+        "fl_checkpoint_keep_last": keep_last, "fl_min_available_clients": 9, "fl_min_fit_clients": 1,
+    }  # fmt: skip
+    for problem in check(variables, nodes_online=9, room=Room(model, memory, storage)):
+        if advised := re.search(r"set fl_checkpoint_keep_last to (\d+)", problem.hint):
+            better = check(
+                {**variables, "fl_checkpoint_keep_last": advised.group(1)}, room=Room(model, PLENTY**2, storage)
+            )
+            assert [found for found in better if found.severity == "error"] == []
+        if advised := re.search(r"at most (\d+) clients", problem.hint):
+            assert memory_needed(model, int(advised.group(1))) <= memory < memory_needed(model, 9)
