@@ -190,7 +190,9 @@ def main(arguments: list[str] | None = None) -> int:
     content = {
         "machine": facts,
         "supernodes": SUPERNODES,
-        "results": [{**asdict(result), "peak_by_model": factors(result, idle)} for result in results],
+        "results": [
+            {**asdict(result), "peak_by_model": factors(result, idle) if result.rounds else None} for result in results
+        ],
     }
     write_json(options.results / "model_size.json", content)
     draw(results, options.results / "model_size.png")
