@@ -49,6 +49,7 @@ class SimulatedGrid(Grid):
     killed_in_round: int | None = None
     offline: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)  # sites that never answer
+    activated: dict[str, str] = field(default_factory=dict)  # by site, the moment in which its SuperNode was started
     node_configs: dict[str, dict[str, object]] = field(default_factory=dict)  # by site, what else its SuperNode says
     on_the_way: Callable[[str, Message], None] = lambda site, message: None  # sees, and may change, every message
     log: list[tuple[str, int, str]] = field(default_factory=list)  # message type, round, site
@@ -73,7 +74,10 @@ class SimulatedGrid(Grid):
         return {node for node, site in self.sites.items() if site not in self.offline}
 
     def get_nodes(self) -> Iterable[NodeInfo]:
-        return [NodeInfo(node_id=node, name=self.sites[node]) for node in self.get_node_ids()]
+        return [
+            NodeInfo(node_id=node, name=self.sites[node], last_activated_at=self.activated.get(self.sites[node], ""))
+            for node in self.get_node_ids()
+        ]
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         messages = list(messages)

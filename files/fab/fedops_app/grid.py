@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
-from flwr.app import Message, RecordDict
+from flwr.app import Error, Message, RecordDict
+from flwr.app.message.message import remove_content_from_message
+from flwr.common.constant import ErrorCode
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
@@ -18,6 +20,9 @@ from .errors import TooFewNodesError
 # Seconds between two looks for replies; Flower's own grid always waits 3. Within the first second nobody can answer: a
 # SuperNode has to see the message, and a process to start. A look that meets a reply on its way in costs a second too.
 _FIRST_PAUSE, _PAUSE_AFTER_REPLY, _LONGEST_PAUSE = 1.0, 0.5, 3.0
+
+_GRACE = 5.0  # seconds that a SuperNode which was started anew has beyond what the others took
+_RESTARTED = "the SuperNode was started anew, and what it was working at is lost"
 
 
 class SteadyGrid(Grid):
@@ -72,7 +77,8 @@ class SteadyGrid(Grid):
         and would hold two sets of models.
         """
         self._waiting_since = None
-        open_messages = {message_id for message_id in self.push_messages(messages) if message_id}
+        asked = Asked(self._grid, messages)
+        open_messages = asked.push()
         give_back_memory()
         end = None if timeout is None else time.monotonic() + timeout
         replies: list[Message] = []
@@ -83,6 +89,9 @@ class SteadyGrid(Grid):
             if arrived:
                 give_back_memory()
             open_messages.difference_update(message.metadata.reply_to_message_id for message in arrived)
+            lost = asked.lost(open_messages, bool(arrived))
+            replies.extend(lost)
+            open_messages.difference_update(message.metadata.reply_to_message_id for message in lost)
             if not open_messages or (end is not None and time.monotonic() >= end):
                 break
             # Replies of one round come close together: after the first, look often.
@@ -113,6 +122,55 @@ class SteadyGrid(Grid):
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """Pass on."""
         return self._grid.pull_messages(message_ids)
+
+
+class Asked:
+    """The messages of one exchange, and which of them are lost because their SuperNode was started anew.
+
+    What a SuperNode has taken up is in its memory alone. Flower waits for its reply until the timeout all the same: to
+    the SuperLink the node is online, and one that restarts within its heartbeats has never been away.
+    """
+
+    def __init__(self, grid: Grid, messages: Iterable[Message]) -> None:
+        self._grid = grid
+        self._messages = list(messages)
+        self._open: dict[str, Message] = {}  # without content
+        self._activated = {} if not self._messages else self._activations()
+        self._restarted: dict[str, float] = {}
+        self._slowest = 0.0  # seconds until the last reply so far
+
+    def push(self) -> set[str]:
+        """Send them; return the ids of those that were accepted."""
+        messages, self._messages = self._messages, []
+        ids = list(self._grid.push_messages(messages))
+        self._begin = time.monotonic()
+        self._open = {
+            message_id: remove_content_from_message(message)
+            for message_id, message in zip(ids, messages, strict=True)
+            if message_id
+        }
+        return set(self._open)
+
+    def lost(self, waited_for: Set[str], some_arrived: bool) -> list[Message]:
+        """Return an error in the place of each reply that will not come."""
+        now = time.monotonic()
+        if some_arrived:
+            self._slowest = now - self._begin
+        if not waited_for:
+            return []
+        activations = self._activations()
+        for message_id in waited_for - self._restarted.keys():
+            node = self._open[message_id].metadata.dst_node_id
+            # One that is offline has no moment; Flower itself answers for it.
+            if node in activations and activations[node] != self._activated.get(node):
+                self._restarted[message_id] = now
+        # It may not have taken the message up before, and then has as long for it as the others.
+        patience = (self._slowest or now - self._begin) + _GRACE
+        overdue = [each for each in waited_for if now - self._restarted.get(each, now) > patience]
+        return [Message(Error(ErrorCode.NODE_UNAVAILABLE, _RESTARTED), reply_to=self._open[each]) for each in overdue]
+
+    def _activations(self) -> dict[int, str]:
+        return {node.node_id: node.last_activated_at for node in self._grid.get_nodes()}
 
 
 def give_back_memory() -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.common.constant import ErrorCode
 from simulated import SimulatedGrid
 
 from fedops_app.errors import RunFailedError
@@ -49,6 +51,50 @@ def test_the_timeout_ends_a_round_with_the_replies_that_came(inner: SimulatedGri
     replies = SteadyGrid(inner, 1).send_and_receive(asked(inner), timeout=0.3)
     assert len(list(replies)) == 2
     assert time.monotonic() - begin < 5
+
+
+@pytest.fixture
+def restarting(inner: SimulatedGrid, monkeypatch: pytest.MonkeyPatch) -> SteadyGrid:
+    """A grid on which the SuperNode of b is started anew as soon as it was asked."""
+    monkeypatch.setattr("fedops_app.grid._GRACE", 0.3)
+    monkeypatch.setattr("fedops_app.grid._LONGEST_PAUSE", 0.1)
+    inner.activated["b"] = "2026-11-25T20:00:00+00:00"
+    push = inner.push_messages
+
+    def push_and_restart(messages: Iterable[Message]) -> Iterable[str]:
+        ids = push(messages)
+        inner.activated["b"] = "2026-11-25T20:00:09+00:00"
+        return ids
+
+    monkeypatch.setattr(inner, "push_messages", push_and_restart)
+    return SteadyGrid(inner, 1)
+
+
+def test_a_node_that_was_started_anew_is_not_waited_for_until_the_timeout(inner, restarting) -> None:
+    inner.silent = {"b"}
+    replies = list(restarting.send_and_receive(asked(inner), timeout=60))
+    assert sorted(reply.metadata.src_node_id for reply in replies) == [5, 77, 99]
+    (lost,) = (reply for reply in replies if reply.has_error() and reply.metadata.src_node_id == 77)
+    assert lost.error.code == ErrorCode.NODE_UNAVAILABLE
+    assert lost.error.reason == "the SuperNode was started anew, and what it was working at is lost"
+
+
+def test_a_node_that_was_started_anew_before_it_took_the_message_up_may_answer(inner, restarting) -> None:
+    inner.silent = {"b"}
+    messages, pull, looks = asked(inner), inner.pull_messages, []
+
+    def pull_and_answer_late(message_ids: set[str]) -> Iterable[Message]:
+        looks.append(len(set(message_ids)))
+        if len(looks) == 2:
+            inner.silent = set()
+            inner._deliver(next(message for message in messages if message.metadata.dst_node_id == 77))
+        return pull(message_ids)
+
+    inner.pull_messages = pull_and_answer_late
+    replies = list(restarting.send_and_receive(messages, timeout=60))
+    assert looks == [3, 1]
+    (answer,) = (reply for reply in replies if reply.metadata.src_node_id == 77)
+    assert answer.error.code != ErrorCode.NODE_UNAVAILABLE  # of the ClientApp, which has no data here
 
 
 def test_no_message_needs_no_waiting(inner: SimulatedGrid) -> None:
