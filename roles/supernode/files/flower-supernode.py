@@ -1,11 +1,14 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs Flower's SuperNode, and ends it when it has lost count of its messages: systemd starts it anew.
+"""Runs Flower's SuperNode, and sees to two things that Flower 1.41 leaves undone when a process dies.
 
-When a run is stopped while its message is being received, the SuperNode of Flower 1.41 leaves the function
-``_pull_and_store_message`` without removing the half that it has stored. A ClientApp begins with that half, and from
-there on the SuperNode, which sends whatever reply there is, is one reply late: every round waits for its timeout.
-All of that is in its memory alone, and its identity is its key: nothing is lost by starting anew.
+A SuperNode that was killed is online to the SuperLink until its heartbeats are missed, for up to a minute, and until
+then the SuperLink refuses to activate the next process with its key. That process says goodbye for the one before it.
+
+When a run is stopped while its message is being received, the SuperNode leaves the function ``_pull_and_store_message``
+without removing the half that it has stored. A ClientApp begins with that half, and from there on the SuperNode, which
+sends whatever reply there is, is one reply late: every round waits for its timeout. All of that is in its memory alone,
+and its identity is its key: nothing is lost by ending it, and systemd starts it anew.
 """
 
 from __future__ import annotations
@@ -14,11 +17,34 @@ import logging
 import os
 import signal
 import sys
+from http import HTTPStatus
+from pathlib import Path
 
+import httpx
+from flwr.proto.fleet_pb2 import ActivateNodeRequest, ActivateNodeResponse, DeactivateNodeRequest
 from flwr.supercore.logger import FLOWER_LOGGER
+from flwr.supernode import fleet_http_connection
 from flwr.supernode.cli import flower_supernode
+from flwr.supernode.fleet_http_client import FleetHttpClient
 
+NODE_ID = Path("node-id")  # in the directory that this SuperNode alone writes to
 FORGOTTEN = "Ignoring message %s"
+
+
+class Client(FleetHttpClient):
+    """Flower's client of the SuperLink, which activates a node also when the process before it was killed."""
+
+    def ActivateNode(self, request: ActivateNodeRequest) -> ActivateNodeResponse:
+        try:
+            response = super().ActivateNode(request)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != HTTPStatus.PRECONDITION_FAILED or not NODE_ID.exists():
+                raise
+            print("The SuperLink takes the process before this one for alive. It is told otherwise.", file=sys.stderr)
+            self.DeactivateNode(DeactivateNodeRequest(node_id=int(NODE_ID.read_text("ascii"))))
+            response = super().ActivateNode(request)
+        NODE_ID.write_text(f"{response.node_id}\n", "ascii")
+        return response
 
 
 class Forgotten(logging.Handler):
@@ -31,6 +57,13 @@ class Forgotten(logging.Handler):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the SuperNode as its command line says."""
     FLOWER_LOGGER.addHandler(Forgotten())
+    # The connection imports the class by its name.
+    fleet_http_connection.FleetHttpClient = Client
     sys.exit(flower_supernode())
+
+
+if __name__ == "__main__":
+    main()

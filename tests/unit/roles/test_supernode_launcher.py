@@ -7,18 +7,22 @@ from __future__ import annotations
 import os
 import runpy
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from flwr.app import Message, Metadata, RecordDict
 from flwr.app.message.message import make_message
+from flwr.proto.fleet_pb2 import ActivateNodeRequest, ActivateNodeResponse, DeactivateNodeRequest
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
 from flwr.supercore.logger import FLOWER_LOGGER
 from flwr.supercore.object_store import ObjectStoreFactory
 from flwr.supercore.run import Run, RunNotRunningException
+from flwr.supernode import fleet_http_connection
 from flwr.supernode import start_client_internal as flower
 from flwr.supernode.nodestate import NodeStateFactory
 
@@ -100,3 +104,74 @@ def test_a_reply_that_nobody_wants_any_more_ends_nothing(signals) -> None:
     """The SuperNode forgets it as a whole."""
     FLOWER_LOGGER.info("Run ID %s is not in `RUNNING` status. Ignoring reply message %s.", RUN, "0a")
     assert signals == []
+
+
+def test_the_connection_of_flower_uses_the_client_of_the_launcher(monkeypatch) -> None:
+    used = []
+    monkeypatch.setattr(sys, "exit", used.append)
+    monkeypatch.setattr("flwr.supernode.cli.flower_supernode", lambda: fleet_http_connection.FleetHttpClient)
+    original = fleet_http_connection.FleetHttpClient
+    monkeypatch.setattr(fleet_http_connection, "FleetHttpClient", original)  # and put it back at the end
+    handlers = list(FLOWER_LOGGER.handlers)
+    try:
+        launcher = runpy.run_path(str(LAUNCHER))
+        launcher["main"]()
+    finally:
+        FLOWER_LOGGER.handlers[:] = handlers
+    assert used == [launcher["Client"]]
+    assert issubclass(launcher["Client"], original)
+
+
+class SuperLink:
+    """What a SuperLink makes of a node: it activates none that it takes for online."""
+
+    def __init__(self) -> None:
+        self.online = False
+        self.said: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        word = request.url.path.rpartition("/")[2]
+        self.said.append(word)
+        if word == "deactivate-node":
+            assert DeactivateNodeRequest.FromString(request.content).node_id == NODE
+            self.online = False
+            return httpx.Response(200, content=b"")
+        if self.online:
+            return httpx.Response(412, json={"code": 2004, "detail": "Failed to activate SuperNode."})
+        self.online = True
+        return httpx.Response(200, content=ActivateNodeResponse(node_id=NODE).SerializeToString())
+
+
+@pytest.fixture
+def superlink(tmp_path, monkeypatch) -> SuperLink:
+    monkeypatch.chdir(tmp_path)
+    return SuperLink()
+
+
+def activate(superlink: SuperLink) -> int:
+    """Start a process of the SuperNode: one that connects."""
+    kind = runpy.run_path(str(LAUNCHER))["Client"]
+    with kind.from_server_address("superlink:9092", True, None, []) as client:
+        client._client = httpx.Client(transport=httpx.MockTransport(superlink))
+        return client.ActivateNode(ActivateNodeRequest(public_key=b"key", heartbeat_interval=30)).node_id
+
+
+def test_a_process_says_goodbye_for_the_one_before_it_that_was_killed(superlink) -> None:
+    assert activate(superlink) == NODE
+    assert activate(superlink) == NODE
+    assert superlink.said == ["activate-node", "activate-node", "deactivate-node", "activate-node"]
+
+
+def test_a_process_that_ended_in_peace_needs_no_goodbye(superlink) -> None:
+    activate(superlink)
+    superlink.online = False
+    activate(superlink)
+    assert superlink.said == ["activate-node"] * 2
+
+
+def test_a_node_that_was_never_here_is_not_sent_away(superlink) -> None:
+    """Somebody else has its key: Flower's refusal stands."""
+    superlink.online = True
+    with pytest.raises(httpx.HTTPStatusError):
+        activate(superlink)
+    assert superlink.said == ["activate-node"]
