@@ -26,7 +26,7 @@ GATES := generated lint units changelog docs importer sanity molecule
 
 # The scenarios of molecule, and those of them that are not for every day.
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
-LONG := disk_full exact_resume storage_vm supervisor
+LONG := disk_full exact_resume recovery recovery_long storage_vm supervisor
 
 .PHONY: help
 help: ## Show this help
@@ -161,6 +161,12 @@ bench-round: bootstrap venv ## A round of the app against one of bare Flower, on
 .PHONY: bench-model-size
 bench-model-size: bootstrap venv ## What a model of some size costs in time and memory, on test hosts (fifteen minutes)
 	python benchmarks/model_size.py
+
+.PHONY: bench-recovery
+bench-recovery: bootstrap venv ## Kill what a training needs, one after another, on test hosts (half an hour); renews docs/recovery.md
+	python benchmarks/recovery.py --slow
+	python benchmarks/recovery.py --kills 20
+	python tools/generate.py
 
 .PHONY: clean
 clean: ## Remove what the targets above have made, but for the running test bed

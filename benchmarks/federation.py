@@ -34,6 +34,7 @@ class Federation:
     """One SuperLink and some SuperNodes as containers of this machine, with the digits dealt out to them."""
 
     def __init__(self, name: str, supernodes: int = 3) -> None:
+        self.data = ROOT / ".cache" / "testbed" / name / "data"
         self.superlink = "superlink1"
         self.supernodes = [f"supernode{number}" for number in range(1, supernodes + 1)]
         self._inventory = ROOT / ".cache" / "testbed" / name / "inventory.yml"
@@ -60,12 +61,30 @@ class Federation:
 
     def up(self) -> None:
         """Boot the hosts and deploy the federation, or use those that are there."""
-        self._playbook("testbed/up.yml")
-        self._playbook("playbooks/site.yml", "testbed/deal.yml")
+        self.play("testbed/up.yml")
+        self.play("playbooks/site.yml", "testbed/deal.yml")
 
     def down(self) -> None:
         """Remove the hosts."""
-        self._playbook("testbed/down.yml")
+        self.play("testbed/down.yml")
+
+    def reboot(self, host: str) -> None:
+        """Shut a host down in peace and start it again."""
+        self._power("restart", "--time=20", host)
+
+    def power_off(self, host: str) -> None:
+        """Take the power from a host."""
+        self._power("kill", "--signal=KILL", host)
+
+    def power_on(self, host: str) -> None:
+        """Start a host."""
+        self._power("start", host)
+
+    def in_network(self, host: str, *command: str) -> None:
+        """Run a command of this machine in the network of a host."""
+        done = self._call(["nsenter", f"--net=/proc/{self.first_process(host)}/ns/net", *command])
+        if done.returncode:
+            raise BenchmarkError(f"{command[0]} failed in the network of {host}: {done.stderr.strip()}")
 
     def restart(self) -> None:
         """Start everything anew, so that what a process took before is forgotten, and wait for the SuperNodes.
@@ -88,7 +107,7 @@ class Federation:
         """Deploy an app and submit a run of it with train.yml; return the id of the run at once."""
         name = variables["fl_training_name"]
         before = {run["run-id"] for run in self.runs()}
-        self._playbook("playbooks/train.yml", variables={**variables, "training_wait": False})
+        self.play("playbooks/train.yml", variables={**variables, "training_wait": False})
         submitted = [run["run-id"] for run in self.runs() if run["run-id"] not in before]
         if len(submitted) != 1:
             raise BenchmarkError(f"The training {name} has submitted {len(submitted)} runs, not one.")
@@ -164,6 +183,13 @@ class Federation:
             text = message if isinstance(message, str) else bytes(message or []).decode(errors="replace")
             yield int(entry["__REALTIME_TIMESTAMP"]) / 1e6, text
 
+    def _power(self, verb: str, *arguments: str) -> None:
+        *options, host = arguments
+        done = self._call(["podman", verb, *options, self._container(host)])
+        self._first.pop(host, None)
+        if done.returncode:
+            raise BenchmarkError(f"podman {verb} failed for {host}: {done.stderr.strip()}")
+
     def _container(self, host: str) -> str:
         if not self._containers:
             listed = self._call(["podman", "ps", "--format", "{{.Names}}"]).stdout.split()
@@ -175,7 +201,7 @@ class Federation:
     def _namespace(self, host: str) -> str:
         return os.readlink(f"/proc/{self.first_process(host)}/ns/pid")
 
-    def _playbook(self, *playbooks: str, variables: Mapping[str, Any] | None = None) -> None:
+    def play(self, *playbooks: str, variables: Mapping[str, Any] | None = None) -> None:
         inventory = ["--inventory", str(self._inventory)] if self._inventory.exists() else []
         with _variables_file(variables or {}) as file:
             done = self._call(["ansible-playbook", *inventory, *playbooks, "--extra-vars", f"@{file}"])

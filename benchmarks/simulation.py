@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from flwr.app import Context, Message, RecordDict
 from simulated import SimulatedGrid
 
 from fedops_app.knowledge._training import Training
+from fedops_app.knowledge._variables import BY_KEY
 from fedops_app.run import run_training
 
 TEST_FRACTION = 0.2
@@ -49,6 +51,25 @@ class Simulation:
             share.save(root / name / "train.npz")
         test.save(root / "server" / "test.npz")
         return cls(root, names)
+
+    @classmethod
+    @contextmanager
+    def of_hosts(cls, data: Path, sites: tuple[str, ...]) -> Iterator[Simulation]:
+        """Lend the data of test hosts: C(test.npz) of the server, C(<host>/train.npz) or C(<host>/<site>/train.npz)."""
+        with tempfile.TemporaryDirectory() as scratch:
+            root = Path(scratch)
+            (root / "server").mkdir()
+            (root / "server" / "test.npz").symlink_to(data / "test.npz")
+            for site in sites:
+                (share,) = (*data.glob(site), *data.glob(f"*/{site}"))
+                (root / site).symlink_to(share)
+            yield cls(root, sites)
+
+    def repeat(self, run_config: Mapping[str, object], **more: object) -> dict[str, Any]:
+        """Train what a run configuration says; return the result that it leaves."""
+        variables = {BY_KEY[key].name: value for key, value in run_config.items()}
+        self.train({**variables, "checkpoint_path": str(self.root / "checkpoints")}, **more)
+        return json.loads((self.root / "trainings" / str(variables["training_name"]) / "result.json").read_text())
 
     def train(
         self,

@@ -30,7 +30,7 @@ from .integrity import FINGERPRINT, fingerprint
 from .knowledge._strategies import least_replies_trimmed, trimmed
 from .publish import logger
 
-RETRY_PAUSES = (5.0, 15.0, 45.0)  # seconds before the first, second and third repetition of a round
+RETRY_PAUSES = (1.0, 5.0, 15.0, 45.0)  # seconds before each repetition of a round
 
 
 @dataclass(frozen=True)

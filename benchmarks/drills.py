@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can die under a training, and how it is made to die on test hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from federation import HOME, Federation
+
+Act = Callable[[Federation], object]
+
+SERVER_APP = f"^{HOME}/venv/bin/python[^ ]* {HOME}/venv/bin/flwr-serverapp "
+TRAINING = "flower-training@recovery-*"
+# Packets go nowhere, without a word, as when a cable is cut. What a host says to itself still arrives.
+PARTITION = """\
+add table inet drill
+add chain inet drill in { type filter hook input priority 0; policy drop; }
+add chain inet drill out { type filter hook output priority 0; policy drop; }
+add rule inet drill in iif lo accept
+add rule inet drill out oif lo accept
+"""
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One harm to a running training, and what is wanted of it.
+
+    ``seconds`` lie between the harm and its end, where it has one. ``target`` are the seconds that the requirement
+    allows from the end of the harm: to the next finished round beyond what the round needed anyway, or, where
+    ``counts`` says so, to the next submission or until the SuperNode takes part again.
+    """
+
+    name: str
+    harm: Act
+    end: Act | None = None
+    seconds: float = 0.0
+    target: float | None = None
+    counts: str = "delay"  # or: submitted, online
+    watched: str = ""  # the host whose SuperNode is waited for
+    slow: bool = False  # takes minutes
+
+
+def kill(host: str, unit: str, whom: str = "main") -> Act:
+    """Kill processes of a unit where they stand."""
+    return _signal(host, unit, "KILL", whom)
+
+
+def _signal(host: str, unit: str, signal: str, whom: str) -> Act:
+    return lambda it: it.on(host, "systemctl", "kill", f"--kill-whom={whom}", f"--signal={signal}", unit)
+
+
+def _signal_serverapp(signal: str) -> Act:
+    return lambda it: it.on("superlink1", "pkill", "--signal", signal, "--full", SERVER_APP)
+
+
+def _cut_off(host: str) -> Act:
+    return lambda it: it.in_network(host, "nft", PARTITION)
+
+
+def _reconnect(host: str) -> Act:
+    return lambda it: it.in_network(host, "nft", "delete table inet drill")
+
+
+def _everybody(act: Callable[[str], Act]) -> Act:
+    return lambda it: [act(host)(it) for host in it.supernodes]
+
+
+def _systemctl(host: str, *words: str) -> Act:
+    return lambda it: it.on(host, "systemctl", *words)
+
+
+def partition(name: str, host: str, seconds: float, slow: bool = False) -> Drill:
+    return Drill(f"partition of {name}, {seconds:g} s", _cut_off(host), _reconnect(host), seconds, slow=slow)
+
+
+def frozen(name: str, host: str, unit: str, whom: str, seconds: float, slow: bool = False) -> Drill:
+    stop, go_on = (_signal(host, unit, signal, whom) for signal in ("STOP", "CONT"))
+    return Drill(f"SIGSTOP of {name}, {seconds:g} s", stop, go_on, seconds, slow=slow)
+
+
+def power_cut(name: str, host: str, seconds: float, target: float | None = None, slow: bool = False) -> Drill:
+    off, on = (lambda it: it.power_off(host)), (lambda it: it.power_on(host))
+    return Drill(f"power cut of {name}, {seconds:g} s", off, on, seconds, target, slow=slow)
+
+
+ONE, ANOTHER = "supernode1", "supernode2"
+LINK, NODE, EXECUTOR = "flower-superlink", "flower-supernode", "flower-superexec"
+
+DRILLS = (
+    Drill("SIGKILL of a SuperNode", kill(ONE, NODE), target=10, counts="online", watched=ONE),
+    Drill("SIGKILL of a SuperNode and its ClientApp", kill(ONE, NODE, "all"), target=10, counts="online", watched=ONE),
+    Drill("SIGKILL of the SuperLink", kill("superlink1", LINK), target=15),
+    Drill("SIGKILL of the SuperExec", kill("superlink1", EXECUTOR), target=10, counts="submitted"),
+    Drill("SIGKILL of the ServerApp", _signal_serverapp("KILL"), target=10, counts="submitted"),
+    Drill("SIGKILL of the supervisor", kill("superlink1", TRAINING)),
+    Drill("SIGKILL of nginx", kill("superlink1", "nginx", "all")),
+    partition("a SuperNode", ANOTHER, 5),
+    partition("all SuperNodes", "superlink1", 5),
+    frozen("a SuperNode", ANOTHER, NODE, "all", 10),
+    frozen("the SuperLink", "superlink1", LINK, "all", 10),
+    frozen("the SuperExec", "superlink1", EXECUTOR, "main", 10),
+    Drill("SIGSTOP of the ServerApp, 10 s", _signal_serverapp("STOP"), _signal_serverapp("CONT"), 10),
+    Drill(
+        "all SuperNodes stopped, 20 s",
+        _everybody(lambda host: _systemctl(host, "stop", NODE)),
+        _everybody(lambda host: _systemctl(host, "start", NODE)),
+        20,
+    ),
+    Drill(
+        "other certificates, and a reload of nginx",
+        lambda it: it.play("playbooks/site.yml", variables={"certificates_renew_days": 400, "certificates_days": 398}),
+    ),
+    Drill("reboot of the SuperLink host", lambda it: it.reboot("superlink1"), target=60),
+    power_cut("the SuperLink host", "superlink1", 10, target=60),
+    partition("a SuperNode", ANOTHER, 60, slow=True),
+    partition("all SuperNodes", "superlink1", 60, slow=True),
+    frozen("a SuperNode", ANOTHER, NODE, "all", 75, slow=True),
+    frozen("the SuperLink", "superlink1", LINK, "all", 75, slow=True),
+    power_cut("a SuperNode's host", ANOTHER, 120, slow=True),
+    partition("a SuperNode", ANOTHER, 300, slow=True),
+    partition("all SuperNodes", "superlink1", 300, slow=True),
+)  # fmt: skip
+
+# What a kill at random may hit.
+VICTIMS = {
+    "a SuperNode": kill(ONE, NODE),
+    "another SuperNode": kill(ANOTHER, NODE),
+    "the SuperLink": kill("superlink1", LINK),
+    "the SuperExec": kill("superlink1", EXECUTOR),
+    "the ServerApp": _signal_serverapp("KILL"),
+    "the supervisor": kill("superlink1", TRAINING),
+    "nginx": kill("superlink1", "nginx", "all"),
+}

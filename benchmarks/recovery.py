@@ -1,0 +1,295 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kill what a training needs, one thing after another, and see that it goes on by itself and ends with the same bytes.
+
+All drills happen to one training, each in the middle of a round. What the training comes to is held against the same
+training on a simulated grid, which nothing has disturbed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common import RESULTS, ROOT, machine, write_json
+from drills import DRILLS, VICTIMS, Drill
+from federation import HOME, BenchmarkError, Federation, require_podman
+from simulation import Simulation
+
+FIRST = 3  # rounds before the first harm, which tell how long a round takes
+LOOK = 0.05  # seconds between two looks
+BUDGET = 300.0  # seconds in which a training must have finished another round
+ROUND_TIMEOUT = 120
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one drill has come to. Times are seconds from the end of the harm."""
+
+    drill: str
+    round: int  # in which it happened
+    next_round: float  # until the next round was finished
+    delay: float  # of that, beyond what the round still needed when it was harmed
+    submitted: float | None  # until the next run was submitted, where there was one
+    online: float | None  # until the SuperNode took part again, where that was looked at
+    lost: Sequence[str]  # why runs were lost
+    failed: Sequence[str]  # whose work was lost, and why, in the round that was finished next
+    repeated: Sequence[int]  # rounds that were trained again
+    target: float | None
+    counts: str
+
+    @property
+    def counted(self) -> float | None:
+        """The seconds that the target is about."""
+        return getattr(self, self.counts)
+
+
+@dataclass
+class Story:
+    """What the training leaves in its folder, read as it comes."""
+
+    federation: Federation
+    folder: str
+    _last: list[dict[str, Any]] = field(default_factory=list)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the history as it was written: a round that was trained again stands there twice."""
+        with suppress(OSError, ValueError):  # the host may be down
+            text = self._read("history.jsonl")
+            self._last = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+        return self._last
+
+    @property
+    def round(self) -> int:
+        """The last round that is finished."""
+        return max((line["round"] for line in self.lines()), default=0)
+
+    def supervision(self) -> dict[str, Any]:
+        """Return what the supervisor remembers; nothing while the host is down."""
+        with suppress(OSError, ValueError):
+            return json.loads(self._read("supervision.json"))
+        return {}
+
+    def result(self) -> dict[str, Any]:
+        """Return the result; nothing before the end."""
+        with suppress(OSError, ValueError):
+            return json.loads(self._read("result.json"))
+        return {}
+
+    def wait(self, after: int) -> float:
+        """Wait until a round after this one is finished; return the moment."""
+        end = time.monotonic() + BUDGET
+        while time.monotonic() < end:
+            if self.round > after:
+                return time.monotonic()
+            time.sleep(LOOK)
+        raise BenchmarkError(f"No round after {after} was finished within {BUDGET:g} s: {self.supervision()}")
+
+    def _read(self, name: str) -> str:
+        host = self.federation.superlink
+        try:
+            return (self.federation.root(host) / self.folder.lstrip("/") / name).read_text(encoding="utf-8")
+        except (BenchmarkError, ValueError) as error:  # no process to look through
+            raise OSError(str(error)) from error
+
+
+class Exercise:
+    """The drills of one training."""
+
+    def __init__(self, federation: Federation, rounds: int) -> None:
+        self.federation = federation
+        self.rounds = rounds
+        self.name = f"recovery-{time.time():.0f}"  # hosts that are used again know older ones
+        self.folder = f"{HOME}/trainings/{self.name}"
+        self.story = Story(federation, self.folder)
+        self.round_seconds = 0.0
+
+    def begin(self) -> None:
+        """Start the training and leave it to itself."""
+        nodes = len(self.federation.supernodes)
+        self.federation.train(
+            {
+                "fl_training_name": self.name,
+                "fl_num_rounds": self.rounds,
+                "fl_min_fit_clients": nodes,
+                "fl_min_available_clients": nodes,
+                "fl_fraction_evaluate": 0,
+                "fl_round_timeout": ROUND_TIMEOUT,
+                "fl_checkpoint_enabled": True,
+                "fl_checkpoint_interval": 1,
+                "fl_checkpoint_path": f"{HOME}/checkpoints/{self.name}",
+                # So many runs in an hour would be a failure otherwise.
+                "training_restarts_per_hour": 200,
+            }
+        )
+        moments = [self.story.wait(number) for number in range(FIRST)]
+        self.round_seconds = statistics.median(later - sooner for sooner, later in itertools.pairwise(moments))
+
+    def run(self, drill: Drill, moment: float = 0.5) -> Outcome:
+        """Do harm at some fraction of a round, and wait until another round is finished."""
+        before, since = self.story.lines(), time.time()
+        lost_before = len(self.story.supervision().get("restarts", []))
+        run_before = self.story.supervision().get("run_id")
+        time.sleep(self.round_seconds * moment)
+        number = self.story.round
+        harmed = time.monotonic()
+        drill.harm(self.federation)
+        time.sleep(drill.seconds)
+        if drill.end:
+            drill.end(self.federation)
+        ended = time.monotonic() if drill.end else harmed
+        submitted = None
+        while (finished := self._finished(number)) is None:
+            if submitted is None and self.story.supervision().get("run_id", run_before) != run_before:
+                submitted = time.monotonic() - ended
+            if time.monotonic() > ended + BUDGET:
+                raise BenchmarkError(
+                    f"{drill.name}: no round was finished within {BUDGET:g} s: {self.story.supervision()}"
+                )
+            time.sleep(LOOK)
+        new = self.story.lines()[len(before) :]
+        return Outcome(
+            drill=drill.name,
+            round=number + 1,
+            next_round=round(finished - ended, 1),
+            delay=round(max(0.0, finished - harmed - drill.seconds - self.round_seconds * (1 - moment)), 1),
+            submitted=None if submitted is None else round(submitted, 1),
+            online=self._online(drill.watched, since, ended) if drill.watched else None,
+            lost=[lost["reason"] for lost in self.story.supervision().get("restarts", [])[lost_before:]],
+            failed=[f"{each['site']}: {each['reason']}" for each in new[-1]["failed"]],
+            repeated=[line["round"] for line in new if line["round"] <= number],
+            target=drill.target,
+            counts=drill.counts,
+        )
+
+    def _finished(self, number: int) -> float | None:
+        return time.monotonic() if self.story.round > number else None
+
+    def _online(self, host: str, since: float, ended: float) -> float | None:
+        """Return how long it took until the SuperNode knew its number again."""
+        shift = time.time() - time.monotonic()
+        for moment, line in self.federation.journal(host, "flower-supernode", since):
+            if "SuperNode ID" in line:
+                return round(moment - shift - ended, 1)
+        return None
+
+    def end(self) -> dict[str, Any]:
+        """Let the training come to its end; return the result."""
+        self.story.wait(self.rounds - 1)
+        until = time.monotonic() + BUDGET
+        while self.story.supervision().get("state") != "completed":
+            if time.monotonic() > until:
+                raise BenchmarkError(f"The training has not ended: {self.story.supervision()}")
+            time.sleep(1)
+        return self.story.result()
+
+
+def at_random(kills: int, rng: random.Random) -> Iterator[tuple[Drill, float]]:
+    """Yield kills of anything at any moment of a round."""
+    for number in range(1, kills + 1):
+        name = rng.choice(list(VICTIMS))
+        yield Drill(f"kill {number}: {name}", VICTIMS[name]), rng.uniform(0.0, 1.5)
+
+
+def problems(exercise: Exercise, result: dict[str, Any], undisturbed: dict[str, Any]) -> list[str]:
+    """Return what is wrong with what the training has come to."""
+    rounds = [line["round"] for line in exercise.story.lines()]
+    found = []
+    if sorted(set(rounds)) != list(range(1, exercise.rounds + 1)):
+        found.append(f"The rounds are {rounds}, but {exercise.rounds} were asked for.")
+    if len(rounds) != len(set(rounds)):
+        found.append(
+            f"Rounds were trained twice: {sorted(number for number in set(rounds) if rounds.count(number) > 1)}."
+        )
+    if result["sha256"] != undisturbed["sha256"]:
+        found.append(f"The model is {result['sha256']}, undisturbed it is {undisturbed['sha256']}.")
+    return found
+
+
+def said(outcome: Outcome) -> str:
+    """Say an outcome in a line."""
+    parts = [f"{outcome.drill:48s} round {outcome.round:3d}   next round after {outcome.next_round:6.1f} s"]
+    parts.append(f"delay {outcome.delay:6.1f} s")
+    parts += [f"submitted after {outcome.submitted:.1f} s"] if outcome.submitted is not None else []
+    parts += [f"online after {outcome.online:.1f} s"] if outcome.online is not None else []
+    parts += [f"lost: {', '.join(outcome.lost)}"] if outcome.lost else []
+    parts += [f"failed: {'; '.join(outcome.failed)}"] if outcome.failed else []
+    if outcome.target is not None and outcome.counted is not None:
+        parts.append(f"target {outcome.target:g} s: {'met' if outcome.counted <= outcome.target else 'MISSED'}")
+    return "   ".join(parts)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Boot the hosts, do the drills, write what they came to, and remove the hosts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--slow", action="store_true", help="also the drills that take minutes")
+    parser.add_argument("--only", metavar="TEXT", help="only the drills whose name has this text")
+    parser.add_argument("--kills", type=int, default=0, help="instead: so many kills of anything at random")
+    parser.add_argument("--seed", type=int, default=1, help="of these (default: %(default)s)")
+    parser.add_argument("--testbed", help="use the federation on this testbed, and leave it")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
+    options = parser.parse_args(arguments)
+    require_podman(parser)
+    if options.kills:
+        chosen = list(at_random(options.kills, random.Random(options.seed)))
+    else:
+        chosen = [(drill, 0.5) for drill in DRILLS if options.slow or not drill.slow]
+        chosen = [each for each in chosen if not options.only or options.only in each[0].name]
+    if not chosen:
+        parser.error(f"no drill has {options.only!r} in its name")
+    with _federation(options.testbed) as federation:
+        exercise = Exercise(federation, rounds=FIRST + 2 * len(chosen) + 2)
+        exercise.begin()
+        outcomes = []
+        for drill, moment in chosen:
+            outcomes.append(exercise.run(drill, moment))
+            print(said(outcomes[-1]), flush=True)
+        result = exercise.end()
+        effective = json.loads(federation.on(federation.superlink, "cat", f"{exercise.folder}/effective.json"))
+        with Simulation.of_hosts(federation.data, tuple(federation.supernodes)) as simulation:
+            undisturbed = simulation.repeat(effective["run_config"])
+        found = problems(exercise, result, undisturbed)
+    print(*found or ["No round is lost, none was trained twice, and the model is the same, byte for byte."], sep="\n")
+    if not options.only:
+        write_json(
+            options.results / ("recovery_random.json" if options.kills else "recovery.json"),
+            {
+                "machine": machine(ROOT),
+                "supernodes": len(federation.supernodes),
+                "round_seconds": round(exercise.round_seconds, 1),
+                "rounds": exercise.rounds,
+                "problems": found,
+                "results": [asdict(outcome) for outcome in outcomes],
+            },
+        )
+    return 1 if found else 0
+
+
+@contextmanager
+def _federation(testbed: str | None) -> Iterator[Federation]:
+    federation = Federation(testbed or "benchmarks")
+    if testbed:
+        yield federation
+        return
+    try:
+        federation.up()
+        yield federation
+    finally:
+        federation.down()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BenchmarkError as error:
+        sys.exit(str(error))
