@@ -1,27 +1,37 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of docs/robustness.md, from what the benchmarks have measured."""
+"""The tables of docs/robustness.md and docs/recovery.md, from what the benchmarks have measured."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from . import between
 
-PAGE = "docs/robustness.md"
+ROBUSTNESS, RECOVERY = "docs/robustness.md", "docs/recovery.md"
 RESULTS = "benchmarks/results"
+COUNTED = {"delay": "delay", "submitted": "submitted after", "online": "takes part after"}
 LIKENESS = {100.0: "Sites that are alike", 1.0: "Sites that are unlike"}
 
 
 def files(root: Path) -> dict[str, str]:
-    text = (root / PAGE).read_text("utf-8")
-    for name, table in (("byzantine", _byzantine), ("client_drift", _drift)):
+    pages = {
+        ROBUSTNESS: {"byzantine": _byzantine, "client_drift": _drift},
+        RECOVERY: {"recovery": _drills, "recovery_random": _kills},
+    }
+    return {page: _page(root, page, tables) for page, tables in pages.items()}
+
+
+def _page(root: Path, page: str, tables: Mapping[str, Callable[[dict[str, Any]], str]]) -> str:
+    text = (root / page).read_text("utf-8")
+    for name, table in tables.items():
         content = json.loads((root / RESULTS / f"{name}.json").read_text("utf-8"))
-        text = between(text, f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n", table(content), PAGE)
-    return {PAGE: text}
+        text = between(text, f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n", table(content), page)
+    return text
 
 
 def _byzantine(content: dict[str, Any]) -> str:
@@ -63,6 +73,52 @@ def _drift(content: dict[str, Any]) -> str:
         for row in content["results"]
     ]
     return about + _table(heads, cells)
+
+
+def _drills(content: dict[str, Any]) -> str:
+    about = (
+        f"{content['supernodes']} SuperNodes, {content['rounds']} rounds of about {content['round_seconds']:g} s each in"
+        f" peace. {_verdict(content)}\n\n"
+    )
+    heads = ["Drill", "What it did to the training", "Next round", "Delay", "Counted", "Target"]
+    cells = [
+        [
+            row["drill"],
+            _damage(row),
+            f"{row['next_round']:.1f} s",
+            f"{row['delay']:.1f} s",
+            f"{COUNTED[row['counts']]} {row[row['counts']]:.1f} s" if row["target"] else "",
+            f"{row['target']:g} s" if row["target"] else "",
+        ]
+        for row in content["results"]
+    ]
+    return about + _table(heads, cells)
+
+
+def _kills(content: dict[str, Any]) -> str:
+    delays = sorted(row["delay"] for row in content["results"])
+    about = (
+        f"{len(delays)} kills in {content['rounds']} rounds. {_verdict(content)}"
+        f" Delay: {statistics.median(delays):.1f} s in the median, {delays[-1]:.1f} s at most.\n\n"
+    )
+    heads = ["Kill", "In round", "What it did to the training", "Delay"]
+    cells = [
+        [row["drill"].partition(": ")[2], str(row["round"]), _damage(row), f"{row['delay']:.1f} s"]
+        for row in content["results"]
+    ]
+    return about + _table(heads, cells)
+
+
+def _verdict(content: dict[str, Any]) -> str:
+    if content["problems"]:
+        return " ".join(content["problems"])
+    return "Rounds lost: 0. Rounds trained twice: 0. The model is that of the undisturbed training, byte for byte."
+
+
+def _damage(row: dict[str, Any]) -> str:
+    parts = [f"the run was lost ({reason}), the next one resumed" for reason in row["lost"]]
+    parts += [f"the round was repeated ({failure})" for failure in row["failed"]]
+    return "; ".join(parts) or "nothing was lost"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

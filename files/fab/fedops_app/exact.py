@@ -52,6 +52,8 @@ class Round:
     started: float = field(default_factory=time.monotonic)
     asked: int = 0
     replies: int = 0  # the valid ones
+    attempts: int = 1
+    earlier: list[Rejection] = field(default_factory=list)  # what was wrong in attempts that were repeated
     failed: list[Rejection] = field(default_factory=list)  # whose reply was an error, and who stayed silent
     unavailable: int = 0  # how many of them were just not there
     failures: int = 0  # errors, rejected replies, and nodes that did not answer in time
@@ -204,6 +206,8 @@ class ExactStrategy(Strategy):
                 break
             logger.warning("%s. The round is repeated in %g seconds.", self._shortfall(replies), pause)
             time.sleep(pause)
+            self.round.attempts += 1
+            self.round.earlier += [*self.round.failed, *self.round.rejected]
             replies = self._counted(
                 self._asked[2].send_and_receive(self._ask(attempt), timeout=self._guard.round_timeout)
             )

@@ -196,7 +196,7 @@ def _resumed(beginning: Beginning) -> dict[str, object] | None:
     if checkpoint is None:
         return None
     return {
-        **dict.fromkeys(("num_examples", "replies", "failures", "seconds")),
+        **dict.fromkeys(("num_examples", "replies", "failures", "attempts", "seconds")),
         "run_id": checkpoint.run_id,
         "round": checkpoint.round,
         "num_rounds": checkpoint.num_rounds,

@@ -30,8 +30,8 @@ def test_the_history_has_a_line_for_every_round(federation: Federation) -> None:
     effective = federation.published("effective.json")
     assert set(history[0]) == {
         "event", "training", "run_id", "configuration_hash", "round", "num_rounds", "loss", "accuracy",
-        "num_examples", "metrics", "aggregated", "replies", "failures", "failed", "rejected", "seconds", "checkpoint",
-        "checkpoint_problem", "time",
+        "num_examples", "metrics", "aggregated", "replies", "failures", "attempts", "failed", "rejected", "seconds",
+        "checkpoint", "checkpoint_problem", "time",
     }  # fmt: skip
     assert {line["configuration_hash"] for line in history} == {effective["configuration_hash"]}
     assert history[2]["loss"] < history[0]["loss"]
@@ -99,7 +99,7 @@ def test_a_round_that_was_saved_and_not_told_is_told_by_the_run_that_goes_on(fed
     told = [json.loads(line) for line in history.read_text().splitlines() if line.endswith("}")]
     assert [(line["run_id"], line["round"]) for line in told] == [("1", 1), ("1", 2), ("2", 3), ("2", 4)]
     unknown = {
-        **dict.fromkeys(("num_examples", "replies", "failures", "seconds")),
+        **dict.fromkeys(("num_examples", "replies", "failures", "attempts", "seconds")),
         "metrics": {},
         "failed": [],
         "rejected": [],
@@ -138,6 +138,19 @@ def test_the_history_names_the_nodes_that_failed_and_those_that_stayed_silent(fe
         {"site": "site02", "work": "train", "reason": "told to fail"},
         {"site": "site04", "work": "train", "reason": "no answer within 1 seconds"},
     ]
+
+
+def test_the_history_tells_of_the_attempts_at_a_round(federation: Federation) -> None:
+    grid = {"fails": lambda site, number, attempt: number == 2 and attempt == 0 and site == "site03"}
+    federation.train(num_rounds=3, min_fit_clients=7, fraction_evaluate=0, grid=grid)
+    lines = federation.published("history.jsonl")
+    assert [(line["attempts"], line["replies"], line["failures"]) for line in lines] == [
+        (1, 7, 0),
+        (2, 7, 0),
+        (1, 7, 0),
+    ]
+    failed = {"site": "site03", "work": "train", "reason": "told to fail"}
+    assert [line["failed"] for line in lines] == [[], [failed], []]
 
 
 def test_a_run_that_fails_publishes_why(federation: Federation) -> None:
