@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -142,17 +143,17 @@ class Exercise:
         run_before = self.story.supervision().get("run_id")
         time.sleep(self.round_seconds * moment)
         number = self.story.round
-        harmed = time.monotonic()
+        harmed = time.time()
         drill.harm(self.federation)
         time.sleep(drill.seconds)
         if drill.end:
             drill.end(self.federation)
-        ended = time.monotonic() if drill.end else harmed
+        ended = time.time() if drill.end else harmed
         submitted = None
         while (finished := self._finished(number)) is None:
             if submitted is None and self.story.supervision().get("run_id", run_before) != run_before:
-                submitted = time.monotonic() - ended
-            if time.monotonic() > ended + BUDGET:
+                submitted = time.time() - ended
+            if time.time() > ended + BUDGET:
                 raise BenchmarkError(
                     f"{drill.name}: no round was finished within {BUDGET:g} s: {self.story.supervision()}"
                 )
@@ -161,7 +162,7 @@ class Exercise:
         return Outcome(
             drill=drill.name,
             round=number + 1,
-            next_round=round(finished - ended, 1),
+            next_round=round(max(0.0, finished - ended), 1),
             delay=round(max(0.0, finished - harmed - drill.seconds - self.round_seconds * (1 - moment)), 1),
             submitted=None if submitted is None else round(submitted, 1),
             online=self._online(drill.watched, since, ended) if drill.watched else None,
@@ -173,14 +174,15 @@ class Exercise:
         )
 
     def _finished(self, number: int) -> float | None:
-        return time.monotonic() if self.story.round > number else None
+        """Return when the first round after this one was finished."""
+        moments = [datetime.fromisoformat(line["time"]) for line in self.story.lines() if line["round"] > number]
+        return min(moments).timestamp() if moments else None
 
     def _online(self, host: str, since: float, ended: float) -> float | None:
         """Return how long it took until the SuperNode knew its number again."""
-        shift = time.time() - time.monotonic()
         for moment, line in self.federation.journal(host, "flower-supernode", since):
             if "SuperNode ID" in line:
-                return round(moment - shift - ended, 1)
+                return round(moment - ended, 1)
         return None
 
     def end(self) -> dict[str, Any]:
@@ -248,7 +250,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not chosen:
         parser.error(f"no drill has {options.only!r} in its name")
     with _federation(options.testbed) as federation:
-        exercise = Exercise(federation, rounds=FIRST + 2 * len(chosen) + 2)
+        exercise = Exercise(federation, rounds=FIRST + 3 * len(chosen) // 2 + 6)
         exercise.begin()
         outcomes = []
         for drill, moment in chosen:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from flwr.app import Context, Error, Message, RecordDict
+from flwr.common.constant import ErrorCode
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
@@ -49,6 +50,7 @@ class SimulatedGrid(Grid):
     killed_in_round: int | None = None
     offline: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)  # sites that never answer
+    unavailable: Callable[[str, int, int], bool] = lambda site, round_number, attempt: False  # Flower answers for them
     activated: dict[str, str] = field(default_factory=dict)  # by site, the moment in which its SuperNode was started
     node_configs: dict[str, dict[str, object]] = field(default_factory=dict)  # by site, what else its SuperNode says
     on_the_way: Callable[[str, Message], None] = lambda site, message: None  # sees, and may change, every message
@@ -102,6 +104,11 @@ class SimulatedGrid(Grid):
         attempt = self.log.count((kind, round_number, site))
         self.log.append((kind, round_number, site))
         if site in self.silent:
+            return message.metadata.message_id
+        if self.unavailable(site, round_number, attempt):
+            reply = Message(Error(ErrorCode.NODE_UNAVAILABLE, "Error: Node Unavailable"), reply_to=message)
+            reply.metadata.__dict__["_src_node_id"] = 1  # the SuperLink's
+            self._replies[message.metadata.message_id] = reply
             return message.metadata.message_id
         self._replies[message.metadata.message_id] = self._answer(message, site, round_number, attempt)
         return message.metadata.message_id

@@ -168,16 +168,20 @@ class ExactStrategy(Strategy):
     def _errors(self, replies: Iterable[Message], work: str) -> list[Rejection]:
         """Name the nodes whose reply is an error."""
         return [
-            Rejection(self._name(reply.metadata.src_node_id), work, guards.plain(plain_reason(reply.error.reason)))
+            Rejection(self._name(self._node(reply)), work, guards.plain(plain_reason(reply.error.reason)))
             for reply in replies
             if reply.has_error()
         ]
 
     def _silent(self, replies: Iterable[Message]) -> list[Rejection]:
         """Name the nodes that were asked to train and have not replied."""
-        answered = {reply.metadata.src_node_id for reply in replies}
+        answered = {self._node(reply) for reply in replies}
         reason = f"no answer within {self._guard.round_timeout:g} seconds"
         return [Rejection(self._name(node), "train", reason) for node in self._asked_nodes if node not in answered]
+
+    def _node(self, reply: Message) -> int:
+        grid = self._asked[2]
+        return grid.node_of(reply) if isinstance(grid, SteadyGrid) else reply.metadata.src_node_id
 
     def _name(self, node: int) -> str:
         names = self._asked[2].names if isinstance(self._asked[2], SteadyGrid) else {}

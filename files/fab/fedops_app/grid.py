@@ -33,6 +33,7 @@ class SteadyGrid(Grid):
         self._budget = node_wait_timeout
         self._waiting_since: float | None = None
         self.names: dict[int, str] = {}  # of the nodes that were ever online
+        self._addressees: dict[str, int] = {}  # of the messages of the last exchange
 
     def wait_for_nodes(self, minimum: int) -> int:
         """Wait until enough nodes are online and return how many are; raise when the budget is spent."""
@@ -79,6 +80,7 @@ class SteadyGrid(Grid):
         self._waiting_since = None
         asked = Asked(self._grid, messages)
         open_messages = asked.push()
+        self._addressees = asked.addressees
         give_back_memory()
         end = None if timeout is None else time.monotonic() + timeout
         replies: list[Message] = []
@@ -99,6 +101,10 @@ class SteadyGrid(Grid):
             time.sleep(pause if end is None else min(pause, max(end - time.monotonic(), 0)))
             pause = min(pause * 1.3, _LONGEST_PAUSE)
         return iter(replies)
+
+    def node_of(self, reply: Message) -> int:
+        """Return whose reply it is: what Flower says in a node's place comes from the SuperLink."""
+        return self._addressees.get(reply.metadata.reply_to_message_id, reply.metadata.src_node_id)
 
     def set_run(self, run: Run) -> None:
         """Pass on."""
@@ -150,6 +156,11 @@ class Asked:
             if message_id
         }
         return set(self._open)
+
+    @property
+    def addressees(self) -> dict[str, int]:
+        """The node that each message was sent to."""
+        return {message_id: message.metadata.dst_node_id for message_id, message in self._open.items()}
 
     def lost(self, waited_for: Set[str], some_arrived: bool) -> list[Message]:
         """Return an error in the place of each reply that will not come."""

@@ -13,7 +13,7 @@ import pytest
 from simulated import Federation, Killed
 
 from fedops_app.checkpoints import CheckpointDirectory
-from fedops_app.errors import RunFailedError
+from fedops_app.errors import NodesUnavailableError, RunFailedError
 from fedops_app.publish import Publisher
 
 COMMON = {"training": "demo", "run_id": "1", "configuration_hash": "abc"}
@@ -138,6 +138,20 @@ def test_the_history_names_the_nodes_that_failed_and_those_that_stayed_silent(fe
         {"site": "site02", "work": "train", "reason": "told to fail"},
         {"site": "site04", "work": "train", "reason": "no answer within 1 seconds"},
     ]
+
+
+def test_a_node_that_flower_answers_for_is_told_once_and_by_its_name(federation: Federation) -> None:
+    grid = {"unavailable": lambda site, number, attempt: site == "site05" and attempt == 0}
+    federation.train(num_rounds=1, min_fit_clients=7, fraction_evaluate=0, grid=grid)
+    (line,) = federation.published("history.jsonl")
+    assert line["failed"] == [{"site": "site05", "work": "train", "reason": "Error: Node Unavailable"}]
+
+
+def test_a_run_that_only_lacks_nodes_that_flower_answers_for_says_so(federation: Federation) -> None:
+    with pytest.raises(NodesUnavailableError):
+        federation.train(
+            on_shortfall="fail", min_fit_clients=7, grid={"unavailable": lambda site, *dummy: site < "site03"}
+        )
 
 
 def test_the_history_tells_of_the_attempts_at_a_round(federation: Federation) -> None:
