@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a training that was harmed is told to have come to."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import recovery
+from drills import DRILLS, VICTIMS, Drill
+
+FOLDER = "/opt/flower/trainings/recovery-1"
+
+
+@pytest.fixture
+def exercise(tmp_path: Path) -> recovery.Exercise:
+    """An exercise on a host whose files are here."""
+    federation = SimpleNamespace(superlink="superlink1", supernodes=["supernode1"], root=lambda dummy: tmp_path)
+    made = recovery.Exercise(federation, rounds=3)
+    made.story = recovery.Story(federation, FOLDER)
+    made.round_seconds = 0.01
+    (tmp_path / FOLDER.lstrip("/")).mkdir(parents=True)
+    return made
+
+
+def tell(root: Path, *rounds: int, name: str = "history.jsonl", moment: str = "2026-11-25T20:00:00+00:00") -> None:
+    lines = ({"round": number, "time": moment, "failed": []} for number in rounds)
+    with (root / FOLDER.lstrip("/") / name).open("a") as stream:
+        stream.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def test_the_story_is_what_is_whole_of_it(exercise, tmp_path) -> None:
+    assert (exercise.story.round, exercise.story.supervision(), exercise.story.result()) == (0, {}, {})
+    tell(tmp_path, 1, 2)
+    with (tmp_path / FOLDER.lstrip("/") / "history.jsonl").open("a") as stream:
+        stream.write('{"round": 3, "ti')
+    assert exercise.story.round == 2
+
+
+def test_while_the_host_is_down_the_story_is_what_was_known(exercise, tmp_path) -> None:
+    tell(tmp_path, 1)
+    assert exercise.story.round == 1
+
+    def no_process(_host: str) -> Path:
+        raise recovery.BenchmarkError("it is down")
+
+    exercise.federation.root = no_process
+    assert exercise.story.round == 1
+    assert exercise.story.supervision() == {}
+
+
+@pytest.mark.parametrize(
+    ("rounds", "sha256", "expected"),
+    [
+        ((1, 2, 3), "a", []),
+        ((1, 3), "a", ["The rounds are [1, 3], but 3 were asked for."]),
+        ((1, 2, 2, 3), "a", ["Rounds were trained twice: [2]."]),
+        ((1, 2, 3), "b", ["The model is b, undisturbed it is a."]),
+    ],
+)
+def test_a_training_that_ends_otherwise_than_the_undisturbed_one_is_a_problem(
+    exercise, tmp_path, rounds, sha256, expected
+) -> None:
+    tell(tmp_path, *rounds)
+    assert recovery.problems(exercise, {"sha256": sha256}, {"sha256": "a"}) == expected
+
+
+def test_a_drill_harms_waits_ends_and_counts(exercise, tmp_path) -> None:
+    tell(tmp_path, 1)
+    done = []
+
+    def end(_federation: object) -> None:
+        done.append("end")
+        tell(tmp_path, 2, moment="2999-01-01T00:00:00+00:00")
+
+    outcome = exercise.run(Drill("x", lambda it: done.append(it), end, 0.02))
+    assert done == [exercise.federation, "end"]
+    assert (outcome.round, outcome.lost, outcome.failed, outcome.repeated) == (2, [], [], [])
+    assert outcome.next_round > 10**9
+
+
+def test_what_was_counted_is_held_against_the_target(exercise, tmp_path) -> None:
+    tell(tmp_path, 1)
+    drill = Drill("x", lambda dummy: tell(tmp_path, 2), target=10)
+    outcome = exercise.run(drill)
+    assert recovery.said(outcome).endswith("target 10 s: met")
+    assert recovery.said(replace(outcome, delay=10.1)).endswith("target 10 s: MISSED")
+    assert "target" not in recovery.said(replace(outcome, target=None))
+
+
+def test_kills_at_random_are_the_same_for_a_seed() -> None:
+    first, second = (list(recovery.at_random(9, random.Random(5))) for dummy in range(2))
+    assert [(drill.name, moment) for drill, moment in first] == [(drill.name, moment) for drill, moment in second]
+    assert {drill.harm for drill, _moment in first} <= set(VICTIMS.values())
+
+
+def test_every_drill_has_a_name_of_its_own_and_an_end_where_it_lasts() -> None:
+    assert len({drill.name for drill in DRILLS}) == len(DRILLS)
+    assert all(drill.end for drill in DRILLS if drill.seconds)
+    assert all(drill.watched for drill in DRILLS if drill.counts == "online")
