@@ -85,6 +85,7 @@ def power_cut(name: str, host: str, seconds: float, slow: bool = False) -> Drill
     return Drill(f"power cut of {name}, {seconds:g} s", off, on, seconds, slow=slow)
 
 
+RENEWED = {"certificates_renew_days": 400, "certificates_days": 398}
 ONE, ANOTHER = "supernode1", "supernode2"
 LINK, NODE, EXECUTOR = "flower-superlink", "flower-supernode", "flower-superexec"
 
@@ -110,7 +111,12 @@ DRILLS = (
     ),
     Drill(
         "other certificates, and a reload of nginx",
-        lambda it: it.play("playbooks/site.yml", variables={"certificates_renew_days": 400, "certificates_days": 398}),
+        lambda it: it.play("playbooks/site.yml", variables=RENEWED),
+    ),
+    Drill(
+        "death of the controller in the middle of site, and site again",
+        lambda it: it.play_and_die(8, "playbooks/site.yml", variables=RENEWED),
+        lambda it: it.play("playbooks/site.yml"),
     ),
     Drill("reboot of the SuperLink host", lambda it: it.reboot("superlink1")),
     power_cut("the SuperLink host", "superlink1", 10),

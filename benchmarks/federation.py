@@ -8,11 +8,12 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -202,11 +203,29 @@ class Federation:
         return os.readlink(f"/proc/{self.first_process(host)}/ns/pid")
 
     def play(self, *playbooks: str, variables: Mapping[str, Any] | None = None) -> None:
-        inventory = ["--inventory", str(self._inventory)] if self._inventory.exists() else []
+        """Run playbooks on the hosts."""
         with _variables_file(variables or {}) as file:
-            done = self._call(["ansible-playbook", *inventory, *playbooks, "--extra-vars", f"@{file}"])
+            done = self._call(self._ansible(playbooks, file))
         if done.returncode:
             raise BenchmarkError(f"{' '.join(playbooks)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+
+    def play_and_die(self, seconds: float, *playbooks: str, variables: Mapping[str, Any] | None = None) -> None:
+        """Run playbooks from a controller that dies after so many seconds."""
+        with _variables_file(variables or {}) as file:
+            controller = subprocess.Popen(
+                self._ansible(playbooks, file),
+                cwd=ROOT, env=self._environment, start_new_session=True,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            with suppress(subprocess.TimeoutExpired):
+                controller.wait(seconds)
+                raise BenchmarkError(f"{' '.join(playbooks)} was over before its controller could die.")
+            os.killpg(controller.pid, signal.SIGKILL)
+            controller.wait()
+
+    def _ansible(self, playbooks: Iterable[str], variables: str) -> list[str]:
+        inventory = ["--inventory", str(self._inventory)] if self._inventory.exists() else []
+        return ["ansible-playbook", *inventory, *playbooks, "--extra-vars", f"@{variables}"]
 
     def _call(self, command: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
