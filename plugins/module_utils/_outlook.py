@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ._progress import Follower, pace, seconds_between
+from ._runs import COMPLETED
 from ._supervised import Desk, Memory, Request, now, unit_name
 from ._systemd import Unit, look
 from ._trainings import TrainingFolder
@@ -58,7 +59,8 @@ def picture(
         "stopped": is_stopped,
         "mode": request.mode,
         "request_id": request.request_id,
-        "run_id": memory.run_id or None,
+        # The run of an older request is no news of this one, unless it was all that this one asks for.
+        "run_id": (memory.run_id or None) if memory.runs or memory.state == COMPLETED else None,
         "unit": unit.name,
         "signature": memory.signature,
         "restarts": memory.restart_count,
@@ -138,7 +140,7 @@ def training_problem(look: Look, where: str) -> str | None:
     """Return what is wrong with the way a supervised training has ended, or None when it has ended well."""
     name, supervision = look["name"], look["supervision"]
     state, detail, run_id = supervision["state"], supervision["detail"], supervision["run_id"]
-    if state == "completed":
+    if state == COMPLETED:
         return None
     if state == "failed":
         return f"{name}: run {run_id} failed{where}: {detail}"

@@ -25,7 +25,7 @@ def event(number: int, run_id: str = "7", **values: object) -> dict:
 
 def test_a_training_at_work_is_one_picture() -> None:
     memory = Memory(
-        request_id="1", state="running", since="then", run_id="7", restart_count=1, restarts=[{"time": "t"}]
+        request_id="1", state="running", since="then", run_id="7", runs=2, restart_count=1, restarts=[{"time": "t"}]
     )
     history = [
         event(1, checkpoint="checkpoint_round_1.npz", time="2026-11-25T10:00:00Z", failed=[{"site": "old"}]),
@@ -55,6 +55,16 @@ def test_a_training_at_work_is_one_picture() -> None:
         "checkpoint": {"file": "checkpoint_round_1.npz", "round": 1, "age": 30.0},
         "failed_nodes": ["a", "b"],
     }
+
+
+def test_the_run_of_an_older_request_is_not_told_as_one_of_this() -> None:
+    memory = Memory(request_id="1", state="starting", run_id="7", ended="7")
+    assert picture(REQUEST, memory, AT_WORK, [event(2)])["run_id"] is None
+
+
+def test_the_run_that_had_completed_a_training_before_it_was_asked_for_is_told() -> None:
+    memory = Memory(request_id="1", state="completed", run_id="7")
+    assert picture(REQUEST, memory, AT_WORK, [event(3)])["run_id"] == "7"
 
 
 def test_a_continuous_training_counts_its_sessions_and_the_rounds_to_the_end_of_this_one() -> None:

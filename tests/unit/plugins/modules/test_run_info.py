@@ -114,7 +114,7 @@ def supervised(home, monkeypatch):
     monkeypatch.setattr(_follow, "LOOK_EVERY", 0.05)
     desk = _supervised.Desk(TrainingFolder(str(home.path), "default"))
     desk.ask(_supervised.Request("default", "/app", num_rounds=3, request_id="1"))
-    desk.remember(_supervised.Memory(request_id="1", state="running", run_id="7"))
+    desk.remember(_supervised.Memory(request_id="1", state="running", run_id="7", runs=1))
     return desk, units
 
 
