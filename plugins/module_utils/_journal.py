@@ -34,6 +34,7 @@ EVENTS: t.Mapping[str, int] = {
     "training_completed": NOTICE,
     "training_failed": ERROR,
     "training_stopped": NOTICE,
+    "training_quiesced": NOTICE,
     "training_given_up": ERROR,
     "training_refused": ERROR,
 }

@@ -22,8 +22,8 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     """Make one picture of what the modules have found.
 
     ``found`` has ``host``, ``health`` (the HTTP status of the health check), ``certificate_days`` (or none),
-    ``expected`` (the names of the SuperNodes in the inventory), and what ``supernode_info``, ``run_info`` and
-    ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
+    ``expected`` (the names of the SuperNodes in the inventory), since when it is ``quiesced`` (or none), and what
+    ``supernode_info``, ``run_info`` and ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
     """
     nodes = [dict(node) for node in found["supernodes"]]
     known = {node["name"] for node in nodes}
@@ -35,6 +35,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
             "host": found["host"],
             "healthy": found["health"] == 200,
             "certificate_days": found["certificate_days"],
+            "quiesced": found.get("quiesced"),
         },
         "supernodes": nodes,
         "trainings": [_training(training) for training in found["trainings"]],
@@ -95,7 +96,10 @@ def _superlink(superlink: Row) -> str:
     health = "healthy" if superlink.get("healthy") else "NOT HEALTHY"
     days = superlink.get("certificate_days")
     certificate = "certificate unknown" if days is None else f"certificate valid for {days} days"
-    return f"SuperLink    {superlink['host']}: {health}, {certificate}"
+    line = f"SuperLink    {superlink['host']}: {health}, {certificate}"
+    if superlink.get("quiesced"):
+        line += f"\n  QUIESCED since {superlink['quiesced']}: nothing is trained until fedops.flower.resume"
+    return line
 
 
 def _supernodes(nodes: Sequence[Row]) -> str:

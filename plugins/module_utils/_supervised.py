@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 
 from ._flwr import as_service_account
+from ._quiesce import Order, standing_order
 from ._trainings import TrainingFolder, read_object, write_object
 
 REQUEST, MEMORY, MARKER, LOCK = "request.json", "supervision.json", "stopped", ".supervisor.lock"
@@ -143,6 +144,11 @@ class Desk:
     def is_stopped(self) -> bool:
         """Tell whether an operator wants this training to stand still."""
         return os.path.lexists(self.marker)
+
+    @property
+    def quiesce(self) -> Order | None:
+        """Return the order that all trainings stand still, where it is given."""
+        return standing_order(self.folder.parent)
 
     def stop(self) -> bool:
         """Have the training stand still, also after a reboot; tell whether it was not to before."""

@@ -85,6 +85,8 @@ class Supervising:
         ends = not request.continuous and not request.force
         if ends and (run := self._finished(known, request)):
             return Plan("finished", run)
+        if order := self.desk.quiesce:
+            order.refuse()
         known = known_runs(self.folder, self._runs(check_mode) if known else [])
         latest = known[-1] if known else Known("", ABSENT)
         if not request.force and self._is_at_it(request, latest):

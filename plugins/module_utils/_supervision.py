@@ -20,15 +20,17 @@ UNREACHABLE = "unreachable"
 # What a verdict says: go on watching, wait for somebody, rest until the next session, or end in one of these ways.
 GO_ON, WAIT, IDLE = "go_on", "wait", "idle"
 FINISHED, STOPPED, FAILED, GIVEN_UP, AGAIN, REFUSED = "completed", "stopped", "failed", "given_up", "again", "refused"
+QUIESCED = "quiesced"  # with all other trainings of the SuperLink, until they are resumed
 
 # systemd starts the supervisor again after AGAIN and after a crash, and after nothing else.
-EXIT = {FINISHED: 0, STOPPED: 10, FAILED: 65, GIVEN_UP: 69, AGAIN: 75, REFUSED: 78}
+EXIT = {FINISHED: 0, STOPPED: 10, QUIESCED: 11, FAILED: 65, GIVEN_UP: 69, AGAIN: 75, REFUSED: 78}
 
 # The ServerApp's process, as far as it is known which one is ours.
 UNKNOWN, LIVING, GONE = "unknown", "living", "gone"
 
 APP_RAISED = "ServerApp failed with exception: "
 NO_HEARTBEAT = "No heartbeat received"
+ON_RESUME = "It goes on when the federation is resumed (playbook fedops.flower.resume)."
 
 # Reasons why an app ends its run that are not its own fault: what it says in failure.json.
 TOO_FEW_NODES = "too_few_nodes"
@@ -76,6 +78,7 @@ class Situation:
     executor_changed: bool = False  # it is another process than the one that started the ServerApp
     killed_for_memory: bool = False
     stop_asked: bool = False
+    quiesce: float | None = None  # seconds that the round under way has left; None: it may go on
     has_result: bool = False  # the ServerApp has written the result of this run
     failure: t.Mapping[str, t.Any] = field(default_factory=dict)  # what it says of its own end
     pending: float = 0.0  # seconds since the run was first seen pending
@@ -94,6 +97,8 @@ def judge(seen: Situation, limits: Limits) -> Verdict:
     if seen.word == COMPLETED or (seen.has_result and over):
         # A result is the proof of the end, also where the ServerApp could not tell Flower of it any more.
         return _completed(seen, limits)
+    if seen.quiesce is not None and not over and (seen.quiesce <= 0 or seen.word == "pending"):
+        return _stood_still(seen)
     if seen.word == UNREACHABLE:
         return away(seen.details)
     if seen.word not in ALIVE:
@@ -136,6 +141,12 @@ def _completed(seen: Situation, limits: Limits) -> Verdict:
     return Verdict(FINISHED, "completed", "Flower reports its run as completed.")
 
 
+def _stood_still(seen: Situation) -> Verdict:
+    """Say why a run is to be stopped that does not end its round by itself."""
+    what = "its run had not begun" if seen.word == "pending" else "the round under way was not finished in time"
+    return Verdict(QUIESCED, "quiesced", f"The federation is quiesced, and {what}. {ON_RESUME}")
+
+
 def _ended(seen: Situation) -> Verdict:
     """Judge a run that Flower says is over, though nobody of us has ended it."""
     if seen.word == "stopped":
@@ -153,6 +164,8 @@ def _failed(seen: Situation) -> Verdict:
     """Tell an app that would fail again from one that lacked SuperNodes."""
     reason = str(seen.failure.get("reason", ""))
     text = str(seen.failure.get("message", "")) or seen.details[len(APP_RAISED) :]
+    if reason == QUIESCED:
+        return Verdict(QUIESCED, "quiesced", text)
     if reason in NOT_ITS_FAULT:
         return Verdict(AGAIN, reason, text)
     return Verdict(FAILED, "app", text)

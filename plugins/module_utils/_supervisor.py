@@ -25,6 +25,8 @@ from ._supervision import (
     EXIT,
     FAILED,
     FINISHED,
+    ON_RESUME,
+    QUIESCED,
     REFUSED,
     STOPPED,
     TOO_FEW_NODES,
@@ -67,6 +69,11 @@ class Supervisor:
             # It does not begin again at the next boot.
             self.teller.ended_before()
             return EXIT[self.memory.state]
+        if self.memory.state == QUIESCED and not self.desk.is_stopped:
+            if self.desk.quiesce:
+                self.teller.ended_before()
+                return EXIT[QUIESCED]
+            self.memory.state = "starting"
         self.teller.remember()
         verdict = STOPPED_NOW if self.desk.is_stopped else self._resume_end()
         while verdict is None:
@@ -99,6 +106,8 @@ class Supervisor:
                     return None
                 if verdict := give_up(self.memory.fruitless, self.request.attempts):
                     return verdict
+                if self.desk.quiesce:
+                    return QUIESCED_NOW
                 if waited or not self._has_to_wait():
                     self.submitter.submit(decision)
                     return None
@@ -163,7 +172,8 @@ class Supervisor:
         limits = Limits(request.stall_floor, request.first_round, request.needed_nodes, request.reports)
         self.watch = Watch(self.flwr, self.host, self.folder, request, memory, self.clock, self._intend_to_stop)
         while True:
-            verdict = judge(self.watch.look(self.desk.is_stopped), limits)
+            order = self.desk.quiesce
+            verdict = judge(self.watch.look(self.desk.is_stopped, order and order.left), limits)
             self.teller.news(self.watch)
             if verdict.ends:
                 return verdict
@@ -183,6 +193,8 @@ class Supervisor:
         while self.clock.monotonic() < end:
             if self.desk.is_stopped:
                 return STOPPED_NOW
+            if self.desk.quiesce:
+                return QUIESCED_NOW
             self.clock.sleep(TICK)
             notify(WATCHDOG=1)
         return None
@@ -208,7 +220,10 @@ class Supervisor:
         if verdict.kind == AGAIN:
             self._count(verdict)
         self.teller.remember()
-        return verdict if verdict.kind != FINISHED else self._completed(verdict) if self._is_enough() else None
+        if verdict.kind == FINISHED:
+            return self._completed(verdict) if self._is_enough() else None
+        # Resumed in the meantime: it goes on at once.
+        return None if verdict.kind == QUIESCED and not self.desk.quiesce else verdict
 
     def _completed(self, verdict: Verdict) -> Verdict | None:
         """Let a training end that has all its rounds; of a continuous one, a session has ended."""
@@ -256,3 +271,4 @@ class Supervisor:
 
 
 STOPPED_NOW = Verdict(STOPPED, "operator", "An operator has stopped it.")
+QUIESCED_NOW = Verdict(QUIESCED, "quiesced", f"The federation is quiesced. {ON_RESUME}")

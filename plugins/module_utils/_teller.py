@@ -16,7 +16,7 @@ from ._flwr import Flwr, FlwrError
 from ._journal import ERROR, NOTICE, RESULT_FACTS, Journal
 from ._progress import pace_text, round_line
 from ._supervised import Desk, Memory, now
-from ._supervision import AGAIN, FAILED, FINISHED, GIVEN_UP, GO_ON, IDLE, REFUSED, STOPPED, WAIT, Verdict
+from ._supervision import AGAIN, FAILED, FINISHED, GIVEN_UP, GO_ON, IDLE, QUIESCED, REFUSED, STOPPED, WAIT, Verdict
 from ._systemd import notify
 from ._watch import Watch
 
@@ -27,6 +27,7 @@ STATES = {GO_ON: "running", WAIT: "waiting", IDLE: "idle", AGAIN: "restarting"} 
 ENDINGS = {
     FINISHED: "completed",
     STOPPED: "stopped; it stays so until it is trained again",
+    QUIESCED: "quiesced; it goes on when the federation is resumed",
     FAILED: "failed in the app, which would fail again",
     REFUSED: "refused",
     GIVEN_UP: "given up",
@@ -93,7 +94,7 @@ class Teller:
         text = f"{self._name}: {ENDINGS[verdict.kind]}. {verdict.text}"
         if verdict.kind != AGAIN:
             self._journal.event(f"training_{verdict.kind}", text, **self._facts(verdict))
-        self._journal.say(_one_line(text), NOTICE if verdict.kind in (FINISHED, STOPPED, AGAIN) else ERROR)
+        self._journal.say(_one_line(text), NOTICE if verdict.kind in (FINISHED, STOPPED, QUIESCED, AGAIN) else ERROR)
         notify(STATUS=_one_line(text), STOPPING=1)
 
     def remember(self) -> None:

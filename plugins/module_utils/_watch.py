@@ -108,7 +108,7 @@ class Watch:
         """Return the rounds of this run."""
         return [event for event in self._history if event.get("run_id") == self._memory.run_id]
 
-    def look(self, stop_asked: bool) -> Situation:
+    def look(self, stop_asked: bool, quiesce: float | None = None) -> Situation:
         """Look once."""
         at = self._clock.monotonic()
         self.process_was_found = False
@@ -138,6 +138,7 @@ class Watch:
             executor_changed=bool(unit and self._is_other(unit)),
             killed_for_memory=bool(unit and process == GONE and self._was_killed(unit)),
             stop_asked=stop_asked,
+            quiesce=quiesce,
             has_result=self._has_result(),
             failure=self._failure(),
             pending=at - self._pending_since if self._pending_since is not None else 0.0,

@@ -197,6 +197,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError, Run
 from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
+from ansible_collections.fedops.flower.plugins.module_utils._quiesce import QuiescedError, standing_order
 from ansible_collections.fedops.flower.plugins.module_utils._runs import (
     Known,
     RunConflictError,
@@ -222,6 +223,8 @@ def have_trained(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any], che
         finished = decision.action == "finished"
         return {**describe(folder, run), "changed": False, "finished": finished, "submitted": False, "stopped": []}
 
+    if order := standing_order(folder.parent):
+        order.refuse()
     before = latest_run(folder, runs)
     stopped = [run.run_id for run in decision.stop]
     if check_mode:
@@ -318,7 +321,7 @@ def main() -> None:
                 result = have_trained(flwr, folder, params, False)
     except (FlwrError, TrainingNameError) as error:
         module.fail_json(msg=str(error))
-    except RunConflictError as error:
+    except (QuiescedError, RunConflictError) as error:
         module.fail_json(msg=f"{params['name']}: {error}")
     except OSError as error:
         module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")

@@ -151,6 +151,7 @@ supervision:
       description:
         - V(starting), V(running), V(waiting), V(restarting), or V(idle) between two sessions, while it is at work.
         - V(completed), V(failed), V(stopped), V(given_up) or V(refused) at its end.
+        - V(quiesced) when it stands still by M(fedops.flower.quiesce) and goes on when that is over.
         - V(halted) when it is to go on, but its unit does not run.
       type: str
       sample: running
@@ -245,8 +246,14 @@ trainings:
   type: list
   elements: dict
   sample: [{"name": "default", "status": "completed"}]
+quiesced:
+  description: Since when all trainings stand still, by M(fedops.flower.quiesce); null when they do not.
+  returned: when neither O(name) nor O(run_id) is given
+  type: str
+  sample: "2026-11-25T10:00:00+00:00"
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -262,6 +269,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._follow import (
     watch,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
+from ansible_collections.fedops.flower.plugins.module_utils._quiesce import standing_order
 from ansible_collections.fedops.flower.plugins.module_utils._runs import ABSENT, Known
 from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder, TrainingNameError
 
@@ -275,7 +283,9 @@ def look(flwr: Flwr, params: dict[str, Any], check_mode: bool) -> dict[str, Any]
         runs = _runs(flwr, check_mode)
         folders = [TrainingFolder(flwr.home, each) for each in training_names(flwr.home)]
         described = [(folder, latest_run(folder, runs)) for folder in folders]
-        return {"trainings": [_described(flwr, folder, run, lines) for folder, run in described]}
+        order = standing_order(os.path.join(flwr.home, "trainings"))
+        trainings = [_described(flwr, folder, run, lines) for folder, run in described]
+        return {"trainings": trainings, "quiesced": order.since if order else None}
 
     name = name or find_training(flwr.home, run_id)
     if name is None:

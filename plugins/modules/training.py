@@ -260,6 +260,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
+from ansible_collections.fedops.flower.plugins.module_utils._quiesce import QuiescedError
 from ansible_collections.fedops.flower.plugins.module_utils._runs import Known, RunConflictError, short
 from ansible_collections.fedops.flower.plugins.module_utils._supervised import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervising import Installation, Plan, Supervising
@@ -394,7 +395,7 @@ def main() -> None:
             result = have_trained(supervising, params, module.check_mode)
     except (FlwrError, SystemdError, TrainingNameError) as error:
         module.fail_json(msg=str(error))
-    except RunConflictError as error:
+    except (QuiescedError, RunConflictError) as error:
         module.fail_json(msg=f"{params['name']}: {error}")
     except OSError as error:
         module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")

@@ -29,6 +29,12 @@ class DirectoryBusyError(RunFailedError):
     reason = "directory_busy"
 
 
+class QuiescedError(RunFailedError):
+    """Whoever looks after the hosts wants all trainings to stand still; another run goes on when that is over."""
+
+    reason = "quiesced"
+
+
 class NotSavedError(RunFailedError):
     """A checkpoint could not be saved. It ends the run only when nobody decides otherwise."""
 

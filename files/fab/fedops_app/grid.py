@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 
 from flwr.app import Error, Message, RecordDict
 from flwr.app.message.message import remove_content_from_message
@@ -20,6 +20,7 @@ from .errors import TooFewNodesError
 # Seconds between two looks for replies; Flower's own grid always waits 3. Within the first second nobody can answer: a
 # SuperNode has to see the message, and a process to start. A look that meets a reply on its way in costs a second too.
 _FIRST_PAUSE, _PAUSE_AFTER_REPLY, _LONGEST_PAUSE = 1.0, 0.5, 3.0
+_REALLY_WAITING = 5.0  # seconds; whoever asks for nodes still then does not have enough
 
 _GRACE = 5.0  # seconds that a SuperNode which was started anew has beyond what the others took
 _RESTARTED = "the SuperNode was started anew, and what it was working at is lost"
@@ -28,8 +29,9 @@ _RESTARTED = "the SuperNode was started anew, and what it was working at is lost
 class SteadyGrid(Grid):
     """A grid around a grid. Strategies take it for the real one."""
 
-    def __init__(self, grid: Grid, node_wait_timeout: float) -> None:
+    def __init__(self, grid: Grid, node_wait_timeout: float, while_waiting: Callable[[], None] = lambda: None) -> None:
         self._grid = grid
+        self._while_waiting = while_waiting  # for nodes; may raise
         self._budget = node_wait_timeout
         self._waiting_since: float | None = None
         self.names: dict[int, str] = {}  # of the nodes that were ever online
@@ -62,7 +64,10 @@ class SteadyGrid(Grid):
     def _poll(self, minimum: int | None) -> list[int]:
         nodes = [node.node_id for node in self.get_nodes()]
         waited = 0.0 if self._waiting_since is None else time.monotonic() - self._waiting_since
-        if waited > self._budget and (minimum is None or len(nodes) < minimum):
+        too_few = minimum is None or len(nodes) < minimum
+        if too_few and waited > _REALLY_WAITING:
+            self._while_waiting()
+        if too_few and waited > self._budget:
             needed = "" if minimum is None else f" of {minimum}"
             raise TooFewNodesError(
                 f"Only {len(nodes)}{needed} SuperNodes were online after {self._budget:g} seconds"

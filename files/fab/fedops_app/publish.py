@@ -17,6 +17,7 @@ from .errors import RunFailedError
 
 EFFECTIVE, HISTORY, RESULT, FAILURE = "effective.json", "history.jsonl", "result.json", "failure.json"
 PREVIOUS = "previous"
+QUIESCED = "quiesced.json"  # beside the folders of the trainings, while all of them are to stand still
 
 logger = logging.getLogger("flwr")  # Flower's own logger: what it gets, `flwr log` shows
 
@@ -27,6 +28,12 @@ class Publisher:
     def __init__(self, root: str | None, training: str, common: Mapping[str, object]) -> None:
         self._directory = os.path.join(root, training) if root else None
         self._common = common  # what every event says
+        self._quiesced = os.path.join(root, QUIESCED) if root else None
+
+    @property
+    def is_to_stand_still(self) -> bool:
+        """Tell whether all trainings are to stand still: this one at the end of its round."""
+        return self._quiesced is not None and os.path.lexists(self._quiesced)
 
     def effective(self, resumed: Mapping[str, object] | None, facts: Mapping[str, object]) -> None:
         """Say what the run really is, before it trains anything.

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass, field
 from flwr.app import Array, ArrayRecord, MetricRecord
 
 from . import strategies
+from .errors import QuiescedError
 from .exact import ExactStrategy, Round
 from .knowledge._checkpoints import Checkpoint
-from .publish import Publisher, finite
+from .publish import Publisher, finite, logger
 from .saving import Saver
 
 Metrics = Mapping[str, float]
@@ -37,6 +38,7 @@ class RoundKeeper:
     def __call__(self, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
         """Finish a round. Round 0 is Flower's look at the initial model, which is not ours to keep."""
         if server_round == 0:
+            self.heed_quiesce()
             return None
         finished = self.strategy.round
         central = self.evaluate_centrally(arrays)
@@ -45,7 +47,8 @@ class RoundKeeper:
             self.last = {"loss": facts["loss"], "accuracy": facts["accuracy"]}
             # A mapping of our own: the record is emptied when the next round has made a new model, saved or not.
             self._unsaved = (dict(arrays), {**self.about, "round": finished.number, **self.last})
-        saved = self._save() if self._is_due(finished) else None
+        stands_still = finished.number < self.num_rounds and self.publisher.is_to_stand_still
+        saved = self._save() if self._is_due(finished, stands_still) else None
         self._told = {
             "round": finished.number,
             "num_rounds": self.num_rounds,
@@ -62,7 +65,17 @@ class RoundKeeper:
             "checkpoint_problem": self.saver.problem if self.saver else None,
         }
         self.publisher.round_finished(self._told)
+        if stands_still:
+            self._end_quiesced()
         return MetricRecord(dict(central)) if central else None
+
+    def heed_quiesce(self) -> None:
+        """End the run if all trainings are to stand still. Nothing of a round may be under way."""
+        if not self.publisher.is_to_stand_still:
+            return
+        if self.saver and self._unsaved and (saved := self._save()):
+            self.publisher.round_finished({**self._told, "checkpoint": saved.file, "checkpoint_problem": None})
+        self._end_quiesced()
 
     def finish(self) -> None:
         """Save the last model, where rounds after it were skipped or its save has failed; fail when that cannot be."""
@@ -73,12 +86,28 @@ class RoundKeeper:
             if self._told["checkpoint_problem"]:  # it is over: say the round once more, which replaces it
                 self.publisher.round_finished({**self._told, "checkpoint": saved.file, "checkpoint_problem": None})
 
-    def _is_due(self, finished: Round) -> bool:
+    def _end_quiesced(self) -> None:
+        """End the run, unless that would lose a model which could not be saved."""
+        number = self.strategy.round.number
+        if self.saver and self._unsaved:
+            logger.warning("The federation is quiesced, but round %d is not saved: the run goes on.", number)
+            return
+        kept = (
+            "It goes on from there"
+            if self.saver
+            else "It keeps no checkpoints (fl_checkpoint_enabled), so that it begins anew"
+        )
+        raise QuiescedError(
+            f"Quiesced after round {number} of {self.num_rounds}. {kept} when the federation is resumed"
+            " (playbook fedops.flower.resume)."
+        )
+
+    def _is_due(self, finished: Round, stands_still: bool) -> bool:
         """Tell whether to save now: by the interval, at the end, and in every round after a save that has failed."""
         if self.saver is None or self._unsaved is None:
             return False
         due = finished.number % self.interval == 0 or finished.number == self.num_rounds
-        return self.saver.problem is not None or (finished.aggregated and due)
+        return stands_still or self.saver.problem is not None or (finished.aggregated and due)
 
     def _save(self) -> Checkpoint | None:
         arrays, about = self._unsaved

@@ -91,7 +91,7 @@ def _train(
     )
     remaining = num_rounds - beginning.rounds_done
     if remaining > 0:
-        steady = SteadyGrid(grid, float(values["node_wait_timeout"]))
+        steady = SteadyGrid(grid, float(values["node_wait_timeout"]), keeper.heed_quiesce)
         _check_nodes(training, steady, room(beginning, directory))
         exact.start(
             grid=steady,

@@ -45,7 +45,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
         "seconds_per_round": None, "eta_seconds": None,
     }  # fmt: skip
     assert _status.federation(found) == {
-        "superlink": {"host": "superlink", "healthy": True, "certificate_days": 12},
+        "superlink": {"host": "superlink", "healthy": True, "certificate_days": 12, "quiesced": None},
         "supernodes": [
             {"name": "b", "node_id": "7", "status": "online"},
             {"name": "a", "node_id": None, "status": "not registered"},
@@ -110,6 +110,14 @@ LOOKED_AFTER = {
     "checkpoint": {"file": "checkpoint_round_3.npz", "round": 3, "age": 12.0},
     "failed_nodes": ["supernode2", "supernode3"],
 }
+
+
+def test_a_federation_that_is_quiesced_says_what_to_do() -> None:
+    superlink = {"host": "h", "healthy": True, "certificate_days": 364, "quiesced": "10:00"}
+    assert _status.render({"superlink": superlink, "supernodes": [], "trainings": []}).splitlines()[:2] == [
+        "SuperLink    h: healthy, certificate valid for 364 days",
+        "  QUIESCED since 10:00: nothing is trained until fedops.flower.resume",
+    ]
 
 
 def test_a_federation_at_work() -> None:

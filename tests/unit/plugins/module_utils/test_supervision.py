@@ -17,6 +17,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervision import 
     FINISHED,
     GIVEN_UP,
     GO_ON,
+    QUIESCED,
     STOPPED,
     UNREACHABLE,
     WAIT,
@@ -48,6 +49,19 @@ def told(**failure: str) -> dict:
         ("running", {"process": "living", "quiet": 59, "rounds": (1.0,)}, GO_ON, ""),
         ("running", {"process": "living", "quiet": 299, "rounds": (30.0, 1.0)}, GO_ON, ""),
         ("running", {"has_result": True, "process": "living"}, GO_ON, ""),
+        # all trainings are to stand still: the round is finished first, if it can be
+        ("running", {"quiesce": 30.0, "process": "living"}, GO_ON, ""),
+        ("starting", {"quiesce": 30.0}, GO_ON, ""),
+        ("pending", {"quiesce": 30.0}, QUIESCED, "quiesced"),
+        ("running", {"quiesce": -1.0, "process": "living"}, QUIESCED, "quiesced"),
+        (UNREACHABLE, {"quiesce": -1.0, "process": "living"}, QUIESCED, "quiesced"),
+        (UNREACHABLE, {"quiesce": 30.0, "process": "living"}, WAIT, "superlink"),
+        ("running", {"quiesce": -1.0, "stop_asked": True}, STOPPED, "operator"),
+        ("completed", {"quiesce": -1.0, "has_result": True}, FINISHED, "completed"),
+        ("running", {"quiesce": -1.0, "process": "gone"}, AGAIN, "serverapp_gone"),
+        ("failed", {"quiesce": -1.0, "details": RAISED, "process": "gone"}, FAILED, "app"),
+        ("failed", {"details": RAISED, **told(reason="quiesced")}, QUIESCED, "quiesced"),
+        ("running", {"process": "gone", **told(reason="quiesced")}, QUIESCED, "quiesced"),
         # the end, by Flower's word and by the result
         ("completed", {"has_result": True}, FINISHED, "completed"),
         ("completed", {}, FAILED, "no_result"),
@@ -160,4 +174,4 @@ def test_runs_without_progress_are_given_up() -> None:
 
 
 def test_only_what_may_succeed_later_has_the_exit_status_that_systemd_retries() -> None:
-    assert EXIT == {FINISHED: 0, STOPPED: 10, FAILED: 65, GIVEN_UP: 69, AGAIN: 75, "refused": 78}
+    assert EXIT == {FINISHED: 0, STOPPED: 10, QUIESCED: 11, FAILED: 65, GIVEN_UP: 69, AGAIN: 75, "refused": 78}

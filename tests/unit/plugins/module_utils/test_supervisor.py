@@ -25,6 +25,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
 )
 from ansible_collections.fedops.flower.plugins.module_utils._journal import EVENTS, Journal
 from ansible_collections.fedops.flower.plugins.module_utils._processes import Process
+from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order, lift_order
 from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervision import EXIT
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import Supervisor
@@ -32,7 +33,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._teller import ENDINGS
 from ansible_collections.fedops.flower.plugins.module_utils._trainings import LedgerEntry, TrainingFolder
 
-AGAIN, FAILED, STOPPED, GIVEN_UP, REFUSED = 75, 65, 10, 69, 78
+AGAIN, FAILED, STOPPED, QUIESCED, GIVEN_UP, REFUSED = 75, 65, 10, 11, 69, 78
 EPOCH = 1_800_000_000.0
 ACTIVE = Unit("flower-superexec.service", "loaded", "active", "running", pid=7)
 
@@ -70,6 +71,7 @@ class World:
     refusal: FlwrError | None = None
     killed_at_submission: bool = False
     killed: list[Process] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.home = str(self.root)
@@ -744,6 +746,103 @@ def test_a_continuous_training_that_is_trained_again_begins_a_session_at_once(wo
     world.later(100, world.desk.stop)
     assert world.live() == STOPPED
     assert sessions(world) == [(1, "first", 3), (1, "first", 6)]
+
+
+def test_a_quiesced_training_ends_after_its_round_and_goes_on_when_it_is_resumed(world) -> None:
+    world.ask(run_config='resume = "never"\nnum-rounds = 3\n')
+    world.later(10, lambda: give_order(world.folder.parent, 600))
+    world.later(30, lambda: world.round(1))
+    world.later(31, lambda: world.fail("1", "quiesced", "Quiesced after round 1 of 3."))
+    assert world.live() == QUIESCED
+    assert (world.runs["1"].status, world.memory.state, world.memory.detail) == (
+        "failed", "quiesced", "Quiesced after round 1 of 3.",
+    )  # fmt: skip
+    assert world.named("training_quiesced")[0] | {"time": 0, "message": ""} == {
+        "event": "training_quiesced", "training": "default", "time": 0, "message": "", "reason": "quiesced",
+        "run_id": "1", "restarts": 0,
+    }  # fmt: skip
+    calls = len(world.calls)
+    assert world.live() == QUIESCED  # as at a boot
+    assert (len(world.calls), world.memory.detail) == (calls, "Quiesced after round 1 of 3.")
+    lift_order(world.folder.parent)
+    world.later(1, lambda: world.states.append(world.memory.state))
+    world.later(60, lambda: world.finish("2"))
+    assert world.live() == 0
+    assert world.states == ["starting"]
+    assert (world.memory.restart_count, world.memory.fruitless, world.named("run_lost")) == (0, 0, [])
+    assert 'resume = "auto"' in world.configs[1]
+
+
+def test_a_round_that_is_not_finished_in_time_is_stopped_and_trained_again_later(world) -> None:
+    world.ask()
+    world.later(10, lambda: give_order(world.folder.parent, 60))
+    assert world.live() == QUIESCED
+    assert 70 < world.at < 85
+    assert (world.runs["1"].status, world.living) == ("stopped", [])
+    assert "not finished in time" in world.memory.detail
+    lift_order(world.folder.parent)
+    world.later(60, lambda: world.finish("2"))
+    assert world.live() == 0
+
+
+def test_a_run_that_has_not_begun_does_not_begin_while_the_federation_is_quiesced(world) -> None:
+    world.ask()
+    world.takes_up = False
+    world.later(6, lambda: give_order(world.folder.parent, 600))
+    assert world.live() == QUIESCED
+    assert (world.runs["1"].status, world.at < 20) == ("stopped", True)
+
+
+def test_nothing_is_submitted_while_the_federation_is_quiesced(world) -> None:
+    world.ask()
+    give_order(world.folder.parent, 600)
+    assert world.live() == QUIESCED
+    assert world.calls == []
+
+
+def test_a_supervisor_that_comes_back_takes_its_run_up_and_lets_it_finish_its_round(world) -> None:
+    def die() -> None:
+        raise Killed
+
+    world.ask()
+    world.later(10, die)
+    with pytest.raises(Killed):
+        world.live()
+    give_order(world.folder.parent, 600)
+    world.later(20, lambda: world.round(1))
+    world.later(21, lambda: world.fail("1", "quiesced", "Quiesced after round 1 of 3."))
+    assert world.live() == QUIESCED
+    assert "stop 1" not in world.calls
+
+
+def test_a_training_that_is_resumed_before_it_stood_still_goes_on_at_once(world) -> None:
+    world.ask()
+    world.later(10, lambda: give_order(world.folder.parent, 600))
+    world.later(20, lambda: world.fail("1", "quiesced", "Quiesced after round 1 of 3."))
+    world.later(20, lambda: lift_order(world.folder.parent))
+    world.later(60, lambda: world.finish("2"))
+    assert world.live() == 0
+    assert (world.memory.restart_count, len(world.named("run_submitted"))) == (0, 2)
+
+
+def test_a_training_that_ends_in_its_round_is_completed_although_the_federation_is_quiesced(world) -> None:
+    world.ask()
+    world.later(10, lambda: give_order(world.folder.parent, 600))
+    world.later(20, lambda: world.finish("1"))
+    assert world.live() == 0
+
+
+def test_a_continuous_training_begins_no_session_while_the_federation_is_quiesced(world) -> None:
+    continuous(world, session_interval=200.0)
+    world.later(30, lambda: world.finish("1", 3))
+    world.later(100, lambda: give_order(world.folder.parent, 600))
+    assert world.live() == QUIESCED
+    assert world.at < 105
+    lift_order(world.folder.parent)
+    world.later(400, lambda: world.finish("2", 6))
+    world.later(420, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (2, "interval", 6)]
 
 
 def test_every_end_has_an_exit_status_and_words() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
 
 RUN, FAB = "4054059867765540810", "043e4ac48e9656d160726ac53e918671aa2d7f43e920078f247f4573546af68e"
 SLOW = "10117593754731237286"  # running in the recording list_three, stopped in list_after
@@ -71,6 +72,14 @@ def test_a_run_that_is_alive_is_adopted(home, run_module) -> None:
         "run_id": SLOW,
         "status": "running",
     }
+    assert home.commands == ["list local"]
+
+
+def test_nothing_is_submitted_while_the_federation_is_quiesced(home, run_module) -> None:
+    give_order(str(home.path / "trainings"), 10)
+    home.answers(list="list_empty", run="run")
+    result = run_module("run", **ASKED)
+    assert (result["failed"], "fedops.flower.resume" in result["msg"]) == (True, True)
     assert home.commands == ["list local"]
 
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
 
 RUNS = {"completed": "4054059867765540810", "failed": "17304172647888193640", "stopped": "10117593754731237286"}
 FAB = "043e4ac48e9656d160726ac53e918671aa2d7f43e920078f247f4573546af68e"
@@ -78,8 +79,15 @@ def test_without_a_name_every_training_is_described_with_one_listing(home, run_m
     assert run_module("run_info") == {
         "changed": False,
         "trainings": [{**ABSENT, "name": "a"}, {**FAILED, "name": "b"}],
+        "quiesced": None,
     }
     assert home.commands == ["list local"]
+
+
+def test_a_federation_that_is_quiesced_is_told(home, run_module) -> None:
+    home.answers(list="list_after")
+    give_order(str(home.path / "trainings"), 10)
+    assert run_module("run_info")["quiesced"].startswith("20")
 
 
 def test_waiting_for_a_training_that_never_was_does_not_wait(home, run_module) -> None:

@@ -10,6 +10,7 @@ import tarfile
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _outlook, _supervising
+from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
 from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
@@ -206,6 +207,32 @@ def test_another_configuration_that_is_alive_fails_the_task(home, systemd, archi
     result = run_module("training", **ASKED, archive=archive)
     assert (result["failed"], systemd.orders) == (True, [])
     assert result["msg"].startswith(f"default: Run {SLOW} is running with another configuration (other, asked for: h).")
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_nothing_is_trained_while_the_federation_is_quiesced(
+    home, systemd, archive, run_module, desk, check_mode
+) -> None:
+    give_order(str(home.path / "trainings"), 10)
+    result = run_module("training", check_mode=check_mode, **ASKED, archive=archive)
+    assert result["msg"].startswith("default: The federation is quiesced since 2")
+    assert "fedops.flower.resume" in result["msg"]
+    assert (systemd.orders, home.calls, desk.request) == ([], [], None)
+
+
+def test_a_finished_training_is_told_while_the_federation_is_quiesced(home, systemd, run_module) -> None:
+    give_order(str(home.path / "trainings"), 10)
+    home.training(result={"run_id": SLOW, "configuration_hash": "h", "rounds": 3})
+    assert run_module("training", **ASKED)["finished"] is True
+
+
+def test_a_training_is_stopped_while_the_federation_is_quiesced(home, systemd, started, run_module, desk) -> None:
+    home.answers(list="list_after")
+    desk.remember(Memory(request_id=started["request_id"], state="quiesced", run_id=SLOW, ended=SLOW))
+    systemd.unit = Unit(NAME, "loaded", "inactive", "dead")
+    give_order(str(home.path / "trainings"), 10)
+    assert run_module("training", name="default", state="stopped")["changed"] is True
+    assert (desk.is_stopped, desk.memory.state) == (True, "stopped")
 
 
 @pytest.mark.parametrize("check_mode", [True, False])

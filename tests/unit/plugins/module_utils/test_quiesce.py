@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The order that all trainings stand still."""
+
+from __future__ import annotations
+
+import math
+import os
+import pwd
+import time
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._quiesce import (
+    MARKER,
+    QuiescedError,
+    give_order,
+    lift_order,
+    standing_order,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._trainings import NAME
+
+
+@pytest.fixture
+def trainings(tmp_path, monkeypatch) -> str:
+    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    return str(tmp_path / "trainings")
+
+
+def test_an_order_stands_until_it_is_lifted(trainings) -> None:
+    assert standing_order(trainings) is None
+    assert give_order(trainings, 60) is True
+    order = standing_order(trainings)
+    assert 55 < order.left <= 60
+    lift_order(trainings)
+    lift_order(trainings)
+    assert standing_order(trainings) is None
+
+
+def test_the_end_of_an_order_can_only_become_sooner(trainings) -> None:
+    give_order(trainings, 60)
+    first = standing_order(trainings)
+    assert (give_order(trainings, 90), standing_order(trainings)) == (False, first)
+    assert give_order(trainings, 10) is False
+    sooner = standing_order(trainings)
+    assert (sooner.since, sooner.until < first.until) == (first.since, True)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"since": 1, "until": "soon"}'])
+def test_an_order_that_is_damaged_stands_and_lets_every_round_be_finished(trainings, content) -> None:
+    os.makedirs(trainings)
+    with open(os.path.join(trainings, MARKER), "w") as stream:
+        stream.write(content)
+    order = standing_order(trainings)
+    assert (order.since, order.left) == ("an unknown time", math.inf)
+    assert give_order(trainings, 10) is False
+    assert standing_order(trainings).until <= time.time() + 10
+
+
+def test_a_refusal_says_since_when_and_what_to_do(trainings) -> None:
+    give_order(trainings, 60)
+    order = standing_order(trainings)
+    with pytest.raises(QuiescedError, match=rf"^The federation is quiesced since {order.since[:10]}.*resume first\.$"):
+        order.refuse()
+
+
+def test_the_file_is_not_taken_for_a_training() -> None:
+    assert NAME.fullmatch(MARKER) is None
