@@ -90,6 +90,9 @@ ONE, ANOTHER = "supernode1", "supernode2"
 LINK, NODE, EXECUTOR = "flower-superlink", "flower-supernode", "flower-superexec"
 
 DRILLS = (
+    # What a restart costs when nothing has died: the limit of what follows.
+    Drill("restart of a SuperNode by systemctl", _systemctl(ONE, "restart", NODE), counts="online", watched=ONE),
+    Drill("restart of the SuperLink by systemctl", _systemctl("superlink1", "restart", LINK)),
     Drill("SIGKILL of a SuperNode", kill(ONE, NODE), target=10, counts="online", watched=ONE),
     Drill("SIGKILL of a SuperNode and its ClientApp", kill(ONE, NODE, "all"), target=10, counts="online", watched=ONE),
     Drill("SIGKILL of the SuperLink", kill("superlink1", LINK), target=15),

@@ -87,7 +87,7 @@ def _drills(content: dict[str, Any]) -> str:
             _damage(row),
             f"{row['next_round']:.1f} s",
             f"{row['delay']:.1f} s",
-            f"{COUNTED[row['counts']]} {row[row['counts']]:.1f} s" if row["target"] else "",
+            f"{COUNTED[row['counts']]} {row[row['counts']]:.1f} s" if row["target"] or row["counts"] != "delay" else "",
             f"{row['target']:g} s" if row["target"] else "",
         ]
         for row in content["results"]
