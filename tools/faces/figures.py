@@ -77,8 +77,8 @@ def _drift(content: dict[str, Any]) -> str:
 
 def _drills(content: dict[str, Any]) -> str:
     about = (
-        f"{content['supernodes']} SuperNodes, {content['rounds']} rounds of about {content['round_seconds']:g} s each in"
-        f" peace. {_verdict(content)}\n\n"
+        f"{content['supernodes']} SuperNodes, {content['rounds']} rounds; in peace a round takes"
+        f" {content['round_seconds']:g} s. {_verdict(content)}\n\n"
     )
     heads = ["Drill", "What it did to the training", "Next round", "Delay", "Counted", "Target"]
     cells = [
