@@ -44,7 +44,7 @@ class Outcome:
     submitted: float | None  # until the next run was submitted, where there was one
     online: float | None  # until the SuperNode took part again, where that was looked at
     lost: Sequence[str]  # why runs were lost
-    failed: Sequence[str]  # whose work was lost, and why, in the round that was finished next
+    failed: Sequence[str]  # whose work was lost, and why
     repeated: Sequence[int]  # rounds that were trained again
     target: float | None
     counts: str
@@ -150,7 +150,7 @@ class Exercise:
             drill.end(self.federation)
         ended = time.time() if drill.end else harmed
         submitted = None
-        while (finished := self._finished(number)) is None:
+        while (finished := self._finished(number, ended)) is None:
             if submitted is None and self.story.supervision().get("run_id", run_before) != run_before:
                 submitted = time.time() - ended
             if time.time() > ended + BUDGET:
@@ -159,24 +159,27 @@ class Exercise:
                 )
             time.sleep(LOOK)
         new = self.story.lines()[len(before) :]
+        # A round that was finished under the harm has left the next one a whole round to go.
+        left = self.round_seconds * (1.0 if self._finished(number, 0.0) < ended else 1 - moment)
         return Outcome(
             drill=drill.name,
             round=number + 1,
-            next_round=round(max(0.0, finished - ended), 1),
-            delay=round(max(0.0, finished - harmed - drill.seconds - self.round_seconds * (1 - moment)), 1),
+            next_round=round(finished - ended, 1),
+            delay=round(max(0.0, finished - ended - left), 1),
             submitted=None if submitted is None else round(submitted, 1),
             online=self._online(drill.watched, since, ended) if drill.watched else None,
             lost=[lost["reason"] for lost in self.story.supervision().get("restarts", [])[lost_before:]],
-            failed=[f"{each['site']}: {each['reason']}" for each in new[-1]["failed"]],
+            failed=[f"{each['site']}: {each['reason']}" for line in new for each in line["failed"]],
             repeated=[line["round"] for line in new if line["round"] <= number],
             target=drill.target,
             counts=drill.counts,
         )
 
-    def _finished(self, number: int) -> float | None:
-        """Return when the first round after this one was finished."""
-        moments = [datetime.fromisoformat(line["time"]) for line in self.story.lines() if line["round"] > number]
-        return min(moments).timestamp() if moments else None
+    def _finished(self, number: int, ended: float) -> float | None:
+        """Return when the first round after this one was finished, once the harm was over."""
+        told = [line["time"] for line in self.story.lines() if line["round"] > number]
+        moments = [datetime.fromisoformat(moment).timestamp() for moment in told]
+        return min((moment for moment in moments if moment >= ended), default=None)
 
     def _online(self, host: str, since: float, ended: float) -> float | None:
         """Return how long it took until the SuperNode knew its number again."""

@@ -1,9 +1,13 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs Flower's SuperNode, and sees to two things that Flower 1.41 leaves undone when a process dies.
+"""Runs Flower's SuperNode, and sees to three things that Flower 1.41 leaves undone when a process dies.
 
 A SuperNode that was killed is online to the SuperLink until its heartbeats are missed, for up to a minute, and until
 then the SuperLink refuses to activate the next process with its key. That process says goodbye for the one before it.
+
+A reply goes to the SuperLink in pieces. When nginx or the SuperLink dies after it has taken a piece and before it says
+so, the piece is sent again, and refused: it is there already. Flower then drops the reply, and the ServerApp waits for
+the rest of it for three minutes. Such a piece counts as sent.
 
 When a run is stopped while its message is being received, the SuperNode leaves the function ``_pull_and_store_message``
 without removing the half that it has stored. A ClientApp begins with that half, and from there on the SuperNode, which
@@ -19,9 +23,11 @@ import signal
 import sys
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import httpx
 from flwr.proto.fleet_pb2 import ActivateNodeRequest, ActivateNodeResponse, DeactivateNodeRequest
+from flwr.proto.message_pb2 import PushObjectRequest, PushObjectResponse
 from flwr.supercore.logger import FLOWER_LOGGER
 from flwr.supernode import fleet_http_connection
 from flwr.supernode.cli import flower_supernode
@@ -32,7 +38,11 @@ FORGOTTEN = "Ignoring message %s"
 
 
 class Client(FleetHttpClient):
-    """Flower's client of the SuperLink, which activates a node also when the process before it was killed."""
+    """Flower's client of the SuperLink, for a SuperLink, a gateway and a process before this one that may die."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._unanswered: set[tuple[str, str]] = set()  # pieces that were sent and not confirmed
 
     def ActivateNode(self, request: ActivateNodeRequest) -> ActivateNodeResponse:
         try:
@@ -44,6 +54,16 @@ class Client(FleetHttpClient):
             self.DeactivateNode(DeactivateNodeRequest(node_id=int(NODE_ID.read_text("ascii"))))
             response = super().ActivateNode(request)
         NODE_ID.write_text(f"{response.node_id}\n", "ascii")
+        return response
+
+    def PushObject(self, request: PushObjectRequest) -> PushObjectResponse:
+        piece = (request.session_id, request.object_id)
+        try:
+            response = super().PushObject(request)
+        except httpx.HTTPError:
+            self._unanswered.add(piece)
+            raise
+        response.stored |= piece in self._unanswered
         return response
 
 

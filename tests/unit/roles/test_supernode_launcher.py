@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from flwr.app import Message, Metadata, RecordDict
 from flwr.app.message.message import make_message
 from flwr.proto.fleet_pb2 import ActivateNodeRequest, ActivateNodeResponse, DeactivateNodeRequest
+from flwr.proto.message_pb2 import PushObjectRequest, PushObjectResponse
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
 from flwr.supercore.logger import FLOWER_LOGGER
 from flwr.supercore.object_store import ObjectStoreFactory
@@ -128,10 +130,14 @@ class SuperLink:
     def __init__(self) -> None:
         self.online = False
         self.said: list[str] = []
+        self.awaited = {"piece"}
+        self.deaths: list[Exception] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         word = request.url.path.rpartition("/")[2]
         self.said.append(word)
+        if word == "push-object":
+            return self.store(PushObjectRequest.FromString(request.content))
         if word == "deactivate-node":
             assert DeactivateNodeRequest.FromString(request.content).node_id == NODE
             self.online = False
@@ -141,6 +147,14 @@ class SuperLink:
         self.online = True
         return httpx.Response(200, content=ActivateNodeResponse(node_id=NODE).SerializeToString())
 
+    def store(self, request: PushObjectRequest) -> httpx.Response:
+        """Take a piece that is still awaited, as Flower does; die now and then before the answer."""
+        stored = request.object_id in self.awaited
+        self.awaited.discard(request.object_id)
+        if self.deaths:
+            raise self.deaths.pop()
+        return httpx.Response(200, content=PushObjectResponse(stored=stored).SerializeToString())
+
 
 @pytest.fixture
 def superlink(tmp_path, monkeypatch) -> SuperLink:
@@ -148,11 +162,21 @@ def superlink(tmp_path, monkeypatch) -> SuperLink:
     return SuperLink()
 
 
-def activate(superlink: SuperLink) -> int:
-    """Start a process of the SuperNode: one that connects."""
+@contextmanager
+def connected(superlink: SuperLink) -> Iterator[Any]:
     kind = runpy.run_path(str(LAUNCHER))["Client"]
     with kind.from_server_address("superlink:9092", True, None, []) as client:
         client._client = httpx.Client(transport=httpx.MockTransport(superlink))
+        yield client
+
+
+def push(client: Any, session: str = "1") -> bool:
+    return client.PushObject(PushObjectRequest(session_id=session, object_id="piece", object_content=b"")).stored
+
+
+def activate(superlink: SuperLink) -> int:
+    """Start a process of the SuperNode: one that connects."""
+    with connected(superlink) as client:
         return client.ActivateNode(ActivateNodeRequest(public_key=b"key", heartbeat_interval=30)).node_id
 
 
@@ -175,3 +199,21 @@ def test_a_node_that_was_never_here_is_not_sent_away(superlink) -> None:
     with pytest.raises(httpx.HTTPStatusError):
         activate(superlink)
     assert superlink.said == ["activate-node"]
+
+
+def test_a_piece_that_was_taken_before_the_gateway_died_counts_as_sent(superlink) -> None:
+    superlink.deaths = [httpx.ReadError("the gateway is gone")]
+    with connected(superlink) as client:
+        with pytest.raises(httpx.ReadError):
+            push(client)
+        assert push(client) is True
+
+
+def test_a_piece_that_is_refused_is_refused(superlink) -> None:
+    superlink.awaited = set()
+    with connected(superlink) as client:
+        assert push(client) is False
+        superlink.deaths = [httpx.ReadError("the gateway is gone")]
+        with pytest.raises(httpx.ReadError):
+            push(client)
+        assert push(client, "another session") is False
