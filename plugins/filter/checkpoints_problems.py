@@ -16,6 +16,7 @@ options:
   _input:
     description:
       - The variables without their prefix, that is C(backend), C(directory), C(device), C(export), C(nfs_options).
+      - Where there is a mirror, C(mirror) holds the variables of C(checkpoints_mirror_*) without theirs.
     type: dict
     required: true
 seealso:
@@ -45,11 +46,12 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._storage import problems
+from ansible_collections.fedops.flower.plugins.module_utils import _mirror, _storage
 
 
 def checkpoints_problems(wanted: Mapping[str, Any]) -> list[str]:
-    return problems(wanted)
+    mirror = wanted.get("mirror")
+    return _storage.problems(wanted) + (_mirror.problems(mirror) if mirror else [])
 
 
 class FilterModule:

@@ -16,6 +16,7 @@ from ._progress import pace, span_text
 Row = Mapping[str, Any]
 
 SHOWN_RESTARTS = 3
+SHOWN_BACKLOG = 5
 
 
 def federation(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     ``found`` has ``host``, ``health`` (the HTTP status of the health check), ``certificate_days`` (or none),
     ``expected`` (the names of the SuperNodes in the inventory), since when it is ``quiesced`` (or none), and what
     ``supernode_info``, ``run_info`` and ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
+    Where there is a mirror of the checkpoints, ``mirror`` is what it remembers.
     """
     nodes = [dict(node) for node in found["supernodes"]]
     known = {node["name"] for node in nodes}
@@ -40,7 +42,12 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
         "supernodes": nodes,
         "trainings": [_training(training) for training in found["trainings"]],
         "checkpoint": found["latest"],
+        "mirror": _mirror(found.get("mirror")),
     }
+
+
+def _mirror(state: Row | None) -> dict[str, Any] | None:
+    return {key: state.get(key) for key in ("complete", "tried", "backlog", "problem")} if state else None
 
 
 def _training(training: Row) -> dict[str, Any]:
@@ -71,6 +78,7 @@ def render(status: Mapping[str, Any]) -> str:
         _supernodes(status["supernodes"]),
         _trainings(status["trainings"]),
         _checkpoint(status.get("checkpoint")),
+        *([_mirrored(status["mirror"])] if status.get("mirror") else []),
     ]
     return "\n\n".join(parts)
 
@@ -163,6 +171,19 @@ def _checkpoint(checkpoint: Row | None) -> str:
     return (
         f"Checkpoint   round {checkpoint['round']} of {checkpoint['training']}, {old}, verified\n  {checkpoint['path']}"
     )
+
+
+def _mirrored(mirror: Row) -> str:
+    backlog = mirror.get("backlog") or []
+    if not backlog and not mirror.get("problem"):
+        return f"Mirror       complete at {mirror.get('complete')}"
+    lines = [f"Mirror       {len(backlog)} to be copied, complete at {mirror.get('complete') or 'no time yet'}"]
+    if backlog:
+        more = f" and {len(backlog) - SHOWN_BACKLOG} more" if len(backlog) > SHOWN_BACKLOG else ""
+        lines.append(f"  to be copied: {', '.join(backlog[-SHOWN_BACKLOG:])}{more}")
+    if mirror.get("problem"):
+        lines.append(f"  WARNING. {mirror['problem']}. It tries again.")
+    return "\n".join(lines)
 
 
 def _number(value: Any, digits: int = 4) -> str:

@@ -93,6 +93,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
             },
         ],
         "checkpoint": None,
+        "mirror": None,
     }
 
 
@@ -225,3 +226,34 @@ def test_rounds_without_figures_are_shown_as_such() -> None:
         "  10      1.0000   0.7500     2         1          9.0       checkpoint_round_10.npz\n"
         "  11      -        -          None      None       9.0       NOT SAVED"
     )
+
+
+MIRROR = {"complete": "2026-11-25T10:00:00+00:00", "tried": "2026-11-25T10:01:00+00:00", "backlog": [], "problem": None}
+
+
+def test_a_mirror_is_told_with_its_backlog() -> None:
+    files = [f"checkpoint_round_{number}.npz" for number in range(1, 8)]
+    told = [
+        _status.render({"superlink": {"host": "h"}, "supernodes": [], "trainings": [], "mirror": mirror}).split("\n\n")[
+            4:
+        ]
+        for mirror in (None, MIRROR, {**MIRROR, "backlog": files, "problem": "no route to host"})
+    ]
+    assert told == [
+        [],
+        ["Mirror       complete at 2026-11-25T10:00:00+00:00"],
+        [
+            "Mirror       7 to be copied, complete at 2026-11-25T10:00:00+00:00\n"
+            "  to be copied: checkpoint_round_3.npz, checkpoint_round_4.npz, checkpoint_round_5.npz,"
+            " checkpoint_round_6.npz, checkpoint_round_7.npz and 2 more\n"
+            "  WARNING. no route to host. It tries again."
+        ],
+    ]
+
+
+def test_what_the_mirror_copied_is_not_for_the_page() -> None:
+    found = {
+        "host": "h", "health": 200, "certificate_days": 1, "expected": [], "supernodes": [], "trainings": [],
+        "latest": None, "mirror": {**MIRROR, "copied": {"a-1": {"1": "x"}}},
+    }  # fmt: skip
+    assert _status.federation(found)["mirror"] == MIRROR

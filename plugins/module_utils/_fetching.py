@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fetching the newest whole checkpoint of a training from the mirror, for a host that has none.
+
+This file is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+import typing as t
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+
+from ._checkpoints import (
+    PREVIOUS,
+    Checkpoint,
+    CheckpointError,
+    arrays_name,
+    latest_good,
+    manifest_name,
+    verify,
+)
+from ._flwr import as_service_account
+from ._mirror import folder_name, rounds
+from ._probe import sync
+from ._rclone import Rclone
+
+LOCK = ".lock"  # that of the ServerApp
+STAGING = ".fetch-"
+LOCK_BUDGET = 90.0  # as long as a ServerApp that has lost its SuperLink may linger
+
+
+class FetchError(Exception):
+    """Nothing can be fetched as things are; the message says why and what to do."""
+
+
+class Fetcher:
+    """A directory without a good checkpoint of a training, and the mirror that may have one."""
+
+    def __init__(self, directory: str, training: str, configuration_hash: str, bucket: Rclone) -> None:
+        self.directory, self.training, self.configuration_hash = directory, training, configuration_hash
+        self.bucket = bucket
+        self.problems: list[str] = []
+
+    @property
+    def local(self) -> Checkpoint | None:
+        """Return the checkpoint that the training would go on from without the mirror."""
+        with as_service_account():
+            return latest_good(self.directory, self.configuration_hash, self.training)
+
+    def offered(self) -> list[int]:
+        """Return the rounds that the mirror has, newest first; whether they are whole is seen when they are here."""
+        return list(reversed(rounds(self.bucket.list().get(self._folder, {}))))
+
+    def fetch(self, budget: float = LOCK_BUDGET) -> Checkpoint | None:
+        """Bring the newest whole checkpoint into the directory and return it; None when the mirror has none."""
+        offered = self.offered()
+        if not offered:
+            return None
+        with self._locked(budget), self._staging() as staging:
+            for number in offered:
+                try:
+                    self._download(number, staging)
+                    with as_service_account():
+                        self._check(verify(os.path.join(staging, arrays_name(number))))
+                except CheckpointError as error:
+                    self.problems.append(str(error).replace(staging, f"The mirror's {self._folder}"))
+                    continue
+                with as_service_account():
+                    self._place(number, staging)
+                    return verify(os.path.join(self.directory, arrays_name(number)))
+        return None
+
+    @property
+    def _folder(self) -> str:
+        return folder_name(self.training, self.configuration_hash)
+
+    def _download(self, number: int, staging: str) -> None:
+        for name in (arrays_name(number), manifest_name(number)):
+            # Opened as the account, which owns what it will hold; rclone itself needs a file of root's.
+            with as_service_account():
+                target = os.open(
+                    os.path.join(staging, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640
+                )
+            with open(target, "wb") as stream:
+                self.bucket.download(self._folder, name, stream)
+                os.fsync(stream.fileno())
+
+    def _check(self, checkpoint: Checkpoint) -> None:
+        if (checkpoint.training, checkpoint.configuration_hash) != (self.training, self.configuration_hash):
+            raise CheckpointError(f"{checkpoint.path} is of another training.")
+
+    def _place(self, number: int, staging: str) -> None:
+        """Give a whole checkpoint its name, the manifest last. What has that name already is put aside, not lost."""
+        names = [arrays_name(number), manifest_name(number)]
+        in_the_way = [name for name in reversed(names) if os.path.lexists(os.path.join(self.directory, name))]
+        if in_the_way:
+            moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+            aside = os.path.join(self.directory, PREVIOUS, f"replaced-from-mirror-{moment}")
+            os.makedirs(aside, 0o750)
+            for name in in_the_way:
+                os.rename(os.path.join(self.directory, name), os.path.join(aside, name))
+            sync(aside)
+        for name in names:
+            os.chmod(os.path.join(staging, name), 0o640)
+            os.rename(os.path.join(staging, name), os.path.join(self.directory, name))
+        sync(self.directory)
+
+    @contextmanager
+    def _staging(self) -> t.Iterator[str]:
+        with as_service_account():
+            for name in os.listdir(self.directory):
+                if name.startswith(STAGING):  # of a fetch that was killed
+                    shutil.rmtree(os.path.join(self.directory, name), ignore_errors=True)
+            staging = tempfile.mkdtemp(prefix=STAGING, dir=self.directory)
+        try:
+            yield staging
+        finally:
+            with as_service_account():
+                shutil.rmtree(staging, ignore_errors=True)
+
+    @contextmanager
+    def _locked(self, budget: float) -> t.Iterator[None]:
+        """Keep ServerApps out, and be kept out by one."""
+        with as_service_account():
+            lock = os.open(os.path.join(self.directory, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            deadline = time.monotonic() + budget
+            while True:
+                with suppress(BlockingIOError):
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                if time.monotonic() >= deadline:
+                    raise FetchError(
+                        f"A checkpoint cannot be fetched to {self.directory}: a run is saving there. Stop it first, or"
+                        " give this training a fl_checkpoint_path of its own."
+                    )
+                time.sleep(0.5)
+            yield
+        finally:
+            os.close(lock)

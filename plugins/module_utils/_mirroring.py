@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One pass of the mirror: what is missing in the bucket is brought there, what is too much is taken away.
+
+A program of its own on the SuperLink host, C(flower-mirror.service), away from the training: it reads the directory
+and nothing else. What it cannot do now it does in a later pass; until then the checkpoint is its backlog.
+This file is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import typing as t
+from contextlib import suppress
+from datetime import datetime, timezone
+
+from ._checkpoints import CheckpointError, arrays_name, list_checkpoints, manifest_name, verify
+from ._mirror import folder_of, missing, overtaken, superfluous
+from ._rclone import Rclone, RcloneError
+
+PREVIOUS = "previous"
+STATE = "state.json"
+
+
+class State:
+    """What the mirror remembers from one pass to the next, and what C(status) shows of it."""
+
+    def __init__(self, folder: str) -> None:
+        self._path = os.path.join(folder, STATE)
+        self.values: dict[str, t.Any] = {"copied": {}, "backlog": [], "problem": None, "complete": None, "tried": None}
+        with suppress(OSError, ValueError), open(self._path, encoding="utf-8") as stream:
+            self.values.update(json.load(stream))
+
+    @property
+    def copied(self) -> dict[str, dict[str, str]]:
+        return self.values["copied"]
+
+    def write(self, **values: t.Any) -> None:
+        """Write it so that a reader sees the old file or the new one. Losing it costs time and nothing else."""
+        self.values.update(values)
+        with open(self._path + ".tmp", "w", encoding="utf-8") as stream:
+            json.dump(self.values, stream, indent=2)
+        os.replace(self._path + ".tmp", self._path)
+
+
+class Mirror:
+    """A directory, a bucket, and the passes that make the one follow the other."""
+
+    def __init__(self, directory: str, bucket: Rclone, state: State, keep: int) -> None:
+        self.directory, self.bucket, self.state, self.keep = directory, bucket, state, keep
+        self.problems: list[str] = []
+
+    def pass_once(self, say: t.Callable[[str], t.Any]) -> bool:
+        """Bring what is missing until nothing is; tell whether the mirror is complete."""
+        self.state.write(tried=_now(), backlog=self._names_missing_by_memory())
+        try:
+            self._bring(say)
+            self._take_away(say)
+        except (RcloneError, CheckpointError) as error:
+            self.problems.append(str(error).rstrip("."))
+        problem = "; ".join(self.problems) or None
+        done = {} if problem else {"complete": _now()}
+        self.state.write(problem=problem, backlog=self._names_missing_by_memory(), **done)
+        return problem is None
+
+    def _bring(self, say: t.Callable[[str], t.Any]) -> None:
+        remote = {folder: dict(files) for folder, files in self.bucket.list().items()}
+        tried: set[str] = set()
+        while True:
+            # Looked at again after each: the newest may have come meanwhile, and an old one may be gone.
+            lacking = missing(list_checkpoints(self.directory, strict=True), remote, self.state.copied)
+            lacking = [checkpoint for checkpoint in lacking if checkpoint.manifest["manifest_sha256"] not in tried]
+            if not lacking:
+                return
+            checkpoint = lacking[0]
+            tried.add(checkpoint.manifest["manifest_sha256"])
+            folder, number = folder_of(checkpoint), checkpoint.round
+            try:
+                verify(checkpoint.path)
+                # In this order: without its manifest nobody takes a checkpoint for one.
+                self.bucket.upload(self.directory, arrays_name(number), folder)
+                self.bucket.upload(self.directory, manifest_name(number), folder)
+            except (CheckpointError, RcloneError) as error:
+                if _is_still_there(checkpoint.path):
+                    if isinstance(error, RcloneError):
+                        raise
+                    self.problems.append(str(error).rstrip("."))
+                continue
+            self._remember(folder, number, checkpoint.manifest["manifest_sha256"])
+            remote.setdefault(folder, {}).update(
+                {arrays_name(number): checkpoint.manifest["bytes"], manifest_name(number): 0}
+            )
+            say(f"Round {number} of {checkpoint.training} is in the mirror.")
+
+    def _take_away(self, say: t.Callable[[str], t.Any]) -> None:
+        local, remote = list_checkpoints(self.directory, strict=True), self.bucket.list()
+        for folder, numbers in overtaken(local, remote).items():
+            target = f"{PREVIOUS}/{folder}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
+            for name in (arrays_name, manifest_name):
+                self.bucket.move(folder, target, [name(number) for number in numbers])
+            self._forget(folder, numbers)
+            say(f"The training has begun again before rounds {_told(numbers)} of {folder}; they are moved to {target}.")
+        for folder, numbers in superfluous(local, self.bucket.list(), self.keep).items():
+            for name in (manifest_name, arrays_name):
+                self.bucket.delete(folder, [name(number) for number in numbers])
+            self._forget(folder, numbers)
+            say(f"Rounds {_told(numbers)} of {folder} are removed from the mirror, which keeps {self.keep}.")
+
+    def _remember(self, folder: str, number: int, seal: str) -> None:
+        self.state.copied.setdefault(folder, {})[str(number)] = seal
+        self.state.write(backlog=self._names_missing_by_memory())
+
+    def _forget(self, folder: str, numbers: t.Iterable[int]) -> None:
+        for number in numbers:
+            self.state.copied.get(folder, {}).pop(str(number), None)
+
+    def _names_missing_by_memory(self) -> list[str]:
+        """Return what is to be copied as far as is known without asking the bucket, which may be away."""
+        with suppress(CheckpointError):
+            return [
+                arrays_name(checkpoint.round)
+                for checkpoint in list_checkpoints(self.directory, strict=True)
+                if self.state.copied.get(folder_of(checkpoint), {}).get(str(checkpoint.round))
+                != checkpoint.manifest["manifest_sha256"]
+            ]
+        return self.state.values["backlog"]
+
+
+def main() -> int:
+    """Be the program: 0 when the mirror is complete, 1 when another pass is needed."""
+    parser = argparse.ArgumentParser()
+    for name in ("--directory", "--base", "--state"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--keep", type=int, required=True)
+    given = parser.parse_args()
+    mirror = Mirror(given.directory, Rclone(given.base), State(given.state), given.keep)
+    complete = mirror.pass_once(lambda text: print(text, flush=True))
+    if not complete:
+        waiting = len(mirror.state.values["backlog"])
+        print(f"The mirror is not complete: {'; '.join(mirror.problems)}. {waiting} to be copied.", flush=True)
+    return 0 if complete else 1
+
+
+def _is_still_there(path: str) -> bool:
+    return os.path.lexists(path)
+
+
+def _told(numbers: t.Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

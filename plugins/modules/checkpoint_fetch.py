@@ -1,0 +1,163 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: checkpoint_fetch
+short_description: Fetch the newest whole checkpoint of a training from its mirror
+version_added: 0.1.0
+description:
+  - Looks in the directory first. When it has a good checkpoint of the training, nothing is done and nobody is asked.
+  - Otherwise the newest checkpoint in the mirror that is whole is brought into the directory, and the training goes on
+    from there. Each is verified against its manifest by size, SHA-256 and the names of its arrays before it gets its
+    name; a damaged one is stepped over and told in RV(problems).
+  - A mirror that cannot be reached fails the task, since a training that begins anew by mistake costs more.
+author:
+  - fedops.flower contributors (@fedops)
+requirements:
+  - rclone on the host
+attributes:
+  check_mode:
+    description: Can run in check mode and tell what would be fetched, without looking whether it is whole.
+    support: full
+  diff_mode:
+    description: Returns what is there before and after.
+    support: full
+  idempotent:
+    description: When run twice in a row with the same options, the second run changes nothing.
+    support: full
+options:
+  path:
+    description: The checkpoint directory.
+    type: path
+    default: /opt/flower/checkpoints
+  training:
+    description: Name of the training.
+    type: str
+    required: true
+  configuration_hash:
+    description: Hash of its configuration, as RV(fedops.flower.training_config#module:configuration_hash).
+    type: str
+    required: true
+  base:
+    description: The mirror, as rclone names it, for example V(mirror:bucket/flower).
+    type: str
+    required: true
+  environment_file:
+    description: File on the host with what rclone reads from its environment, the keys among it, as C(NAME='value').
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Go on from the mirror when the host has nothing
+  fedops.flower.checkpoint_fetch:
+    training: default
+    configuration_hash: "{{ asked.configuration_hash }}"
+    base: mirror:models/flower
+    environment_file: /etc/flower-mirror.conf
+"""
+
+RETURN = r"""
+fetched:
+  description: The checkpoint that was fetched; null when the directory has one or the mirror has none.
+  returned: when not in check mode
+  type: dict
+  contains:
+    path:
+      description: Where it lies now.
+      type: str
+      sample: /opt/flower/checkpoints/checkpoint_round_10.npz
+    round:
+      description: Number of its round.
+      type: int
+      sample: 10
+    sha256:
+      description: SHA-256 of the file, which was verified.
+      type: str
+      sample: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    run_id:
+      description: Id of the run that has saved it.
+      type: str
+      sample: "17304172647888193640"
+problems:
+  description: A sentence about each checkpoint in the mirror that was stepped over.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import CheckpointError, arrays_name
+from ansible_collections.fedops.flower.plugins.module_utils._fetching import Fetcher, FetchError
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._rclone import (
+    RCLONE,
+    Rclone,
+    RcloneError,
+    read_environment,
+)
+
+
+def look(fetcher: Fetcher, prepared: bool) -> dict[str, Any]:
+    """Tell what would be fetched. A host that was only rehearsed has neither rclone nor the keys."""
+    offered = fetcher.offered() if prepared else []
+    return told(arrays_name(offered[0]) if offered else None)
+
+
+def fetch(fetcher: Fetcher) -> dict[str, Any]:
+    found = fetcher.fetch()
+    if found is None:
+        return {**told(None), "fetched": None}
+    shown = {"path": found.path, "round": found.round, "sha256": found.sha256, "run_id": found.run_id}
+    return {**told(found.file), "fetched": shown}
+
+
+def told(name: str | None) -> dict[str, Any]:
+    after = f"{name} from the mirror\n" if name else ""
+    return {"changed": name is not None, "diff": {"before": "", "after": after}}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "training": {"type": "str", "required": True},
+            "configuration_hash": {"type": "str", "required": True},
+            "base": {"type": "str", "required": True},
+            "environment_file": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    path = params["environment_file"]
+    prepared = os.path.exists(RCLONE) and os.path.exists(path)
+    try:
+        bucket = Rclone(params["base"], read_environment(path) if prepared or not module.check_mode else None)
+        fetcher = Fetcher(params["path"], params["training"], params["configuration_hash"], bucket)
+        if fetcher.local:
+            result = {**told(None), "fetched": None}
+        else:
+            result = look(fetcher, prepared) if module.check_mode else fetch(fetcher)
+    except RcloneError as error:
+        module.fail_json(
+            msg=f"{params['path']} has no checkpoint of the training {params['training']}, and the mirror"
+            f" {params['base']} cannot be asked for one: {error}. Nothing was begun. Mend the mirror and run again, or"
+            " set fl_resume to never to begin anew."
+        )
+    except (FetchError, FlwrError, CheckpointError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or params['path']} cannot be opened: {error.strerror}.")
+    module.exit_json(problems=fetcher.problems, **result)
+
+
+if __name__ == "__main__":
+    main()

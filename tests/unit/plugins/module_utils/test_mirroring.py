@@ -1,0 +1,294 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Passes of the mirror between a real directory and a bucket that is one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _fetching, _flwr, _mirroring, _rclone
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import inspect
+from ansible_collections.fedops.flower.plugins.module_utils._manifest import sealed
+from ansible_collections.fedops.flower.plugins.module_utils._rclone import Rclone, RcloneError
+
+FAKE = Path(__file__).resolve().parents[1] / "rclone.py"
+HASH = "a" * 64
+FOLDER = "demo-aaaaaaaa"
+
+
+def save(directory: Path, number: int, content: str = "", training: str = "demo") -> None:
+    """Save a checkpoint as the ServerApp does."""
+    path = directory / f"checkpoint_round_{number}.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("weight.npy", content or f"round {number}")
+    manifest = {
+        "round": number, "num_rounds": 9, "timestamp": "2026-11-22T10:00:00+00:00", "training": training,
+        "configuration_hash": HASH, "configuration": {}, "strategy": "FedAvg", "run_id": "12", "num_arrays": 1,
+        "arrays": [{"name": "weight", "shape": [2], "dtype": "float32"}], "state_prefix": "state/", "state_arrays": [],
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size, "parent": None,
+        "loss": 0.5, "accuracy": None,
+    }  # fmt: skip
+    (directory / f"checkpoint_round_{number}.json").write_text(json.dumps(sealed(manifest)))
+
+
+def remove(directory: Path, *numbers: int) -> None:
+    for number in numbers:
+        for kind in ("json", "npz"):
+            (directory / f"checkpoint_round_{number}.{kind}").unlink()
+
+
+class World:
+    """A host with a directory, and a bucket."""
+
+    def __init__(self, path: Path) -> None:
+        self.here, self.there, self.state = path / "checkpoints", path / "buckets" / "models", path / "state"
+        for folder in (self.here, self.there, self.state):
+            folder.mkdir(parents=True)
+        self.outage = path / "buckets" / "outage"
+        self.calls = path / "buckets" / "calls"
+        executable = path / "rclone"
+        executable.write_text(f"#!{sys.executable}\n" + FAKE.read_text())
+        executable.chmod(0o755)
+        self.said: list[str] = []
+        self._environment = {"RCLONE_CONFIG_MIRROR_ENDPOINT": str(path / "buckets")}
+        self._executable = str(executable)
+
+    def bucket(self, base: str = "mirror:models/flower") -> Rclone:
+        return Rclone(base, self._environment, self._executable)
+
+    def mirror(self, keep: int = 0) -> bool:
+        state = _mirroring.State(str(self.state))
+        return _mirroring.Mirror(str(self.here), self.bucket(), state, keep).pass_once(self.said.append)
+
+    def fetcher(self, base: str = "mirror:models/flower") -> _fetching.Fetcher:
+        return _fetching.Fetcher(str(self.here), "demo", HASH, self.bucket(base))
+
+    @property
+    def folder(self) -> Path:
+        return self.there / "flower" / FOLDER
+
+    @property
+    def known(self) -> dict:
+        return json.loads((self.state / "state.json").read_text())
+
+    def rounds(self, directory: Path | None = None) -> list[int]:
+        found = inspect(str(directory or self.folder))
+        return [checkpoint.round for checkpoint in found.checkpoints]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    return World(tmp_path)
+
+
+def test_every_checkpoint_is_copied_the_newest_first_and_its_manifest_last(world: World) -> None:
+    for number in (1, 2):
+        save(world.here, number)
+    assert world.mirror()
+    for number in (1, 2):
+        for kind in ("json", "npz"):
+            name = f"checkpoint_round_{number}.{kind}"
+            assert (world.folder / name).read_bytes() == (world.here / name).read_bytes()
+    assert [line for line in world.calls.read_text().splitlines() if line.startswith("copy")] == [
+        f"copy {FOLDER} checkpoint_round_2.npz",
+        f"copy {FOLDER} checkpoint_round_2.json",
+        f"copy {FOLDER} checkpoint_round_1.npz",
+        f"copy {FOLDER} checkpoint_round_1.json",
+    ]
+    assert (world.known["backlog"], world.known["problem"]) == ([], None)
+
+
+def test_a_second_pass_copies_nothing(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    world.calls.unlink()
+    assert world.mirror()
+    assert "copy" not in world.calls.read_text()
+
+
+def test_an_outage_is_a_backlog_and_is_caught_up(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    complete = world.known["complete"]
+    world.outage.touch()
+    save(world.here, 2)
+    save(world.here, 3)
+    assert not world.mirror()
+    assert world.known["backlog"] == ["checkpoint_round_2.npz", "checkpoint_round_3.npz"]
+    assert world.known["problem"] == 'Get "x": connection refused'
+    assert world.known["complete"] == complete
+    world.outage.unlink()
+    assert world.mirror()
+    assert world.rounds() == [1, 2, 3]
+    assert (world.known["backlog"], world.known["problem"]) == ([], None)
+
+
+def test_a_damaged_checkpoint_is_told_and_never_copied(world: World) -> None:
+    save(world.here, 1)
+    save(world.here, 2)
+    with (world.here / "checkpoint_round_2.npz").open("r+b") as stream:
+        stream.write(b"x")
+    assert not world.mirror()
+    assert world.rounds() == [1]
+    assert sorted(path.name for path in world.folder.iterdir()) == ["checkpoint_round_1.json", "checkpoint_round_1.npz"]
+    assert "checkpoint_round_2.npz is damaged" in world.known["problem"]
+
+
+def test_a_checkpoint_that_retention_takes_meanwhile_is_no_problem(world: World, monkeypatch) -> None:
+    save(world.here, 1)
+    save(world.here, 2)
+    upload = Rclone.upload
+
+    def pruned(self, directory, name, folder):
+        if name == "checkpoint_round_1.npz":
+            remove(world.here, 1)
+        upload(self, directory, name, folder)
+
+    monkeypatch.setattr(Rclone, "upload", pruned)
+    assert world.mirror()
+    assert world.rounds() == [2]
+
+
+def test_what_changed_under_the_same_name_is_copied_again(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    save(world.here, 1, "another")
+    assert world.mirror()
+    name = "checkpoint_round_1.npz"
+    assert (world.folder / name).read_bytes() == (world.here / name).read_bytes()
+
+
+def test_what_somebody_took_from_the_bucket_is_copied_again(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    (world.folder / "checkpoint_round_1.npz").unlink()
+    assert world.mirror()
+    assert world.rounds() == [1]
+
+
+def test_the_mirror_keeps_its_own_number_of_rounds(world: World) -> None:
+    for number in range(1, 6):
+        save(world.here, number)
+        assert world.mirror(keep=3)
+        if number > 1:
+            remove(world.here, number - 1)
+    assert world.rounds() == [3, 4, 5]
+    assert world.rounds(world.here) == [5]
+
+
+def test_rounds_before_which_the_training_began_again_are_put_aside(world: World) -> None:
+    for number in (1, 2, 3):
+        save(world.here, number)
+    assert world.mirror()
+    remove(world.here, 1, 2, 3)
+    save(world.here, 1, "anew")
+    assert world.mirror()
+    assert world.rounds() == [1]
+    (aside,) = (world.there / "flower" / "previous").iterdir()
+    assert world.rounds(aside) == [2, 3]
+
+
+def test_an_empty_directory_takes_nothing_away(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    remove(world.here, 1)
+    assert world.mirror(keep=1)
+    assert world.rounds() == [1]
+
+
+def test_a_host_with_nothing_fetches_the_newest(world: World) -> None:
+    for number in (9, 10):
+        save(world.here, number)
+    assert world.mirror()
+    content = (world.here / "checkpoint_round_10.npz").read_bytes()
+    shutil.rmtree(world.here)
+    world.here.mkdir()
+    fetched = world.fetcher().fetch()
+    assert (fetched.round, Path(fetched.path).read_bytes()) == (10, content)
+    assert sorted(path.name for path in world.here.iterdir()) == [
+        ".lock",
+        "checkpoint_round_10.json",
+        "checkpoint_round_10.npz",
+    ]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "no manifest", "manifest cut", "of another training"])
+def test_what_is_not_whole_in_the_mirror_is_stepped_over(world: World, damage: str) -> None:
+    for number in (1, 2):
+        save(world.here, number)
+    assert world.mirror()
+    remove(world.here, 1, 2)
+    arrays, manifest = (world.folder / f"checkpoint_round_2.{kind}" for kind in ("npz", "json"))
+    if damage == "truncated":
+        arrays.write_bytes(arrays.read_bytes()[:-1])
+    elif damage == "flipped":
+        content = bytearray(arrays.read_bytes())
+        content[50] ^= 1
+        arrays.write_bytes(content)
+    elif damage == "no manifest":
+        manifest.unlink()
+    elif damage == "manifest cut":
+        manifest.write_text(manifest.read_text()[:-5])
+    else:
+        save(world.folder, 2, training="other")
+    fetcher = world.fetcher()
+    assert fetcher.fetch().round == 1
+    assert len(fetcher.problems) == (0 if damage == "no manifest" else 1)
+    assert world.rounds(world.here) == [1]
+
+
+def test_a_mirror_without_this_training_has_nothing(world: World) -> None:
+    assert world.fetcher().fetch() is None
+    save(world.here, 1, training="other")
+    assert world.mirror()
+    assert world.fetcher().fetch() is None
+
+
+def test_a_bucket_that_does_not_exist_is_not_an_empty_one(world: World) -> None:
+    with pytest.raises(RcloneError, match="the bucket moodels does not exist"):
+        world.fetcher("mirror:moodels/flower").fetch()
+
+
+def test_what_lies_in_the_way_is_put_aside(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    remove(world.here, 1)
+    save(world.here, 1, training="other")
+    assert world.fetcher().fetch().training == "demo"
+    (aside,) = (world.here / "previous").iterdir()
+    assert inspect(str(aside)).checkpoints[0].training == "other"
+
+
+def test_a_run_that_saves_there_keeps_the_mirror_out(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    remove(world.here, 1)
+    with world.fetcher()._locked(0), pytest.raises(_fetching.FetchError, match="a run is saving there"):
+        world.fetcher().fetch(budget=0)
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ("", "rclone has failed without a word"),
+        (
+            "2026/11/25 23:53:48 Failed to copy: denied\n\tstatus code: 403, request id: 1, host id: \n",
+            "Failed to copy: denied",
+        ),
+        (
+            '2026/11/25 23:53:50 Failed\ncaused by: Get "https://b": connection refused',
+            'Get "https://b": connection refused',
+        ),
+    ],
+)
+def test_rclone_is_quoted_without_times_and_ids(errors: str, said: str) -> None:
+    assert _rclone.reason(errors) == said

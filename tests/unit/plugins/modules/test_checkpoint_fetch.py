@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _rclone
+from ansible_collections.fedops.flower.plugins.module_utils._manifest import sealed
+
+FAKE = Path(__file__).resolve().parents[1] / "rclone.py"
+HASH = "a" * 64
+
+
+def save(folder: Path, number: int) -> bytes:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"checkpoint_round_{number}.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("weight.npy", f"round {number}")
+    manifest = {
+        "round": number, "num_rounds": 9, "timestamp": "2026-11-22T10:00:00+00:00", "training": "demo",
+        "configuration_hash": HASH, "configuration": {}, "strategy": "FedAvg", "run_id": "12", "num_arrays": 1,
+        "arrays": [{"name": "weight", "shape": [2], "dtype": "float32"}], "state_prefix": "state/", "state_arrays": [],
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size, "parent": None,
+        "loss": 0.5, "accuracy": None,
+    }  # fmt: skip
+    path.with_suffix(".json").write_text(json.dumps(sealed(manifest)))
+    return path.read_bytes()
+
+
+@pytest.fixture
+def fetch(tmp_path, run_module, monkeypatch):
+    """Run the module with a directory for the bucket `models`."""
+    executable, config = tmp_path / "rclone", tmp_path / "mirror.conf"
+    executable.write_text(f"#!{sys.executable}\n" + FAKE.read_text())
+    executable.chmod(0o755)
+    config.write_text(f"# made\nRCLONE_CONFIG_MIRROR_ENDPOINT='{tmp_path}'\n")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "checkpoints").mkdir()
+    monkeypatch.setattr(_rclone, "RCLONE", str(executable))
+    monkeypatch.setattr(_rclone.Rclone.__init__, "__defaults__", (None, str(executable)))
+
+    def run(check_mode: bool = False, **arguments) -> dict:
+        wanted = {
+            "base": "mirror:models/flower",
+            "environment_file": str(config),
+            "configuration_hash": HASH,
+            **arguments,
+        }
+        path = str(tmp_path / "checkpoints")
+        return run_module("checkpoint_fetch", path=path, training="demo", check_mode=check_mode, **wanted)
+
+    return run
+
+
+def test_the_newest_is_fetched_once(fetch, tmp_path) -> None:
+    save(tmp_path / "models/flower/demo-aaaaaaaa", 3)
+    content = save(tmp_path / "models/flower/demo-aaaaaaaa", 4)
+    first, second = fetch(), fetch()
+    assert first["fetched"] == {
+        "path": str(tmp_path / "checkpoints/checkpoint_round_4.npz"),
+        "round": 4,
+        "run_id": "12",
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    assert Path(first["fetched"]["path"]).read_bytes() == content
+    assert (first["changed"], first["diff"]["after"]) == (True, "checkpoint_round_4.npz from the mirror\n")
+    assert (second["changed"], second["fetched"]) == (False, None)
+
+
+def test_the_directory_comes_first_and_the_mirror_is_not_asked(fetch, tmp_path) -> None:
+    save(tmp_path / "checkpoints", 1)
+    save(tmp_path / "models/flower/demo-aaaaaaaa", 4)
+    assert fetch()["changed"] is False
+    assert not (tmp_path / "calls").exists()
+
+
+def test_a_rehearsal_fetches_nothing(fetch, tmp_path) -> None:
+    save(tmp_path / "models/flower/demo-aaaaaaaa", 4)
+    result = fetch(check_mode=True)
+    assert (result["changed"], "fetched" in result) == (True, False)
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_rehearsal_on_a_fresh_host_finds_nothing_to_ask(fetch) -> None:
+    assert fetch(check_mode=True, environment_file="/nowhere")["changed"] is False
+
+
+def test_a_damaged_one_is_told(fetch, tmp_path) -> None:
+    folder = tmp_path / "models/flower/demo-aaaaaaaa"
+    save(folder, 4)
+    (folder / "checkpoint_round_4.npz").write_bytes(b"half")
+    result = fetch()
+    assert (result["changed"], result["fetched"]) == (False, None)
+    assert result["problems"][0].startswith(
+        "The mirror's demo-aaaaaaaa/checkpoint_round_4.npz is damaged: it has 4 bytes"
+    )
+
+
+def test_a_mirror_that_is_away_stops_the_training_before_it_begins_anew(fetch, tmp_path) -> None:
+    (tmp_path / "outage").touch()
+    message = fetch()["msg"]
+    assert 'cannot be asked for one: Get "x": connection refused. Nothing was begun.' in message
+    assert "set fl_resume to never to begin anew" in message
+
+
+def test_a_directory_that_is_gone_is_named(fetch, tmp_path) -> None:
+    save(tmp_path / "models/flower/demo-aaaaaaaa", 4)
+    shutil.rmtree(tmp_path / "checkpoints")
+    assert fetch()["msg"] == f"{tmp_path}/checkpoints/.lock cannot be opened: No such file or directory."
