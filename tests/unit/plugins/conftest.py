@@ -118,8 +118,14 @@ def run_module(home, capsys):
     def run(module: str, /, check_mode: bool = False, **arguments) -> dict:
         arguments = {"home": str(home.path), **arguments, "_ansible_check_mode": check_mode}
         if module in (
-            "checkpoint_directory", "checkpoint_fetch", "checkpoint_info", "disk_info", "mount_point", "room_info"
-        ):  # fmt: skip
+            "checkpoint_directory",
+            "checkpoint_fetch",
+            "checkpoint_info",
+            "disk_info",
+            "mount_point",
+            "room_info",
+            "sealed_archive",
+        ):
             del arguments["home"]
         with patch_module_args(arguments), pytest.raises(SystemExit):
             runpy.run_path(str(ROOT / "plugins" / "modules" / f"{module}.py"), run_name="__main__")

@@ -1,0 +1,167 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sealed_archive
+short_description: Keep in a sealed archive what a host cannot make again, and bring it back
+version_added: 0.1.0
+description:
+  - Keeps files with their owner and mode, and SQLite databases as they are at one moment, through SQLite's own backup.
+  - The archive is sealed on the host, so that no key leaves it in plain text, with age for the owner of a key, or with
+    a password as C(ansible-vault) does it. There is no way to keep it unsealed.
+  - Everything in it has its SHA-256. It is verified whole before anything is brought back.
+author:
+  - fedops.flower contributors (@fedops)
+requirements:
+  - the package age, for O(method=age)
+  - the Python package cryptography, for O(method=vault)
+attributes:
+  check_mode:
+    description: Can run in check mode and tell whether it would do anything. Nothing is read or written then.
+    support: full
+  diff_mode:
+    description: Returns the names of what is kept or brought back.
+    support: full
+  idempotent:
+    description: V(present) makes a new archive each time. The other states change nothing in the second run.
+    support: partial
+options:
+  path:
+    description: The archive.
+    type: path
+    required: true
+  state:
+    description:
+      - V(present) makes the archive, V(verified) reads all of it and leaves nothing behind, V(restored) brings back
+        what is not there. Files that are there with other contents are refused, and then nothing is brought back.
+    type: str
+    choices: [present, verified, restored]
+    default: present
+  base:
+    description: The directory that O(names) and O(databases) lie in, or are brought back to.
+    type: path
+  names:
+    description: Files and directories below O(base). What is not there is left out; links are not followed.
+    type: list
+    elements: str
+    default: []
+  databases:
+    description: Files of SQLite below O(base).
+    type: list
+    elements: str
+    default: []
+  method:
+    description: How it is sealed.
+    type: str
+    required: true
+    choices: [age, vault]
+  recipients:
+    description: Public keys of age. Whoever has one of the private keys can open the archive.
+    type: list
+    elements: str
+    default: []
+  identity:
+    description: A private key of age, to open the archive.
+    type: str
+  password:
+    description: The password of O(method=vault).
+    type: str
+  uid:
+    description: Number of the account that gets what did not belong to root.
+    type: int
+    default: 49999
+  gid:
+    description: Number of its group.
+    type: int
+    default: 49999
+"""
+
+EXAMPLES = r"""
+- name: Keep the state of the SuperLink
+  fedops.flower.sealed_archive:
+    path: /var/backups/flower/superlink.sealed
+    base: /opt/flower
+    names: [certificates, state/superexec.secret, trainings]
+    databases: [state/state.db]
+    method: age
+    recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
+
+- name: Make sure that it can be opened
+  fedops.flower.sealed_archive:
+    path: /var/backups/flower/superlink.sealed
+    state: verified
+    method: age
+    identity: "{{ vault_age_identity }}"
+"""
+
+RETURN = r"""
+names:
+  description: What is in the archive, or what was brought back.
+  returned: when not in check mode
+  type: list
+  elements: str
+  sample: [certificates/server.key, state/state.db]
+"""
+
+import os
+import sqlite3
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils import _archive
+from ansible_collections.fedops.flower.plugins.module_utils._sealing import METHODS, Seal, SealError
+
+
+def work(params: dict) -> list[str]:
+    seal = Seal(params["method"], params["recipients"], params["identity"] or "", params["password"] or "")
+    path, base = params["path"], params["base"]
+    if params["state"] == "present":
+        return sorted(_archive.create(path, base, params["names"], params["databases"], seal))
+    if params["state"] == "verified":
+        return sorted(_archive.verify(path, seal))
+    return _archive.restore(path, base, seal, params["uid"], params["gid"])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["present", "verified", "restored"], "default": "present"},
+            "base": {"type": "path"},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "databases": {"type": "list", "elements": "str", "default": []},
+            "method": {"type": "str", "required": True, "choices": list(METHODS)},
+            "recipients": {"type": "list", "elements": "str", "default": []},
+            "identity": {"type": "str", "no_log": True},
+            "password": {"type": "str", "no_log": True},
+            "uid": {"type": "int", "default": 49999},
+            "gid": {"type": "int", "default": 49999},
+        },
+        required_if=[("state", "present", ["base"]), ("state", "restored", ["base"])],
+        supports_check_mode=True,
+    )
+    state = module.params["state"]
+    if module.check_mode:
+        module.exit_json(changed=state != "verified")
+    try:
+        names = work(module.params)
+    except (SealError, _archive.ArchiveError) as error:
+        module.fail_json(msg=str(error))
+    except sqlite3.Error as error:
+        module.fail_json(msg=f"A database below {module.params['base']} cannot be read: {error}.")
+    except ImportError:
+        module.fail_json(msg="method is vault, which needs the Python package cryptography on the host.")
+    except OSError as error:
+        module.fail_json(
+            msg=f"{error.filename or module.params['path']} cannot be opened: {os.strerror(error.errno or 5)}."
+        )
+    changed = state == "present" or (state == "restored" and bool(names))
+    after = "".join(f"{name}\n" for name in names) if changed else ""
+    module.exit_json(changed=changed, names=names, diff={"before": "", "after": after})
+
+
+if __name__ == "__main__":
+    main()
