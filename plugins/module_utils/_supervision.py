@@ -34,7 +34,7 @@ ON_RESUME = "It goes on when the federation is resumed (playbook fedops.flower.r
 
 # Reasons why an app ends its run that are not its own fault: what it says in failure.json.
 TOO_FEW_NODES = "too_few_nodes"
-NOT_ITS_FAULT = (TOO_FEW_NODES, "nodes_unavailable", "directory_busy")
+NOT_ITS_FAULT = (TOO_FEW_NODES, "nodes_unavailable", "superlink_lost", "directory_busy")
 
 PENDING_PATIENCE = 15.0  # seconds; a SuperExec that is well takes a run up within two
 STALL_FACTOR = 10.0  # a round may take so many times as long as the longest of the last ones

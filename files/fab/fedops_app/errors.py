@@ -23,6 +23,12 @@ class NodesUnavailableError(RunFailedError):
     reason = "nodes_unavailable"
 
 
+class SuperLinkLostError(RunFailedError):
+    """The SuperLink could not be reached in a way that Flower does not try again."""
+
+    reason = "superlink_lost"
+
+
 class DirectoryBusyError(RunFailedError):
     """Another run still saves into the directory of the checkpoints."""
 

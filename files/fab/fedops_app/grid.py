@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import contextmanager
 
+import httpx
 from flwr.app import Error, Message, RecordDict
 from flwr.app.message.message import remove_content_from_message
 from flwr.common.constant import ErrorCode
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import Grid
+from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, ObjectPushError
 from flwr.supercore.run import Run
 
-from .errors import TooFewNodesError
+from .errors import SuperLinkLostError, TooFewNodesError
 
 # Seconds between two looks for replies; Flower's own grid always waits 3. Within the first second nobody can answer: a
 # SuperNode has to see the message, and a process to start. A look that meets a reply on its way in costs a second too.
@@ -57,7 +60,8 @@ class SteadyGrid(Grid):
 
     def get_nodes(self) -> Iterable[NodeInfo]:
         """Return the nodes that are online, in the same order."""
-        nodes = sorted(self._grid.get_nodes(), key=lambda node: (node.name, node.node_id))
+        with reaching_the_superlink():
+            nodes = sorted(self._grid.get_nodes(), key=lambda node: (node.name, node.node_id))
         self.names.update((node.node_id, node.name) for node in nodes if node.name)
         return nodes
 
@@ -83,7 +87,7 @@ class SteadyGrid(Grid):
         and would hold two sets of models.
         """
         self._waiting_since = None
-        asked = Asked(self._grid, messages)
+        asked = Asked(self, messages)
         open_messages = asked.push()
         self._addressees = asked.addressees
         give_back_memory()
@@ -128,11 +132,13 @@ class SteadyGrid(Grid):
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         """Pass on."""
-        return self._grid.push_messages(messages)
+        with reaching_the_superlink():
+            return list(self._grid.push_messages(messages))
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """Pass on."""
-        return self._grid.pull_messages(message_ids)
+        with reaching_the_superlink():
+            return list(self._grid.pull_messages(message_ids))
 
 
 class Asked:
@@ -187,6 +193,19 @@ class Asked:
 
     def _activations(self) -> dict[int, str]:
         return {node.node_id: node.last_activated_at for node in self._grid.get_nodes()}
+
+
+@contextmanager
+def reaching_the_superlink() -> Iterator[None]:
+    """Tell a SuperLink that is lost from an app that fails: the training goes on with another run.
+
+    Flower tries most errors again. It does not where TLS is broken off, as by a SuperLink that stands still in a
+    handshake, nor where a part of a message was taken and the SuperLink died before it said so.
+    """
+    try:
+        yield
+    except (httpx.HTTPError, ObjectPushError, ObjectPullError) as error:
+        raise SuperLinkLostError(f"The SuperLink was lost: {error}") from error
 
 
 def give_back_memory() -> None:

@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import httpx
 import pytest
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.common.constant import ErrorCode
+from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
 from simulated import SimulatedGrid
 
-from fedops_app.errors import RunFailedError
+from fedops_app.errors import RunFailedError, SuperLinkLostError
 from fedops_app.grid import SteadyGrid, give_back_memory
 
 
@@ -95,6 +97,20 @@ def test_a_node_that_was_started_anew_before_it_took_the_message_up_may_answer(i
     assert looks == [3, 1]
     (answer,) = (reply for reply in replies if reply.metadata.src_node_id == 77)
     assert answer.error.code != ErrorCode.NODE_UNAVAILABLE  # of the ClientApp, which has no data here
+
+
+@pytest.mark.parametrize("verb", ["get_nodes", "push_messages", "pull_messages"])
+@pytest.mark.parametrize(
+    "error", [httpx.ConnectTimeout("_ssl.c:975: The handshake operation timed out"), ObjectPushError("0a", 1, "s")]
+)
+def test_a_superlink_that_is_lost_is_not_the_fault_of_the_app(inner, monkeypatch, verb, error) -> None:
+    def lose(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(inner, verb, lose)
+    with pytest.raises(SuperLinkLostError, match=r"^The SuperLink was lost: ") as caught:
+        SteadyGrid(inner, 1).send_and_receive(asked(inner), timeout=1)
+    assert caught.value.reason == "superlink_lost"
 
 
 def test_no_message_needs_no_waiting(inner: SimulatedGrid) -> None:

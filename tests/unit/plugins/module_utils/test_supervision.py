@@ -77,6 +77,7 @@ def told(**failure: str) -> dict:
         # the app has failed for want of others
         ("failed", {"details": RAISED, **told(reason="too_few_nodes")}, AGAIN, "too_few_nodes"),
         ("failed", {"details": RAISED, **told(reason="nodes_unavailable")}, AGAIN, "nodes_unavailable"),
+        ("failed", {"details": RAISED, **told(reason="superlink_lost")}, AGAIN, "superlink_lost"),
         ("failed", {"details": RAISED, **told(reason="directory_busy")}, AGAIN, "directory_busy"),
         ("running", {"process": "gone", **told(reason="too_few_nodes")}, AGAIN, "too_few_nodes"),
         # its process is gone
