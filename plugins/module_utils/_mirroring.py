@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import typing as t
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -137,11 +138,17 @@ def main() -> int:
     parser.add_argument("--keep", type=int, required=True)
     given = parser.parse_args()
     mirror = Mirror(given.directory, Rclone(given.base), State(given.state), given.keep)
-    complete = mirror.pass_once(lambda text: print(text, flush=True))
+    complete = mirror.pass_once(_say)
     if not complete:
         waiting = len(mirror.state.values["backlog"])
-        print(f"The mirror is not complete: {'; '.join(mirror.problems)}. {waiting} to be copied.", flush=True)
+        _say(f"The mirror is not complete: {'; '.join(mirror.problems)}. {waiting} to be copied.")
     return 0 if complete else 1
+
+
+def _say(text: str) -> None:
+    """Write a line to the journal, at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _is_still_there(path: str) -> bool:

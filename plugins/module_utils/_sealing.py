@@ -16,7 +16,7 @@ import tempfile
 import typing as t
 from binascii import Error as HexError
 from binascii import hexlify, unhexlify
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 AGE, VAULT = "age", "vault"
 METHODS = (AGE, VAULT)
@@ -48,8 +48,8 @@ class Seal(t.NamedTuple):
         try:
             with open(descriptor, "wb") as target:
                 writer = self._age_writing if self.method == AGE else self._vault_writing
-                with writer(target) as stream:
-                    yield stream
+                with ExitStack() as stack:
+                    yield stack.enter_context(writer(target))
                 target.flush()
                 os.fsync(target.fileno())
             os.replace(temporary, path)
