@@ -160,7 +160,7 @@ class Exercise:
             time.sleep(LOOK)
         new = self.story.lines()[len(before) :]
         # A round that was finished under the harm has left the next one a whole round to go.
-        left = self.round_seconds * (1.0 if self._finished(number, 0.0) < ended else 1 - moment)
+        left = self.round_seconds * (1.0 if self._finished(number, 0.0) < ended else 1 - moment % 1)
         return Outcome(
             drill=drill.name,
             round=number + 1,
