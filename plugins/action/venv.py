@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
 
@@ -27,7 +28,12 @@ class ActionModule(SendingAction):
 
         with open(files["requirements.txt"], "rb") as lock:
             arguments.update(checksum=hashlib.sha256(lock.read()).hexdigest(), offline=bool(wheelhouse))
-        return self.execute_sending(arguments, files, task_vars)
+        return self.execute_sending(arguments, files, task_vars, at_once=boolean(arguments.get("fresh"), strict=False))
+
+    def prepare(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Install what a virtual environment is made with: only where it is missing, since apt may know no source."""
+        apt = {"name": arguments.pop("packages"), "update_cache": True}  # once: should it not help, the build tells why
+        return self._execute_module(module_name="ansible.builtin.apt", module_args=apt, task_vars=task_vars)
 
     def _file(self, path: str | None, option: str) -> str:
         expanded = os.path.expanduser(str(path or ""))

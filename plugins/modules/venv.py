@@ -13,6 +13,7 @@ description:
   - Installs exactly what a lock with hashes lists, with C(uv), into a virtual environment that belongs to root.
   - The lock and the wheels travel from the controller as one archive, and only to a host that is not at that lock.
   - The environment is compiled to bytecode, since the service account cannot write into it.
+  - An interpreter that is older than Flower supports is refused.
 author:
   - fedops.flower contributors (@fedops)
 attributes:
@@ -31,9 +32,16 @@ options:
     type: path
     default: /opt/flower/venv
   python:
-    description: The interpreter on the host that the environment is made from. It needs the module C(venv).
+    description:
+      - The interpreter on the host that the environment is made from.
+      - Without a O(wheelhouse) it needs the module C(venv), which O(packages) bring.
     type: path
     default: /usr/bin/python3
+  packages:
+    description: Packages to install with C(apt) when O(python) lacks the module C(venv) and there is no O(wheelhouse).
+    type: list
+    elements: str
+    default: []
   lock:
     description: Lock with hashes, on the controller, as C(uv pip compile --generate-hashes) writes it.
     type: path
@@ -48,6 +56,10 @@ options:
   index_url:
     description: Package index to install from in place of the default one. It may hold credentials.
     type: str
+  fresh:
+    description: Whether the host is known to have no environment. Then it is not asked for it first.
+    type: bool
+    default: false
   checksum:
     description: SHA-256 of O(lock). It is computed on the controller and is not to be set.
     type: str
@@ -85,10 +97,12 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "default": "/opt/flower/venv"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
+            "packages": {"type": "list", "elements": "str", "default": []},
             "lock": {"type": "path", "required": True},
             "uv_lock": {"type": "path", "required": True},
             "wheelhouse": {"type": "path"},
             "index_url": {"type": "str", "no_log": True},
+            "fresh": {"type": "bool", "default": False},
             "checksum": {"type": "str"},
             "offline": {"type": "bool", "default": False},
             "archive": {"type": "path"},
@@ -100,11 +114,14 @@ def main() -> None:
     before = venv.checksum()
     result = {"changed": before != wanted, "checksum": wanted}
     result["diff"] = {"before": f"{before or 'nothing'}\n", "after": f"{wanted}\n"}
-    if before == wanted or module.check_mode:
+    if before == wanted:
         module.exit_json(**result)
-    if archive is None:
-        module.exit_json(changed=False, needs_archive=True)
     try:
+        complete = venv.check_python() or not module.params["packages"]
+        if module.check_mode:
+            module.exit_json(**result)
+        if archive is None or not complete:
+            module.exit_json(changed=False, needs_archive=archive is None, needs_preparation=not complete)
         venv.build(archive)
     except VenvError as error:
         module.fail_json(msg=str(error))

@@ -18,7 +18,8 @@ from ansible.plugins.action import ActionBase
 
 
 class SendingAction(ActionBase):
-    """Asks the module first; it answers with ``needs_archive`` when it cannot do its work without the files.
+    """Asks the module first; it answers with ``needs_archive`` when it cannot do its work without the files, and with
+    ``needs_preparation`` when it needs anything else.
 
     Most runs change nothing, and then nothing is packed and nothing travels.
     """
@@ -27,14 +28,37 @@ class SendingAction(ActionBase):
     _requires_connection = True
 
     def execute_sending(
-        self, arguments: Mapping[str, Any], files: Mapping[str, str], task_vars: dict[str, Any] | None
+        self,
+        arguments: Mapping[str, Any],
+        files: Mapping[str, str],
+        task_vars: dict[str, Any] | None,
+        at_once: bool = False,
     ) -> dict[str, Any]:
-        """Execute the task's module; ``files`` maps each name in the archive to a file or folder on the controller."""
-        result = self._execute_module(module_args=dict(arguments), task_vars=task_vars)
-        if result.pop("needs_archive", False):
-            with_archive = {**arguments, "archive": self._send(files)}
-            result = self._execute_module(module_args=with_archive, task_vars=task_vars)
-        return result
+        """Execute the task's module; ``files`` maps each name in the archive to a file or folder on the controller.
+
+        With ``at_once`` the host is known to need them, and gets them without being asked.
+        """
+        given = dict(arguments)
+        if at_once and not self._task.check_mode:
+            given["archive"] = self._send(files)
+        answer = self._execute_module(module_args=dict(given), task_vars=task_vars)
+        needs_preparation, needs_archive = (answer.pop(f"needs_{what}", False) for what in ("preparation", "archive"))
+        if needs_preparation:
+            prepared = self.prepare(given, task_vars)
+            if prepared.get("failed"):
+                return prepared
+        if needs_archive:
+            given["archive"] = self._send(files)
+        if needs_preparation or needs_archive:
+            return self._execute_module(module_args=dict(given), task_vars=task_vars)
+        return answer
+
+    def prepare(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Give a host what it needs beside the files; a result that has failed ends the task.
+
+        The module is executed again with the arguments as they are then.
+        """
+        return {}
 
     def _send(self, files: Mapping[str, str]) -> str:
         """Pack the files and transfer them as one; return the archive's path on the host."""

@@ -8,6 +8,8 @@ import base64
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import stat
 import subprocess
@@ -15,11 +17,12 @@ import sys
 import zipfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import yaml
 from ansible_collections.fedops.flower.plugins.action import venv as action
-from ansible_collections.fedops.flower.plugins.module_utils._venv import Venv, VenvError
+from ansible_collections.fedops.flower.plugins.module_utils._venv import Venv, VenvError, _unpack_uv
 from ansible_collections.fedops.flower.plugins.modules import venv as module
 
 COLLECTIONS = Path(module.__file__).parents[2] / ".ansible" / "collections"
@@ -110,9 +113,118 @@ def test_a_lock_that_is_missing_is_named(tmp_path: Path, wheelhouse: Path) -> No
     assert f"lock is '{wheelhouse / 'missing.txt'}', which is no file on the controller." in result["msg"]
 
 
-def test_an_interpreter_that_cannot_be_started_is_named(tmp_path: Path, wheelhouse: Path) -> None:
-    with pytest.raises(VenvError, match="'/no/python -m venv' failed with exit status 127"):
-        Venv(str(tmp_path / "venv"), "/no/python")._bootstrap(str(tmp_path))
+def make_python(path: Path, answer: str) -> str:
+    """Write an interpreter that answers any question in one way."""
+    path.write_text(f"#!/bin/sh\necho {answer}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [(None, "cannot be run on this host"), ("3 9 True", "is Python 3.9"), ("2 7 False", "is Python 2.7")],
+)
+def test_an_interpreter_that_flower_cannot_use_is_refused(tmp_path: Path, answer: str | None, what: str) -> None:
+    python = str(tmp_path / "missing") if answer is None else make_python(tmp_path / "python", answer)
+    said = re.escape(f"runtime_python is {python}, which {what}, but Flower needs Python 3.11 or newer.")
+    with pytest.raises(VenvError, match=said):
+        Venv(str(tmp_path / "venv"), python).check_python()
+
+
+@pytest.mark.parametrize(
+    ("answer", "offline", "complete"),
+    [("3 11 True", False, True), ("3 12 False", False, False), ("3 12 False", True, True)],
+)
+def test_a_wheelhouse_makes_up_for_a_missing_pip(tmp_path: Path, answer: str, offline: bool, complete: bool) -> None:
+    python = make_python(tmp_path / "python", answer)
+    assert Venv(str(tmp_path / "venv"), python, offline=offline).check_python() is complete
+
+
+def test_uv_is_taken_from_a_wheel_of_this_machine_and_of_the_lock_only(tmp_path: Path) -> None:
+    machine = platform.machine()
+    program = {"uv-0.0.1.data/scripts/uv": b"right"}
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    line = make_wheel(wheels, "uv", "0.0.1", program)
+    wheel = wheels / "uv-0.0.1-py3-none-any.whl"
+    lock = tmp_path / "uv.txt"
+    lock.write_text(line)
+    for name in (
+        f"uv-0.0.1-py3-none-manylinux_2_17_{machine}.manylinux2014_{machine}.whl",
+        "uv-0.0.1-py3-none-any.whl",
+    ):
+        wheel = wheel.rename(wheels / name)
+        assert Path(_unpack_uv(str(wheels), str(lock), str(tmp_path))).read_bytes() == b"right"
+    wheel = wheel.rename(wheels / "uv-0.0.1-py3-none-manylinux_2_17_other.whl")
+    with pytest.raises(
+        VenvError, match=re.escape(f"no wheel of uv for {machine} with a hash of the lock (found: none).")
+    ):
+        _unpack_uv(str(wheels), str(lock), str(tmp_path))
+    wheel = wheel.rename(wheels / "uv-0.0.1-py3-none-any.whl")
+    lock.write_text("uv==0.0.1 --hash=sha256:" + "0" * 64)
+    with pytest.raises(VenvError, match=re.escape("(found: uv-0.0.1-py3-none-any.whl)")):
+        _unpack_uv(str(wheels), str(lock), str(tmp_path))
+
+
+class Connection:
+    """Stands for a host: answers as the module does on one that lacks what is named, and remembers."""
+
+    def __init__(self, made: action.ActionModule, monkeypatch: pytest.MonkeyPatch, has_pip: bool) -> None:
+        self.has_pip = has_pip
+        self.executed: list[str] = []
+        monkeypatch.setattr(made, "_execute_module", self.execute)
+        monkeypatch.setattr(made, "_send", self.send)
+
+    def send(self, files: dict[str, str]) -> str:
+        self.executed.append(f"send {' '.join(files)}")
+        return "/tmp/files.tar"
+
+    def execute(
+        self, module_args: dict[str, Any], task_vars: dict[str, Any], module_name: str = "venv"
+    ) -> dict[str, Any]:
+        self.executed.append(module_name)
+        complete = self.has_pip or "packages" not in module_args
+        if module_name == "venv" and ("archive" not in module_args or not complete):
+            return {"changed": False, "needs_archive": "archive" not in module_args, "needs_preparation": not complete}
+        return {"changed": True}
+
+
+SEND, APT = "send requirements.txt uv.txt", "ansible.builtin.apt"
+
+
+@pytest.mark.parametrize(
+    ("fresh", "has_pip", "executed"),
+    [
+        (False, True, ["venv", SEND, "venv"]),
+        (False, False, ["venv", APT, SEND, "venv"]),
+        (True, True, [SEND, "venv"]),
+        (True, False, [SEND, "venv", APT, "venv"]),
+        ("no", True, ["venv", SEND, "venv"]),
+    ],
+)
+def test_a_host_is_asked_once_and_gets_no_more_than_it_lacks(
+    wheelhouse: Path, monkeypatch: pytest.MonkeyPatch, fresh: Any, has_pip: bool, executed: list[str]
+) -> None:
+    task = MagicMock(check_mode=False)
+    lock = {"lock": str(wheelhouse / "tiny-1.0.txt"), "uv_lock": str(wheelhouse / "uv.txt")}
+    task.args = {**lock, "packages": ["p"], "fresh": fresh}
+    made = action.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+    monkeypatch.setattr(action.ActionModule.__mro__[2], "run", lambda *_arguments: {})
+    host = Connection(made, monkeypatch, has_pip)
+    assert (made.run(task_vars={}), host.executed) == ({"changed": True}, executed)
+
+
+def test_nothing_is_sent_in_check_mode(wheelhouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = MagicMock(check_mode=True)
+    task.args = {"lock": str(wheelhouse / "tiny-1.0.txt"), "uv_lock": str(wheelhouse / "uv.txt"), "fresh": True}
+    made = action.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+    monkeypatch.setattr(action.ActionModule.__mro__[2], "run", lambda *_arguments: {})
+    executed = []
+    monkeypatch.setattr(
+        made, "_execute_module", lambda **given: executed.append(given["module_args"]) or {"changed": True}
+    )
+    assert made.run(task_vars={}) == {"changed": True}
+    assert "archive" not in executed[0]
 
 
 def test_every_file_that_travels_is_a_documented_option() -> None:
