@@ -10,7 +10,7 @@ module: account
 short_description: Make the service account and its directories
 version_added: 0.1.0
 description:
-  - Makes a system user, its group and any number of directories in one execution.
+  - Makes a system user, its group and any number of directories and secrets in one execution.
   - The numbers are part of the promise, since volumes are shared between hosts and with containers.
     A host where somebody else has them is refused.
 author:
@@ -60,6 +60,13 @@ options:
         description: Permissions of the directory, in octal.
         type: str
         default: "0750"
+  secrets:
+    description:
+      - Files with 32 random bytes, absolute or below O(home), which only the account can read.
+      - They are born on the host, Ansible never sees them, and one that is there is never written again.
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""
@@ -126,6 +133,24 @@ def make_directory(module: AnsibleModule, path: str, owner: str, group: str, mod
     return module.set_fs_attributes_if_different(wanted, missing)
 
 
+def make_secret(module: AnsibleModule, path: str, uid: str, gid: str) -> bool:
+    """Make a secret that is not there, and have it belong to the account alone; tell whether that changed anything."""
+    missing = not os.path.exists(path)
+    if missing and module.check_mode:
+        return True
+    if missing:
+        temporary = f"{path}.new"  # a secret that was cut short must not pass for one
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with open(descriptor, "wb") as stream:
+            stream.write(os.urandom(32))
+            os.fchown(descriptor, int(uid), int(gid))
+        os.rename(temporary, path)
+    wanted = {
+        "path": path, "owner": uid, "group": gid, "mode": "0600", "secontext": [None, None, None], "attributes": None,
+    }  # fmt: skip
+    return module.set_fs_attributes_if_different(wanted, missing)
+
+
 def main() -> None:
     directory = {
         "path": {"type": "path", "required": True},
@@ -139,6 +164,7 @@ def main() -> None:
             "gid": {"type": "int", "default": 49999},
             "home": {"type": "path", "default": "/opt/flower"},
             "directories": {"type": "list", "elements": "dict", "default": [], "options": directory},
+            "secrets": {"type": "list", "elements": "path", "default": [], "no_log": False},
         },
         supports_check_mode=True,
     )
@@ -154,6 +180,9 @@ def main() -> None:
             path = os.path.join(home, item["path"])
             if make_directory(module, path, item["owner"] or uid, gid, item["mode"]):
                 changes.append(f"directory {path}")
+        for path in (os.path.join(home, item) for item in module.params["secrets"]):
+            if make_secret(module, path, uid, gid):
+                changes.append(f"secret {path}")
     except AccountError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -90,3 +90,21 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "app").write_text("")
     result = run(tmp_path, directories=DIRECTORIES)
     assert result["msg"] == f"{tmp_path / 'app'} cannot be made: File exists. Free that path, then run again."
+
+
+def test_a_secret_is_born_once_and_kept(tmp_path: Path) -> None:
+    options = {"directories": [{"path": "state"}], "secrets": ["state/secret"]}
+    first = run(tmp_path, **options)
+    secret = tmp_path / "state" / "secret"
+    born = secret.read_bytes()
+    assert (len(born), oct(secret.stat().st_mode & 0o7777), first["changed"]) == (32, "0o600", True)
+    assert first["diff"]["after"].splitlines()[-1] == f"secret {secret}"
+    secret.chmod(0o644)
+    assert [run(tmp_path, **options)["changed"] for _attempt in range(2)] == [True, False]
+    assert (secret.read_bytes(), oct(secret.stat().st_mode & 0o7777)) == (born, "0o600")
+    assert [path.name for path in secret.parent.iterdir()] == ["secret"]
+
+
+def test_check_mode_makes_no_secret(tmp_path: Path) -> None:
+    result = run(tmp_path, check_mode=True, secrets=["state/secret"])
+    assert (result["changed"], (tmp_path / "state").exists()) == (True, False)

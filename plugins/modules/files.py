@@ -1,0 +1,223 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: files
+short_description: Write text files and have services run from them
+version_added: 0.1.0
+description:
+  - Writes text files, enables and starts the services that use them, and restarts or reloads those of which a file has
+    changed.
+  - One execution serves all of them. A task for each file, a handler and a start for each service would be a dozen.
+  - All files are written before the first service is touched. Services are touched in the order given, and one that
+    fails does not keep the others from their turn.
+  - A service whose unit was written by a run that was cut short is restarted by the next one.
+author:
+  - fedops.flower contributors (@fedops)
+attributes:
+  check_mode:
+    description: Can run in check mode and tell what would be written, started, restarted and reloaded.
+    support: full
+  diff_mode:
+    description: Shows each file before and after.
+    support: full
+  idempotent:
+    description: When run twice in a row with the same options, the second run changes nothing.
+    support: full
+options:
+  files:
+    description: The files. Those below C(/etc/systemd) or C(/lib/systemd) make systemd read its units again.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: The file. Its directory is made when it is missing.
+        type: path
+        required: true
+      content:
+        description: All of its text. It is no place for a secret, since Ansible shows it and hosts log it.
+        type: str
+        required: true
+      owner:
+        description: Owner of the file.
+        type: str
+        default: root
+      group:
+        description: Group of the file.
+        type: str
+        default: root
+      mode:
+        description: Permissions of the file, in octal.
+        type: str
+        default: "0644"
+      validate:
+        description: Command that judges the file before it takes its place; C(%s) stands for it.
+        type: str
+      restarts:
+        description: Services to restart when the file has changed.
+        type: list
+        elements: str
+        default: []
+      reloads:
+        description: Services to reload when the file has changed, unless they are restarted or started anyway.
+        type: list
+        elements: str
+        default: []
+  services:
+    description: The services, such as V(nginx.service), in the order in which they are started.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Serve from a configuration of our own
+  fedops.flower.files:
+    files:
+      - path: /etc/systemd/system/nginx.service.d/own.conf
+        content: "{{ lookup('ansible.builtin.template', 'nginx.service.conf.j2') }}"
+        restarts: [nginx.service]
+      - path: /etc/nginx/own.conf
+        content: "{{ lookup('ansible.builtin.template', 'nginx.conf.j2') }}"
+        validate: nginx -t -q -c %s
+        reloads: [nginx.service]
+    services: [nginx.service]
+"""
+
+RETURN = r"""
+started:
+  description: Services that were started.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+restarted:
+  description: Services that were restarted.
+  returned: success
+  type: list
+  elements: str
+  sample: [nginx.service]
+reloaded:
+  description: Services that were reloaded.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+import os
+import tempfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._services import PROPERTIES, Steps, parse_states, steps
+
+UNITS = ("/etc/systemd/", "/lib/systemd/", "/usr/lib/systemd/")
+
+
+def found_text(path: str) -> str | None:
+    """Return the text of a file, None when there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def write(module: AnsibleModule, file: dict[str, Any], diff: list[dict[str, str]]) -> bool:
+    """Have one file as wanted, and tell whether that changed anything."""
+    path, text = file["path"], file["content"]
+    before = found_text(path)
+    if before != text:
+        diff.append({"before_header": path, "after_header": path, "before": before or "", "after": text})
+        if module.check_mode:
+            return True
+        replace(module, path, text, file["validate"])
+    attributes = {key: file[key] for key in ("path", "owner", "group", "mode")}
+    attributes.update(secontext=[None, None, None], attributes=None)
+    return module.set_fs_attributes_if_different(attributes, before != text)
+
+
+def replace(module: AnsibleModule, path: str, text: str, validate: str | None) -> None:
+    """Write a file, so that a reader finds the old text or the new one."""
+    descriptor, temporary = tempfile.mkstemp(dir=module.tmpdir)
+    with open(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    if validate:
+        code, said, complained = module.run_command(validate.replace("%s", temporary))
+        if code != 0:
+            module.fail_json(msg=f"{path} is refused by '{validate}': {(complained or said).strip()}")
+    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+    module.atomic_move(temporary, path)
+
+
+def look(module: AnsibleModule, services: list[str], restart: set[str], reload: set[str], units_changed: bool) -> Steps:
+    """Ask systemd for all of them at once and return what is to be done."""
+    if not services:
+        return steps([], {}, restart, reload, units_changed)
+    show = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", *services]
+    dummy, shown, dummy_errors = module.run_command(show, check_rc=True)
+    return steps(services, parse_states(services, shown), restart, reload, units_changed)
+
+
+def take(module: AnsibleModule, todo: Steps) -> list[str]:
+    """Do it, and return what systemd says about that which failed."""
+    commands = [["daemon-reload"]] if todo.reload_systemd else []
+    commands += [["enable", *todo.enable]] if todo.enable else []
+    commands += [[verb, service] for verb, service in todo.run]
+    problems = []
+    for command in commands:
+        code, said, complained = module.run_command(["systemctl", *command])
+        if code != 0:
+            problems.append(f"'systemctl {' '.join(command)}' failed: {(complained or said).strip()}")
+    return problems
+
+
+def main() -> None:
+    names = {"type": "list", "elements": "str", "default": []}
+    file = {
+        "path": {"type": "path", "required": True},
+        "content": {"type": "str", "required": True},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+        "mode": {"type": "str", "default": "0644"},
+        "validate": {"type": "str"},
+        "restarts": names,
+        "reloads": names,
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "files": {"type": "list", "elements": "dict", "required": True, "options": file},
+            "services": names,
+        },
+        supports_check_mode=True,
+    )
+    diff: list[dict[str, str]] = []
+    try:
+        changed = [file for file in module.params["files"] if write(module, file, diff)]
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
+    restart = {service for file in changed for service in file["restarts"]}
+    reload = {service for file in changed for service in file["reloads"]}
+    units_changed = any(file["path"].startswith(UNITS) for file in changed)
+    todo = look(module, module.params["services"], restart, reload, units_changed)
+    result = {
+        "changed": bool(changed) or todo.needed,
+        "started": todo.of("start"),
+        "restarted": todo.of("restart"),
+        "reloaded": todo.of("reload"),
+        "diff": diff,
+    }
+    problems = [] if module.check_mode else take(module, todo)
+    if problems:
+        module.fail_json(msg="\n".join(problems), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
