@@ -105,7 +105,8 @@ class Bench:
 
     def _check(self, counted: int) -> None:
         """Hold the count against what the hosts themselves have seen."""
-        journal = ["journalctl", "--quiet", "--output=json", "--output-fields=SYSLOG_IDENTIFIER,MESSAGE"]
+        # All of a message: otherwise one of more than 4096 bytes is null.
+        journal = ["journalctl", "--quiet", "--all", "--output=json", "--output-fields=SYSLOG_IDENTIFIER,MESSAGE"]
         told = sum(invocations(self.hosts.on(host, *journal)) for host in self.hosts.names)
         seen, self._told = told - self._told, told
         if seen != counted:
