@@ -21,7 +21,7 @@ LIKENESS = {100.0: "Sites that are alike", 1.0: "Sites that are unlike"}
 def files(root: Path) -> dict[str, str]:
     pages = {
         ROBUSTNESS: {"byzantine": _byzantine, "client_drift": _drift},
-        RECOVERY: {"recovery_random": _kills},
+        RECOVERY: {"recovery": _drills, "recovery_random": _kills},
     }
     return {page: _page(root, page, tables) for page, tables in pages.items()}
 
@@ -115,9 +115,16 @@ def _verdict(content: dict[str, Any]) -> str:
     return "Rounds lost: 0. Rounds trained twice: 0. The model is that of the undisturbed training, byte for byte."
 
 
+def _short(failure: str) -> str:
+    """Return what failed without Flower's explanation."""
+    return failure.partition(" — ")[0].partition(". ")[0].replace("Error: ", "")
+
+
 def _damage(row: dict[str, Any]) -> str:
     parts = [f"the run was lost ({reason}), the next one resumed" for reason in row["lost"]]
-    parts += [f"the round was repeated ({failure})" for failure in row["failed"]]
+    if row["failed"]:
+        reasons = dict.fromkeys(_short(failure) for failure in row["failed"])
+        parts.append(f"the round was repeated ({'; '.join(reasons)})")
     return "; ".join(parts) or "nothing was lost"
 
 
