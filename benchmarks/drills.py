@@ -81,8 +81,8 @@ def frozen(name: str, host: str, unit: str, whom: str, seconds: float, slow: boo
 
 
 def power_cut(name: str, host: str, seconds: float, slow: bool = False) -> Drill:
-    off, on = (lambda it: it.power_off(host)), (lambda it: it.power_on(host))
-    return Drill(f"power cut of {name}, {seconds:g} s", off, on, seconds, slow=slow)
+    drill = f"power cut of {name}, {seconds:g} s"
+    return Drill(drill, lambda it: it.power_off(host), lambda it: it.power_on(host), seconds, slow=slow)
 
 
 RENEWED = {"certificates_renew_days": 400, "certificates_days": 398}

@@ -78,7 +78,7 @@ def test_a_drill_harms_waits_ends_and_counts(exercise, tmp_path) -> None:
         done.append("end")
         tell(tmp_path, 2, moment="2999-01-01T00:00:00+00:00")
 
-    outcome = exercise.run(Drill("x", lambda it: done.append(it), end, 0.02))
+    outcome = exercise.run(Drill("x", done.append, end, 0.02))
     assert done == [exercise.federation, "end"]
     assert (outcome.round, outcome.lost, outcome.failed, outcome.repeated) == (2, [], [], [])
     assert outcome.next_round > 10**9
