@@ -42,8 +42,13 @@ class Steps:
 
 
 def parse_states(services: t.Sequence[str], shown: str) -> dict[str, State]:
-    """Return the states from what C(systemctl show) says, which has a paragraph for each service in the order asked."""
+    """Return the states from what C(systemctl show) says, which has a paragraph for each service in the order asked.
+
+    ValueError when it has another number of them.
+    """
     paragraphs = [dict(line.split("=", 1) for line in text.splitlines()) for text in shown.strip().split("\n\n")]
+    if len(paragraphs) != len(services):
+        raise ValueError(f"systemctl show told of {len(paragraphs)} units but was asked for {len(services)}:\n{shown}")
     return {
         service: State(
             running=properties.get("ActiveState") in _RUNNING,

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from ._files import Directory, File, remove_empty
 from ._instances import SINGLE_UNIT, TEMPLATE_UNIT, Place
+from ._services import State, parse_states
 
 SYSTEMD = "/etc/systemd/system"
 SETTINGS = "flower.conf"
@@ -24,7 +25,6 @@ SETTINGS = "flower.conf"
 LAUNCHER = "bin/flower-supernode"  # below the home
 PENDING = "/run/flower-supernodes-to-restart"
 STEP_TIMEOUT = 300  # seconds; systemd itself kills what does not stop after 90
-_RUNNING = ("active", "activating", "reloading")
 
 
 class UnitsError(Exception):
@@ -111,8 +111,8 @@ class Units:
         if outdated or reload:
             self._systemctl("daemon-reload")
         states = self._states(units)
-        disabled = [unit for unit in units if states[unit].get("UnitFileState") != "enabled"]
-        stopped = [unit for unit in units if states[unit].get("ActiveState") not in _RUNNING]
+        disabled = [unit for unit in units if not states[unit].enabled]
+        stopped = [unit for unit in units if not states[unit].running]
         self.outcome.started = [unit for unit in units if unit in stopped or unit in disabled]
         self.outcome.restarted = [unit for unit in outdated if unit not in stopped]
         for command, names in (
@@ -204,15 +204,15 @@ class Units:
     def _settings(self, place: Place) -> str:
         return os.path.join(self.systemd, f"{place.unit}.d")
 
-    def _states(self, units: t.Sequence[str]) -> dict[str, dict[str, str]]:
+    def _states(self, units: t.Sequence[str]) -> dict[str, State]:
         """Ask systemd for the state of all units at once; it answers in the order of the question."""
         if not units:
             return {}
         said = self._say("show", "--property=ActiveState,UnitFileState", *units)
-        blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in said.strip().split("\n\n")]
-        if len(blocks) != len(units):
-            raise UnitsError(f"systemctl show told of {len(blocks)} units but was asked for {len(units)}:\n{said}")
-        return dict(zip(units, blocks))
+        try:
+            return parse_states(units, said)
+        except ValueError as error:
+            raise UnitsError(str(error)) from None
 
     def _systemctl(self, *arguments: str) -> None:
         if not self.check_mode:

@@ -162,7 +162,10 @@ def look(module: AnsibleModule, services: list[str], restart: set[str], reload: 
         return steps([], {}, restart, reload, units_changed)
     show = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", *services]
     dummy, shown, dummy_errors = module.run_command(show, check_rc=True)
-    return steps(services, parse_states(services, shown), restart, reload, units_changed)
+    try:
+        return steps(services, parse_states(services, shown), restart, reload, units_changed)
+    except ValueError as error:
+        module.fail_json(msg=str(error))
 
 
 def take(module: AnsibleModule, todo: Steps) -> list[str]:

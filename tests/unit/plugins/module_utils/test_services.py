@@ -67,3 +67,10 @@ def test_nothing_is_done_when_all_is_as_it_should_be() -> None:
 def test_a_unit_that_systemd_has_not_read_is_read_even_when_nothing_has_changed_now() -> None:
     states = {"one.service": State(running=False, enabled=True, outdated=True)}
     assert steps(["one.service"], states, set(), set(), units_changed=False).reload_systemd
+
+
+def test_an_answer_about_another_number_of_services_is_refused() -> None:
+    with pytest.raises(ValueError, match=f"told of {len(NAMES)} units but was asked for {len(NAMES) + 1}"):
+        parse_states([*NAMES, "other.service"], SHOWN)
+    with pytest.raises(ValueError, match=f"told of {len(NAMES)} units but was asked for {len(NAMES) - 1}"):
+        parse_states(NAMES[1:], SHOWN)
