@@ -20,6 +20,7 @@ import tempfile
 import typing as t
 from contextlib import closing
 
+from ._checkpoints import sha256_of
 from ._sealing import Seal
 
 CONTENTS = "contents.json"
@@ -92,7 +93,7 @@ def unpack(path: str, target: str, seal: Seal) -> dict[str, dict[str, t.Any]]:
     if found - {CONTENTS} != set(contents["files"]):
         raise ArchiveError(f"{path} is damaged: it does not hold what its list says.")
     for name, entry in contents["files"].items():
-        if _sha256(os.path.join(target, name)) != entry["sha256"]:
+        if sha256_of(os.path.join(target, name)) != entry["sha256"]:
             raise ArchiveError(f"{path} is damaged: {name} in it is not what its list says.")
     for name in contents["databases"]:
         check_database(os.path.join(target, name), f"{name} in {path}")
@@ -116,7 +117,7 @@ def restore(path: str, base: str, seal: Seal, uid: int | None = None, gid: int |
     try:
         entries = unpack(path, staging, seal)
         present = [name for name in entries if os.path.lexists(os.path.join(base, name))]
-        differing = [name for name in present if _sha256(os.path.join(base, name)) != entries[name]["sha256"]]
+        differing = [name for name in present if sha256_of(os.path.join(base, name)) != entries[name]["sha256"]]
         if differing:
             raise ArchiveError(
                 f"{base} already has {', '.join(sorted(differing)[:5])}, with other contents. Nothing was brought back."
@@ -153,7 +154,7 @@ def _add(archive: tarfile.TarFile, name: str, path: str, about: os.stat_result) 
     if path.endswith("copy.db"):
         with open(path, "rb") as stream:
             archive.addfile(_info(name, os.path.getsize(path)), stream)
-        digest = _sha256(path)
+        digest = sha256_of(path)
     else:
         with open(path, "rb") as stream:
             content = stream.read()  # whole, as a file that grows has another size a moment later
@@ -189,11 +190,3 @@ def _make_folders(base: str, folder: str, entry: t.Mapping[str, t.Any], uid: int
             os.mkdir(path, 0o750)
             if os.geteuid() == 0 and uid is not None and gid is not None and entry["account"]:
                 os.chown(path, uid, gid)
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for chunk in iter(lambda: stream.read(_CHUNK), b""):
-            digest.update(chunk)
-    return digest.hexdigest()

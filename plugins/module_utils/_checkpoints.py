@@ -24,6 +24,9 @@ LATEST_ARRAYS = "checkpoint_latest.npz"
 LATEST_MANIFEST = "checkpoint_latest.json"
 PREVIOUS = "previous"
 
+LOCK = ".lock"  # who holds it may write there
+LOCK_BUDGET = 90.0  # seconds; a ServerApp that lost its SuperLink lingers, but not longer than its heartbeat
+
 _NAME = re.compile(r"checkpoint_round_([1-9][0-9]*)\.(?:npz|json)")
 _CHUNK = 1 << 20
 
@@ -220,6 +223,12 @@ def sha256_of(path: str) -> str:
         for chunk in iter(lambda: stream.read(_CHUNK), b""):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def room(directory: str, checkpoints: t.Iterable[Checkpoint]) -> int:
+    """Return the bytes that are free in a directory when these checkpoints, which it holds, make way."""
+    there = os.statvfs(directory)
+    return there.f_bavail * there.f_frsize + sum(int(checkpoint.manifest["bytes"]) for checkpoint in checkpoints)
 
 
 def list_rounds(directory: str) -> list[int]:

@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 
 from ._checkpoints import (
+    LOCK,
+    LOCK_BUDGET,
     PREVIOUS,
     Checkpoint,
     CheckpointError,
@@ -31,9 +33,7 @@ from ._mirror import folder_name, rounds
 from ._probe import sync
 from ._rclone import Rclone
 
-LOCK = ".lock"  # that of the ServerApp
 STAGING = ".fetch-"
-LOCK_BUDGET = 90.0  # as long as a ServerApp that has lost its SuperLink may linger
 
 
 class FetchError(Exception):

@@ -18,11 +18,10 @@ import typing as t
 from contextlib import suppress
 from datetime import datetime, timezone
 
-from ._checkpoints import CheckpointError, arrays_name, list_checkpoints, manifest_name, verify
+from ._checkpoints import PREVIOUS, CheckpointError, arrays_name, list_checkpoints, manifest_name, verify
 from ._mirror import folder_of, missing, overtaken, superfluous
 from ._rclone import Rclone, RcloneError
 
-PREVIOUS = "previous"
 STATE = "state.json"
 
 
@@ -85,7 +84,7 @@ class Mirror:
                 self.bucket.upload(self.directory, arrays_name(number), folder)
                 self.bucket.upload(self.directory, manifest_name(number), folder)
             except (CheckpointError, RcloneError) as error:
-                if _is_still_there(checkpoint.path):
+                if os.path.lexists(checkpoint.path):
                     if isinstance(error, RcloneError):
                         raise
                     self.problems.append(str(error).rstrip("."))
@@ -149,10 +148,6 @@ def _say(text: str) -> None:
     """Write a line to the journal, at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-def _is_still_there(path: str) -> bool:
-    return os.path.lexists(path)
 
 
 def _told(numbers: t.Sequence[int]) -> str:

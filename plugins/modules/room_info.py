@@ -69,7 +69,7 @@ storage:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import list_checkpoints
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import list_checkpoints, room
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import as_service_account
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
 from ansible_collections.fedops.flower.plugins.module_utils._sizing import MEGABYTE, model_bytes, physical_memory
@@ -86,10 +86,8 @@ def nearest(path: str) -> str:
 def look(path: str, training: str, megabytes: float) -> dict[str, int | None]:
     """Return what is there."""
     own = [checkpoint for checkpoint in list_checkpoints(path) if checkpoint.training == training]
-    held = sum(int(checkpoint.manifest["bytes"]) for checkpoint in own)
-    there = os.statvfs(nearest(path))
     model = model_bytes(own[-1].manifest) if own else int(megabytes * MEGABYTE) or None
-    return {"model": model, "memory": physical_memory(), "storage": there.f_bavail * there.f_frsize + held}
+    return {"model": model, "memory": physical_memory(), "storage": room(nearest(path), own)}
 
 
 def main() -> None:

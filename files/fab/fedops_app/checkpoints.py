@@ -24,8 +24,6 @@ from .knowledge._manifest import CheckpointError, sealed
 from .publish import logger
 
 _TEMPORARY = ".partial"
-_LOCK = ".lock"
-_LOCK_BUDGET = 90.0  # seconds; a ServerApp that lost its SuperLink lingers, but not longer than its heartbeat
 
 
 class CheckpointDirectory:
@@ -37,11 +35,11 @@ class CheckpointDirectory:
         self._keep_best = keep_best
 
     @contextmanager
-    def locked(self, budget: float = _LOCK_BUDGET) -> Iterator[None]:
+    def locked(self, budget: float = layout.LOCK_BUDGET) -> Iterator[None]:
         """Own the directory: two runs that save into one would destroy each other's work."""
         try:
             self._make()
-            lock = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            lock = os.open(os.path.join(self.path, layout.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
             raise RunFailedError(
                 f"fl_checkpoint_path is {self.path} but cannot be written: {error.strerror}."

@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-import os
-
 from .checkpoints import CheckpointDirectory
-from .knowledge._checkpoints import list_checkpoints
+from .knowledge import _checkpoints as layout
 from .knowledge._sizing import Room, physical_memory
 from .resume import Beginning
 
@@ -20,8 +18,6 @@ def room(beginning: Beginning, directory: CheckpointDirectory | None) -> Room:
 
 def _storage(path: str) -> int | None:
     try:
-        there = os.statvfs(path)
+        return layout.room(path, layout.list_checkpoints(path))
     except OSError:  # what is wrong with the storage is told by the first save, which knows what to do then
         return None
-    held = sum(int(checkpoint.manifest["bytes"]) for checkpoint in list_checkpoints(path))
-    return there.f_bavail * there.f_frsize + held
