@@ -21,14 +21,16 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         arguments = {"wait_seconds": POLL, **self._task.args}
-        result = self._execute_module(module_name="fedops.flower.quiesce", module_args=arguments, task_vars=task_vars)
+
+        def look() -> dict[str, Any]:
+            return self._execute_module("fedops.flower.quiesce", module_args=arguments, task_vars=task_vars)
+
+        result = look()
         while not self._task.check_mode and not result.get("failed") and not result.get("done"):
             display.display(f"still finishing a round: {', '.join(result['waiting_for'])}")
             changed = result["changed"]
             diff = result.get("diff")
-            result = self._execute_module(
-                module_name="fedops.flower.quiesce", module_args=arguments, task_vars=task_vars
-            )
+            result = look()
             result["changed"] = changed or result.get("changed", False)
             if diff is not None:
                 result["diff"] = diff
