@@ -19,6 +19,7 @@ from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, ObjectPu
 from flwr.supercore.run import Run
 
 from .errors import SuperLinkLostError, TooFewNodesError
+from .pulling import STARTED_ANEW, give_up_on_half_sent
 
 # Seconds between two looks for replies; Flower's own grid always waits 3. Within the first second nobody can answer: a
 # SuperNode has to see the message, and a process to start. A look that meets a reply on its way in costs a second too.
@@ -26,7 +27,6 @@ _FIRST_PAUSE, _PAUSE_AFTER_REPLY, _LONGEST_PAUSE = 1.0, 0.5, 3.0
 _REALLY_WAITING = 5.0  # seconds; whoever asks for nodes still then does not have enough
 
 _GRACE = 5.0  # seconds that a SuperNode which was started anew has beyond what the others took
-_RESTARTED = "the SuperNode was started anew, and what it was working at is lost"
 
 
 class SteadyGrid(Grid):
@@ -38,7 +38,8 @@ class SteadyGrid(Grid):
         self._budget = node_wait_timeout
         self._waiting_since: float | None = None
         self.names: dict[int, str] = {}  # of the nodes that were ever online
-        self._addressees: dict[str, int] = {}  # of the messages of the last exchange
+        self._asked = Asked(self, ())  # the messages of the last exchange
+        give_up_on_half_sent(grid, lambda: self._asked.started_anew())
 
     def wait_for_nodes(self, minimum: int) -> int:
         """Wait until enough nodes are online and return how many are; raise when the budget is spent."""
@@ -87,9 +88,8 @@ class SteadyGrid(Grid):
         and would hold two sets of models.
         """
         self._waiting_since = None
-        asked = Asked(self, messages)
+        asked = self._asked = Asked(self, messages)
         open_messages = asked.push()
-        self._addressees = asked.addressees
         give_back_memory()
         end = None if timeout is None else time.monotonic() + timeout
         replies: list[Message] = []
@@ -113,7 +113,7 @@ class SteadyGrid(Grid):
 
     def node_of(self, reply: Message) -> int:
         """Return whose reply it is: what Flower says in a node's place comes from the SuperLink."""
-        return self._addressees.get(reply.metadata.reply_to_message_id, reply.metadata.src_node_id)
+        return self._asked.addressees.get(reply.metadata.reply_to_message_id, reply.metadata.src_node_id)
 
     def set_run(self, run: Run) -> None:
         """Pass on."""
@@ -152,6 +152,7 @@ class Asked:
         self._grid = grid
         self._messages = list(messages)
         self._open: dict[str, Message] = {}  # without content
+        self.addressees: dict[str, int] = {}  # by message
         self._activated = {} if not self._messages else self._activations()
         self._restarted: dict[str, float] = {}
         self._slowest = 0.0  # seconds until the last reply so far
@@ -166,12 +167,8 @@ class Asked:
             for message_id, message in zip(ids, messages, strict=True)
             if message_id
         }
+        self.addressees = {message_id: message.metadata.dst_node_id for message_id, message in self._open.items()}
         return set(self._open)
-
-    @property
-    def addressees(self) -> dict[str, int]:
-        """The node that each message was sent to."""
-        return {message_id: message.metadata.dst_node_id for message_id, message in self._open.items()}
 
     def lost(self, waited_for: Set[str], some_arrived: bool) -> list[Message]:
         """Return an error in the place of each reply that will not come."""
@@ -180,16 +177,18 @@ class Asked:
             self._slowest = now - self._begin
         if not waited_for:
             return []
-        activations = self._activations()
+        started_anew = self.started_anew()
         for message_id in waited_for - self._restarted.keys():
-            node = self._open[message_id].metadata.dst_node_id
-            # One that is offline has no moment; Flower itself answers for it.
-            if node in activations and activations[node] != self._activated.get(node):
+            if self._open[message_id].metadata.dst_node_id in started_anew:
                 self._restarted[message_id] = now
         # It may not have taken the message up before, and then has as long for it as the others.
         patience = (self._slowest or now - self._begin) + _GRACE
         overdue = [each for each in waited_for if now - self._restarted.get(each, now) > patience]
-        return [Message(Error(ErrorCode.NODE_UNAVAILABLE, _RESTARTED), reply_to=self._open[each]) for each in overdue]
+        return [Message(Error(ErrorCode.NODE_UNAVAILABLE, STARTED_ANEW), reply_to=self._open[each]) for each in overdue]
+
+    def started_anew(self) -> set[int]:
+        """Return the nodes that were. One that is offline has no moment; Flower itself answers for it."""
+        return {node for node, moment in self._activations().items() if moment != self._activated.get(node)}
 
     def _activations(self) -> dict[int, str]:
         return {node.node_id: node.last_activated_at for node in self._grid.get_nodes()}
