@@ -91,11 +91,38 @@ def moment(text: str) -> float | None:
         return None
 
 
-def memory_kills(cgroup: str) -> int | None:
-    """Return how often the kernel has killed for want of memory in a control group; None where it does not say."""
+def memory_kills(process: int, proc: str = "/proc") -> int | None:
+    """Return how often the kernel has killed for want of memory in the control group of a process.
+
+    None where nothing tells: version 2 of control groups counts in C(memory.events), version 1 in C(memory.oom_control).
+    """
     try:
-        with open(os.path.join(cgroup, "memory.events"), encoding="ascii") as stream:
+        groups = _lines(proc, str(process), "cgroup")
+        with open(_memory_counts(groups, _lines(proc, "self", "mountinfo")), encoding="ascii") as stream:
             counts = dict(line.split() for line in stream)
         return int(counts["oom_kill"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _memory_counts(groups: t.Sequence[str], mounts: t.Sequence[str]) -> str:
+    """Return the file that counts the kills of a process's control group; raise KeyError where there is none."""
+    paths = {controllers: path for _number, controllers, path in (line.split(":", 2) for line in groups)}
+    for kind, name in (("cgroup", "memory.oom_control"), ("cgroup2", "memory.events")):
+        for mount in mounts:
+            place, _dash, source = mount.partition(" - ")
+            root, point = place.split()[3:5]
+            words = source.split()
+            if words[0] != kind or (kind == "cgroup" and "memory" not in words[2].split(",")):
+                continue
+            group = next(
+                path for controllers, path in paths.items() if kind == "cgroup2" or "memory" in controllers.split(",")
+            )
+            # In a container the mount may begin somewhere below the root of the groups.
+            return os.path.join(point, os.path.relpath(group, root) if group.startswith(root) else group[1:], name)
+    raise KeyError("memory")
+
+
+def _lines(*path: str) -> list[str]:
+    with open(os.path.join(*path), encoding="utf-8", errors="replace") as stream:
+        return stream.read().splitlines()

@@ -22,7 +22,6 @@ from ._systemd import Unit, look
 from ._trainings import TrainingFolder, read_object
 
 EXECUTOR, SUPERLINK = "flower-superexec.service", "flower-superlink.service"
-CGROUPS = "/sys/fs/cgroup"
 
 ASK_A_YOUNG_RUN = 3.0  # seconds between questions to Flower: until the ServerApp's process is known
 ASK_AWAY = 3.0  # while the SuperLink does not answer
@@ -61,7 +60,7 @@ class Host:
         return unit.load == "loaded" and (not unit.pid or self.processes.runs(unit.pid, "flower-superexec"))
 
     def memory_kills(self, unit: Unit) -> int | None:
-        return memory_kills(CGROUPS + unit.cgroup) if unit.cgroup else None
+        return memory_kills(unit.pid) if unit.pid else None
 
 
 class Watch:

@@ -79,7 +79,45 @@ def test_flowers_times_are_utc() -> None:
     assert moment("N/A") is moment("") is None
 
 
-def test_the_kernel_counts_what_it_kills_for_memory(tmp_path) -> None:
-    assert memory_kills(str(tmp_path)) is None
-    (tmp_path / "memory.events").write_text("low 0\noom 3\noom_kill 2\noom_group_kill 0\n")
-    assert memory_kills(str(tmp_path)) == 2
+UNIFIED = ("0::{group}\n", "30 29 0:26 {root} {point} rw - cgroup2 cgroup2 rw,nsdelegate\n", "memory.events")
+# Version 1, and beside it the tree of version 2 in which systemd keeps its units.
+HYBRID = (
+    "9:name=systemd:{group}\n4:cpuset,memory:{group}\n0::/elsewhere\n",
+    "31 29 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+    "32 29 0:28 / /sys/fs/cgroup/cpu rw shared:7 - cgroup cgroup rw,cpu\n"
+    "33 29 0:29 {root} {point} rw - cgroup cgroup rw,cpuset,memory\n",
+    "memory.oom_control",
+)
+
+
+@pytest.mark.parametrize(("groups", "mounts", "counts"), [UNIFIED, HYBRID])
+@pytest.mark.parametrize(
+    ("group", "root", "below"),
+    [
+        ("/system.slice/flower-superexec.service", "/", "system.slice/flower-superexec.service"),
+        ("/libpod/a76c", "/libpod/a76c", "."),  # a container that has no group of its own for each unit
+        ("/libpod/a76c/drill", "/libpod/a76c", "drill"),
+        ("/drill", "/../../libpod/a76c", "drill"),
+    ],
+)
+def test_the_kernel_counts_what_it_kills_for_memory(tmp_path, groups, mounts, counts, group, root, below) -> None:
+    for directory in ("proc/7", "proc/self", f"groups/{below}"):
+        (tmp_path / directory).mkdir(parents=True, exist_ok=True)
+    proc = str(tmp_path / "proc")
+    assert memory_kills(7, proc) is None
+    (tmp_path / "proc/7/cgroup").write_text(groups.format(group=group))
+    (tmp_path / "proc/self/mountinfo").write_text(mounts.format(root=root, point=tmp_path / "groups"))
+    assert memory_kills(7, proc) is None
+    file = tmp_path / "groups" / below / counts
+    file.write_text("low 0\noom_kill_disable 0\noom 3\noom_kill 2\noom_group_kill 0\n")
+    assert memory_kills(7, proc) == 2
+    file.write_text("oom_kill_disable 0\nunder_oom 0\n")  # Linux before 4.13
+    assert memory_kills(7, proc) is None
+
+
+def test_where_nothing_counts_memory_nothing_is_told(tmp_path) -> None:
+    for directory in ("7", "self"):
+        (tmp_path / directory).mkdir()
+    (tmp_path / "7/cgroup").write_text("1:name=systemd:/\n")
+    (tmp_path / "self/mountinfo").write_text("32 29 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n")
+    assert memory_kills(7, str(tmp_path)) is None
