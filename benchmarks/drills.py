@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import clock
 from federation import HOME, Federation
 
 Act = Callable[[Federation], object]
@@ -20,6 +22,33 @@ add chain inet drill in { type filter hook input priority 0; policy drop; }
 add chain inet drill out { type filter hook output priority 0; policy drop; }
 add rule inet drill in iif lo accept
 add rule inet drill out oif lo accept
+"""
+# A control group for the SuperExec and what it starts. (systemd has MemoryMax= for that, which reaches nothing in a
+# container under version 1.) What a process has taken before does not count there, so the ServerApp is started anew.
+MEMORY_GROUP = "/sys/fs/cgroup/memory/drill"
+CONFINE = f"""\
+set -eu
+mkdir --parents {MEMORY_GROUP}
+systemctl show --property MainPID --value flower-superexec >{MEMORY_GROUP}/cgroup.procs
+pkill --signal KILL --full "$1"
+"""
+# Leaves little room, and takes it. The kernel then kills the one that has most, which must be the ServerApp.
+EXHAUST = f"""\
+set -eu
+serverapp=$(pgrep --full "$1")
+echo $(($(cat {MEMORY_GROUP}/memory.usage_in_bytes) + 8000000)) >{MEMORY_GROUP}/memory.limit_in_bytes
+python3 - <<'PYTHON'
+import os
+open("/proc/self/oom_score_adj", "w").write("-1000")
+open("{MEMORY_GROUP}/cgroup.procs", "w").write(str(os.getpid()))
+taken = b"x" * 40_000_000
+PYTHON
+for wait in $(seq 100); do
+    [ -e /proc/$serverapp/exe ] || break
+    sleep 0.1
+done
+echo -1 >{MEMORY_GROUP}/memory.limit_in_bytes
+[ ! -e /proc/$serverapp/exe ] || {{ echo "The kernel has killed somebody else."; exit 1; }}
 """
 
 
@@ -40,6 +69,9 @@ class Drill:
     counts: str = "delay"  # or: submitted, online
     watched: str = ""  # the host whose SuperNode is waited for
     slow: bool = False  # takes minutes
+    rare: bool = False  # takes so long that it is done only when it is asked for by its name
+    prepare: Act | None = None  # before, and afterwards taken back; the training is at peace again in between
+    take_back: Act | None = None
 
 
 def kill(host: str, unit: str, whom: str = "main") -> Act:
@@ -80,14 +112,42 @@ def frozen(name: str, host: str, unit: str, whom: str, seconds: float, slow: boo
     return Drill(f"SIGSTOP of {name}, {seconds:g} s", stop, go_on, seconds, slow=slow)
 
 
-def power_cut(name: str, host: str, seconds: float, slow: bool = False) -> Drill:
+def power_cut(name: str, host: str, seconds: float, slow: bool = False, rare: bool = False) -> Drill:
     drill = f"power cut of {name}, {seconds:g} s"
-    return Drill(drill, lambda it: it.power_off(host), lambda it: it.power_on(host), seconds, slow=slow)
+    return Drill(drill, lambda it: it.power_off(host), lambda it: it.power_on(host), seconds, slow=slow, rare=rare)
+
+
+def stepped(name: str, host: str, units: tuple[str, ...], seconds: int) -> Drill:
+    return Drill(
+        f"clock of {name} stepped by {seconds:+d} s, for 20 s",
+        lambda it: clock.step(it, host, seconds),
+        lambda it: clock.step(it, host, 0),
+        20,
+        prepare=lambda it: clock.make_steppable(it, host, *units),
+        take_back=lambda it: clock.give_back(it, host, *units),
+    )
+
+
+def _flap(host: str, times: int) -> Act:
+    def flap(it: Federation) -> None:
+        for _time in range(times):
+            kill(host, NODE)(it)
+            time.sleep(5)
+
+    return flap
+
+
+def _forget(it: Federation) -> None:
+    """Take the SuperLink's database away, as a host that was made anew has none."""
+    it.on("superlink1", "systemctl", "stop", LINK)
+    it.on("superlink1", "sh", "-c", f"rm {HOME}/state/state.db*")
+    it.on("superlink1", "systemctl", "start", LINK)
 
 
 RENEWED = {"certificates_renew_days": 400, "certificates_days": 398}
 ONE, ANOTHER = "supernode1", "supernode2"
 LINK, NODE, EXECUTOR = "flower-superlink", "flower-supernode", "flower-superexec"
+SERVER = (LINK, EXECUTOR, TRAINING, "nginx")
 
 DRILLS = (
     # What a restart costs when nothing has died: the limit of what follows.
@@ -98,6 +158,13 @@ DRILLS = (
     Drill("SIGKILL of the SuperLink", kill("superlink1", LINK), target=15),
     Drill("SIGKILL of the SuperExec", kill("superlink1", EXECUTOR), target=10, counts="submitted"),
     Drill("SIGKILL of the ServerApp", _signal_serverapp("KILL"), target=10, counts="submitted"),
+    Drill(
+        "ServerApp killed by the kernel for want of memory",
+        lambda it: it.on("superlink1", "sh", "-c", EXHAUST, "sh", SERVER_APP),
+        target=10,
+        counts="submitted",
+        prepare=lambda it: it.on("superlink1", "sh", "-c", CONFINE, "sh", SERVER_APP),
+    ),
     Drill("SIGKILL of the supervisor", kill("superlink1", TRAINING)),
     Drill("SIGKILL of nginx", kill("superlink1", "nginx", "all")),
     partition("a SuperNode", ANOTHER, 5),
@@ -112,6 +179,18 @@ DRILLS = (
         _everybody(lambda host: _systemctl(host, "start", NODE)),
         20,
     ),
+    Drill("a SuperNode that dies every 5 s, for 30 s", _flap(ONE, 6)),
+    Drill(
+        "other address of a SuperNode's host, and the old one again after 20 s",
+        lambda it: it.move(ANOTHER, 99),
+        lambda it: it.move(ANOTHER, 12),
+        20,
+    ),
+    stepped("a SuperNode's host", ANOTHER, (NODE,), 3600),
+    stepped("a SuperNode's host", ANOTHER, (NODE,), -3600),
+    stepped("the SuperLink host", "superlink1", SERVER, 3600),
+    stepped("the SuperLink host", "superlink1", SERVER, -3600),
+    Drill("loss of the SuperLink's database, and site", _forget, lambda it: it.play("playbooks/site.yml")),
     Drill(
         "other certificates, and a reload of nginx",
         lambda it: it.play("playbooks/site.yml", variables=RENEWED),
@@ -130,6 +209,7 @@ DRILLS = (
     power_cut("a SuperNode's host", ANOTHER, 120, slow=True),
     partition("a SuperNode", ANOTHER, 300, slow=True),
     partition("all SuperNodes", "superlink1", 300, slow=True),
+    power_cut("the SuperLink host", "superlink1", 3600, rare=True),
 )  # fmt: skip
 
 # What a kill at random may hit.

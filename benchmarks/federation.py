@@ -81,6 +81,17 @@ class Federation:
         """Start a host."""
         self._power("start", host)
 
+    def move(self, host: str, number: int) -> None:
+        """Give a host another address on its network, and take the one that it had."""
+        container = self._container(host)
+        networks = self._inspect(host, "{{json .NetworkSettings.Networks}}")
+        ((network, settings),) = json.loads(networks).items()
+        address = f"{settings['IPAddress'].rpartition('.')[0]}.{number}"
+        for words in (["disconnect", network, container], ["connect", f"--ip={address}", network, container]):
+            done = self._call(["podman", "network", *words])
+            if done.returncode:
+                raise BenchmarkError(f"podman network {words[0]} failed for {host}: {done.stderr.strip()}")
+
     def in_network(self, host: str, *command: str) -> None:
         """Run a command of this machine in the network of a host."""
         done = self._call(["nsenter", f"--net=/proc/{self.first_process(host)}/ns/net", *command])
@@ -163,6 +174,12 @@ class Federation:
         """Write a file on a host."""
         self.on(host, "sh", "-c", f"cat >{path}", given=text)
 
+    def copy(self, source: Path, host: str, path: str) -> None:
+        """Copy a file of this machine to a host."""
+        done = self._call(["podman", "cp", str(source), f"{self._container(host)}:{path}"])
+        if done.returncode:
+            raise BenchmarkError(f"{source} could not be copied to {host}: {done.stderr.strip()}")
+
     def root(self, host: str) -> Path:
         """Return a host's file system as this machine sees it."""
         return Path(f"/proc/{self.first_process(host)}/root")
@@ -170,9 +187,11 @@ class Federation:
     def first_process(self, host: str) -> int:
         """Return the id that a host's first process has on this machine."""
         if host not in self._first:
-            inspected = self._call(["podman", "inspect", "--format", "{{.State.Pid}}", self._container(host)])
-            self._first[host] = int(inspected.stdout)
+            self._first[host] = int(self._inspect(host, "{{.State.Pid}}"))
         return self._first[host]
+
+    def _inspect(self, host: str, what: str) -> str:
+        return self._call(["podman", "inspect", "--format", what, self._container(host)]).stdout
 
     def journal(self, host: str, unit: str, since: float) -> Iterator[tuple[float, str]]:
         """Yield the moments and lines of a unit's journal."""

@@ -138,6 +138,9 @@ class Exercise:
 
     def run(self, drill: Drill, moment: float = 0.5) -> Outcome:
         """Do harm at some fraction of a round, and wait until another round is finished."""
+        if drill.prepare:
+            drill.prepare(self.federation)
+            self._come_to_rest()
         before, since = self.story.lines(), time.time()
         lost_before = len(self.story.supervision().get("restarts", []))
         run_before = self.story.supervision().get("run_id")
@@ -159,6 +162,9 @@ class Exercise:
                 )
             time.sleep(LOOK)
         new = self.story.lines()[len(before) :]
+        if drill.take_back:
+            drill.take_back(self.federation)
+            self._come_to_rest()
         # A round that was finished under the harm has left the next one a whole round to go.
         left = self.round_seconds * (1.0 if self._finished(number, 0.0) < ended else 1 - moment % 1)
         return Outcome(
@@ -174,6 +180,11 @@ class Exercise:
             target=drill.target,
             counts=drill.counts,
         )
+
+    def _come_to_rest(self) -> None:
+        """Wait until a round began and ended in peace."""
+        self.story.wait(self.story.round)
+        self.story.wait(self.story.round)
 
     def _finished(self, number: int, ended: float) -> float | None:
         """Return when the first round after this one was finished, once the harm was over."""
@@ -238,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Boot the hosts, do the drills, write what they came to, and remove the hosts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slow", action="store_true", help="also the drills that take minutes")
-    parser.add_argument("--only", metavar="TEXT", help="only the drills whose name has this text")
+    parser.add_argument("--only", metavar="TEXT", help="only the drills whose name has this text, also slow ones")
     parser.add_argument("--kills", type=int, default=0, help="instead: so many kills of anything at random")
     parser.add_argument("--seed", type=int, default=1, help="of these (default: %(default)s)")
     parser.add_argument("--testbed", help="use the federation on this testbed, and leave it")
@@ -248,12 +259,14 @@ def main(arguments: list[str] | None = None) -> int:
     if options.kills:
         chosen = list(at_random(options.kills, random.Random(options.seed)))
     else:
-        chosen = [(drill, 0.5) for drill in DRILLS if options.slow or not drill.slow]
-        chosen = [each for each in chosen if not options.only or options.only in each[0].name]
+        named = [drill for drill in DRILLS if options.only and options.only in drill.name]
+        usual = [drill for drill in DRILLS if not drill.rare and (options.slow or not drill.slow)]
+        chosen = [(drill, 0.5) for drill in (named if options.only else usual)]
     if not chosen:
         parser.error(f"no drill has {options.only!r} in its name")
     with _federation(options.testbed) as federation:
-        exercise = Exercise(federation, rounds=FIRST + 3 * len(chosen) // 2 + 6)
+        prepared = sum(drill.prepare is not None for drill, _moment in chosen)
+        exercise = Exercise(federation, rounds=FIRST + 3 * len(chosen) // 2 + 4 * prepared + 6)
         exercise.begin()
         outcomes = []
         for drill, moment in chosen:

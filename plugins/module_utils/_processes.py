@@ -91,22 +91,26 @@ def moment(text: str) -> float | None:
         return None
 
 
-def memory_kills(process: int, proc: str = "/proc") -> int | None:
-    """Return how often the kernel has killed for want of memory in the control group of a process.
+def memory_counts(process: int, proc: str = "/proc") -> str:
+    """Return the file that counts what the kernel kills for want of memory in the control group of a process.
 
-    None where nothing tells: version 2 of control groups counts in C(memory.events), version 1 in C(memory.oom_control).
+    Empty where there is none. Version 2 of control groups counts in C(memory.events), version 1 elsewhere.
     """
     try:
-        groups = _lines(proc, str(process), "cgroup")
-        with open(_memory_counts(groups, _lines(proc, "self", "mountinfo")), encoding="ascii") as stream:
-            counts = dict(line.split() for line in stream)
-        return int(counts["oom_kill"])
+        return _memory_counts(_lines(proc, str(process), "cgroup"), _lines(proc, "self", "mountinfo"))
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def memory_kills(counts: str) -> int | None:
+    """Return how often that was; None where it is not told."""
+    try:
+        return int(dict(line.split() for line in _lines(counts))["oom_kill"])
     except (OSError, ValueError, KeyError):
         return None
 
 
 def _memory_counts(groups: t.Sequence[str], mounts: t.Sequence[str]) -> str:
-    """Return the file that counts the kills of a process's control group; raise KeyError where there is none."""
     paths = {controllers: path for _number, controllers, path in (line.split(":", 2) for line in groups)}
     for kind, name in (("cgroup", "memory.oom_control"), ("cgroup2", "memory.events")):
         for mount in mounts:

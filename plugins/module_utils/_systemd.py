@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 TIMEOUT = 90  # seconds; a unit has this long to stop before systemd kills it
-_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "ControlGroup")
+_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "User")
 
 
 class SystemdError(Exception):
@@ -34,7 +34,7 @@ class Unit:
     result: str = ""
     pid: int = 0
     restarts: int = 0
-    cgroup: str = ""
+    user: str = ""
 
     @property
     def state(self) -> str:
@@ -67,7 +67,7 @@ def _unit(name: str, values: t.Mapping[str, str]) -> Unit:
         result=values.get("Result", ""),
         pid=_number(values.get("MainPID")),
         restarts=_number(values.get("NRestarts")),
-        cgroup=values.get("ControlGroup", ""),
+        user=values.get("User", ""),
     )
 
 

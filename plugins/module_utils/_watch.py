@@ -9,11 +9,12 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import os
+import pwd
 import typing as t
 from dataclasses import replace
 
 from ._flwr import ALIVE, Flwr, FlwrError
-from ._processes import Process, ProcessTable, memory_kills, moment, of_run
+from ._processes import Process, ProcessTable, memory_counts, memory_kills, moment, of_run
 from ._runs import LOST
 from ._supernodes import list_supernodes, named
 from ._supervised import Memory, Request
@@ -57,10 +58,14 @@ class Host:
 
     def would_show_serverapps(self, unit: Unit) -> bool:
         """Tell whether a ServerApp of this SuperExec would be among the processes that we see."""
-        return unit.load == "loaded" and (not unit.pid or self.processes.runs(unit.pid, "flower-superexec"))
+        # By the account: Flower's SuperExec hides itself from others, be they of its own account.
+        return unit.load == "loaded" and unit.user == pwd.getpwuid(os.geteuid()).pw_name
 
-    def memory_kills(self, unit: Unit) -> int | None:
-        return memory_kills(unit.pid) if unit.pid else None
+    def memory_counts(self, process: Process) -> str:
+        return memory_counts(process.pid)
+
+    def memory_kills(self, counts: str) -> int | None:
+        return memory_kills(counts)
 
 
 class Watch:
@@ -84,7 +89,8 @@ class Watch:
         self._asked: float | None = None
         self._word, self._details, self._starting_at = "pending", "", None
         self._alone_since: float | None = None  # since when no ServerApp is on the host
-        self._kills = host.memory_kills(host.executor()) if memory.processes else None
+        self._memory_counts, self._kills = "", None  # of the ServerApp's control group
+        self._count_memory_kills()
         self.was_stopped = False  # by us, because its ServerApp was gone
         self._settled = False  # what the end of the process means is known
         self._history_stamp: t.Any = None
@@ -135,7 +141,7 @@ class Watch:
             process=process,
             executor=unit.state if unit else "active",
             executor_changed=bool(unit and self._is_other(unit)),
-            killed_for_memory=bool(unit and process == GONE and self._was_killed(unit)),
+            killed_for_memory=process == GONE and self._was_killed(),
             stop_asked=stop_asked,
             quiesce=quiesce,
             has_result=self._has_result(),
@@ -234,7 +240,7 @@ class Watch:
             self._memory.processes = [[process.pid, process.ticks] for process in mine]
             self._memory.executor_pid = unit.pid
             self.process_was_found = True
-            self._kills = self._host.memory_kills(unit)
+            self._count_memory_kills()
             return LIVING
         # Not one ServerApp on the host, and that for a while: ours is not there either.
         self._alone_since = None if every else self._alone_since or at
@@ -246,8 +252,14 @@ class Watch:
         """Tell whether the SuperExec is not the one any more that started the ServerApp."""
         return unit.load == "loaded" and self._memory.executor_pid not in (0, unit.pid)
 
-    def _was_killed(self, unit: Unit) -> bool:
-        now = self._host.memory_kills(unit)
+    def _count_memory_kills(self) -> None:
+        """See what the kernel has killed beside the ServerApp before, while it lives: its control group tells."""
+        counts = (self._host.memory_counts(process) for process in known_processes(self._memory))
+        self._memory_counts = next(filter(None, counts), "")
+        self._kills = self._host.memory_kills(self._memory_counts)
+
+    def _was_killed(self) -> bool:
+        now = self._host.memory_kills(self._memory_counts)
         return now is not None and self._kills is not None and now > self._kills
 
     def _is_stuck(self, at: float) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._processes import (
     Process,
     ProcessTable,
+    memory_counts,
     memory_kills,
     moment,
     of_run,
@@ -104,15 +105,15 @@ def test_the_kernel_counts_what_it_kills_for_memory(tmp_path, groups, mounts, co
     for directory in ("proc/7", "proc/self", f"groups/{below}"):
         (tmp_path / directory).mkdir(parents=True, exist_ok=True)
     proc = str(tmp_path / "proc")
-    assert memory_kills(7, proc) is None
+    assert memory_counts(7, proc) == ""
     (tmp_path / "proc/7/cgroup").write_text(groups.format(group=group))
     (tmp_path / "proc/self/mountinfo").write_text(mounts.format(root=root, point=tmp_path / "groups"))
-    assert memory_kills(7, proc) is None
+    assert memory_kills(memory_counts(7, proc)) is None
     file = tmp_path / "groups" / below / counts
     file.write_text("low 0\noom_kill_disable 0\noom 3\noom_kill 2\noom_group_kill 0\n")
-    assert memory_kills(7, proc) == 2
+    assert memory_kills(memory_counts(7, proc)) == 2
     file.write_text("oom_kill_disable 0\nunder_oom 0\n")  # Linux before 4.13
-    assert memory_kills(7, proc) is None
+    assert memory_kills(memory_counts(7, proc)) is None
 
 
 def test_where_nothing_counts_memory_nothing_is_told(tmp_path) -> None:
@@ -120,4 +121,5 @@ def test_where_nothing_counts_memory_nothing_is_told(tmp_path) -> None:
         (tmp_path / directory).mkdir()
     (tmp_path / "7/cgroup").write_text("1:name=systemd:/\n")
     (tmp_path / "self/mountinfo").write_text("32 29 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n")
-    assert memory_kills(7, str(tmp_path)) is None
+    assert memory_counts(7, str(tmp_path)) == ""
+    assert memory_kills("") is None

@@ -140,8 +140,11 @@ class World:
     def superlink(self) -> Unit:
         return self.superlink_unit
 
-    def memory_kills_of(self, unit: Unit) -> int:
-        return self.memory_kills
+    def memory_counts(self, process: Process) -> str:
+        return "counts" if process in self.living else ""
+
+    def memory_kills_of(self, counts: str) -> int | None:
+        return self.memory_kills if counts else None
 
     def would_show_serverapps(self, unit: Unit) -> bool:
         return True
@@ -212,7 +215,7 @@ class World:
         )
         host = SimpleNamespace(
             processes=self, executor=self.executor, superlink=self.superlink, memory_kills=self.memory_kills_of,
-            would_show_serverapps=self.would_show_serverapps,
+            memory_counts=self.memory_counts, would_show_serverapps=self.would_show_serverapps,
         )  # fmt: skip
         journal = Journal("default", self.journal)
         return Supervisor(self.desk, self.desk.request, flwr, host, self, journal).run()

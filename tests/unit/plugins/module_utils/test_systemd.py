@@ -36,9 +36,9 @@ def systemctl(monkeypatch):
 
 
 def test_units_are_looked_at_in_one_question(systemctl) -> None:
-    asked = systemctl(f"{ACTIVE}ControlGroup=/system.slice/a.service\n\n{MISSING}")
+    asked = systemctl(f"{ACTIVE}User=flower\n\n{MISSING}")
     a, b = look("a.service", "b.service")
-    assert a == Unit("a.service", "loaded", "active", "running", "success", 7, 2, "/system.slice/a.service")
+    assert a == Unit("a.service", "loaded", "active", "running", "success", 7, 2, "flower")
     assert (a.state, a.runs, b.state, b.runs) == ("active", True, "not found", False)
     assert len(asked) == 1
     assert asked[0][-2:] == ["a.service", "b.service"]
