@@ -2,32 +2,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stepping the clock of a test host. The hosts share the clock of their machine, which nobody may touch for a drill.
 
-So a library (libfaketime) goes between the units of a host and the clock. Steps come while the processes run, timers
+So a library (``clock.c``) goes between the units of a host and the clock. Steps come while the processes run. Timers
 that count from the boot go on as they are, as with a real step; the journal and SSH keep the true time.
 """
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 from federation import BenchmarkError, Federation
 
-LIBRARIES = Path("/usr/lib")
+SOURCE = Path(__file__).with_suffix(".c")
 LIBRARY, FACE, DROP_IN = "/usr/local/lib/drill-clock.so", "/etc/drill-clock", "drill-clock.conf"
-UNIT = f"""\
-[Service]
-Environment=LD_PRELOAD={LIBRARY} FAKETIME_TIMESTAMP_FILE={FACE}
-# Look at every call, on every clock but those that nobody can step, and share nothing between processes.
-Environment=FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DISABLE_SHM=1
-"""
+UNIT = f"[Service]\nEnvironment=LD_PRELOAD={LIBRARY}\n"
 
 
 def make_steppable(federation: Federation, host: str, *units: str) -> None:
     """Start units anew with a clock of their own, which shows the true time."""
-    libraries = sorted(LIBRARIES.glob("*/faketime/libfaketimeMT.so.1"))
-    if not libraries:
-        raise BenchmarkError("libfaketime is missing: make bootstrap installs it.")
-    federation.copy(libraries[0], host, LIBRARY)
+    if not shutil.which("tcc"):
+        raise BenchmarkError("tcc is missing: make bootstrap installs it.")
+    with tempfile.TemporaryDirectory() as directory:
+        library = Path(directory) / "clock.so"
+        subprocess.run(["tcc", "-shared", f'-DFACE="{FACE}"', "-o", library, SOURCE], check=True)
+        federation.copy(library, host, LIBRARY)
     step(federation, host, 0)
     for unit in units:
         directory = f"/etc/systemd/system/{_template(unit)}.service.d"

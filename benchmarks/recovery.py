@@ -62,13 +62,31 @@ class Story:
     federation: Federation
     folder: str
     _last: list[dict[str, Any]] = field(default_factory=list)
+    _moments: list[float] = field(default_factory=list)
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the history as it was written: a round that was trained again stands there twice."""
         with suppress(OSError, ValueError):  # the host may be down
             text = self._read("history.jsonl")
             self._last = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+        for line in self._last[len(self._moments) :]:
+            self._moments.append(min(time.time(), datetime.fromisoformat(line["time"]).timestamp()))
         return self._last
+
+    def finished(self, number: int) -> list[float]:
+        """Return when rounds after this one were finished.
+
+        The host may be down when a round is seen first, so its own word counts, unless its clock is ahead.
+        """
+        lines = self.lines()
+        return [moment for moment, line in zip(self._moments, lines, strict=True) if line["round"] > number]
+
+    def watch(self, seconds: float) -> None:
+        """Look at the rounds for so long."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.lines()
+            time.sleep(min(left, LOOK))
 
     @property
     def round(self) -> int:
@@ -148,7 +166,7 @@ class Exercise:
         number = self.story.round
         harmed = time.time()
         drill.harm(self.federation)
-        time.sleep(drill.seconds)
+        self.story.watch(drill.seconds)
         if drill.end:
             drill.end(self.federation)
         ended = time.time() if drill.end else harmed
@@ -162,12 +180,9 @@ class Exercise:
                 )
             time.sleep(LOOK)
         new = self.story.lines()[len(before) :]
-        if drill.take_back:
-            drill.take_back(self.federation)
-            self._come_to_rest()
         # A round that was finished under the harm has left the next one a whole round to go.
         left = self.round_seconds * (1.0 if self._finished(number, 0.0) < ended else 1 - moment % 1)
-        return Outcome(
+        outcome = Outcome(
             drill=drill.name,
             round=number + 1,
             next_round=round(finished - ended, 1),
@@ -180,6 +195,10 @@ class Exercise:
             target=drill.target,
             counts=drill.counts,
         )
+        if drill.take_back:
+            drill.take_back(self.federation)
+            self._come_to_rest()
+        return outcome
 
     def _come_to_rest(self) -> None:
         """Wait until a round began and ended in peace."""
@@ -188,9 +207,7 @@ class Exercise:
 
     def _finished(self, number: int, ended: float) -> float | None:
         """Return when the first round after this one was finished, once the harm was over."""
-        told = [line["time"] for line in self.story.lines() if line["round"] > number]
-        moments = [datetime.fromisoformat(moment).timestamp() for moment in told]
-        return min((moment for moment in moments if moment >= ended), default=None)
+        return min((moment for moment in self.story.finished(number) if moment >= ended), default=None)
 
     def _online(self, host: str, since: float, ended: float) -> float | None:
         """Return how long it took until the SuperNode knew its number again."""

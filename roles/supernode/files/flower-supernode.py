@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs Flower's SuperNode, and sees to three things that Flower 1.41 leaves undone when a process dies.
+"""Runs Flower's SuperNode, and sees to five things that Flower 1.41 leaves undone.
 
 A SuperNode that was killed is online to the SuperLink until its heartbeats are missed, for up to a minute, and until
 then the SuperLink refuses to activate the next process with its key. That process says goodbye for the one before it.
@@ -13,6 +13,10 @@ When a run is stopped while its message is being received, the SuperNode leaves 
 without removing the half that it has stored. A ClientApp begins with that half, and from there on the SuperNode, which
 sends whatever reply there is, is one reply late: every round waits for its timeout. All of that is in its memory alone,
 and its identity is its key: nothing is lost by ending it, and systemd starts it anew.
+
+An error that ends its main thread leaves the process behind, with the thread of its local API. It is ended.
+
+A SuperNode that is refused ends without a word. Here it says what the SuperLink answered, and whether clocks differ.
 """
 
 from __future__ import annotations
@@ -21,6 +25,9 @@ import logging
 import os
 import signal
 import sys
+import time
+import traceback
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -35,6 +42,7 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 
 NODE_ID = Path("node-id")  # in the directory that this SuperNode alone writes to
 FORGOTTEN = "Ignoring message %s"
+CLOCKS_AGREE = 3.0  # seconds; an answer tells whole ones, and has taken a while
 
 
 class Client(FleetHttpClient):
@@ -56,6 +64,14 @@ class Client(FleetHttpClient):
         NODE_ID.write_text(f"{response.node_id}\n", "ascii")
         return response
 
+    def _unary_unary(self, **call: Any) -> Any:
+        try:
+            return super()._unary_unary(**call)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == HTTPStatus.UNAUTHORIZED or call["path"].endswith("/activate-node"):
+                print(refusal(error.response), file=sys.stderr)
+            raise
+
     def PushObject(self, request: PushObjectRequest) -> PushObjectResponse:
         piece = (request.session_id, request.object_id)
         try:
@@ -65,6 +81,26 @@ class Client(FleetHttpClient):
             raise
         response.stored |= piece in self._unanswered
         return response
+
+
+def refusal(response: httpx.Response) -> str:
+    """Say why the SuperLink refuses a SuperNode, as far as it tells."""
+    text = f"The SuperLink refuses this SuperNode: {response.status_code} {response.text.strip()}"
+    ahead = time.time() - _moment(response.headers.get("date"))
+    if abs(ahead) <= CLOCKS_AGREE:
+        return text
+    return (
+        f"{text}. The clock of this host is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the SuperLink's;"
+        " Flower allows 5 s ahead and 305 s behind. Synchronize them, as with chrony or systemd-timesyncd."
+    )
+
+
+def _moment(date: str | None) -> float:
+    """Return the time that an answer carries; now, where it carries none."""
+    try:
+        return parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return time.time()
 
 
 class Forgotten(logging.Handler):
@@ -82,7 +118,12 @@ def main() -> None:
     FLOWER_LOGGER.addHandler(Forgotten())
     # The connection imports the class by its name.
     fleet_http_connection.FleetHttpClient = Client
-    sys.exit(flower_supernode())
+    try:
+        sys.exit(flower_supernode())
+    except Exception:
+        # The thread of the local API would keep a process that does nothing any more, and systemd would see it active.
+        traceback.print_exc()
+        os._exit(1)
 
 
 if __name__ == "__main__":

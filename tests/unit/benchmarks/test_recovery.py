@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 
 import pytest
 import recovery
-from drills import DRILLS, VICTIMS, Drill
+from drills import DRILLS, VICTIMS, Act, Drill
 
 FOLDER = "/opt/flower/trainings/recovery-1"
 
@@ -28,7 +31,8 @@ def exercise(tmp_path: Path) -> recovery.Exercise:
     return made
 
 
-def tell(root: Path, *rounds: int, name: str = "history.jsonl", moment: str = "2026-11-25T20:00:00+00:00") -> None:
+def tell(root: Path, *rounds: int, name: str = "history.jsonl", moment: str = "") -> None:
+    moment = moment or datetime.now(UTC).isoformat()
     lines = ({"round": number, "time": moment, "failed": []} for number in rounds)
     with (root / FOLDER.lstrip("/") / name).open("a") as stream:
         stream.writelines(json.dumps(line) + "\n" for line in lines)
@@ -76,17 +80,44 @@ def test_a_drill_harms_waits_ends_and_counts(exercise, tmp_path) -> None:
 
     def end(_federation: object) -> None:
         done.append("end")
-        tell(tmp_path, 2, moment="2999-01-01T00:00:00+00:00")
+        Timer(0.3, tell, (tmp_path, 2)).start()
 
     outcome = exercise.run(Drill("x", done.append, end, 0.02))
     assert done == [exercise.federation, "end"]
     assert (outcome.round, outcome.lost, outcome.failed, outcome.repeated) == (2, [], [], [])
-    assert outcome.next_round > 10**9
+    assert 0.1 <= outcome.next_round < 5
+
+
+def test_a_round_that_a_clock_ahead_tells_of_was_finished_when_it_was_seen(exercise, tmp_path) -> None:
+    tell(tmp_path, 1, moment="2026-11-25T20:00:00+00:00")
+    tell(tmp_path, 2, moment="2999-01-01T00:00:00+00:00")
+    told, seen = exercise.story.finished(0)
+    assert datetime.fromtimestamp(told, UTC).isoformat() == "2026-11-25T20:00:00+00:00"
+    assert seen <= time.time()
+    assert exercise.story.finished(0) == [told, seen]
+
+
+def test_a_drill_is_prepared_and_taken_back_in_peace(exercise, tmp_path) -> None:
+    tell(tmp_path, 1)
+    done = []
+
+    def go_on(what: str) -> Act:
+        def act(_federation: object) -> None:
+            done.append(what)
+            for rounds in (1, 2):
+                Timer(0.2 * rounds, tell, (tmp_path, len(done) * 2 + rounds - 1)).start()
+
+        return act
+
+    drill = Drill("x", go_on("harm"), prepare=go_on("prepare"), take_back=go_on("take back"))
+    outcome = exercise.run(drill)
+    assert done == ["prepare", "harm", "take back"]
+    assert outcome.round == 4
 
 
 def test_what_was_counted_is_held_against_the_target(exercise, tmp_path) -> None:
     tell(tmp_path, 1)
-    drill = Drill("x", lambda dummy: tell(tmp_path, 2, moment="2999-01-01T00:00:00+00:00"), target=10)
+    drill = Drill("x", lambda dummy: tell(tmp_path, 2), target=10)
     outcome = replace(exercise.run(drill), delay=9.0)
     assert recovery.said(outcome).endswith("target 10 s: met")
     assert recovery.said(replace(outcome, delay=10.1)).endswith("target 10 s: MISSED")

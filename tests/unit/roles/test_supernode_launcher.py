@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +135,13 @@ class SuperLink:
         self.said: list[str] = []
         self.awaited = {"piece"}
         self.deaths: list[Exception] = []
+        self.refusal: httpx.Response | None = None
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         word = request.url.path.rpartition("/")[2]
         self.said.append(word)
+        if self.refusal:
+            return self.refusal
         if word == "push-object":
             return self.store(PushObjectRequest.FromString(request.content))
         if word == "deactivate-node":
@@ -201,6 +207,32 @@ def test_a_node_that_was_never_here_is_not_sent_away(superlink) -> None:
     assert superlink.said == ["activate-node"]
 
 
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (0, None),
+        (None, None),
+        (3600, r"36\d\d s ahead of the SuperLink's; .* Synchronize"),
+        (-3600, r"3[56]\d\d s behind the SuperLink's"),
+    ],
+)
+def test_a_supernode_that_is_refused_says_why(superlink, capsys, ahead, said) -> None:
+    headers = {} if ahead is None else {"date": formatdate(time.time() - ahead, usegmt=True)}
+    superlink.refusal = httpx.Response(401, json={"detail": "Invalid SuperNode authentication"}, headers=headers)
+    with pytest.raises(httpx.HTTPStatusError):
+        activate(superlink)
+    told = capsys.readouterr().err
+    assert 'refuses this SuperNode: 401 {"detail":"Invalid SuperNode authentication"}' in told
+    assert re.search(said, told) if said else "clock" not in told
+
+
+def test_a_run_that_is_over_is_no_refusal(superlink, capsys) -> None:
+    superlink.refusal = httpx.Response(412, json={"code": 2002})
+    with connected(superlink) as client, pytest.raises(httpx.HTTPStatusError):
+        push(client)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_piece_that_was_taken_before_the_gateway_died_counts_as_sent(superlink) -> None:
     superlink.deaths = [httpx.ReadError("the gateway is gone")]
     with connected(superlink) as client:
@@ -217,3 +249,19 @@ def test_a_piece_that_is_refused_is_refused(superlink) -> None:
         with pytest.raises(httpx.ReadError):
             push(client)
         assert push(client, "another session") is False
+
+
+def test_an_error_ends_the_process_whatever_threads_it_has(tmp_path) -> None:
+    script = tmp_path / "launch.py"
+    script.write_text(
+        "import runpy, threading\n"
+        "from flwr.supernode import cli\n"
+        "def flower_supernode():\n"
+        "    threading.Thread(target=threading.Event().wait).start()\n"
+        "    raise OSError('it cannot sleep')\n"
+        "cli.flower_supernode = flower_supernode\n"
+        f"runpy.run_path({str(LAUNCHER)!r}, run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "OSError: it cannot sleep" in done.stderr
