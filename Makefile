@@ -26,7 +26,7 @@ GATES := generated lint units changelog docs importer sanity molecule
 
 # The scenarios of molecule, and those of them that are not for every day.
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
-LONG := backup disk_full exact_resume mirror recovery recovery_long storage_vm supervisor
+LONG := backup disk_full exact_resume mirror recovery recovery_long redeploy storage_vm supervisor
 
 .PHONY: help
 help: ## Show this help
@@ -166,6 +166,11 @@ bench-model-size: bootstrap venv ## What a model of some size costs in time and 
 bench-recovery: bootstrap venv ## Kill what a training needs, one after another, on test hosts (half an hour); renews docs/recovery.md
 	python benchmarks/recovery.py --slow
 	python benchmarks/recovery.py --kills 20
+	python tools/generate.py
+
+.PHONY: bench-redeploy
+bench-redeploy: bootstrap venv ## Destroy the SuperLink host in a training and build it anew around its disk (five minutes)
+	python benchmarks/redeploy.py
 	python tools/generate.py
 
 .PHONY: clean

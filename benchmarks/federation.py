@@ -81,6 +81,10 @@ class Federation:
         """Start a host."""
         self._power("start", host)
 
+    def destroy(self, host: str) -> None:
+        """Take a host away with everything on it."""
+        self._power("rm", "--force", "--time=0", host)
+
     def move(self, host: str, number: int) -> None:
         """Give a host another address on its network, and take the one that it had."""
         container = self._container(host)

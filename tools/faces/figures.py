@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of docs/robustness.md and docs/recovery.md, from what the benchmarks have measured."""
+"""The tables of docs/robustness.md, docs/recovery.md and docs/storage.md, from what the benchmarks have measured."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 
 from . import between
 
-ROBUSTNESS, RECOVERY = "docs/robustness.md", "docs/recovery.md"
+ROBUSTNESS, RECOVERY, STORAGE = "docs/robustness.md", "docs/recovery.md", "docs/storage.md"
 RESULTS = "benchmarks/results"
 COUNTED = {"delay": "delay", "submitted": "submitted after", "online": "takes part after"}
+REDEPLOYED = "Nothing was formatted, no round was trained twice, and the model is the undisturbed one, byte for byte."
 LIKENESS = {100.0: "Sites that are alike", 1.0: "Sites that are unlike"}
 
 
@@ -22,6 +23,7 @@ def files(root: Path) -> dict[str, str]:
     pages = {
         ROBUSTNESS: {"byzantine": _byzantine, "client_drift": _drift},
         RECOVERY: {"recovery": _drills, "recovery_random": _kills},
+        STORAGE: {"redeploy": _redeploy},
     }
     return {page: _page(root, page, tables) for page, tables in pages.items()}
 
@@ -105,6 +107,22 @@ def _kills(content: dict[str, Any]) -> str:
     cells = [
         [row["drill"].partition(": ")[2], str(row["round"]), _damage(row), f"{row['delay']:.1f} s"]
         for row in content["results"]
+    ]
+    return about + _table(heads, cells)
+
+
+def _redeploy(content: dict[str, Any]) -> str:
+    result = content["result"]
+    about = (
+        f"{content['supernodes']} SuperNodes, {content['rounds']} rounds; the host was destroyed in round"
+        f" {result['destroyed_after_round'] + 1}."
+        f" {' '.join(content['problems']) or REDEPLOYED}\n\n"
+    )
+    heads = ["From the moment at which the new host could be reached", "Seconds"]
+    cells = [
+        ["until `site` was done", f"{result['site']:.0f}"],
+        ["until `train` had submitted the run", f"{result['train']:.0f}"],
+        ["until the next round was finished", f"{result['next_round']:.0f}, where 60 to 120 were hoped for"],
     ]
     return about + _table(heads, cells)
 
