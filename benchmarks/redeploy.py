@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Destroy the SuperLink host in the middle of a training, and build another one around its kept disk.
 
-What is kept is the disk with the checkpoints, and nothing else: the new host has other SSH keys, another certificate
-authority and no database. ``site`` and ``train`` with the variables of before are all that is done. What the training
+What is kept is the disk with the checkpoints, and nothing else: the new host has other keys, another certificate and no
+database. ``site`` and ``train`` with the variables of before are all that is done. What the training
 comes to is held against the same training on a simulated grid, which nothing has disturbed.
 """
 
