@@ -165,6 +165,7 @@ bench-model-size: bootstrap venv ## What a model of some size costs in time and 
 .PHONY: bench-recovery
 bench-recovery: bootstrap venv ## Kill what a training needs, one after another, on test hosts (half an hour); renews docs/recovery.md
 	python benchmarks/recovery.py --slow
+	python benchmarks/recovery.py --hosts
 	python benchmarks/recovery.py --kills 20
 	python tools/generate.py
 

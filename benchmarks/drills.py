@@ -158,13 +158,6 @@ DRILLS = (
     Drill("SIGKILL of the SuperLink", kill("superlink1", LINK), target=15),
     Drill("SIGKILL of the SuperExec", kill("superlink1", EXECUTOR), target=10, counts="submitted"),
     Drill("SIGKILL of the ServerApp", _signal_serverapp("KILL"), target=10, counts="submitted"),
-    Drill(
-        "ServerApp killed by the kernel for want of memory",
-        lambda it: it.on("superlink1", "sh", "-c", EXHAUST, "sh", SERVER_APP),
-        target=10,
-        counts="submitted",
-        prepare=lambda it: it.on("superlink1", "sh", "-c", CONFINE, "sh", SERVER_APP),
-    ),
     Drill("SIGKILL of the supervisor", kill("superlink1", TRAINING)),
     Drill("SIGKILL of nginx", kill("superlink1", "nginx", "all")),
     partition("a SuperNode", ANOTHER, 5),
@@ -179,18 +172,6 @@ DRILLS = (
         _everybody(lambda host: _systemctl(host, "start", NODE)),
         20,
     ),
-    Drill("a SuperNode that dies every 5 s, for 30 s", _flap(ONE, 6)),
-    Drill(
-        "other address of a SuperNode's host, and the old one again after 20 s",
-        lambda it: it.move(ANOTHER, 99),
-        lambda it: it.move(ANOTHER, 12),
-        20,
-    ),
-    stepped("a SuperNode's host", ANOTHER, (NODE,), 3600),
-    stepped("a SuperNode's host", ANOTHER, (NODE,), -3600),
-    stepped("the SuperLink host", "superlink1", SERVER, 3600),
-    stepped("the SuperLink host", "superlink1", SERVER, -3600),
-    Drill("loss of the SuperLink's database, and site", _forget, lambda it: it.play("playbooks/site.yml")),
     Drill(
         "other certificates, and a reload of nginx",
         lambda it: it.play("playbooks/site.yml", variables=RENEWED),
@@ -209,6 +190,29 @@ DRILLS = (
     power_cut("a SuperNode's host", ANOTHER, 120, slow=True),
     partition("a SuperNode", ANOTHER, 300, slow=True),
     partition("all SuperNodes", "superlink1", 300, slow=True),
+)  # fmt: skip
+
+# What happens to a host, or to what it knows.
+HOST_DRILLS = (
+    Drill(
+        "ServerApp killed by the kernel for want of memory",
+        lambda it: it.on("superlink1", "sh", "-c", EXHAUST, "sh", SERVER_APP),
+        target=10,
+        counts="submitted",
+        prepare=lambda it: it.on("superlink1", "sh", "-c", CONFINE, "sh", SERVER_APP),
+    ),
+    Drill("a SuperNode that dies every 5 s, for 30 s", _flap(ONE, 6)),
+    Drill(
+        "other address of a SuperNode's host, and the old one again after 20 s",
+        lambda it: it.move(ANOTHER, 99),
+        lambda it: it.move(ANOTHER, 12),
+        20,
+    ),
+    stepped("a SuperNode's host", ANOTHER, (NODE,), 3600),
+    stepped("a SuperNode's host", ANOTHER, (NODE,), -3600),
+    stepped("the SuperLink host", "superlink1", SERVER, 3600),
+    stepped("the SuperLink host", "superlink1", SERVER, -3600),
+    Drill("loss of the SuperLink's database, and site", _forget, lambda it: it.play("playbooks/site.yml")),
     power_cut("the SuperLink host", "superlink1", 3600, rare=True),
 )  # fmt: skip
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from common import RESULTS, ROOT, machine, write_json
-from drills import DRILLS, VICTIMS, Drill
+from drills import DRILLS, HOST_DRILLS, VICTIMS, Drill
 from federation import HOME, BenchmarkError, Federation, require_podman
 from simulation import Simulation
 
@@ -266,6 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Boot the hosts, do the drills, write what they came to, and remove the hosts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slow", action="store_true", help="also the drills that take minutes")
+    parser.add_argument("--hosts", action="store_true", help="instead: what happens to hosts and to what they know")
     parser.add_argument("--only", metavar="TEXT", help="only the drills whose name has this text, also slow ones")
     parser.add_argument("--kills", type=int, default=0, help="instead: so many kills of anything at random")
     parser.add_argument("--seed", type=int, default=1, help="of these (default: %(default)s)")
@@ -276,8 +277,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.kills:
         chosen = list(at_random(options.kills, random.Random(options.seed)))
     else:
-        named = [drill for drill in DRILLS if options.only and options.only in drill.name]
-        usual = [drill for drill in DRILLS if not drill.rare and (options.slow or not drill.slow)]
+        named = [drill for drill in DRILLS + HOST_DRILLS if options.only and options.only in drill.name]
+        drills = HOST_DRILLS if options.hosts else DRILLS
+        usual = [drill for drill in drills if not drill.rare and (options.slow or not drill.slow)]
         chosen = [(drill, 0.5) for drill in (named if options.only else usual)]
     if not chosen:
         parser.error(f"no drill has {options.only!r} in its name")
@@ -297,7 +299,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(*found or ["No round is lost, none was trained twice, and the model is the same, byte for byte."], sep="\n")
     if not options.only:
         write_json(
-            options.results / ("recovery_random.json" if options.kills else "recovery.json"),
+            options.results / f"recovery{'_random' if options.kills else '_hosts' if options.hosts else ''}.json",
             {
                 "machine": machine(ROOT),
                 "supernodes": len(federation.supernodes),

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 import recovery
-from drills import DRILLS, VICTIMS, Act, Drill
+from drills import DRILLS, HOST_DRILLS, VICTIMS, Act, Drill
 
 FOLDER = "/opt/flower/trainings/recovery-1"
 
@@ -131,6 +131,8 @@ def test_kills_at_random_are_the_same_for_a_seed() -> None:
 
 
 def test_every_drill_has_a_name_of_its_own_and_an_end_where_it_lasts() -> None:
-    assert len({drill.name for drill in DRILLS}) == len(DRILLS)
-    assert all(drill.end for drill in DRILLS if drill.seconds)
-    assert all(drill.watched for drill in DRILLS if drill.counts == "online")
+    every = DRILLS + HOST_DRILLS
+    assert len({drill.name for drill in every}) == len(every)
+    assert all(drill.end for drill in every if drill.seconds)
+    assert all(drill.watched for drill in every if drill.counts == "online")
+    assert all(drill.prepare for drill in every if drill.take_back)
