@@ -177,7 +177,9 @@ def _end(federation: Federation) -> tuple[dict[str, Any], dict[str, Any], list[i
             raise BenchmarkError(f"The training has not ended: {story.supervision()}")
         time.sleep(1)
     effective = json.loads(federation.on(federation.superlink, "cat", f"{story.folder}/effective.json"))
-    return story.result(), effective, [line["round"] for line in story.lines()]
+    # The first line tells of the checkpoint that it goes on from: nobody has counted its seconds.
+    trained = [line["round"] for line in story.lines() if line["seconds"] is not None]
+    return story.result(), effective, trained
 
 
 @contextmanager
