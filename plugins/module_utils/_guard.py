@@ -19,9 +19,10 @@ _GET_FLAGS, _SET_FLAGS, _IMMUTABLE = 0x80086601, 0x40086602, 0x10  # of linux/fs
 def is_guarded(path: str) -> bool:
     """Tell whether a directory is closed to everybody, also to root where its file system can do that."""
     found = os.lstat(path)
+    if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (0, 0, 0):
+        return False
     flags = _flags(path)
-    closed = (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, 0, 0)
-    return closed and (flags is None or bool(flags & _IMMUTABLE))
+    return flags is None or bool(flags & _IMMUTABLE)
 
 
 def guard(path: str) -> None:

@@ -25,7 +25,8 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     ``found`` has ``host``, ``health`` (the HTTP status of the health check), ``certificate_days`` (or none),
     ``expected`` (the names of the SuperNodes in the inventory), since when it is ``quiesced`` (or none), and what
     ``supernode_info``, ``run_info`` and ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
-    Where there is a mirror of the checkpoints, ``mirror`` is what it remembers.
+    ``checkpoint_problems`` are the ``problems`` of the last one. Where there is a mirror of the checkpoints, ``mirror``
+    is what it remembers.
     """
     nodes = [dict(node) for node in found["supernodes"]]
     known = {node["name"] for node in nodes}
@@ -42,6 +43,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
         "supernodes": nodes,
         "trainings": [_training(training) for training in found["trainings"]],
         "checkpoint": found["latest"],
+        "checkpoint_problems": list(found.get("checkpoint_problems") or []),
         "mirror": _mirror(found.get("mirror")),
     }
 
@@ -77,7 +79,7 @@ def render(status: Mapping[str, Any]) -> str:
         _superlink(status["superlink"]),
         _supernodes(status["supernodes"]),
         _trainings(status["trainings"]),
-        _checkpoint(status.get("checkpoint")),
+        "\n".join([_checkpoint(status.get("checkpoint")), *map(_warning, status.get("checkpoint_problems") or [])]),
         *([_mirrored(status["mirror"])] if status.get("mirror") else []),
     ]
     return "\n\n".join(parts)
@@ -173,6 +175,10 @@ def _checkpoint(checkpoint: Row | None) -> str:
     )
 
 
+def _warning(problem: str) -> str:
+    return f"  WARNING. {problem}"
+
+
 def _mirrored(mirror: Row) -> str:
     backlog = mirror.get("backlog") or []
     if not backlog and not mirror.get("problem"):
@@ -182,7 +188,7 @@ def _mirrored(mirror: Row) -> str:
         more = f" and {len(backlog) - SHOWN_BACKLOG} more" if len(backlog) > SHOWN_BACKLOG else ""
         lines.append(f"  to be copied: {', '.join(backlog[-SHOWN_BACKLOG:])}{more}")
     if mirror.get("problem"):
-        lines.append(f"  WARNING. {mirror['problem']}. It tries again.")
+        lines.append(_warning(f"{mirror['problem']}. It tries again."))
     return "\n".join(lines)
 
 

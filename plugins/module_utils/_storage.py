@@ -89,6 +89,14 @@ def stray_problem(path: str, names: t.Sequence[str]) -> str:
     )
 
 
+def unmounted_problem(path: str) -> str:
+    """Say that there are no checkpoints because what they lie on is missing."""
+    return (
+        f"{path} is a mount point, but nothing is mounted there: its disk or server is missing. Nothing is saved and"
+        " flower-superexec does not start until it is back; flower-checkpoints.service tries it again and again."
+    )
+
+
 def conflict_problem(aside: str, path: str, names: t.Sequence[str]) -> str:
     """Say that files cannot be brought because others have their names."""
     return (

@@ -131,13 +131,14 @@ match:
   type: dict
   sample: {"path": "/opt/flower/checkpoints/previous/default-9f86d081-20261123T062212Z/checkpoint_round_10.npz"}
 problems:
-  description: A sentence about each checkpoint that cannot be trusted.
+  description: A sentence about each checkpoint that cannot be trusted, and one when the storage is not mounted.
   returned: success
   type: list
   elements: str
   sample: []
 """
 
+import os
 from datetime import datetime, timezone
 from typing import Any
 
@@ -150,7 +151,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import 
     inspect,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import as_service_account
+from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
+from ansible_collections.fedops.flower.plugins.module_utils._storage import unmounted_problem
 
 FROM_MANIFEST = (
     "round",
@@ -197,6 +200,9 @@ def main() -> None:
                 inspection, found = look(path, sha256)
     except CheckpointError as error:
         module.fail_json(msg=str(error))
+    problems = list(inspection.problems)
+    if os.path.isdir(path) and is_guarded(path):
+        problems.append(unmounted_problem(path))
     now = datetime.now(timezone.utc)
     checkpoints = [describe(checkpoint, now) for checkpoint in inspection.checkpoints]
     match = {"match": found and describe(found, now)} if sha256 else {}
@@ -204,7 +210,7 @@ def main() -> None:
         changed=False,
         checkpoints=checkpoints,
         latest=checkpoints[-1] if checkpoints else None,
-        problems=list(inspection.problems),
+        problems=problems,
         **match,
     )
 
