@@ -127,7 +127,7 @@ def judge(found: Disk, file_system: str, mount_point: str, adopt: bool) -> str:
 def _not_ours(found: Disk, file_system: str, adopt: bool) -> list[str]:
     there = found.file_system
     if there is None:
-        return [f"it carries {' and '.join(map(str, found.signatures))}"]
+        return [f"it carries {' and '.join(dict.fromkeys(map(str, found.signatures)))}"]  # a table has a copy of itself
     if there.type != file_system:
         return [f"it carries {there}, and checkpoints_disk_filesystem is {file_system}"]
     return [] if adopt or there.label == LABEL else [f"it carries {there}, which this role has not made"]

@@ -93,7 +93,7 @@ def unmounted_problem(path: str) -> str:
     """Say that there are no checkpoints because what they lie on is missing."""
     return (
         f"{path} is a mount point, but nothing is mounted there: its disk or server is missing. Nothing is saved and"
-        " flower-superexec does not start until it is back; flower-checkpoints.service tries it again and again."
+        " flower-superexec does not start until it is back; flower-checkpoints.timer tries it again and again."
     )
 
 

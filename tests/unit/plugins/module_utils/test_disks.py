@@ -85,7 +85,10 @@ def test_an_empty_disk_is_formatted_and_one_of_ours_used(found: Disk, adopt: boo
         (Disk("/d", GIB, signatures=(Signature("xfs", LABEL),)), "it carries xfs with the label 'flower-ckpt', and"),
         (Disk("/d", GIB, signatures=(Signature("LVM2_member"),)), "it carries LVM2_member"),
         (Disk("/d", GIB, signatures=(Signature("linux_raid_member"),)), "it carries linux_raid_member"),
-        (Disk("/d", GIB, signatures=(Signature("gpt"), Signature("PMBR"))), "it carries gpt and PMBR"),
+        (
+            Disk("/d", GIB, signatures=(Signature("gpt"), Signature("gpt"), Signature("PMBR"))),
+            "it carries gpt and PMBR.",
+        ),
         (Disk("/d", GIB, signatures=(OURS, Signature("dos"))), "it carries ext4 with the label 'flower-ckpt' and dos"),
         (Disk("/d", GIB, signatures=(Signature("swap"),)), "it carries swap"),
         (Disk("/d", GIB, blank=False), "its first and last MiB are not zeros"),

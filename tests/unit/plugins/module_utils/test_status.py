@@ -93,6 +93,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
             },
         ],
         "checkpoint": None,
+        "checkpoint_problems": [],
         "mirror": None,
     }
 
@@ -249,6 +250,16 @@ def test_a_mirror_is_told_with_its_backlog() -> None:
             "  WARNING. no route to host. It tries again."
         ],
     ]
+
+
+def test_what_is_wrong_with_the_checkpoints_is_told() -> None:
+    found = {
+        "host": "h", "health": 200, "certificate_days": 1, "expected": [], "supernodes": [], "trainings": [],
+        "latest": None, "checkpoint_problems": ["/c is a mount point, but nothing is mounted there."],
+    }  # fmt: skip
+    assert _status.render(_status.federation(found)).endswith(
+        "Checkpoint   none\n  WARNING. /c is a mount point, but nothing is mounted there."
+    )
 
 
 def test_what_the_mirror_copied_is_not_for_the_page() -> None:

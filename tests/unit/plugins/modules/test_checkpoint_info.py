@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._guard import guard, release
 
 
 def without_age(result: dict) -> dict:
@@ -74,3 +75,13 @@ def test_what_root_may_not_list_is_read_as_the_account(run_module, tmp_path, sav
     monkeypatch.setattr(os, "listdir", squashed)
     assert run_module("checkpoint_info", path=str(tmp_path))["latest"]["round"] == 5
     assert refused == [str(tmp_path)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes mount points")
+def test_storage_that_is_not_mounted_is_a_problem(run_module, tmp_path) -> None:
+    guard(str(tmp_path))
+    try:
+        (problem,) = run_module("checkpoint_info", path=str(tmp_path))["problems"]
+    finally:
+        release(str(tmp_path))
+    assert problem.startswith(f"{tmp_path} is a mount point, but nothing is mounted there")
