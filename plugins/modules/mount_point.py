@@ -110,8 +110,8 @@ def expect(path: str, mounted: Mount, source: str | None) -> None:
     """Refuse a mount of something else."""
     if source and os.path.realpath(source.rstrip("/")) != os.path.realpath(mounted.source.rstrip("/")):
         raise StorageError(
-            f"{path} is to have {source} mounted, but {mounted.source} is mounted there. Stop flower-superexec, unmount"
-            f" it (umount {path}), take it out of /etc/fstab, then run again."
+            f"{path} is to have {source} mounted, but {mounted.source} is mounted there. Stop flower-superexec and"
+            f" flower-checkpoints.timer, unmount it (umount {path}), take it out of /etc/fstab, then run again."
         )
 
 
