@@ -17,6 +17,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._progress import (
 )
 from ansible_collections.fedops.flower.plugins.plugin_utils._following import (
     LOG_LINES,
+    UNKNOWN,
     FollowingAction,
     merged,
     patience,
@@ -61,12 +62,19 @@ class ActionModule(FollowingAction):
         display.display(f"{name}: run {run_id} {verb}")
         follower = Follower(name, run_id)
         unreachable_since: float | None = None
+        seen = submitted
         while True:
-            look = self._run_info(
-                name=name, run_id=run_id, wait_for_round=follower.next_round, wait_seconds=patience(deadline)
+            look = self.look(
+                self._task_vars,
+                deadline,
+                name=name,
+                run_id=run_id,
+                wait_for_round=follower.next_round,
+                wait_seconds=patience(deadline),
             )
             if look.get("failed"):
-                return {**submitted, **look, "changed": submitted["changed"]}
+                return {**seen, "failed": True, "msg": look["msg"], "status": UNKNOWN, "finished": False}
+            seen = merged(submitted, look, finished=False)
             for line in follower.lines(look):
                 display.display(line)
             now = time.monotonic()

@@ -20,6 +20,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._outlook import (
 from ansible_collections.fedops.flower.plugins.plugin_utils import _program
 from ansible_collections.fedops.flower.plugins.plugin_utils._following import (
     LOG_LINES,
+    UNKNOWN,
     FollowingAction,
     merged,
     patience,
@@ -58,18 +59,20 @@ class ActionModule(SendingAction, FollowingAction):
         """Show the progress of a training until it has ended, or until it is under way when that is enough."""
         name = started["name"]
         display.display(f"{name}: {'started' if started['submitted'] else 'already under way, following it'}")
-        follower, signature = TrainingFollower(name), ""
+        follower, signature, seen = TrainingFollower(name), "", started
         while True:
-            look = self.run_info(
+            look = self.look(
                 task_vars,
+                deadline,
                 name=name,
                 wait_for_round=follower.next_round,
                 wait_for_change=signature,
                 wait_seconds=patience(deadline),
             )
             if look.get("failed"):
-                return {**started, **look, "changed": started["changed"]}
-            supervision = look["supervision"]
+                # What was seen last stays true of the rounds, but not of how it stands.
+                return {**seen, "failed": True, "msg": look["msg"], "status": UNKNOWN, "finished": False}
+            supervision, seen = look["supervision"], self._result(started, look, finished=False)
             for line in follower.lines(look):
                 display.display(line)
             state, signature = supervision["state"], supervision["signature"]

@@ -11,12 +11,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+display = Display()
 
 POLL = 30  # seconds that one look waits on the host, so that one connection serves for many looks
 LOG_LINES = 40
+PATIENCE = 300  # seconds that a host may be out of reach: a training outlives its reboot
+RETRY = 5  # seconds between two tries to reach it
+UNKNOWN = "unknown"  # how a training stands whose host is out of reach
 
 
 class FollowingAction(ActionBase):
@@ -43,6 +49,37 @@ class FollowingAction(ActionBase):
         return self._execute_module(
             module_name="fedops.flower.run_info", module_args={**common, **arguments}, task_vars=task_vars
         )
+
+    def look(self, task_vars: dict[str, Any] | None, deadline: float | None, **arguments: Any) -> dict[str, Any]:
+        """Look once, and wait for a host that cannot be reached: the training needs it, but not us."""
+        away_since: float | None = None
+        while True:
+            try:
+                answer = self.run_info(task_vars, **arguments)
+            except AnsibleConnectionFailure as error:
+                problem = error.message
+            else:
+                if not _is_cut_off(answer):
+                    if away_since is not None:
+                        display.display(f"{arguments['name']}: its host is there again")
+                    return answer
+                problem = str(answer.get("msg", ""))
+            now = time.monotonic()
+            if away_since is None:
+                away_since = now
+                display.display(
+                    f"{arguments['name']}: its host cannot be reached; the training does not need us, waiting"
+                )
+            if now - away_since > PATIENCE or (deadline is not None and now >= deadline):
+                text = f"its host cannot be reached for {now - away_since:.0f} s: {problem}"
+                advice = "The training goes on as soon as its host does; the same task follows it again."
+                return {"failed": True, "msg": f"{arguments['name']}: {text.rstrip()} {advice}"}
+            time.sleep(RETRY)
+
+
+def _is_cut_off(answer: dict[str, Any]) -> bool:
+    """Tell whether a module has died without an answer, as it does on a host that goes down."""
+    return bool(answer.get("failed")) and "module_stdout" in answer
 
 
 def patience(deadline: float | None) -> float:

@@ -159,3 +159,10 @@ def test_a_timeout_leaves_the_training_alone_and_says_so(play) -> None:
 def test_a_timeout_that_is_no_number_is_refused_before_anything_is_done(play) -> None:
     with pytest.raises(AnsibleActionFail, match="^timeout is 'soon' but must be a number of seconds"):
         play(timeout="soon")
+
+
+def test_a_host_that_is_gone_leaves_what_was_seen_last_and_no_claim_of_how_it_stands(play) -> None:
+    gone = {"failed": True, "msg": "its host cannot be reached"}
+    result, _shown, _calls = play(STARTED, look(rounds=1), gone)
+    assert (result["failed"], result["status"], result["msg"]) == (True, "unknown", "its host cannot be reached")
+    assert (result["run_id"], len(result["history"]), result["changed"], result["finished"]) == ("1", 1, True, False)
