@@ -71,7 +71,7 @@ def status(seen: Found) -> str:
 def details(seen: Found) -> str | None:
     """Return why it stands so; of a play that has failed, what it has failed with."""
     run = seen.get("run") or {}
-    steps = [seen.get(step) for step in ("asked", "plan", "supernodes", "room", "check", "run", "proof")]
+    steps = [seen.get(step) for step in ("proof", "run", "check", "room", "supernodes", "plan", "asked")]
     messages = [str(step.get("msg") or "") for step in steps if step and failed(step)]
     own = "" if failed(seen.get("proof")) else str(run.get("details") or "")
     return own or next(filter(None, messages), None)

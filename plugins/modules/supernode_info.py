@@ -23,6 +23,17 @@ options:
       - Whether to list SuperNodes as well that were unregistered.
     type: bool
     default: false
+  wait_for_online:
+    description:
+      - Return as soon as so many of them are online. Too few at the end of O(wait_seconds) are no failure.
+        Check mode does not wait.
+    type: int
+    default: 0
+  wait_seconds:
+    description:
+      - At most so many seconds, in which a SuperLink that does not answer is waited for, too.
+    type: float
+    default: 0
 seealso:
   - module: fedops.flower.supernode
 """
@@ -31,6 +42,11 @@ EXAMPLES = r"""
 - name: List the SuperNodes
   fedops.flower.supernode_info:
   register: federation
+
+- name: Give three of them a minute to come back
+  fedops.flower.supernode_info:
+    wait_for_online: 3
+    wait_seconds: 60
 
 - name: Tell which are online
   ansible.builtin.debug:
@@ -80,9 +96,38 @@ online:
   sample: 3
 """
 
+import time
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
+    Flwr,
+    FlwrError,
+    FlwrMissingError,
+    FlwrUnreachableError,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._supernodes import list_supernodes
+
+ASK_EVERY = 2.0  # seconds between two questions; asking takes another one
+
+
+def wait(flwr: Flwr, unregistered: bool, wanted: int, seconds: float) -> list[dict[str, Any]]:
+    """Return the SuperNodes once enough of them are online, or when there is no more time."""
+    end = time.monotonic() + seconds
+    while True:
+        left = end - time.monotonic()
+        try:
+            rows = list_supernodes(flwr, unregistered)
+            if count_online(rows) >= wanted or left <= 0:
+                return rows
+        except FlwrUnreachableError:
+            if left <= 0:
+                raise
+        time.sleep(min(ASK_EVERY, max(left, 0.0)))
+
+
+def count_online(rows: list[dict[str, Any]]) -> int:
+    return sum(row["status"] == "online" for row in rows)
 
 
 def main() -> None:
@@ -91,11 +136,16 @@ def main() -> None:
             "home": {"type": "path", "default": "/opt/flower"},
             "superlink": {"type": "str", "default": "local"},
             "unregistered": {"type": "bool", "default": False},
+            "wait_for_online": {"type": "int", "default": 0},
+            "wait_seconds": {"type": "float", "default": 0},
         },
         supports_check_mode=True,
     )
+    params = module.params
+    seconds = 0.0 if module.check_mode else params["wait_seconds"]
     try:
-        rows = list_supernodes(Flwr(module.params["home"], module.params["superlink"]), module.params["unregistered"])
+        flwr = Flwr(params["home"], params["superlink"])
+        rows = wait(flwr, params["unregistered"], params["wait_for_online"], seconds)
     except FlwrMissingError as error:
         # A host that is not deployed yet has none, and a rehearsal must be able to go on.
         if not module.check_mode:
@@ -103,7 +153,7 @@ def main() -> None:
         rows = []
     except FlwrError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, supernodes=rows, online=sum(row["status"] == "online" for row in rows))
+    module.exit_json(changed=False, supernodes=rows, online=count_online(rows))
 
 
 if __name__ == "__main__":

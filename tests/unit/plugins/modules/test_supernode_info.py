@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrUnreachableError
+from ansible_collections.fedops.flower.plugins.modules import supernode_info
 
 OFFLINE, UNREGISTERED = "17856385283664728171", "16029726880598031332"  # in the recording supernode_list_end
 
@@ -58,3 +60,40 @@ def test_a_superlink_that_does_not_answer_fails_the_task(home, run_module) -> No
         "msg": "Flower says: Connection to the SuperLink is unavailable."
         " Look at the unit flower-superlink on this host.",
     }
+
+
+AWAY = FlwrUnreachableError("away")
+
+
+@pytest.fixture
+def wait(monkeypatch):
+    """Wait for two SuperNodes with these numbers of them online; return the last number and the seconds that passed."""
+
+    def run(*answers, seconds=60.0):
+        clock, left = [0.0], list(answers)
+
+        def answer(*_arguments):
+            online = left.pop(0) if len(left) > 1 else left[0]
+            if isinstance(online, Exception):
+                raise online
+            return [{"status": "online"}] * online + [{"status": "offline"}]
+
+        monkeypatch.setattr(supernode_info, "list_supernodes", answer)
+        monkeypatch.setattr(supernode_info.time, "monotonic", lambda: clock[0])
+        monkeypatch.setattr(supernode_info.time, "sleep", lambda pause: clock.__setitem__(0, clock[0] + pause))
+        return supernode_info.count_online(supernode_info.wait(None, False, 2, seconds)), clock[0]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("answers", "seconds", "result"),
+    [((2,), 60, (2, 0)), ((0, 1, 3), 60, (3, 4)), ((AWAY, 2), 60, (2, 2)), ((1,), 5, (1, 5)), ((1,), 0, (1, 0))],
+)
+def test_supernodes_are_waited_for_and_too_few_at_the_end_are_no_failure(wait, answers, seconds, result) -> None:
+    assert wait(*answers, seconds=seconds) == result
+
+
+def test_a_superlink_that_stays_away_is_a_failure(wait) -> None:
+    with pytest.raises(FlwrUnreachableError):
+        wait(1, AWAY, seconds=5)
