@@ -22,8 +22,8 @@ def outcome(seen: Found) -> dict[str, t.Any]:
     """Return everything there is to tell.
 
     C(seen) holds what the steps of the play have found, empty for those that it did not come to: C(name) of the
-    training, C(quiesced), C(asked), C(plan), C(supernodes), C(needed_nodes), C(room), C(check), C(run), C(proof) and
-    C(model).
+    training, C(quiesced), C(asked), C(refusal), C(plan), C(supernodes), C(needed_nodes), C(room), C(check), C(run),
+    C(proof) and C(model).
     """
     run, known = seen.get("run") or {}, last_look(seen)
     supervision = run.get("supervision") or {}
@@ -71,7 +71,7 @@ def status(seen: Found) -> str:
 def details(seen: Found) -> str | None:
     """Return why it stands so; of a play that has failed, what it has failed with."""
     run = seen.get("run") or {}
-    steps = [seen.get(step) for step in ("proof", "run", "check", "room", "supernodes", "plan", "asked")]
+    steps = [seen.get(step) for step in ("proof", "run", "check", "room", "supernodes", "plan", "refusal", "asked")]
     messages = [str(step.get("msg") or "") for step in steps if step and failed(step)]
     own = "" if failed(seen.get("proof")) else str(run.get("details") or "")
     return own or next(filter(None, messages), None)

@@ -13,6 +13,7 @@ import typing as t
 from ._progress import Follower, pace, seconds_between
 from ._runs import COMPLETED
 from ._supervised import Desk, Memory, Request, now, unit_name
+from ._supervision import BY_OPERATOR
 from ._systemd import Unit, look
 from ._trainings import TrainingFolder
 
@@ -45,7 +46,9 @@ def picture(
     if memory.request_id != request.request_id:
         memory = Memory(request_id=request.request_id)  # the supervisor has not begun with it yet
     state, detail = memory.state, memory.detail
-    if state in AT_WORK and not unit.runs:
+    if state in AT_WORK and not unit.runs and is_stopped:
+        state, detail = BY_OPERATOR.kind, BY_OPERATOR.text  # its supervisor was too slow to say so itself
+    elif state in AT_WORK and not unit.runs:
         state = HALTED
         detail = f"{unit.name} is {unit.state}{f' ({unit.result})' if unit.result else ''}. {detail}".rstrip()
     own = [event for event in history if request.configuration_hash in (None, event.get("configuration_hash"))]

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from ._flwr import Flwr, FlwrMissingError
 from ._runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
 from ._supervised import Desk, Memory, Request, now, same, unit_name
-from ._supervision import FAILED, GIVEN_UP, REFUSED, STOPPED
+from ._supervision import BY_OPERATOR, FAILED, GIVEN_UP, REFUSED, STOPPED
 from ._systemd import SystemdError, Unit, control, look
 from ._trainings import TrainingFolder
 
@@ -152,7 +152,7 @@ class Supervising:
         """Say for the supervisor, which is no more, how things stand."""
         memory = self.desk.memory or Memory()
         memory.ended, memory.ending, memory.waiting_for = memory.run_id, {}, []
-        memory.state, memory.reason, memory.detail = STOPPED, "operator", "An operator has stopped it."
+        memory.state, memory.reason, memory.detail = BY_OPERATOR.kind, BY_OPERATOR.reason, BY_OPERATOR.text
         memory.since = now()
         self.desk.remember(memory)
 

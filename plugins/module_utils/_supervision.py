@@ -57,6 +57,9 @@ class Verdict:
         return self.kind not in (GO_ON, WAIT, IDLE)
 
 
+BY_OPERATOR = Verdict(STOPPED, "operator", "An operator has stopped it.")
+
+
 @dataclass(frozen=True)
 class Limits:
     """How patient to be with a run."""
@@ -92,7 +95,7 @@ class Situation:
 def judge(seen: Situation, limits: Limits) -> Verdict:
     """Decide what a run that is followed needs."""
     if seen.stop_asked:
-        return Verdict(STOPPED, "operator", "An operator has stopped it.")
+        return BY_OPERATOR
     over = seen.process == GONE or seen.word not in (*ALIVE, UNREACHABLE)
     if seen.word == COMPLETED or (seen.has_result and over):
         # A result is the proof of the end, also where the ServerApp could not tell Flower of it any more.

@@ -22,6 +22,7 @@ from ._supernodes import list_supernodes, named
 from ._supervised import Desk, Request, recall
 from ._supervision import (
     AGAIN,
+    BY_OPERATOR,
     EXIT,
     FAILED,
     FINISHED,
@@ -75,7 +76,7 @@ class Supervisor:
                 return EXIT[QUIESCED]
             self.memory.state = "starting"
         self.teller.remember()
-        verdict = STOPPED_NOW if self.desk.is_stopped else self._resume_end()
+        verdict = BY_OPERATOR if self.desk.is_stopped else self._resume_end()
         while verdict is None:
             try:
                 verdict = self._begin() or self._after(self._follow())
@@ -192,7 +193,7 @@ class Supervisor:
         end = self.clock.monotonic() + seconds
         while self.clock.monotonic() < end:
             if self.desk.is_stopped:
-                return STOPPED_NOW
+                return BY_OPERATOR
             if self.desk.quiesce:
                 return QUIESCED_NOW
             self.clock.sleep(TICK)
@@ -270,5 +271,4 @@ class Supervisor:
         return EXIT[verdict.kind]
 
 
-STOPPED_NOW = Verdict(STOPPED, "operator", "An operator has stopped it.")
 QUIESCED_NOW = Verdict(QUIESCED, "quiesced", f"The federation is quiesced. {ON_RESUME}")

@@ -69,7 +69,7 @@ def test_of_a_play_that_has_seen_nothing_nothing_is_told() -> None:
     assert outcome({"name": "default"}) == NOTHING
 
 
-@pytest.mark.parametrize("step", ["asked", "plan", "supernodes", "room", "check", "run"])
+@pytest.mark.parametrize("step", ["asked", "refusal", "plan", "supernodes", "room", "check", "run"])
 def test_a_step_that_failed_before_anything_was_begun_says_why(step) -> None:
     failed = {"failed": True, "msg": "no"}
     assert outcome({"name": "default", step: failed}) == {**NOTHING, "details": "no"}

@@ -93,6 +93,14 @@ def test_a_training_that_nobody_sees_to_is_halted(state, unit, shown) -> None:
     assert found["detail"] == expected
 
 
+@pytest.mark.parametrize(
+    ("unit", "shown"), [(AT_WORK, ("running", "so")), (DEAD, ("stopped", "An operator has stopped it."))]
+)
+def test_a_supervisor_that_was_ended_by_an_operator_is_not_missed(unit, shown) -> None:
+    found = picture(REQUEST, Memory(request_id="1", state="running", detail="so"), unit, [], is_stopped=True)
+    assert (found["state"], found["detail"]) == shown
+
+
 def test_what_was_remembered_of_an_older_request_is_not_told_of_a_newer_one() -> None:
     memory = Memory(request_id="0", state="completed", run_id="7", restart_count=3)
     found = picture(REQUEST, memory, AT_WORK, [event(1, configuration_hash="other")])
