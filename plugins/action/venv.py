@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.fedops.flower.plugins.module_utils._lock import pins
 from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
 
@@ -26,8 +27,10 @@ class ActionModule(SendingAction):
             if not os.path.isdir(wheelhouse):
                 raise AnsibleActionFail(f"wheelhouse is {wheelhouse}, which is no directory on the controller.")
 
-        with open(files["requirements.txt"], "rb") as lock:
-            arguments.update(checksum=hashlib.sha256(lock.read()).hexdigest(), offline=bool(wheelhouse))
+        with open(files["requirements.txt"], "rb") as stream:
+            lock = stream.read()
+        version = pins(lock.decode(errors="replace")).get("flwr")
+        arguments.update(checksum=hashlib.sha256(lock).hexdigest(), version=version, offline=bool(wheelhouse))
         return self.execute_sending(arguments, files, task_vars, at_once=boolean(arguments.get("fresh"), strict=False))
 
     def prepare(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:

@@ -18,8 +18,10 @@ import subprocess
 import tarfile
 import tempfile
 import zipfile
+from dataclasses import dataclass
 
-MARKER = "fedops-requirements.txt"
+from ._releases import MARKER
+
 PYTHON_MINIMUM = (3, 11)  # the oldest that Flower supports; the lock is compiled for it
 STEP_TIMEOUT = 1800  # seconds; a slow mirror and a lock with PyTorch in it
 
@@ -28,18 +30,25 @@ class VenvError(Exception):
     """The environment cannot be built; the message ends with what the failing program said."""
 
 
-class Venv:
-    """The environment at ``path``. The lock that it was built from lies in it, written as the last step."""
+@dataclass(frozen=True)
+class Python:
+    """An interpreter of the host that Flower can use."""
 
-    def __init__(self, path: str, python: str, index_url: str | None = None, offline: bool = False) -> None:
-        self.path = path
+    path: str
+    version: str
+    has_pip: bool  # whether it can make an environment with pip in it
+
+
+class Venv:
+    """Builds environments with an interpreter. The lock of each lies in it, written as the last step."""
+
+    def __init__(self, python: str, index_url: str | None = None, offline: bool = False) -> None:
         self.python = python
         self.index_url = index_url
         self.offline = offline
-        self.marker = os.path.join(path, MARKER)
 
-    def check_python(self) -> bool:
-        """Refuse an interpreter that is too old or missing; tell whether uv can be had with what it brings along."""
+    def look_at_python(self) -> Python:
+        """Refuse an interpreter that is too old or missing; tell what there is to know of another."""
         question = "import sys, importlib.util as u; print(*sys.version_info[:2], u.find_spec('ensurepip') is not None)"
         try:
             major, minor, has_pip = _run([self.python, "-c", question], "/").split()
@@ -47,30 +56,20 @@ class Venv:
             raise _unsupported(self.python, "cannot be run on this host") from None
         if (int(major), int(minor)) < PYTHON_MINIMUM:
             raise _unsupported(self.python, f"is Python {major}.{minor}")
-        return self.offline or has_pip == "True"
+        return Python(self.python, f"{major}.{minor}", has_pip == "True")
 
-    def checksum(self) -> str | None:
-        """Return the SHA-256 of the lock that the environment is at, None when it is not complete."""
-        try:
-            with open(self.marker, "rb") as file:
-                return hashlib.sha256(file.read()).hexdigest()
-        except OSError:
-            return None
-
-    def build(self, archive: str) -> None:
-        """Make the environment what the archive's lock says."""
+    def build(self, path: str, archive: str) -> None:
+        """Make the environment that the archive's lock says, in a place where there is nothing."""
         with tempfile.TemporaryDirectory(prefix="fedops-venv-") as work:
             with tarfile.open(archive) as files:
                 files.extractall(work, **_extraction_filter())
             uv = self._bootstrap(work)
-            # From here on an interrupted build must not pass for a finished one.
-            if os.path.exists(self.marker):
-                os.unlink(self.marker)
-            if not self._fits():
-                _run([uv, "venv", "--no-config", "--clear", "--python", self.python, self.path], work)
-            self._sync(uv, work)
-            shutil.copyfile(os.path.join(work, "requirements.txt"), self.marker)
-            os.chmod(self.marker, 0o644)
+            _run([uv, "venv", "--no-config", "--python", self.python, path], work)
+            self._sync(uv, path, work)
+            # Under its name at once and whole, for it says that the rest is.
+            shutil.copyfile(os.path.join(work, "requirements.txt"), f"{path}/{MARKER}.new")
+            os.chmod(f"{path}/{MARKER}.new", 0o644)
+            os.replace(f"{path}/{MARKER}.new", f"{path}/{MARKER}")
 
     def _bootstrap(self, work: str) -> str:
         """Have uv for this build only; its version and hashes are as fixed as all others."""
@@ -86,22 +85,13 @@ class Venv:
         )  # fmt: skip
         return os.path.join(place, "bin", "uv")
 
-    def _fits(self) -> bool:
-        """Tell whether the environment exists and was made from this interpreter's version."""
-        version = "import sys; print(sys.version_info[:3])"
-        inside = os.path.join(self.path, "bin", "python")
-        try:
-            return _run([inside, "-c", version], self.path) == _run([self.python, "-c", version], self.path)
-        except VenvError:
-            return False
-
-    def _sync(self, uv: str, work: str) -> None:
+    def _sync(self, uv: str, path: str, work: str) -> None:
         # The service account cannot write bytecode later, and Flower starts a process per message.
         wheels = ["--offline", "--no-index", "--find-links", os.path.join(work, "wheels")] if self.offline else []
         _run(
             [uv, "pip", "sync", "--no-config", "--quiet", "--require-hashes", "--compile-bytecode",
              "--link-mode", "copy", "--cache-dir", os.path.join(work, "cache"),
-             "--python", os.path.join(self.path, "bin", "python"), *wheels, os.path.join(work, "requirements.txt")],
+             "--python", os.path.join(path, "bin", "python"), *wheels, os.path.join(work, "requirements.txt")],
             work, UV_DEFAULT_INDEX=self.index_url,
         )  # fmt: skip
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: venv
-short_description: Bring a virtual environment to a hashed lock
+short_description: Have a release of an environment from a hashed lock, and use it
 version_added: 0.1.0
 description:
-  - Installs exactly what a lock with hashes lists, with C(uv), into a virtual environment that belongs to root.
+  - Installs exactly what a lock with hashes lists, with C(uv), into a virtual environment that belongs to root. Each
+    lock and interpreter gives a release of its own, below C(releases) beside O(path), and none is changed once it is built.
+  - O(path) is a link to the release in use. It is switched in one step, when the release is whole.
+  - An environment in the place of the link, from before there were releases, is moved to them.
   - The lock and the wheels travel from the controller as one archive, and only to a host that is not at that lock.
   - The environment is compiled to bytecode, since the service account cannot write into it.
   - An interpreter that is older than Flower supports is refused.
@@ -21,14 +24,14 @@ attributes:
     description: Can run in check mode and tell whether the environment would be built.
     support: full
   diff_mode:
-    description: Returns the checksum of the lock before and after.
+    description: Returns the release in use before and after.
     support: full
   idempotent:
     description: When run twice in a row with the same lock, the second run changes nothing.
     support: full
 options:
   path:
-    description: The virtual environment.
+    description: The link to the release in use.
     type: path
     default: /opt/flower/venv
   python:
@@ -56,12 +59,28 @@ options:
   index_url:
     description: Package index to install from in place of the default one. It may hold credentials.
     type: str
+  switch:
+    description: Whether to use the release. Without it, it is built beside the one in use, and nothing else.
+    type: bool
+    default: true
+  kept:
+    description: How many releases to keep, with the one in use. Those that were in use longest ago are removed.
+    type: int
+    default: 2
+  keep:
+    description: Names of releases to keep beside those.
+    type: list
+    elements: str
+    default: []
   fresh:
     description: Whether the host is known to have no environment. Then it is not asked for it first.
     type: bool
     default: false
   checksum:
     description: SHA-256 of O(lock). It is computed on the controller and is not to be set.
+    type: str
+  version:
+    description: The version of Flower in O(lock). It is read on the controller and is not to be set.
     type: str
   offline:
     description: Whether there is a O(wheelhouse). It is decided on the controller and is not to be set.
@@ -82,13 +101,35 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checksum:
-  description: SHA-256 of the lock that the environment is at.
+  description: SHA-256 of the lock.
   returned: success
   type: str
   sample: 1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809
+release:
+  description: Name of the release that the lock gives on this host.
+  returned: success
+  type: str
+  sample: flwr-1.41.0-3fa4c2d1
+before:
+  description: Name of the release that was in use; null when there was none.
+  returned: success
+  type: str
+  sample: flwr-1.41.0-9bb01d7e
+built:
+  description: Whether the release was not there and was built, or would be.
+  returned: success
+  type: bool
+  sample: true
+removed:
+  description: Names of releases that were removed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._releases import Releases, release_name
 from ansible_collections.fedops.flower.plugins.module_utils._venv import Venv, VenvError
 
 
@@ -102,29 +143,52 @@ def main() -> None:
             "uv_lock": {"type": "path", "required": True},
             "wheelhouse": {"type": "path"},
             "index_url": {"type": "str", "no_log": True},
+            "switch": {"type": "bool", "default": True},
+            "kept": {"type": "int", "default": 2},
+            "keep": {"type": "list", "elements": "str", "default": []},
             "fresh": {"type": "bool", "default": False},
             "checksum": {"type": "str"},
+            "version": {"type": "str"},
             "offline": {"type": "bool", "default": False},
             "archive": {"type": "path"},
         },
         supports_check_mode=True,
     )
-    wanted, archive = module.params["checksum"], module.params["archive"]
-    venv = Venv(module.params["path"], module.params["python"], module.params["index_url"], module.params["offline"])
-    before = venv.checksum()
-    result = {"changed": before != wanted, "checksum": wanted}
-    result["diff"] = {"before": f"{before or 'nothing'}\n", "after": f"{wanted}\n"}
-    if before == wanted:
-        module.exit_json(**result)
+    params = module.params
+    if params["kept"] < 1:
+        module.fail_json(msg=f"kept is {params['kept']} but must be at least 1: the release in use stays.")
+    releases = Releases(params["path"])
+    venv = Venv(params["python"], params["index_url"], params["offline"])
     try:
-        complete = venv.check_python() or not module.params["packages"]
-        if module.check_mode:
+        python = venv.look_at_python()
+        name = release_name(params["version"], params["checksum"], f"{python.path} {python.version}")
+        before, built = releases.current, releases.is_built(name)
+        surplus = releases.surplus(name, params["kept"], params["keep"]) if params["switch"] else []
+        result = {
+            "changed": not built or bool(surplus) or (params["switch"] and before != name),
+            "checksum": params["checksum"],
+            "release": name,
+            "before": before,
+            "built": not built,
+            "removed": surplus,
+            "diff": {"before": f"{before or 'nothing'}\n", "after": f"{name if params['switch'] else before}\n"},
+        }
+        if module.check_mode or not result["changed"]:
             module.exit_json(**result)
-        if archive is None or not complete:
-            module.exit_json(changed=False, needs_archive=archive is None, needs_preparation=not complete)
-        venv.build(archive)
+        if not built:
+            complete = venv.offline or python.has_pip or not params["packages"]
+            if params["archive"] is None or not complete:
+                needs = {"needs_archive": params["archive"] is None, "needs_preparation": not complete}
+                module.exit_json(changed=False, **needs)
+            venv.build(releases.make_room(name), params["archive"])
+        if params["switch"]:
+            releases.switch(name)
+            result["removed"] = releases.surplus(name, params["kept"], params["keep"])
+            releases.remove(result["removed"])
     except VenvError as error:
         module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or params['path']} cannot be changed: {error.strerror}.")
     module.exit_json(**result)
 
 

@@ -125,6 +125,7 @@ def run_module(home, capsys):
             "mount_point",
             "room_info",
             "sealed_archive",
+            "venv",
         ):
             del arguments["home"]
         with patch_module_args(arguments), pytest.raises(SystemExit):

@@ -22,6 +22,7 @@ from unittest.mock import MagicMock
 import pytest
 import yaml
 from ansible_collections.fedops.flower.plugins.action import venv as action
+from ansible_collections.fedops.flower.plugins.module_utils._releases import Releases
 from ansible_collections.fedops.flower.plugins.module_utils._venv import Venv, VenvError, _unpack_uv
 from ansible_collections.fedops.flower.plugins.modules import venv as module
 
@@ -61,16 +62,20 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_wheel(folder, "uv", "0.0.1", {"uv-0.0.1.data/scripts/uv": Path(uv).read_bytes()})
     )
     for version in ("1.0", "2.0"):
-        line = make_wheel(folder, "tiny", version, {"tiny.py": f"VERSION = {version!r}\n".encode()})
+        files = {
+            "tiny.py": f"VERSION = {version!r}\n\n\ndef main():\n    print(VERSION)\n".encode(),
+            f"tiny-{version}.dist-info/entry_points.txt": b"[console_scripts]\ntiny = tiny:main\n",
+        }
+        line = make_wheel(folder, "tiny", version, files)
         (folder / f"tiny-{version}.txt").write_text(line)
     return folder
 
 
-def ensure(path: Path, wheelhouse: Path, lock: str, *flags: str) -> dict[str, Any]:
+def ensure(path: Path, wheelhouse: Path, lock: str, *flags: str, **more: Any) -> dict[str, Any]:
     """Run the action and the module as a task does, against this machine."""
     arguments = {
         "path": str(path), "python": sys.executable, "lock": str(wheelhouse / lock),
-        "uv_lock": str(wheelhouse / "uv.txt"), "wheelhouse": str(wheelhouse),
+        "uv_lock": str(wheelhouse / "uv.txt"), "wheelhouse": str(wheelhouse), **more,
     }  # fmt: skip
     done = subprocess.run(
         [str(Path(sys.executable).with_name("ansible")), "localhost", "-c", "local", "-m", "fedops.flower.venv",
@@ -87,25 +92,60 @@ def installed(path: Path) -> str:
     return subprocess.run([path / "bin/python", "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_the_environment_follows_the_lock_and_stays_when_the_lock_does(tmp_path: Path, wheelhouse: Path) -> None:
-    path = tmp_path / "venv"
+def test_the_link_follows_the_lock_and_no_release_is_changed(tmp_path: Path, wheelhouse: Path) -> None:
+    path, releases = tmp_path / "venv", tmp_path / "releases"
     outcomes = []
     for lock, *flags in (["tiny-1.0.txt", "--check"], ["tiny-1.0.txt"], ["tiny-1.0.txt"], ["tiny-2.0.txt"]):
         changed = ensure(path, wheelhouse, lock, *flags)["changed"]
         outcomes.append((changed, installed(path) if path.exists() else None))
     assert outcomes == [(True, None), (True, "1.0"), (False, "1.0"), (True, "2.0")]
     assert list(path.glob("lib/python*/site-packages/__pycache__/tiny.*.pyc")) != []
+    assert sorted(installed(release) for release in releases.iterdir()) == ["1.0", "2.0"]
+    # A program of a release runs from that release, whatever the link says.
+    assert path.is_symlink()
+    assert (path / "bin/tiny").read_text().startswith(f"#!{path.resolve()}/bin/python")
 
 
-def test_a_wheel_with_another_hash_is_refused_and_the_build_does_not_pass_for_done(
+def test_a_release_is_built_beside_the_one_in_use_and_the_switch_needs_no_more(
     tmp_path: Path, wheelhouse: Path
 ) -> None:
     path = tmp_path / "venv"
+    first = ensure(path, wheelhouse, "tiny-1.0.txt")["release"]
+    built = ensure(path, wheelhouse, "tiny-2.0.txt", switch=False)
+    again = ensure(path, wheelhouse, "tiny-2.0.txt", switch=False)
+    assert (built["built"], built["before"], again["changed"], installed(path)) == (True, first, False, "1.0")
+    switched = ensure(path, wheelhouse, "tiny-2.0.txt")
+    assert (switched["built"], switched["changed"], installed(path)) == (False, True, "2.0")
+    back = ensure(path, wheelhouse, "tiny-1.0.txt", kept=1)
+    assert (back["built"], back["removed"], installed(path)) == (False, [built["release"]], "1.0")
+
+
+def test_a_wheel_with_another_hash_is_refused_and_the_environment_in_use_stays(
+    tmp_path: Path, wheelhouse: Path
+) -> None:
+    path = tmp_path / "venv"
+    ensure(path, wheelhouse, "tiny-1.0.txt")
     forged = wheelhouse / "forged.txt"
     forged.write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
     result = ensure(path, wheelhouse, "forged.txt")
     assert "uv pip sync' failed with exit status" in result["msg"]
-    assert Venv(str(path), sys.executable).checksum() is None
+    assert installed(path) == "1.0"
+    releases = Releases(str(path))
+    assert sorted(map(releases.is_built, releases.names())) == [False, True]
+    # What was left of it goes with the next change.
+    assert len(ensure(path, wheelhouse, "tiny-2.0.txt")["removed"]) == 1
+
+
+def test_an_environment_from_before_there_were_releases_is_kept_as_one(tmp_path: Path, wheelhouse: Path) -> None:
+    path = tmp_path / "venv"
+    ensure(path, wheelhouse, "tiny-1.0.txt")
+    release = path.resolve()
+    path.unlink()
+    release.rename(path)
+    result = ensure(path, wheelhouse, "tiny-1.0.txt")
+    assert (result["changed"], result["before"], installed(path)) == (True, None, "1.0")
+    assert {place.name.endswith("-moved") for place in (tmp_path / "releases").iterdir()} == {True, False}
+    assert ensure(path, wheelhouse, "tiny-1.0.txt")["changed"] is False
 
 
 def test_a_lock_that_is_missing_is_named(tmp_path: Path, wheelhouse: Path) -> None:
@@ -128,16 +168,43 @@ def test_an_interpreter_that_flower_cannot_use_is_refused(tmp_path: Path, answer
     python = str(tmp_path / "missing") if answer is None else make_python(tmp_path / "python", answer)
     said = re.escape(f"runtime_python is {python}, which {what}, but Flower needs Python 3.11 or newer.")
     with pytest.raises(VenvError, match=said):
-        Venv(str(tmp_path / "venv"), python).check_python()
+        Venv(python).look_at_python()
+
+
+@pytest.mark.parametrize(("answer", "found"), [("3 11 True", ("3.11", True)), ("3 12 False", ("3.12", False))])
+def test_an_interpreter_tells_its_version_and_whether_it_has_pip(
+    tmp_path: Path, answer: str, found: tuple[str, bool]
+) -> None:
+    python = Venv(make_python(tmp_path / "python", answer)).look_at_python()
+    assert (python.version, python.has_pip) == found
 
 
 @pytest.mark.parametrize(
-    ("answer", "offline", "complete"),
-    [("3 11 True", False, True), ("3 12 False", False, False), ("3 12 False", True, True)],
+    ("version", "offline", "missing"),
+    [("3 11 True", False, False), ("3 12 False", False, True), ("3 12 False", True, False)],
 )
-def test_a_wheelhouse_makes_up_for_a_missing_pip(tmp_path: Path, answer: str, offline: bool, complete: bool) -> None:
-    python = make_python(tmp_path / "python", answer)
-    assert Venv(str(tmp_path / "venv"), python, offline=offline).check_python() is complete
+def test_a_wheelhouse_makes_up_for_a_missing_pip(
+    tmp_path: Path, run_module: Any, version: str, offline: bool, missing: bool
+) -> None:
+    given = {"packages": ["python3-venv"], "lock": "l", "uv_lock": "u", "checksum": "c", "offline": offline}
+    python = make_python(tmp_path / "python", version)
+    result = run_module("venv", path=str(tmp_path / "venv"), python=python, **given)
+    assert (result["needs_archive"], result["needs_preparation"]) == (True, missing)
+
+
+def test_another_interpreter_gives_another_release(tmp_path: Path, run_module: Any) -> None:
+    given = {"path": str(tmp_path / "venv"), "lock": "l", "uv_lock": "u", "checksum": "c", "version": "1.41.0"}
+    names = [
+        run_module("venv", check_mode=True, python=make_python(tmp_path / "python", answer), **given)["release"]
+        for answer in ("3 11 True", "3 13 True", "3 11 False")
+    ]
+    assert names[0] == names[2] != names[1]
+    assert names[0].startswith("flwr-1.41.0-")
+
+
+def test_the_release_in_use_is_always_kept(run_module: Any) -> None:
+    result = run_module("venv", lock="l", uv_lock="u", checksum="c", kept=0)
+    assert result["msg"] == "kept is 0 but must be at least 1: the release in use stays."
 
 
 def test_uv_is_taken_from_a_wheel_of_this_machine_and_of_the_lock_only(tmp_path: Path) -> None:
