@@ -13,7 +13,7 @@ import math
 import os
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 
 from ._flwr import as_service_account
@@ -32,6 +32,7 @@ class Order:
 
     since: str = "an unknown time"
     until: float = math.inf  # the moment up to which a round under way may be finished, in seconds since 1970
+    purpose: str = ""  # what it is for, where it was not an operator who gave it
 
     @property
     def left(self) -> float:
@@ -40,9 +41,12 @@ class Order:
 
     def refuse(self) -> None:
         """Say why nothing is trained."""
+        purpose = f" for its {self.purpose}" if self.purpose else ""
+        # A playbook that was cut short lifts its order when it is run again.
+        again = f" If no {self.purpose} is at work any more, run it again." if self.purpose else ""
         raise QuiescedError(
-            f"The federation is quiesced since {self.since}: nothing is trained until it is resumed."
-            " Run the playbook fedops.flower.resume first."
+            f"The federation is quiesced{purpose} since {self.since}: nothing is trained until it is resumed."
+            f" Run the playbook fedops.flower.resume first.{again}"
         )
 
 
@@ -52,25 +56,30 @@ def standing_order(trainings: str) -> Order | None:
     if not os.path.lexists(path):
         return None
     values = read_object(path) or {}
-    since, until = values.get("since"), values.get("until")
+    since, until, purpose = values.get("since"), values.get("until"), values.get("purpose")
     return Order(
         since if isinstance(since, str) else Order.since,
         float(until) if isinstance(until, (int, float)) else Order.until,
+        purpose if isinstance(purpose, str) else Order.purpose,
     )
 
 
-def give_order(trainings: str, timeout: float) -> bool:
+def give_order(trainings: str, timeout: float, purpose: str = "") -> bool:
     """Have all trainings stand still, rounds under way within some seconds; tell whether that is news.
 
-    Asked for again, it can only become sooner.
+    Asked for again, it can only become sooner. Once an operator asks for it, it is an operator's.
     """
-    known, until = standing_order(trainings), time.time() + timeout
-    if known is not None and known.until <= until:
+    known, order = standing_order(trainings), Order(until=time.time() + timeout, purpose=purpose)
+    if known is None:
+        order = replace(order, since=datetime.now(timezone.utc).isoformat(timespec="seconds"))
+    else:
+        purpose = purpose and known.purpose
+        order = replace(known, until=min(known.until, order.until), purpose=purpose)
+    if order == known:
         return False
-    since = known.since if known else datetime.now(timezone.utc).isoformat(timespec="seconds")
     with as_service_account():
         os.makedirs(trainings, 0o750, exist_ok=True)
-    write_object(os.path.join(trainings, MARKER), asdict(Order(since, until)))
+    write_object(os.path.join(trainings, MARKER), asdict(order))
     return known is None
 
 

@@ -57,12 +57,12 @@ class Quiescing:
         desks = [Desk(folder) for folder in self._folders()]
         return [desk for desk in desks if desk.request is not None]
 
-    def quiesce(self, timeout: float, wait: float, check_mode: bool = False) -> tuple[bool, Busy]:
+    def quiesce(self, timeout: float, wait: float, check_mode: bool = False, purpose: str = "") -> tuple[bool, Busy]:
         """Give the order and wait for its effect; return whether anything was to be done, and who is still at work."""
         if check_mode:
             busy = self._look()
             return standing_order(self.trainings) is None or bool(busy.names), busy
-        changed = give_order(self.trainings, timeout)
+        changed = give_order(self.trainings, timeout, purpose)
         end = time.monotonic() + wait
         while True:
             busy = self._look()

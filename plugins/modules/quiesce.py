@@ -47,6 +47,12 @@ options:
       - An app that does not look for the order between its rounds, as the app of the collection does, is stopped then.
     type: float
     default: 600
+  purpose:
+    description:
+      - What the federation is quiesced for, when a playbook does it that resumes it later, in one word.
+      - It lasts only as long as no operator quiesces the federation, before or meanwhile; then it stays so.
+    type: str
+    default: ""
   wait_seconds:
     description:
       - How many seconds to wait on the host for the trainings. The action plugin asks again until they stand still.
@@ -73,6 +79,16 @@ quiesced:
   returned: success
   type: bool
   sample: true
+since:
+  description: Since when the federation is quiesced; null when it is not.
+  returned: success
+  type: str
+  sample: "2026-11-26T03:20:11+00:00"
+purpose:
+  description: The O(purpose) that the federation is quiesced for; empty when an operator has done it, or when it is not.
+  returned: success
+  type: str
+  sample: upgrade
 done:
   description: Whether every training stands still. Always true for O(state=resumed).
   returned: success
@@ -120,13 +136,16 @@ def have_state(quiescing: Quiescing, params: dict[str, Any], check_mode: bool) -
     wanted = params["state"] == "quiesced"
     busy = Busy()
     if wanted:
-        changed, busy = quiescing.quiesce(params["timeout"], params["wait_seconds"], check_mode)
+        changed, busy = quiescing.quiesce(params["timeout"], params["wait_seconds"], check_mode, params["purpose"])
         trainings = quiescing.told()
     else:
         changed, trainings = quiescing.resume(check_mode)
+    order = standing_order(quiescing.trainings)
     return {
         "changed": changed,
         "quiesced": before if check_mode else wanted,
+        "since": order.since if order else None,
+        "purpose": order.purpose if order else "",
         "done": not busy.names,
         "waiting_for": list(busy.names),
         "trainings": trainings,
@@ -143,6 +162,7 @@ def main() -> None:
             "superlink": {"type": "str", "default": "local"},
             "state": {"type": "str", "choices": ["quiesced", "resumed"], "default": "quiesced"},
             "timeout": {"type": "float", "default": 600},
+            "purpose": {"type": "str", "default": ""},
             "wait_seconds": {"type": "float", "default": 0},
         },
         supports_check_mode=True,

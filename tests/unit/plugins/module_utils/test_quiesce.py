@@ -8,6 +8,7 @@ import math
 import os
 import pwd
 import time
+from dataclasses import replace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _flwr
@@ -44,6 +45,23 @@ def test_the_end_of_an_order_can_only_become_sooner(trainings) -> None:
     assert give_order(trainings, 10) is False
     sooner = standing_order(trainings)
     assert (sooner.since, sooner.until < first.until) == (first.since, True)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "purpose"),
+    [("upgrade", "upgrade", "upgrade"), ("upgrade", "", ""), ("", "upgrade", ""), ("", "", "")],
+)
+def test_an_order_is_an_operators_once_one_has_asked_for_it(trainings, first, then, purpose) -> None:
+    give_order(trainings, 60, first)
+    given = standing_order(trainings)
+    assert give_order(trainings, 90, then) is False
+    assert standing_order(trainings) == replace(given, purpose=purpose)
+
+
+def test_a_refusal_says_what_the_order_is_for(trainings) -> None:
+    give_order(trainings, 60, "upgrade")
+    with pytest.raises(QuiescedError, match=r"^The federation is quiesced for its upgrade since .*run it again\.$"):
+        standing_order(trainings).refuse()
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"since": 1, "until": "soon"}'])
