@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.fedops.flower.plugins.module_utils._lock import pins
+from ansible_collections.fedops.flower.plugins.module_utils._lock import pins, problems
 from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
 
@@ -29,6 +29,10 @@ class ActionModule(SendingAction):
 
         with open(files["requirements.txt"], "rb") as stream:
             lock = stream.read()
+        wrong = problems(lock.decode(errors="replace"))
+        if wrong:
+            said = "".join(f"\n- It {problem}" for problem in wrong)
+            raise AnsibleActionFail(f"lock is {files['requirements.txt']}, which cannot be deployed.{said}")
         version = pins(lock.decode(errors="replace")).get("flwr")
         arguments.update(checksum=hashlib.sha256(lock).hexdigest(), version=version, offline=bool(wheelhouse))
         return self.execute_sending(arguments, files, task_vars, at_once=boolean(arguments.get("fresh"), strict=False))

@@ -89,3 +89,11 @@ def remove_empty(path: str) -> None:
     """Remove a directory when there is nothing in it."""
     if os.path.isdir(path) and not os.listdir(path):
         os.rmdir(path)
+
+
+def nearest(path: str) -> str:
+    """Return a directory, or the nearest one above it that exists."""
+    path = os.path.abspath(path)
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path

@@ -31,7 +31,7 @@ def pins(text: str) -> dict[str, str]:
 
 
 def problems(text: str) -> list[str]:
-    """Return why a lock cannot be deployed; what it may be called goes before each."""
+    """Return why a lock cannot be deployed, all of it; what the lock is called goes before each."""
     found = []
     for line in requirements(text):
         bare = _HASHES.sub("", line).strip()
@@ -41,6 +41,4 @@ def problems(text: str) -> list[str]:
             found.append(f"asks for '{bare}' but must pin every package to one version with ==.")
         elif not _HASHES.search(line):
             found.append(f"has no hash of '{bare}'. Compile it with --generate-hashes.")
-    if "flwr" not in pins(text):
-        found.append("does not pin flwr. Add it to what the lock is compiled from.")
     return found

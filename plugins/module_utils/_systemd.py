@@ -16,7 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 TIMEOUT = 90  # seconds; a unit has this long to stop before systemd kills it
-_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "User")
+_PROPERTIES = (
+    "Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "User", "ControlGroup",
+    "ActiveEnterTimestampMonotonic",
+)  # fmt: skip
 
 
 class SystemdError(Exception):
@@ -35,6 +38,8 @@ class Unit:
     pid: int = 0
     restarts: int = 0
     user: str = ""
+    cgroup: str = ""
+    since: float = 0.0  # when it was last active, in seconds of the clock that never steps
 
     @property
     def state(self) -> str:
@@ -68,6 +73,8 @@ def _unit(name: str, values: t.Mapping[str, str]) -> Unit:
         pid=_number(values.get("MainPID")),
         restarts=_number(values.get("NRestarts")),
         user=values.get("User", ""),
+        cgroup=values.get("ControlGroup", ""),
+        since=_number(values.get("ActiveEnterTimestampMonotonic")) / 1e6,
     )
 
 

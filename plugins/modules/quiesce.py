@@ -85,7 +85,7 @@ since:
   type: str
   sample: "2026-11-26T03:20:11+00:00"
 purpose:
-  description: The O(purpose) that the federation is quiesced for; empty when an operator has done it, or when it is not.
+  description: The O(purpose) that it is quiesced for; empty when an operator has done it, or when it is not.
   returned: success
   type: str
   sample: upgrade

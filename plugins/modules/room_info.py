@@ -66,21 +66,12 @@ storage:
   sample: 83214209024
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import list_checkpoints, room
+from ansible_collections.fedops.flower.plugins.module_utils._files import nearest
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import as_service_account
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
 from ansible_collections.fedops.flower.plugins.module_utils._sizing import MEGABYTE, model_bytes, physical_memory
-
-
-def nearest(path: str) -> str:
-    """Return the directory, or the nearest one above it that exists."""
-    path = os.path.abspath(path)
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    return path
 
 
 def look(path: str, training: str, megabytes: float) -> dict[str, int | None]:

@@ -11,7 +11,8 @@ short_description: Have a release of an environment from a hashed lock, and use 
 version_added: 0.1.0
 description:
   - Installs exactly what a lock with hashes lists, with C(uv), into a virtual environment that belongs to root.
-  - Each lock and interpreter gives a release of its own, below C(releases) beside O(path). None is changed once it is built.
+  - Each lock and interpreter gives a release of its own, below C(releases) beside O(path). None is changed once it is
+    built.
   - O(path) is a link to the release in use. It is switched in one step, when the release is whole.
   - An environment in the place of the link, from before there were releases, is moved to them.
   - The lock and the wheels travel from the controller as one archive, and only to a host that is not at that lock.
