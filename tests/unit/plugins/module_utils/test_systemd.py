@@ -13,6 +13,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._systemd import Syst
 
 ACTIVE = (
     "Id=a.service\nLoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nMainPID=7\nNRestarts=2\n"
+    "ActiveEnterTimestampMonotonic=2500000\n"
 )
 MISSING = "Id=b.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nMainPID=0\n"
 
@@ -36,9 +37,9 @@ def systemctl(monkeypatch):
 
 
 def test_units_are_looked_at_in_one_question(systemctl) -> None:
-    asked = systemctl(f"{ACTIVE}User=flower\n\n{MISSING}")
+    asked = systemctl(f"{ACTIVE}User=flower\nControlGroup=/system.slice/a.service\n\n{MISSING}")
     a, b = look("a.service", "b.service")
-    assert a == Unit("a.service", "loaded", "active", "running", "success", 7, 2, "flower")
+    assert a == Unit("a.service", "loaded", "active", "running", "success", 7, 2, "flower", "/system.slice/a.service", 2.5)
     assert (a.state, a.runs, b.state, b.runs) == ("active", True, "not found", False)
     assert len(asked) == 1
     assert asked[0][-2:] == ["a.service", "b.service"]
