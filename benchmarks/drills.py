@@ -13,7 +13,7 @@ from federation import HOME, Federation
 
 Act = Callable[[Federation], object]
 
-SERVER_APP = f"^{HOME}/venv/bin/python[^ ]* {HOME}/venv/bin/flwr-serverapp "
+SERVER_APP = f"^{HOME}/releases/[^ ]*/bin/python[^ ]* {HOME}/venv/bin/flwr-serverapp "
 TRAINING = "flower-training@recovery-*"
 # Packets go nowhere, without a word, as when a cable is cut. What a host says to itself still arrives.
 PARTITION = """\

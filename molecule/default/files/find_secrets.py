@@ -20,7 +20,12 @@ def secrets() -> dict[Path, bytes]:
     """Return private keys, by their content, and the secrets of Flower, by their name."""
     found = {}
     for path in (path for place in PLACES for path in Path(place).rglob("*")):
-        if path.is_symlink() or not path.is_file() or "venv" in path.parts or path.stat().st_size > SMALL:
+        if (
+            path.is_symlink()
+            or not path.is_file()
+            or {"venv", "releases"} & set(path.parts)
+            or path.stat().st_size > SMALL
+        ):
             continue
         content = path.read_bytes()
         if PRIVATE_KEY.search(content) or path.suffix == ".secret":
