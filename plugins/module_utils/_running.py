@@ -12,12 +12,14 @@ import os
 import re
 import time
 import typing as t
+from contextlib import suppress
 
 from ._releases import DIRECTORY
 from ._systemd import Unit, control, look
 
 # In the order in which they are started.
 SERVICES = ("flower-superlink.service", "flower-superexec.service", "flower-supernode*.service")
+HIERARCHIES = ("", "/systemd")  # the one of today, and systemd's own of before
 BEFORE_RELEASES = "venv"  # what is loaded from an environment in the place of the link
 
 
@@ -58,11 +60,10 @@ def loaded(home: str, pid: int, proc: str = "/proc") -> set[str]:
 
 
 def _processes(unit: Unit, cgroups: str) -> list[int]:
-    try:
-        with open(f"{cgroups}{unit.cgroup}/cgroup.procs", encoding="ascii") as stream:
+    for hierarchy in HIERARCHIES if unit.cgroup else ():
+        with suppress(OSError), open(f"{cgroups}{hierarchy}{unit.cgroup}/cgroup.procs", encoding="ascii") as stream:
             return [int(line) for line in stream]
-    except OSError:
-        return [unit.pid] if unit.pid else []
+    return [unit.pid] if unit.pid else []
 
 
 def _seconds(unit: Unit) -> float:

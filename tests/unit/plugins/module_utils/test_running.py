@@ -55,7 +55,8 @@ def test_a_process_has_loaded_what_the_kernel_says(tmp_path: Path, maps: str | N
     assert loaded(str(tmp_path / "link"), 7, str(tmp_path)) == found
 
 
-def test_all_processes_of_a_service_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("hierarchy", ["", "systemd/"])
+def test_all_processes_of_a_service_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hierarchy: str) -> None:
     units = [
         Unit(
             "flower-superlink.service", "loaded", "active", pid=7, restarts=2, cgroup="/s", since=time.monotonic() - 60
@@ -65,8 +66,9 @@ def test_all_processes_of_a_service_count(tmp_path: Path, monkeypatch: pytest.Mo
     ]
     monkeypatch.setattr(_running, "services", lambda: [unit.name for unit in units])
     monkeypatch.setattr(_running, "look", lambda *_names: units)
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "cgroup.procs").write_text("7\n8\n")
+    group = tmp_path / f"{hierarchy}s"
+    group.mkdir(parents=True)
+    (group / "cgroup.procs").write_text("7\n8\n")
     for pid, release in (("7", "a"), ("8", "b")):
         (tmp_path / pid).mkdir()
         (tmp_path / pid / "maps").write_text(f"0-1 r-xp 0 00:2d 1  {tmp_path}/releases/{release}/x.so\n")
