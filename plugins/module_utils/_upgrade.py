@@ -95,13 +95,19 @@ def plan(looks: t.Mapping[str, Look], federation: Federation, kept: int) -> dict
     elif not unfinished:
         problems += _federation_problems(federation, sound)
     due = [host for host, look in sound.items() if look["info"]["services"] and is_due(look)]
+    versions = sorted({version_of(look["wanted"]) or "" for look in sound.values()})
+    lines = [f"{host}: {sound[host]['info']['release']} -> {sound[host]['wanted']}" for host in due]
+    if unfinished:
+        lines.insert(0, "An upgrade before this one has not come to its end. This one brings it there.")
+    elif not due:
+        lines = [f"Every host runs Flower {', '.join(versions)} from its lock already. Nothing is changed."]
     return {
         "problems": problems,
         "due": due,
         "needed": bool(due) or unfinished,
         "unfinished": unfinished,
-        "versions": sorted({version_of(look["wanted"]) or "" for look in sound.values()}),
-        "lines": [f"{host}: {sound[host]['info']['release']} -> {sound[host]['wanted']}" for host in due],
+        "versions": versions,
+        "lines": lines,
     }
 
 

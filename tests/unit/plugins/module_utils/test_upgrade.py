@@ -66,7 +66,9 @@ def test_a_sound_federation_is_upgraded_where_it_is_due() -> None:
 
 def test_nothing_is_needed_where_everything_runs_from_its_lock() -> None:
     done = look(wanted=OLD, built=False, supernodes=["a"])
-    assert plan({"sl": done, "sn": done}, SUPERLINK, 2)["needed"] is False
+    found = plan({"sl": done, "sn": done}, SUPERLINK, 2)
+    assert found["needed"] is False
+    assert found["lines"] == ["Every host runs Flower 1.41.0 from its lock already. Nothing is changed."]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +135,7 @@ def test_an_upgrade_that_was_cut_short_is_brought_to_its_end_however_ill_the_hos
     ill = look(supernodes=["a"], wanted=OLD, built=False, point=point, services=[service(state="failed")])
     found = plan({"sl": ill}, replace(federation, health=0), 2)
     assert (found["unfinished"], found["needed"], found["problems"] == []) == (unfinished,) * 3
+    assert (len(found["lines"]), found["lines"][0].startswith("An upgrade before")) == (1, unfinished)
 
 
 @pytest.mark.parametrize(
