@@ -186,6 +186,7 @@ class RestorePoints:
         if not os.path.exists(source):
             return None  # a host of SuperNodes
         snapshot(source, os.path.join(work, os.path.basename(DATABASE)))
+        os.chmod(os.path.join(work, os.path.basename(DATABASE)), 0o600)
         return _entry(source, os.path.basename(DATABASE))
 
     def _restore_database(self, entry: t.Mapping[str, t.Any]) -> None:
@@ -200,6 +201,7 @@ class RestorePoints:
 
 def _keep(path: str, work: str, name: str) -> dict[str, t.Any]:
     shutil.copyfile(path, os.path.join(work, name))
+    os.chmod(os.path.join(work, name), 0o600)
     return _entry(path, name)
 
 

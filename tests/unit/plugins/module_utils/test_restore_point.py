@@ -150,6 +150,8 @@ def test_nobody_but_root_reads_a_point(host: Host) -> None:
     host.points.save("t")
     modes = {stat.S_IMODE(os.stat(path).st_mode) for path in (host.points.directory, host.points.open)}
     assert modes == {0o700}
+    copies = [path for path in Path(host.points.open).iterdir() if path.name != "contents.json"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in copies} == {0o600}
 
 
 def test_points_that_are_closed_stay_up_to_a_number(host: Host) -> None:
