@@ -39,7 +39,9 @@ def systemctl(monkeypatch):
 def test_units_are_looked_at_in_one_question(systemctl) -> None:
     asked = systemctl(f"{ACTIVE}User=flower\nControlGroup=/system.slice/a.service\n\n{MISSING}")
     a, b = look("a.service", "b.service")
-    assert a == Unit("a.service", "loaded", "active", "running", "success", 7, 2, "flower", "/system.slice/a.service", 2.5)
+    assert a == Unit(
+        "a.service", "loaded", "active", "running", "success", 7, 2, "flower", "/system.slice/a.service", 2.5
+    )
     assert (a.state, a.runs, b.state, b.runs) == ("active", True, "not found", False)
     assert len(asked) == 1
     assert asked[0][-2:] == ["a.service", "b.service"]
