@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from ansible_collections.fedops.flower.plugins.module_utils._progress import (
     ENDED,
@@ -38,7 +39,10 @@ class ActionModule(FollowingAction):
         self._task_vars = task_vars
         arguments = dict(self._task.args)
         deadline = self.deadline(arguments)
-        result = self._execute_module(module_name="fedops.flower.run", module_args=arguments, task_vars=task_vars)
+        try:
+            result = self._execute_module(module_name="fedops.flower.run", module_args=arguments, task_vars=task_vars)
+        except AnsibleConnectionFailure as error:
+            return self.lost_at_the_start(error)
         if not self._is_to_be_followed(result, arguments):
             return result
 

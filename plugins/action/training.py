@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import (
     AT_WORK,
@@ -37,7 +38,10 @@ class ActionModule(SendingAction, FollowingAction):
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         deadline = self.deadline(arguments)
-        result = self._start(arguments, task_vars)
+        try:
+            result = self._start(arguments, task_vars)
+        except AnsibleConnectionFailure as error:
+            return self.lost_at_the_start(error)
         if self._task.check_mode or result.get("failed") or not result.get("alive"):
             return result
         # A continuous training has no end to be waited for.

@@ -55,7 +55,7 @@ def outcome(seen: Found) -> dict[str, t.Any]:
 def last_look(seen: Found) -> Found:
     """Return what is known of the training: of what the play has done, or else of what it found; empty for nothing."""
     looks = (seen.get(step) or {} for step in ("run", "plan"))
-    return next((look for look in looks if look.get("status")), {})
+    return next((look for look in looks if look.get("status") and "history" in look), {})
 
 
 def status(seen: Found) -> str:

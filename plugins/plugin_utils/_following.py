@@ -50,6 +50,15 @@ class FollowingAction(ActionBase):
             module_name="fedops.flower.run_info", module_args={**common, **arguments}, task_vars=task_vars
         )
 
+    def lost_at_the_start(self, error: AnsibleConnectionFailure) -> dict[str, Any]:
+        """Return the result of a task whose host was lost before it could say what it has begun."""
+        if self._task.check_mode:
+            raise error  # nothing was to be begun
+        name = self._task.args.get("name")
+        text = f"{name}: its host was lost while the training was being started. {error.message}".rstrip()
+        advice = "Train again to see how it stands; nothing is trained twice."
+        return {"failed": True, "name": name, "status": UNKNOWN, "finished": False, "msg": f"{text} {advice}"}
+
     def look(self, task_vars: dict[str, Any] | None, deadline: float | None, **arguments: Any) -> dict[str, Any]:
         """Look once, and wait for a host that cannot be reached: the training needs it, but not us."""
         away_since: float | None = None

@@ -6,7 +6,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible_collections.fedops.flower.plugins.action import run as action_run
 
 ASKED = {"name": "default", "app": "/app", "num_rounds": 2}
@@ -39,7 +39,10 @@ def play(monkeypatch):
 
         def execute(module_name, module_args, task_vars):
             calls.append((module_name.rpartition(".")[2], dict(module_args)))
-            return dict(left.pop(0))
+            answer = left.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return dict(answer)
 
         monkeypatch.setattr(action_run, "display", SimpleNamespace(display=shown.append))
         action = object.__new__(action_run.ActionModule)
@@ -145,3 +148,20 @@ def test_the_rounds_that_an_adopted_run_leaves_are_trained_after_it(play) -> Non
 def test_a_timeout_that_is_no_number_is_refused_before_anything_is_done(play, timeout) -> None:
     with pytest.raises(AnsibleActionFail, match="^timeout is .* but must be a number of seconds"):
         play(timeout=timeout)
+
+
+def test_a_host_that_is_lost_at_the_start_leaves_no_claim_of_what_was_begun(play) -> None:
+    result, _shown, _calls = play(AnsibleConnectionFailure("No route to host"))
+    assert result == {
+        "failed": True,
+        "name": "default",
+        "status": "unknown",
+        "finished": False,
+        "msg": "default: its host was lost while the training was being started. No route to host"
+        " Train again to see how it stands; nothing is trained twice.",
+    }
+
+
+def test_a_host_that_is_lost_in_check_mode_is_unreachable(play) -> None:
+    with pytest.raises(AnsibleConnectionFailure):
+        play(AnsibleConnectionFailure("No route to host"), check_mode=True)

@@ -7,7 +7,7 @@ import hashlib
 from types import SimpleNamespace
 
 import pytest
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible_collections.fedops.flower.plugins.action import training as action_training
 from ansible_collections.fedops.flower.plugins.plugin_utils import _program
 
@@ -51,7 +51,10 @@ def play(monkeypatch):
 
         def execute(module_args, task_vars, module_name="fedops.flower.training"):
             calls.append((module_name.rpartition(".")[2], dict(module_args)))
-            return dict(left.pop(0))
+            answer = left.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return dict(answer)
 
         monkeypatch.setattr(action_training, "display", SimpleNamespace(display=shown.append))
         action = object.__new__(action_training.ActionModule)
@@ -166,3 +169,20 @@ def test_a_host_that_is_gone_leaves_what_was_seen_last_and_no_claim_of_how_it_st
     result, _shown, _calls = play(STARTED, look(rounds=1), gone)
     assert (result["failed"], result["status"], result["msg"]) == (True, "unknown", "its host cannot be reached")
     assert (result["run_id"], len(result["history"]), result["changed"], result["finished"]) == ("1", 1, True, False)
+
+
+def test_a_host_that_is_lost_at_the_start_leaves_no_claim_of_what_was_begun(play) -> None:
+    result, _shown, _calls = play(AnsibleConnectionFailure("No route to host"))
+    assert result == {
+        "failed": True,
+        "name": "default",
+        "status": "unknown",
+        "finished": False,
+        "msg": "default: its host was lost while the training was being started. No route to host"
+        " Train again to see how it stands; nothing is trained twice.",
+    }
+
+
+def test_a_host_that_is_lost_in_check_mode_is_unreachable(play) -> None:
+    with pytest.raises(AnsibleConnectionFailure):
+        play(AnsibleConnectionFailure("No route to host"), check_mode=True)

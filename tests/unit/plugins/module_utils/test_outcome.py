@@ -43,7 +43,14 @@ def rounds(count, run_id="1", configuration_hash="h", **values):
 
 def run(status="running", run_id="1", lost=(), **values):
     supervision = {"restarts": len(lost), "restart_reasons": [{"run_id": one, "reason": "gone"} for one in lost]}
-    return {"status": status, "run_id": run_id, "finished": status == "completed", "supervision": supervision, **values}
+    return {
+        "status": status,
+        "run_id": run_id,
+        "finished": status == "completed",
+        "supervision": supervision,
+        "history": [],
+        **values,
+    }
 
 
 def saved(number, **values):
@@ -182,6 +189,14 @@ def test_a_training_that_waits_says_for_whom() -> None:
     waiting = run("waiting", supervision={"waiting_for": ["site2"]}, details="1 of 2 are online.")
     expected = ("waiting", ["site2"], "1 of 2 are online.")
     assert picked(told(waiting), "status", "waiting_for", "details") == expected
+
+
+def test_of_a_host_that_was_lost_at_the_start_what_was_found_before_is_told() -> None:
+    lost = {"failed": True, "status": "unknown", "msg": "lost"}
+    plan = {"run_id": "1", "status": "stopped", "finished": False, "history": rounds(5)}
+    result = told(lost, plan=plan)
+    assert picked(result, "status", "details", "rounds") == ("unknown", "lost", 5)
+    assert picked(told(lost), "status", "rounds", "run_id") == ("unknown", None, None)
 
 
 def test_a_quiesced_federation_is_told_where_nothing_could_begin() -> None:
