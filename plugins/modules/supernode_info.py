@@ -29,6 +29,12 @@ options:
         Check mode does not wait.
     type: int
     default: 0
+  wait_for_names:
+    description:
+      - Return as soon as the SuperNodes of these names are online, in the same way.
+    type: list
+    elements: str
+    default: []
   wait_seconds:
     description:
       - At most so many seconds, in which a SuperLink that does not answer is waited for, too.
@@ -97,6 +103,7 @@ online:
 """
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -111,14 +118,15 @@ from ansible_collections.fedops.flower.plugins.module_utils._supernodes import l
 ASK_EVERY = 2.0  # seconds between two questions; asking takes another one
 
 
-def wait(flwr: Flwr, unregistered: bool, wanted: int, seconds: float) -> list[dict[str, Any]]:
-    """Return the SuperNodes once enough of them are online, or when there is no more time."""
+def wait(flwr: Flwr, unregistered: bool, wanted: int, names: Collection[str], seconds: float) -> list[dict[str, Any]]:
+    """Return the SuperNodes once enough of them and all of these names are online, or when there is no more time."""
     end = time.monotonic() + seconds
     while True:
         left = end - time.monotonic()
         try:
             rows = list_supernodes(flwr, unregistered)
-            if count_online(rows) >= wanted or left <= 0:
+            missing = set(names) - {row["name"] for row in rows if row["status"] == "online"}
+            if (count_online(rows) >= wanted and not missing) or left <= 0:
                 return rows
         except FlwrUnreachableError:
             if left <= 0:
@@ -137,6 +145,7 @@ def main() -> None:
             "superlink": {"type": "str", "default": "local"},
             "unregistered": {"type": "bool", "default": False},
             "wait_for_online": {"type": "int", "default": 0},
+            "wait_for_names": {"type": "list", "elements": "str", "default": []},
             "wait_seconds": {"type": "float", "default": 0},
         },
         supports_check_mode=True,
@@ -145,7 +154,7 @@ def main() -> None:
     seconds = 0.0 if module.check_mode else params["wait_seconds"]
     try:
         flwr = Flwr(params["home"], params["superlink"])
-        rows = wait(flwr, params["unregistered"], params["wait_for_online"], seconds)
+        rows = wait(flwr, params["unregistered"], params["wait_for_online"], params["wait_for_names"], seconds)
     except FlwrMissingError as error:
         # A host that is not deployed yet has none, and a rehearsal must be able to go on.
         if not module.check_mode:

@@ -69,19 +69,20 @@ AWAY = FlwrUnreachableError("away")
 def wait(monkeypatch):
     """Wait for two SuperNodes with these numbers of them online; return the last number and the seconds that passed."""
 
-    def run(*answers, seconds=60.0):
+    def run(*answers, seconds=60.0, names=()):
         clock, left = [0.0], list(answers)
 
         def answer(*_arguments):
             online = left.pop(0) if len(left) > 1 else left[0]
             if isinstance(online, Exception):
                 raise online
-            return [{"status": "online"}] * online + [{"status": "offline"}]
+            known = [{"name": f"site{number}", "status": "online"} for number in range(1, online + 1)]
+            return [*known, {"name": "siteX", "status": "offline"}]
 
         monkeypatch.setattr(supernode_info, "list_supernodes", answer)
         monkeypatch.setattr(supernode_info.time, "monotonic", lambda: clock[0])
         monkeypatch.setattr(supernode_info.time, "sleep", lambda pause: clock.__setitem__(0, clock[0] + pause))
-        return supernode_info.count_online(supernode_info.wait(None, False, 2, seconds)), clock[0]
+        return supernode_info.count_online(supernode_info.wait(None, False, 2, names, seconds)), clock[0]
 
     return run
 
@@ -92,6 +93,12 @@ def wait(monkeypatch):
 )
 def test_supernodes_are_waited_for_and_too_few_at_the_end_are_no_failure(wait, answers, seconds, result) -> None:
     assert wait(*answers, seconds=seconds) == result
+
+
+def test_those_of_the_names_are_waited_for(wait) -> None:
+    assert wait(2, 3, names=["site3"]) == (3, 2)
+    assert wait(2, 3, names=["site1", "site2"]) == (2, 0)
+    assert wait(3, names=["siteX"], seconds=5) == (3, 5)
 
 
 def test_a_superlink_that_stays_away_is_a_failure(wait) -> None:
