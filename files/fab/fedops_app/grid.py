@@ -39,7 +39,7 @@ class SteadyGrid(Grid):
         self._waiting_since: float | None = None
         self.names: dict[int, str] = {}  # of the nodes that were ever online
         self._asked = Asked(self, ())  # the messages of the last exchange
-        give_up_on_half_sent(grid, lambda: self._asked.started_anew())
+        give_up_on_half_sent(grid, self._started_anew)
 
     def wait_for_nodes(self, minimum: int) -> int:
         """Wait until enough nodes are online and return how many are; raise when the budget is spent."""
@@ -114,6 +114,9 @@ class SteadyGrid(Grid):
     def node_of(self, reply: Message) -> int:
         """Return whose reply it is: what Flower says in a node's place comes from the SuperLink."""
         return self._asked.addressees.get(reply.metadata.reply_to_message_id, reply.metadata.src_node_id)
+
+    def _started_anew(self) -> set[int]:
+        return self._asked.started_anew()
 
     def set_run(self, run: Run) -> None:
         """Pass on."""
