@@ -16,6 +16,7 @@ MINIMUM = (1, 41)  # the oldest Flower that the units and the launcher of this c
 SETTLED = 3.0  # seconds that a service has to be active: one that cannot start ends sooner
 RELEASE_ROOM, TEMPORARY_ROOM, STATE_ROOM = 1.2, 1.5, 1.1  # of what there is now: wheels, their cache, and some growth
 MEGABYTE = 1_000_000
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 PURPOSE = "upgrade"  # of the order that all trainings stand still
 
 Look = t.Mapping[str, t.Any]
@@ -152,7 +153,8 @@ def node_problems(
 
 def reason(host: str, gate: str, why: str, journal: t.Sequence[str]) -> str:
     """Say which gate a host has not passed, and why, with the end of what its services have said."""
-    return "\n".join([f"{host}, '{gate}': {why.strip()}", *(f"  | {line}" for line in journal)])
+    said = (_COLOURS.sub("", line).rstrip() for line in journal)
+    return "\n".join([f"{host}, '{gate}': {why.strip()}", *(f"  | {line}" for line in said)])
 
 
 def _host_problems(host: str, look: Look, unfinished: bool) -> list[str]:

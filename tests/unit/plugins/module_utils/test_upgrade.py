@@ -204,4 +204,7 @@ def test_a_supernode_is_back_as_the_one_that_it_was(now: list, restarted: bool, 
 
 
 def test_a_reason_has_the_end_of_the_journal() -> None:
-    assert reason("sn", "Wait", " a is offline.\n", ["one", "two"]) == "sn, 'Wait': a is offline.\n  | one\n  | two"
+    assert (
+        reason("sn", "Wait", " a is offline.\n", ["\x1b[92mone \x1b[0m", "two"])
+        == "sn, 'Wait': a is offline.\n  | one\n  | two"
+    )
