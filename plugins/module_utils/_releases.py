@@ -90,8 +90,9 @@ class Releases:
     def surplus(self, name: str, kept: int, keep: t.Collection[str] = ()) -> list[str]:
         """Return what is to go when a release is in use: those that were in use longest ago, and what was cut short."""
         others = [other for other in self.names() if other != name]
-        staying = [other for other in others if self.is_built(other) and other not in keep][: max(kept - 1, 0)]
-        return [other for other in others if other not in staying and not (other in keep and self.is_built(other))]
+        whole = [other for other in others if self.is_built(other)]
+        staying = {*whole[: max(kept - 1, 0)], *(other for other in whole if other in keep)}
+        return [other for other in others if other not in staying]
 
     def remove(self, names: t.Iterable[str]) -> None:
         for name in names:

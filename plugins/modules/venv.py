@@ -69,7 +69,7 @@ options:
     type: int
     default: 2
   keep:
-    description: Names of releases to keep beside those.
+    description: Names of releases to keep, also where O(kept) leaves no place for them.
     type: list
     elements: str
     default: []

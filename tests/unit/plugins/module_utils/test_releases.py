@@ -73,6 +73,7 @@ def test_a_link_to_anything_else_is_no_release_and_is_replaced(releases: Release
         (2, [], ["a", "half"]),
         (3, [], ["half"]),
         (2, ["a", "half"], ["half"]),
+        (2, ["b"], ["a", "half"]),
         (1, ["a"], ["b", "half"]),
     ],
 )
