@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,27 @@ class Federation:
         """Every host."""
         return [self.superlink, *self.supernodes]
 
+    @classmethod
+    @contextmanager
+    def at(cls, testbed: str | None, begin: Callable[[Federation], None]) -> Iterator[Federation]:
+        """Lend the federation of a testbed; without one, begin with hosts of one's own, and remove them in the end."""
+        federation = cls(testbed or "benchmarks")
+        if testbed:
+            yield federation
+            return
+        try:
+            begin(federation)
+            yield federation
+        finally:
+            federation.down()
+
+    def boot(self) -> None:
+        """Boot the hosts, or use those that are there."""
+        self.play("testbed/up.yml")
+
     def up(self) -> None:
         """Boot the hosts and deploy the federation, or use those that are there."""
-        self.play("testbed/up.yml")
+        self.boot()
         self.play("playbooks/site.yml", "testbed/deal.yml")
 
     def down(self) -> None:

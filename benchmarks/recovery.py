@@ -10,26 +10,21 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import random
 import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from common import RESULTS, ROOT, machine, write_json
 from drills import DRILLS, HOST_DRILLS, VICTIMS, Drill
 from federation import HOME, BenchmarkError, Federation, require_podman
-from simulation import Simulation
+from story import BUDGET, LOOK, Story
 
 FIRST = 3  # rounds before the first harm, which tell how long a round takes
-LOOK = 0.05  # seconds between two looks
-BUDGET = 300.0  # seconds in which a training must have finished another round
 ROUND_TIMEOUT = 120
 
 
@@ -53,73 +48,6 @@ class Outcome:
     def counted(self) -> float | None:
         """The seconds that the target is about."""
         return getattr(self, self.counts)
-
-
-@dataclass
-class Story:
-    """What the training leaves in its folder, read as it comes."""
-
-    federation: Federation
-    folder: str
-    _last: list[dict[str, Any]] = field(default_factory=list)
-    _moments: list[float] = field(default_factory=list)
-
-    def lines(self) -> list[dict[str, Any]]:
-        """Return the history as it was written: a round that was trained again stands there twice."""
-        with suppress(OSError, ValueError):  # the host may be down
-            text = self._read("history.jsonl")
-            self._last = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
-        for line in self._last[len(self._moments) :]:
-            self._moments.append(min(time.time(), datetime.fromisoformat(line["time"]).timestamp()))
-        return self._last
-
-    def finished(self, number: int) -> list[float]:
-        """Return when rounds after this one were finished.
-
-        The host may be down when a round is seen first, so its own word counts, unless its clock is ahead.
-        """
-        lines = self.lines()
-        return [moment for moment, line in zip(self._moments, lines, strict=True) if line["round"] > number]
-
-    def watch(self, seconds: float) -> None:
-        """Look at the rounds for so long."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.lines()
-            time.sleep(min(left, LOOK))
-
-    @property
-    def round(self) -> int:
-        """The last round that is finished."""
-        return max((line["round"] for line in self.lines()), default=0)
-
-    def supervision(self) -> dict[str, Any]:
-        """Return what the supervisor remembers; nothing while the host is down."""
-        with suppress(OSError, ValueError):
-            return json.loads(self._read("supervision.json"))
-        return {}
-
-    def result(self) -> dict[str, Any]:
-        """Return the result; nothing before the end."""
-        with suppress(OSError, ValueError):
-            return json.loads(self._read("result.json"))
-        return {}
-
-    def wait(self, after: int) -> float:
-        """Wait until a round after this one is finished; return the moment."""
-        end = time.monotonic() + BUDGET
-        while time.monotonic() < end:
-            if self.round > after:
-                return time.monotonic()
-            time.sleep(LOOK)
-        raise BenchmarkError(f"No round after {after} was finished within {BUDGET:g} s: {self.supervision()}")
-
-    def _read(self, name: str) -> str:
-        host = self.federation.superlink
-        try:
-            return (self.federation.root(host) / self.folder.lstrip("/") / name).read_text(encoding="utf-8")
-        except (BenchmarkError, ValueError) as error:  # no process to look through
-            raise OSError(str(error)) from error
 
 
 class Exercise:
@@ -216,16 +144,6 @@ class Exercise:
                 return round(moment - ended, 1)
         return None
 
-    def end(self) -> dict[str, Any]:
-        """Let the training come to its end; return the result."""
-        self.story.wait(self.rounds - 1)
-        until = time.monotonic() + BUDGET
-        while self.story.supervision().get("state") != "completed":
-            if time.monotonic() > until:
-                raise BenchmarkError(f"The training has not ended: {self.story.supervision()}")
-            time.sleep(1)
-        return self.story.result()
-
 
 def at_random(kills: int, rng: random.Random) -> Iterator[tuple[Drill, float]]:
     """Yield kills of anything at any moment of a round."""
@@ -283,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
         chosen = [(drill, 0.5) for drill in (named if options.only else usual)]
     if not chosen:
         parser.error(f"no drill has {options.only!r} in its name")
-    with _federation(options.testbed) as federation:
+    with Federation.at(options.testbed, Federation.up) as federation:
         prepared = sum(drill.prepare is not None for drill, _moment in chosen)
         exercise = Exercise(federation, rounds=FIRST + 3 * len(chosen) // 2 + 4 * prepared + 6)
         exercise.begin()
@@ -291,10 +209,8 @@ def main(arguments: list[str] | None = None) -> int:
         for drill, moment in chosen:
             outcomes.append(exercise.run(drill, moment))
             print(said(outcomes[-1]), flush=True)
-        result = exercise.end()
-        effective = json.loads(federation.on(federation.superlink, "cat", f"{exercise.folder}/effective.json"))
-        with Simulation.of_hosts(federation.data, tuple(federation.supernodes)) as simulation:
-            undisturbed = simulation.repeat(effective["run_config"])
+        result = exercise.story.end(exercise.rounds)
+        undisturbed = exercise.story.undisturbed()
         found = problems(exercise, result, undisturbed)
     print(*found or ["No round is lost, none was trained twice, and the model is the same, byte for byte."], sep="\n")
     if not options.only:
@@ -310,19 +226,6 @@ def main(arguments: list[str] | None = None) -> int:
             },
         )
     return 1 if found else 0
-
-
-@contextmanager
-def _federation(testbed: str | None) -> Iterator[Federation]:
-    federation = Federation(testbed or "benchmarks")
-    if testbed:
-        yield federation
-        return
-    try:
-        federation.up()
-        yield federation
-    finally:
-        federation.down()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ comes to is held against the same training on a simulated grid, which nothing ha
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import time
@@ -22,8 +21,7 @@ from typing import Any
 
 from common import RESULTS, ROOT, machine, write_json
 from federation import HOME, BenchmarkError, Federation, require_podman
-from recovery import Story
-from simulation import Simulation
+from story import Story
 
 ROUNDS, DESTROYED_AFTER = 8, 4
 SIZE = "64M"
@@ -98,7 +96,7 @@ def redeploy(federation: Federation, disk: KeptDisk, asked: Mapping[str, Any]) -
     done = story.round
     federation.destroy(host)
 
-    federation.play("testbed/up.yml")
+    federation.boot()
     back = time.monotonic()
     disk.attach(federation, host)
     federation.play("playbooks/site.yml", variables=asked)
@@ -133,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     require_podman(parser)
-    with _federation(options.testbed) as federation, _disk(federation) as disk:
+    with Federation.at(options.testbed, Federation.boot) as federation, _disk(federation) as disk:
         asked = variables(disk, len(federation.supernodes))
         disk.attach(federation, federation.superlink)
         federation.play("playbooks/site.yml", variables=asked)
@@ -141,10 +139,11 @@ def main(arguments: list[str] | None = None) -> int:
         before = disk.identity
         outcome = redeploy(federation, disk, asked)
         found = [] if disk.identity == before else ["The kept disk was formatted."]
-        result, effective, rounds = _end(federation)
-        with Simulation.of_hosts(federation.data, tuple(federation.supernodes)) as simulation:
-            undisturbed = simulation.repeat(effective["run_config"])
-        found += problems(outcome, rounds, result, undisturbed)
+        story = Story(federation, f"{HOME}/trainings/{TRAINING}")
+        result = story.end(ROUNDS, budget=60)
+        # The first line tells of the checkpoint that it goes on from: nobody has counted its seconds.
+        rounds = [line["round"] for line in story.lines() if line["seconds"] is not None]
+        found += problems(outcome, rounds, result, story.undisturbed())
     print(
         f"Destroyed after round {outcome.destroyed_after_round}. From the moment at which the new host could be reached"
         f" until site was done {outcome.site:.1f} s, the run submitted {outcome.train:.1f} s,"
@@ -165,34 +164,6 @@ def main(arguments: list[str] | None = None) -> int:
         },
     )
     return 1 if found else 0
-
-
-def _end(federation: Federation) -> tuple[dict[str, Any], dict[str, Any], list[int]]:
-    """Let the training come to its end; return its result, its configuration and the rounds of the new host."""
-    story = Story(federation, f"{HOME}/trainings/{TRAINING}")
-    story.wait(ROUNDS - 1)
-    until = time.monotonic() + 60
-    while story.supervision().get("state") != "completed":
-        if time.monotonic() > until:
-            raise BenchmarkError(f"The training has not ended: {story.supervision()}")
-        time.sleep(1)
-    effective = json.loads(federation.on(federation.superlink, "cat", f"{story.folder}/effective.json"))
-    # The first line tells of the checkpoint that it goes on from: nobody has counted its seconds.
-    trained = [line["round"] for line in story.lines() if line["seconds"] is not None]
-    return story.result(), effective, trained
-
-
-@contextmanager
-def _federation(testbed: str | None) -> Iterator[Federation]:
-    federation = Federation(testbed or "benchmarks")
-    if testbed:
-        yield federation
-        return
-    try:
-        federation.play("testbed/up.yml")
-        yield federation
-    finally:
-        federation.down()
 
 
 @contextmanager

@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A training on test hosts, read from outside by what it leaves in its folder, whatever happens to its hosts."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from federation import BenchmarkError, Federation
+from simulation import Simulation
+
+LOOK = 0.05  # seconds between two looks
+BUDGET = 300.0  # seconds in which a training must have finished another round
+
+
+@dataclass
+class Story:
+    """What the training leaves in its folder, read as it comes."""
+
+    federation: Federation
+    folder: str
+    _last: list[dict[str, Any]] = field(default_factory=list)
+    _moments: list[float] = field(default_factory=list)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the history as it was written: a round that was trained again stands there twice."""
+        with suppress(OSError, ValueError):  # the host may be down
+            text = self._read("history.jsonl")
+            self._last = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+        for line in self._last[len(self._moments) :]:
+            self._moments.append(min(time.time(), datetime.fromisoformat(line["time"]).timestamp()))
+        return self._last
+
+    def finished(self, number: int) -> list[float]:
+        """Return when rounds after this one were finished.
+
+        The host may be down when a round is seen first, so its own word counts, unless its clock is ahead.
+        """
+        lines = self.lines()
+        return [moment for moment, line in zip(self._moments, lines, strict=True) if line["round"] > number]
+
+    def watch(self, seconds: float) -> None:
+        """Look at the rounds for so long."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.lines()
+            time.sleep(min(left, LOOK))
+
+    @property
+    def round(self) -> int:
+        """The last round that is finished."""
+        return max((line["round"] for line in self.lines()), default=0)
+
+    def supervision(self) -> dict[str, Any]:
+        """Return what the supervisor remembers; nothing while the host is down."""
+        with suppress(OSError, ValueError):
+            return json.loads(self._read("supervision.json"))
+        return {}
+
+    def result(self) -> dict[str, Any]:
+        """Return the result; nothing before the end."""
+        with suppress(OSError, ValueError):
+            return json.loads(self._read("result.json"))
+        return {}
+
+    def wait(self, after: int) -> float:
+        """Wait until a round after this one is finished; return the moment."""
+        end = time.monotonic() + BUDGET
+        while time.monotonic() < end:
+            if self.round > after:
+                return time.monotonic()
+            time.sleep(LOOK)
+        raise BenchmarkError(f"No round after {after} was finished within {BUDGET:g} s: {self.supervision()}")
+
+    def end(self, rounds: int, budget: float = BUDGET) -> dict[str, Any]:
+        """Wait until all rounds are finished, and then until the training has ended; return the result."""
+        self.wait(rounds - 1)
+        until = time.monotonic() + budget
+        while self.supervision().get("state") != "completed":
+            if time.monotonic() > until:
+                raise BenchmarkError(f"The training has not ended: {self.supervision()}")
+            time.sleep(1)
+        return self.result()
+
+    def undisturbed(self) -> dict[str, Any]:
+        """Return the result of the same training on a simulated grid."""
+        federation = self.federation
+        effective = json.loads(federation.on(federation.superlink, "cat", f"{self.folder}/effective.json"))
+        with Simulation.of_hosts(federation.data, tuple(federation.supernodes)) as simulation:
+            return simulation.repeat(effective["run_config"])
+
+    def _read(self, name: str) -> str:
+        host = self.federation.superlink
+        try:
+            return (self.federation.root(host) / self.folder.lstrip("/") / name).read_text(encoding="utf-8")
+        except (BenchmarkError, ValueError) as error:  # no process to look through
+            raise OSError(str(error)) from error
