@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import typing as t
 
@@ -26,6 +27,12 @@ def release_name(version: str | None, checksum: str, python: str) -> str:
     """Name what a lock gives with an interpreter: the version of Flower, and what tells it from all others."""
     digest = hashlib.sha256(f"{checksum} {python}".encode()).hexdigest()
     return f"flwr-{version}-{digest[:8]}" if version else f"venv-{digest[:8]}"
+
+
+def version_of(release: str | None) -> str | None:
+    """Return the version of Flower that a release has in its name."""
+    match = re.fullmatch(rf"flwr-(.+?)-[0-9a-f]{{8}}(?:{MOVED})?", release or "")
+    return match[1] if match else None
 
 
 class Releases:

@@ -12,6 +12,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ._releases import version_of
+
 MINIMUM = (1, 41)  # the oldest Flower that the units and the launcher of this collection can run
 SETTLED = 3.0  # seconds that a service has to be active: one that cannot start ends sooner
 RELEASE_ROOM, TEMPORARY_ROOM, STATE_ROOM = 1.2, 1.5, 1.1  # of what there is now: wheels, their cache, and some growth
@@ -31,12 +33,6 @@ class Federation:
     nodes: t.Sequence[Look] | None
     held_since: str | None = None  # the order that all trainings stand still, where there is one
     held_for: str = ""
-
-
-def version_of(release: str | None) -> str | None:
-    """Return the version of Flower that a release has in its name."""
-    match = re.fullmatch(r"flwr-(.+?)-[0-9a-f]{8}(?:-moved)?", release or "")
-    return match[1] if match else None
 
 
 def version_key(version: str) -> tuple[int, ...]:
