@@ -21,7 +21,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 
 from ._archive import check_database, snapshot
-from ._files import set_attributes
+from ._files import replacing
 from ._releases import Releases
 from ._running import services
 from ._systemd import SystemdError, control, look
@@ -212,17 +212,9 @@ def _entry(path: str, copy: str) -> dict[str, t.Any]:
 
 def _put(copy: str, target: str, entry: t.Mapping[str, t.Any]) -> None:
     """Bring a file back, so that a reader finds the one before or this one, whole."""
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".", suffix=".tmp")
-    try:
-        with open(copy, "rb") as source, open(descriptor, "wb") as stream:
-            shutil.copyfileobj(source, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        set_attributes(temporary, entry["mode"], entry["uid"], entry["gid"])
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    owners = entry["uid"], entry["gid"]
+    with open(copy, "rb") as source, replacing(target, entry["mode"], owners) as stream:
+        shutil.copyfileobj(source, stream)
 
 
 def _read(path: str) -> bytes | None:

@@ -12,12 +12,12 @@ import hashlib
 import os
 import secrets
 import tarfile
-import tempfile
 import time
 import typing as t
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from ._files import replacing
 from ._flwr import Flwr, FlwrMissingError
 from ._runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
 from ._supervised import Desk, Memory, Request, now, same, unit_name
@@ -62,9 +62,11 @@ class Installation:
         if "program" in differences:
             os.makedirs(os.path.dirname(self.program), 0o755, exist_ok=True)
             os.chmod(os.path.dirname(self.program), 0o755)  # whatever root's umask is
-            _replace(self.program, _member(archive or ""))
+            with replacing(self.program, 0o644) as stream:
+                stream.write(_member(archive or ""))
         if "unit" in differences:
-            _replace(self.template, self.unit.encode())
+            with replacing(self.template, 0o644) as stream:
+                stream.write(self.unit.encode())
             control("daemon-reload")
 
 
@@ -198,16 +200,3 @@ def _member(archive: str) -> bytes:
     with tarfile.open(archive) as source:
         stream = source.extractfile(os.path.basename(PROGRAM))
         return stream.read() if stream else b""
-
-
-def _replace(path: str, content: bytes) -> None:
-    """Write a file of root's that everybody may read, so that a reader sees the old one or the new one, whole."""
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".")
-    try:
-        with open(descriptor, "wb") as stream:
-            stream.write(content)
-            os.fchmod(descriptor, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

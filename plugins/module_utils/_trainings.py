@@ -12,11 +12,11 @@ import fcntl
 import json
 import os
 import re
-import tempfile
 import typing as t
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
+from ._files import replacing
 from ._flwr import as_service_account
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -175,15 +175,5 @@ def parse_lines(text: str) -> list[dict[str, t.Any]]:
 def write_object(path: str, value: t.Mapping[str, t.Any]) -> None:
     """Write a JSON object as Flower's account, so that a reader sees the old file or the new one, whole."""
     text = json.dumps(value, indent=2) + "\n"
-    with as_service_account():
-        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".tmp")
-        try:
-            with open(descriptor, "w", encoding="utf-8") as stream:
-                os.fchmod(descriptor, 0o640)
-                stream.write(text)
-                stream.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+    with as_service_account(), replacing(path, 0o640) as stream:
+        stream.write(text.encode())
