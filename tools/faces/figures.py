@@ -22,7 +22,7 @@ LIKENESS = {100.0: "Sites that are alike", 1.0: "Sites that are unlike"}
 def files(root: Path) -> dict[str, str]:
     pages = {
         ROBUSTNESS: {"byzantine": _byzantine, "client_drift": _drift},
-        RECOVERY: {"recovery": _drills, "recovery_random": _kills},
+        RECOVERY: {"recovery": _drills, "recovery_hosts": _drills, "recovery_random": _kills},
         STORAGE: {"redeploy": _redeploy},
     }
     return {page: _page(root, page, tables) for page, tables in pages.items()}
