@@ -159,8 +159,9 @@ bench-round: bootstrap venv ## A round of the app against one of bare Flower, on
 	python benchmarks/round.py
 
 .PHONY: bench-model-size
-bench-model-size: bootstrap venv ## What a model of some size costs in time and memory, on test hosts (fifteen minutes)
+bench-model-size: bootstrap venv ## What a model of some size costs in time and memory, on test hosts (fifteen minutes); renews docs/sizing.md
 	python benchmarks/model_size.py
+	python tools/generate.py
 
 .PHONY: bench-recovery
 bench-recovery: bootstrap venv ## Kill what a training needs, one after another, on test hosts (half an hour); renews docs/recovery.md

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of docs/robustness.md, docs/recovery.md and docs/storage.md, from what the benchmarks have measured."""
+"""The tables of the documents that say what was measured, from the results of the benchmarks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from module_utils import _sizing
+
 from . import between
 
-ROBUSTNESS, RECOVERY, STORAGE = "docs/robustness.md", "docs/recovery.md", "docs/storage.md"
+ROBUSTNESS, RECOVERY, STORAGE, SIZING = (f"docs/{page}.md" for page in ("robustness", "recovery", "storage", "sizing"))
 RESULTS = "benchmarks/results"
 COUNTED = {"delay": "delay", "submitted": "submitted after", "online": "takes part after"}
 REDEPLOYED = "Nothing was formatted, no round was trained twice, and the model is the undisturbed one, byte for byte."
+SIZES, REPLIES = (1, 10, 100, 500, 1000, 4000), (3, 10, 50)  # megabytes, and replies to a round
 LIKENESS = {100.0: "Sites that are alike", 1.0: "Sites that are unlike"}
 
 
@@ -24,6 +27,7 @@ def files(root: Path) -> dict[str, str]:
         ROBUSTNESS: {"byzantine": _byzantine, "client_drift": _drift},
         RECOVERY: {"recovery": _drills, "recovery_hosts": _drills, "recovery_random": _kills},
         STORAGE: {"redeploy": _redeploy},
+        SIZING: {"model_size": _memory},
     }
     return {page: _page(root, page, tables) for page, tables in pages.items()}
 
@@ -125,6 +129,42 @@ def _redeploy(content: dict[str, Any]) -> str:
         ["until the next round was finished", f"{result['next_round']:.0f}, where 60 to 120 were hoped for"],
     ]
     return about + _table(heads, cells)
+
+
+def _memory(content: dict[str, Any]) -> str:
+    mega, said = _sizing.MEGABYTE, _sizing.said
+    made_of = [
+        [host, need.process, said(need.own)]
+        + [f"{times:g}" for times in (need.held, need.held_per_reply, need.flying, need.flying_per_reply)]
+        for host, needs in (("SuperLink", _sizing.SUPERLINK_HOST), ("SuperNode", _sizing.SUPERNODE_HOST))
+        for need in needs
+    ]
+    needed = [
+        [said(size * mega)]
+        + [said(_sizing.memory_needed(size * mega, replies)) for replies in REPLIES]
+        + [said(_sizing.client_memory_needed(size * mega))]
+        for size in SIZES
+    ]
+    measured = [
+        [
+            said(row["megabytes"] * mega),
+            str(row["replies"]),
+            said(row["superlink_host_megabytes"] * mega),
+            said(_sizing.memory_needed(row["megabytes"] * mega, row["replies"])),
+            said(row["supernode_host_megabytes"] * mega),
+            said(_sizing.client_memory_needed(row["megabytes"] * mega)),
+        ]
+        for row in content["results"]
+        if row["rounds"]
+    ]
+    return (
+        f"PIECES are {said(_sizing.PIECES)}.\n\n"
+        + _table(["Host", "Process", "Own", "Held", "Held per reply", "In flight", "In flight per reply"], made_of)
+        + "\nWhich comes to:\n\n"
+        + _table(["Model", *(f"SuperLink host, {number} replies" for number in REPLIES), "SuperNode host"], needed)
+        + "\nMeasured on test hosts (`make bench-model-size`), the peak of all processes together:\n\n"
+        + _table(["Model", "Replies", "SuperLink host", "said above", "SuperNode host", "said above"], measured)
+    )
 
 
 def _verdict(content: dict[str, Any]) -> str:
