@@ -14,7 +14,9 @@ without removing the half that it has stored. A ClientApp begins with that half,
 sends whatever reply there is, is one reply late: every round waits for its timeout. All of that is in its memory alone,
 and its identity is its key: nothing is lost by ending it, and systemd starts it anew.
 
-An error that ends its main thread leaves the process behind, with the thread of its local API. It is ended.
+An error that Flower does not try again at, like a certificate that is not valid by this host's clock, ends its main
+thread, with an exception or with a line in the log. The thread of its local API keeps the process, which does nothing
+any more. It is ended.
 
 A SuperNode that is refused ends without a word. Here it says what the SuperLink answered, and whether clocks differ.
 """
@@ -119,11 +121,14 @@ def main() -> None:
     # The connection imports the class by its name.
     fleet_http_connection.FleetHttpClient = Client
     try:
-        sys.exit(flower_supernode())
-    except Exception:
-        # The thread of the local API would keep a process that does nothing any more, and systemd would see it active.
+        flower_supernode()
+        print("Starting anew: Flower has given up the connection to the SuperLink.", file=sys.stderr)
+    except SystemExit:
+        raise  # how Flower ends on purpose, and then it sees to its threads
+    except BaseException:  # of which Flower has one of its own, for a run that has ended
         traceback.print_exc()
-        os._exit(1)
+    # The thread of the local API would keep the process, and systemd would see it active.
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -113,14 +113,19 @@ def test_a_reply_that_nobody_wants_any_more_ends_nothing(signals) -> None:
 
 def test_the_connection_of_flower_uses_the_client_of_the_launcher(monkeypatch) -> None:
     used = []
-    monkeypatch.setattr(sys, "exit", used.append)
-    monkeypatch.setattr("flwr.supernode.cli.flower_supernode", lambda: fleet_http_connection.FleetHttpClient)
+
+    def flower_supernode() -> None:
+        used.append(fleet_http_connection.FleetHttpClient)
+        sys.exit()
+
+    monkeypatch.setattr("flwr.supernode.cli.flower_supernode", flower_supernode)
     original = fleet_http_connection.FleetHttpClient
     monkeypatch.setattr(fleet_http_connection, "FleetHttpClient", original)  # and put it back at the end
     handlers = list(FLOWER_LOGGER.handlers)
     try:
         launcher = runpy.run_path(str(LAUNCHER))
-        launcher["main"]()
+        with pytest.raises(SystemExit):
+            launcher["main"]()
     finally:
         FLOWER_LOGGER.handlers[:] = handlers
     assert used == [launcher["Client"]]
@@ -251,17 +256,28 @@ def test_a_piece_that_is_refused_is_refused(superlink) -> None:
         assert push(client, "another session") is False
 
 
-def test_an_error_ends_the_process_whatever_threads_it_has(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [
+        ("raise OSError('it cannot sleep')", 1, "OSError: it cannot sleep"),
+        ("raise RunNotRunningException", 1, "RunNotRunningException"),
+        ("return", 1, "Flower has given up the connection"),
+        ("sys.exit(3)", 3, ""),
+    ],
+)
+def test_the_end_of_the_main_thread_ends_the_process_whatever_threads_it_has(tmp_path, end, code, said) -> None:
+    """Flower ends its threads when it exits on purpose, as it does here."""
     script = tmp_path / "launch.py"
     script.write_text(
-        "import runpy, threading\n"
+        "import runpy, sys, threading\n"
+        "from flwr.supercore.run import RunNotRunningException\n"
         "from flwr.supernode import cli\n"
         "def flower_supernode():\n"
-        "    threading.Thread(target=threading.Event().wait).start()\n"
-        "    raise OSError('it cannot sleep')\n"
+        f"    threading.Thread(target=threading.Event().wait, daemon={end.startswith('sys.exit')}).start()\n"
+        f"    {end}\n"
         "cli.flower_supernode = flower_supernode\n"
         f"runpy.run_path({str(LAUNCHER)!r}, run_name='__main__')\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
-    assert "OSError: it cannot sleep" in done.stderr
+    assert done.returncode == code
+    assert said in done.stderr
