@@ -13,7 +13,9 @@ from federation import HOME, Federation
 
 Act = Callable[[Federation], object]
 
-SERVER_APP = f"^{HOME}/releases/[^ ]*/bin/python[^ ]* {HOME}/venv/bin/flwr-serverapp "
+SERVER_APP, CLIENT_APP = (
+    f"^{HOME}/releases/[^ ]*/bin/python[^ ]* {HOME}/venv/bin/flwr-{which}app " for which in ("server", "client")
+)
 TRAINING = "flower-training@recovery-*"
 # Packets go nowhere, without a word, as when a cable is cut. What a host says to itself still arrives.
 PARTITION = """\
@@ -50,6 +52,23 @@ done
 echo -1 >{MEMORY_GROUP}/memory.limit_in_bytes
 [ ! -e /proc/$serverapp/exe ] || {{ echo "The kernel has killed somebody else."; exit 1; }}
 """
+PARTIAL = ".partial"  # the ending of a file that is being written
+# Waits for a file that is being written, and kills who writes it, if it is still there when nobody goes on with it.
+KILL_IN_SAVE = """\
+import os, signal, subprocess, sys, time
+directory, pattern, ending = sys.argv[1:]
+writer = int(subprocess.run(["pgrep", "--full", pattern], check=True, capture_output=True, text=True).stdout)
+def half_written():
+    return any(name.endswith(ending) for name in os.listdir(directory))
+end = time.monotonic() + 120
+while time.monotonic() < end:
+    if half_written():
+        os.kill(writer, signal.SIGSTOP)
+        if half_written():
+            sys.exit(os.kill(writer, signal.SIGKILL))
+        os.kill(writer, signal.SIGCONT)
+sys.exit("no checkpoint was met while it was written")
+"""
 
 
 @dataclass(frozen=True)
@@ -72,6 +91,7 @@ class Drill:
     rare: bool = False  # takes so long that it is done only when it is asked for by its name
     prepare: Act | None = None  # before, and afterwards taken back; the training is at peace again in between
     take_back: Act | None = None
+    late: bool = False  # waits for its own moment in the round, and counts from there
 
 
 def kill(host: str, unit: str, whom: str = "main") -> Act:
@@ -85,6 +105,17 @@ def _signal(host: str, unit: str, signal: str, whom: str) -> Act:
 
 def _signal_serverapp(signal: str) -> Act:
     return lambda it: it.on("superlink1", "pkill", "--signal", signal, "--full", SERVER_APP)
+
+
+def _signal_clientapp(signal: str) -> Act:
+    """It lives for seconds, so it is waited for."""
+    wait = 'until pkill --signal "$1" --full "$2"; do sleep 0.05; done'
+    return lambda it: it.on(ONE, "timeout", "120", "sh", "-c", wait, "sh", signal, CLIENT_APP)
+
+
+def _kill_in_save(it: Federation) -> None:
+    directory = it.asked["fl_checkpoint_path"]
+    it.on("superlink1", "python3", "-c", KILL_IN_SAVE, directory, SERVER_APP, PARTIAL)
 
 
 def _cut_off(host: str) -> Act:
@@ -153,11 +184,20 @@ DRILLS = (
     # What a restart costs when nothing has died: the limit of what follows.
     Drill("restart of a SuperNode by systemctl", _systemctl(ONE, "restart", NODE), counts="online", watched=ONE),
     Drill("restart of the SuperLink by systemctl", _systemctl("superlink1", "restart", LINK)),
+    Drill("restart of the SuperExec by systemctl", _systemctl("superlink1", "restart", EXECUTOR), counts="submitted"),
     Drill("SIGKILL of a SuperNode", kill(ONE, NODE), target=10, counts="online", watched=ONE),
     Drill("SIGKILL of a SuperNode and its ClientApp", kill(ONE, NODE, "all"), target=10, counts="online", watched=ONE),
     Drill("SIGKILL of the SuperLink", kill("superlink1", LINK), target=15),
     Drill("SIGKILL of the SuperExec", kill("superlink1", EXECUTOR), target=10, counts="submitted"),
     Drill("SIGKILL of the ServerApp", _signal_serverapp("KILL"), target=10, counts="submitted"),
+    Drill(
+        "SIGKILL of the ServerApp in the middle of a checkpoint",
+        _kill_in_save,
+        target=10,
+        counts="submitted",
+        late=True,
+    ),
+    Drill("SIGKILL of a ClientApp", _signal_clientapp("KILL"), late=True),
     Drill("SIGKILL of the supervisor", kill("superlink1", TRAINING)),
     Drill("SIGKILL of nginx", kill("superlink1", "nginx", "all")),
     partition("a SuperNode", ANOTHER, 5),
@@ -165,12 +205,26 @@ DRILLS = (
     frozen("a SuperNode", ANOTHER, NODE, "all", 10),
     frozen("the SuperLink", "superlink1", LINK, "all", 10),
     frozen("the SuperExec", "superlink1", EXECUTOR, "main", 10),
+    frozen("the supervisor", "superlink1", TRAINING, "main", 10),
+    frozen("nginx", "superlink1", "nginx", "all", 10),
+    Drill("SIGSTOP of a ClientApp, 10 s", _signal_clientapp("STOP"), _signal_clientapp("CONT"), 10),
     Drill("SIGSTOP of the ServerApp, 10 s", _signal_serverapp("STOP"), _signal_serverapp("CONT"), 10),
     Drill(
         "all SuperNodes stopped, 20 s",
         _everybody(lambda host: _systemctl(host, "stop", NODE)),
         _everybody(lambda host: _systemctl(host, "start", NODE)),
         20,
+    ),
+    Drill(
+        "SuperExec stopped, 20 s: the run is pending",
+        _systemctl("superlink1", "stop", EXECUTOR),
+        _systemctl("superlink1", "start", EXECUTOR),
+        20,
+    ),
+    Drill(
+        "death of the controller in the middle of train, and train again",
+        lambda it: it.play_and_die(4, "playbooks/train.yml", variables=it.asked),
+        lambda it: it.play("playbooks/train.yml", variables={**it.asked, "training_wait": False}),
     ),
     Drill(
         "other certificates, and a reload of nginx",

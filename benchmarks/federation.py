@@ -52,6 +52,7 @@ class Federation:
             "MOLECULE_SCENARIO_NAME": name,
             "TESTBED_SUPERNODES": str(supernodes),
         }
+        self.asked: dict[str, Any] = {}  # the variables of the last training
         self._containers: dict[str, str] = {}
         self._first: dict[str, int] = {}
 
@@ -139,7 +140,7 @@ class Federation:
 
     def train(self, variables: Mapping[str, Any]) -> str:
         """Deploy an app and submit a run of it with train.yml; return the id of the run at once."""
-        name = variables["fl_training_name"]
+        name, self.asked = variables["fl_training_name"], dict(variables)
         before = {run["run-id"] for run in self.runs()}
         self.play("playbooks/train.yml", variables={**variables, "training_wait": False})
         submitted = [run["run-id"] for run in self.runs() if run["run-id"] not in before]

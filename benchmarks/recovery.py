@@ -97,7 +97,7 @@ class Exercise:
         self.story.watch(drill.seconds)
         if drill.end:
             drill.end(self.federation)
-        ended = time.time() if drill.end else harmed
+        ended = time.time() if drill.end or drill.late else harmed
         submitted = None
         while (finished := self._finished(number, ended)) is None:
             if submitted is None and self.story.supervision().get("run_id", run_before) != run_before:
@@ -108,8 +108,10 @@ class Exercise:
                 )
             time.sleep(LOOK)
         new = self.story.lines()[len(before) :]
-        # A round that was finished under the harm has left the next one a whole round to go.
-        left = self.round_seconds * (1.0 if self._finished(number, 0.0) < ended else 1 - moment % 1)
+        # A round that was finished under the harm has left the next one a whole round to go. What a harm that waits for
+        # its moment has left nobody knows: nothing is on the safe side.
+        under_harm = self._finished(number, 0.0) < ended
+        left = self.round_seconds * (0.0 if drill.late else 1.0 if under_harm else 1 - moment % 1)
         outcome = Outcome(
             drill=drill.name,
             round=number + 1,
