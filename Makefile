@@ -136,6 +136,12 @@ demo-down: venv ## Remove the hosts of the demo
 bench-checkpoint: venv ## Saving a checkpoint against the disk's own speed (two minutes, 5 GB for that time)
 	python benchmarks/checkpoint.py
 
+.PHONY: bench-backends
+bench-backends: bootstrap venv ## Saving on a disk and on NFS, on virtual machines (ten minutes); renews docs/storage.md
+	@tools/bootstrap testbed/vm/packages.txt
+	python benchmarks/backends.py
+	python tools/generate.py
+
 .PHONY: bench-deploy
 bench-deploy: bootstrap venv ## Deploying 1 + 3 hosts against a script written by hand, and module executions (ten minutes)
 	python benchmarks/deploy.py

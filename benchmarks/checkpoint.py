@@ -29,17 +29,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "files" / "fab"))
 
-import numpy as np
 from common import RESULTS, ROOT, Spread, bars, machine, memory, processor_seconds, save, subplots, write_json
-from flwr.app import Array
+from saves import MEGABYTE, make_model, saving, timed
 
 from fedops_app.checkpoints import CheckpointDirectory
 
 REPEATS = {10: 31, 100: 21, 1000: 9}  # pairs by size in MB: about two minutes where a disk writes 1 GB/s
 SPEED_GOAL = 0.8  # of the disk's own speed, from 100 MB on
 MEMORY_GOAL = 1.2  # times the model, the model included
-MEGABYTE = 10**6
-LAYERS = 10
+CHECKPOINTS = "checkpoints"
 QUIET = 0.15  # of the processors, used by others
 
 
@@ -62,27 +60,27 @@ class Result:
 
 def measure(megabytes: int, pairs: int, patience: float, directory: Path) -> Result:
     """Measure one size, in a process of its own: its peak memory is that of this size."""
-    model = _model(megabytes * MEGABYTE)
+    model = make_model(megabytes * MEGABYTE)
     size = sum(len(array.data) for array in model.values())
-    source = directory / "source"
+    source, checkpoints = directory / "source", directory / CHECKPOINTS
     with source.open("wb") as stream:
         stream.writelines(array.data for array in model.values())
-    _saving(_model(4), directory)()  # loads what is loaded at the first use
+    saving(make_model(4), checkpoints)()  # loads what is loaded at the first use
     ctypes.CDLL(None).malloc_trim(0)  # nothing is left over that a save could use without being seen
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     occupied = memory("VmRSS")
-    _saving(model, directory)()
+    saving(model, checkpoints)()
     peak = 1 + (memory("VmHWM") - occupied) / size
 
     save, removal, disk, others = [], [], [], []
     for number in range(pairs):
-        turns = [(save, _saving(model, directory)), (disk, lambda: _dd(source, directory / "plain"))]
+        turns = [(save, saving(model, checkpoints)), (disk, lambda: _dd(source, directory / "plain"))]
         _await_quiet(patience)
         before = _Use.now()
         for seconds, run in turns if number % 2 else reversed(turns):
             os.sync()  # nobody pays for what another has left
             seconds.append(run())
-        removal.append(_timed(lambda: _remove_older(directory)))
+        removal.append(timed(lambda: _remove_older(directory)))
         others.append(before.by_others())
     content = source.read_bytes()
     return Result(
@@ -93,35 +91,18 @@ def measure(megabytes: int, pairs: int, patience: float, directory: Path) -> Res
         disk_megabytes_per_second=Spread.of([size / MEGABYTE / seconds for seconds in disk]),
         blocked_seconds=Spread.of([sum(both) for both in zip(save, removal, strict=True)]),
         peak_memory_by_model=round(peak, 3),
-        sha256_seconds=_median_of_three(lambda: _timed(lambda: sha256(content))),
-        crc32_seconds=_median_of_three(lambda: _timed(lambda: zlib.crc32(content))),
+        sha256_seconds=_median_of_three(lambda: timed(lambda: sha256(content))),
+        crc32_seconds=_median_of_three(lambda: timed(lambda: zlib.crc32(content))),
         smallest_save_seconds=_median_of_three(lambda: _save_smallest(directory)),
         processors_used_by_others=round(statistics.median(others), 2),
     )
 
 
-def _model(size: int) -> dict[str, Array]:
-    """Make layers of random numbers, of the given number of bytes together."""
-    values = max(size // 4 // LAYERS, 1)
-    rng = np.random.default_rng(0)
-    layers = LAYERS if size > 4 * LAYERS else 1
-    return {f"layer{number}.weight": Array(rng.random(values, dtype=np.float32)) for number in range(layers)}
-
-
-def _saving(model: dict[str, Array], directory: Path) -> Callable[[], float]:
-    """Return what saves the model as the next round and tells the seconds."""
-    checkpoints = CheckpointDirectory(str(directory / "checkpoints"), keep_last=0, keep_best=False)
-    Path(checkpoints.path).mkdir(exist_ok=True)
-    about = {"round": max(checkpoints.rounds(), default=0) + 1, "num_rounds": 0, "loss": None, "accuracy": None}
-    identity = {"training": "benchmark", "configuration_hash": "0" * 64, "configuration": {}, "strategy": "FedAvg"}
-    return lambda: _timed(lambda: checkpoints.save(model, {}, {**about, **identity, "run_id": "0", "app": "benchmark"}))
-
-
 def _remove_older(directory: Path) -> None:
     """Remove all but the newest checkpoint, as a save does that keeps only so many."""
-    for older in CheckpointDirectory(str(directory / "checkpoints"), 0, False).rounds()[:-1]:
+    for older in CheckpointDirectory(str(directory / CHECKPOINTS), 0, False).rounds()[:-1]:
         for suffix in ("json", "npz"):
-            (directory / "checkpoints" / f"checkpoint_round_{older}.{suffix}").unlink()
+            (directory / CHECKPOINTS / f"checkpoint_round_{older}.{suffix}").unlink()
 
 
 def _dd(source: Path, target: Path) -> float:
@@ -132,14 +113,8 @@ def _dd(source: Path, target: Path) -> float:
     return float(re.search(r"copied, ([\d.e-]+) s", report.stderr)[1])
 
 
-def _timed(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
-
-
 def _save_smallest(directory: Path) -> float:
-    save = _saving(_model(4), directory)
+    save = saving(make_model(4), directory / CHECKPOINTS)
     return save()
 
 

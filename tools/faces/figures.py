@@ -26,7 +26,7 @@ def files(root: Path) -> dict[str, str]:
     pages = {
         ROBUSTNESS: {"byzantine": _byzantine, "client_drift": _drift},
         RECOVERY: {"recovery": _drills, "recovery_hosts": _drills, "recovery_random": _kills},
-        STORAGE: {"redeploy": _redeploy},
+        STORAGE: {"redeploy": _redeploy, "backends": _backends},
         SIZING: {"model_size": _memory},
     }
     return {page: _page(root, page, tables) for page, tables in pages.items()}
@@ -86,13 +86,14 @@ def _drills(content: dict[str, Any]) -> str:
         f"{content['supernodes']} SuperNodes, {content['rounds']} rounds; in peace a round takes"
         f" {content['round_seconds']:g} s. {_verdict(content)}\n\n"
     )
-    heads = ["Drill", "What it did to the training", "Next round", "Delay", "Counted", "Target"]
+    heads = ["Drill", "What it did to the training", "Next round", "Delay", "Rounds lost", "Counted", "Target"]
     cells = [
         [
             row["drill"],
             _damage(row),
             f"{row['next_round']:.1f} s",
             f"{row['delay']:.1f} s",
+            str(len(row["repeated"])),
             f"{COUNTED[row['counts']]} {row[row['counts']]:.1f} s" if row["target"] or row["counts"] != "delay" else "",
             f"{row['target']:g} s" if row["target"] else "",
         ]
@@ -129,6 +130,17 @@ def _redeploy(content: dict[str, Any]) -> str:
         ["until the next round was finished", f"{result['next_round']:.0f}, where 60 to 120 were hoped for"],
     ]
     return about + _table(heads, cells)
+
+
+def _backends(content: dict[str, Any]) -> str:
+    rows = {int(size): row for size, row in content["results"].items()}
+    names = [name for name in next(iter(rows.values())) if name != content["basis"]]
+    cells = [
+        [_sizing.said(size * _sizing.MEGABYTE)]
+        + ["{median:.2f} ({lower_quartile:.2f} to {upper_quartile:.2f})".format(**row[name]["ratio"]) for name in names]
+        for size, row in rows.items()
+    ]
+    return _table(["Model", *(f"{name}, times {content['basis']}" for name in names)], cells)
 
 
 def _memory(content: dict[str, Any]) -> str:

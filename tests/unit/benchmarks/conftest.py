@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Puts the benchmarks on the path."""
+"""Puts the benchmarks on the path, and the app that they measure."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
+sys.path[:0] = [str(Path(__file__).parents[3] / name) for name in ("benchmarks", "files/fab")]
