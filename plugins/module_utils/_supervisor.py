@@ -16,6 +16,7 @@ from dataclasses import replace
 from ._flwr import INVALID_RUN_CONFIG, Flwr, FlwrError, FlwrUnreachableError
 from ._journal import Journal
 from ._runs import RunConflictError, covers
+from ._serverapps import own_processes
 from ._sessions import BEGIN, Sessions
 from ._submission import FOLLOW, Submitter
 from ._supernodes import list_supernodes, named
@@ -43,7 +44,7 @@ from ._supervision import (
 from ._systemd import notify
 from ._teller import Teller
 from ._trainings import submission_lock
-from ._watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch, known_processes
+from ._watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch
 
 TICK = 0.5  # seconds between two looks
 GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
@@ -257,12 +258,12 @@ class Supervisor:
             # Where that fails, the end of its process ends the run.
             with suppress(FlwrError):
                 self.flwr.stop(self.memory.run_id)
-        table, known = self.host.processes, known_processes(self.memory)
+        table, known = self.host.processes, own_processes(self.folder, self.memory)
         end = self.clock.monotonic() + GRACE
         while any(map(table.lives, known)) and self.clock.monotonic() < end:
             self.clock.sleep(TICK)
-        for process in known:
-            table.kill(process)
+        if len(known) == 1:  # of several, one may be another training's
+            table.kill(known[0])
 
     def _end(self, verdict: Verdict) -> int:
         if verdict.kind == STOPPED:

@@ -67,6 +67,7 @@ class World:
     called: list[tuple[float, str]] = field(default_factory=list)
     configs: list[str] = field(default_factory=list)
     takes_up: bool = True
+    tells_process: bool = True  # the app is the collection's
     skew: float = 0.0  # between the clock of Flower's times and that of the processes
     refusal: FlwrError | None = None
     killed_at_submission: bool = False
@@ -175,8 +176,10 @@ class World:
     def start(self, run_id: str) -> None:
         if self.runs[run_id].status == "pending":
             self.set(run_id, status="running", starting_at=flower_time(self.at - self.skew))
-            self.living.append(Process(100 + int(run_id), int(self.at)))
-            self.write("effective", {"run_id": run_id, "configuration_hash": "h"})
+            process = Process(100 + int(run_id), int(self.at))
+            self.living.append(process)
+            told = {"process": {"pid": process.pid, "ticks": process.ticks}} if self.tells_process else {}
+            self.write("effective", {"run_id": run_id, "configuration_hash": "h", **told})
 
     def die(self, run_id: str) -> None:
         self.living = [process for process in self.living if process.pid != 100 + int(run_id)]
@@ -620,12 +623,80 @@ def test_a_superlink_that_has_lost_its_database_gets_the_run_again(world) -> Non
 
 
 def test_a_process_that_cannot_be_told_from_others_leaves_the_judgement_to_flower(world) -> None:
+    world.tells_process = False
     world.ask()
     world.living.append(Process(55, -500))  # of another training, begun long before
     world.skew = 10**6
     world.later(40, lambda: world.set("1", status="failed", details="No heartbeat received from the task"))
     assert world.live() == AGAIN
     assert 40 < world.at < 70
+
+
+OTHER = Process(999, 5)  # the ServerApp of another training, which began at nearly the same time
+
+
+def other_training(world: World, **memory: object) -> None:
+    folder = TrainingFolder(world.home, "other")
+    os.makedirs(folder.path)
+    with open(f"{folder.path}/supervision.json", "w") as stream:
+        json.dump({"run_id": "9", **memory}, stream)
+
+
+def test_of_two_trainings_that_begin_at_once_a_stop_ends_the_one_that_is_meant(world) -> None:
+    world.ask()
+    world.later(3.5, lambda: world.living.append(OTHER))
+    # Its run is stopped, but it hangs.
+    world.later(60, world.desk.stop)
+    assert world.live() == STOPPED
+    assert world.memory.processes == [[101, 4]]
+    assert (world.killed, world.living) == ([Process(101, 4)], [OTHER])
+
+
+def test_of_two_trainings_that_begin_at_once_a_death_is_seen_at_once(world) -> None:
+    world.ask()
+    world.later(3.5, lambda: world.living.append(OTHER))
+    world.later(60, lambda: world.die("1"))
+    assert world.live() == AGAIN
+    assert (world.at - 60 < 10, world.living) == (True, [OTHER])
+    assert world.memory.restarts[-1]["reason"] == "serverapp_gone"
+
+
+def test_a_serverapp_that_died_before_it_was_looked_for_is_not_confused_with_another(world) -> None:
+    world.ask()
+    world.later(3.1, lambda: [world.living.append(OTHER), world.die("1")])
+    assert world.live() == AGAIN
+    assert (world.at < 15, world.living) == (True, [OTHER])
+
+
+def test_an_app_of_ones_own_is_not_confused_with_what_another_training_knows_to_be_its(world) -> None:
+    world.tells_process = False
+    other_training(world, processes=[[OTHER.pid, OTHER.ticks]])
+    world.ask()
+    world.later(3.5, lambda: world.living.append(OTHER))
+    world.later(60, world.desk.stop)
+    assert world.live() == STOPPED
+    assert (world.memory.processes, world.living) == ([[101, 4]], [OTHER])
+
+
+def test_while_several_processes_may_be_the_runs_none_is_killed_and_flower_is_believed(world) -> None:
+    world.tells_process = False
+    world.ask()
+    world.living.append(OTHER)
+    world.later(60, lambda: world.die("1"))
+    world.later(110, lambda: world.set("1", status="failed", details="No heartbeat received from the task"))
+    assert world.live() == AGAIN
+    assert (world.memory.restarts[-1]["reason"], world.memory.processes) == ("no_heartbeat", [[999, 5], [101, 4]])
+    assert (world.killed, world.living) == ([], [OTHER])
+
+
+def test_a_process_that_was_taken_for_the_runs_is_given_back_when_another_training_tells_of_it(world) -> None:
+    world.tells_process = False
+    world.ask()
+    world.living.append(OTHER)
+    world.later(8, lambda: other_training(world, processes=[[OTHER.pid, OTHER.ticks]]))
+    world.later(60, lambda: world.die("1"))
+    assert world.live() == AGAIN
+    assert (world.at - 60 < 10, world.living) == (True, [OTHER])
 
 
 def test_a_run_under_way_without_any_serverapp_on_the_host_is_lost(world) -> None:
