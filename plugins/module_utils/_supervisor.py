@@ -13,6 +13,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
+from ._directories import shared_text, taken_by
 from ._flwr import INVALID_RUN_CONFIG, Flwr, FlwrError, FlwrUnreachableError
 from ._journal import Journal
 from ._runs import RunConflictError, covers
@@ -24,6 +25,7 @@ from ._supervised import Desk, Request, recall
 from ._supervision import (
     AGAIN,
     BY_OPERATOR,
+    DIRECTORY_BUSY,
     EXIT,
     FAILED,
     FINISHED,
@@ -33,6 +35,7 @@ from ._supervision import (
     STOPPED,
     TOO_FEW_NODES,
     WAIT,
+    WAITED_FOR,
     Limits,
     Verdict,
     away,
@@ -48,6 +51,7 @@ from ._watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch
 
 TICK = 0.5  # seconds between two looks
 GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
+ASK_AGAIN = 30.0  # seconds until the next run asks for the directory of the checkpoints; it waits there as well
 FLOWER_REFUSED = "flower_refused"
 
 
@@ -110,6 +114,8 @@ class Supervisor:
                     return verdict
                 if self.desk.quiesce:
                     return QUIESCED_NOW
+                if others := taken_by(self.folder, self.request.run_config):
+                    return Verdict(REFUSED, "directory_shared", shared_text(others))
                 if waited or not self._has_to_wait():
                     self.submitter.submit(decision)
                     return None
@@ -118,13 +124,14 @@ class Supervisor:
             waited = True
 
     @property
-    def _lacked_nodes(self) -> bool:
-        restarts = self.memory.restarts
-        return bool(restarts) and restarts[-1]["reason"] == TOO_FEW_NODES
+    def _lacked(self) -> str:
+        """Return what the last run lacked that is to be waited for."""
+        reason = self.memory.restarts[-1]["reason"] if self.memory.restarts else ""
+        return reason if reason in WAITED_FOR else ""
 
     def _has_to_wait(self) -> bool:
         paused = self._paused or not pause(self.memory.fruitless)
-        return self.sessions.between or self._lacked_nodes or not paused
+        return self.sessions.between or bool(self._lacked) or not paused
 
     def _pause(self) -> Verdict | None:
         """Wait once in this life, the longer the more runs have done nothing."""
@@ -139,7 +146,9 @@ class Supervisor:
             return verdict
         if self.sessions.between:
             return self._wait_for_session()
-        while self._lacked_nodes:
+        if self._lacked == DIRECTORY_BUSY:
+            return self._idle(BUSY, ASK_AGAIN)
+        while self._lacked == TOO_FEW_NODES:
             nodes = list_supernodes(self.flwr)
             online, missing = named(nodes, online=True), named(nodes, online=False)
             if len(online) >= self.request.needed_nodes:
@@ -239,7 +248,7 @@ class Supervisor:
         memory = self.memory
         rounds = [event["round"] for event in self.folder.history if event.get("run_id") == memory.run_id]
         last = rounds[-1] if rounds else None
-        if verdict.reason != TOO_FEW_NODES:  # that is waited for, and no attempt
+        if verdict.reason not in WAITED_FOR:
             memory.fruitless = 0 if rounds else memory.fruitless + 1
         memory.restarted(verdict.reason, verdict.text, last)
         self.teller.lost(verdict, last)
@@ -272,4 +281,5 @@ class Supervisor:
         return EXIT[verdict.kind]
 
 
+BUSY = Verdict(WAIT, DIRECTORY_BUSY, "Another run saves into the directory of the checkpoints, and is waited for.")
 QUIESCED_NOW = Verdict(QUIESCED, "quiesced", f"The federation is quiesced. {ON_RESUME}")

@@ -17,6 +17,7 @@ description:
     interruption or by O(timeout), leaves the training alone.
   - A training that is finished is left alone, one that is under way is followed, and one that has failed or was stopped
     is trained again, which an app that keeps checkpoints takes as the order to resume.
+  - One that would save its checkpoints where another supervised training does that is not finished is refused.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
@@ -257,6 +258,7 @@ log_tail:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._directories import DirectorySharedError, refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
@@ -273,6 +275,8 @@ def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: b
     request = request_of(params)
     installation = Installation(supervising.flwr.home, params["program"], params["unit"])
     plan = supervising.plan(request, installation, check_mode)
+    if plan.action == "start":
+        refuse_shared(supervising.folder, request.run_config)
     if check_mode or plan.action == "finished":
         return told(supervising, plan, request)
     if "program" in plan.changes and not params["archive"]:
@@ -395,7 +399,7 @@ def main() -> None:
             result = have_trained(supervising, params, module.check_mode)
     except (FlwrError, SystemdError, TrainingNameError) as error:
         module.fail_json(msg=str(error))
-    except (QuiescedError, RunConflictError) as error:
+    except (DirectorySharedError, QuiescedError, RunConflictError) as error:
         module.fail_json(msg=f"{params['name']}: {error}")
     except OSError as error:
         module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")

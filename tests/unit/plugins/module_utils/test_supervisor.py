@@ -26,7 +26,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
 from ansible_collections.fedops.flower.plugins.module_utils._journal import EVENTS, Journal
 from ansible_collections.fedops.flower.plugins.module_utils._processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order, lift_order
-from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervision import EXIT
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
@@ -412,6 +412,51 @@ def test_a_run_that_ended_for_want_of_supernodes_is_followed_by_waiting_for_them
     assert world.live() == 0
     assert [(event["reason"], event["waiting_for"]) for event in world.named("waiting")] == [("nodes", ["site2"])]
     assert world.memory.fruitless == 0
+
+
+def test_a_directory_that_another_run_holds_is_waited_for_and_the_training_is_not_given_up(world) -> None:
+    world.ask(attempts=2)
+    ended = []
+    for number in ("1", "2", "3"):
+        world.later(40, lambda number=number: world.fail(number, "directory_busy", "another run is saving there"))
+        assert world.live() == AGAIN
+        ended.append(world.at)
+    world.later(60, lambda: world.finish("4"))
+    assert world.live() == 0
+    submitted = [at for at, call in world.called if call == "run"][1:]
+    assert [begun - end >= 30 for begun, end in zip(submitted, ended, strict=True)] == [True] * 3
+    assert {event["reason"] for event in world.named("waiting")} == {"directory_busy"}
+    assert world.memory.fruitless == 0
+
+
+def test_a_training_in_the_directory_of_one_that_goes_on_is_refused_before_anything_is_submitted(world) -> None:
+    config = 'checkpoint-enabled = true\ncheckpoint-path = "/c"\nnum-rounds = 3\n'
+    other = Desk(TrainingFolder(world.home, "other"))
+    other.ask(Request("other", "/app", config, request_id="1"))
+    os.utime(f"{other.folder.path}/request.json", (1, 1))  # it was there before
+    world.ask(run_config=config)
+    assert (world.live(), world.runs) == (REFUSED, {})
+    assert world.memory.reason == "directory_shared"
+    assert "fl_checkpoint_path is /c, where the training other saves" in world.said[-1]
+    other.stop()
+    world.ask(run_config=config, request_id="2")
+    world.later(20, lambda: world.finish("1"))
+    assert world.live() == 0
+
+
+def test_a_training_whose_run_is_lost_keeps_its_directory_from_one_that_waits_for_it(world) -> None:
+    config = 'checkpoint-enabled = true\ncheckpoint-path = "/c"\nnum-rounds = 3\n'
+    world.ask(run_config=config)
+    world.later(10, lambda: world.round(1))
+    world.later(12, lambda: world.die("1"))
+    other = Desk(TrainingFolder(world.home, "other"))
+    other.ask(Request("other", "/app", config, request_id="1"))
+    os.utime(f"{other.folder.path}/request.json", (1, 1))
+    other.remember(Memory(request_id="1", state="running", run_id="9", runs=1))
+    Desk(world.folder).remember(Memory(request_id="1", began=True))
+    assert world.live() == AGAIN
+    world.later(60, lambda: world.finish("2"))
+    assert world.live() == 0
 
 
 def test_a_running_round_that_lacks_supernodes_says_for_whom_it_waits_and_is_not_stalled(world) -> None:

@@ -11,7 +11,7 @@ import tarfile
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _outlook, _supervising
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
-from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
 
@@ -103,6 +103,22 @@ def test_a_new_training_is_installed_written_down_and_started_without_a_question
     }  # fmt: skip
     assert result["request_id"] == request.request_id != ""
     assert result["diff"]["before"]["supervisor"] == "program, unit"
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_directory_of_a_training_that_goes_on_is_refused_before_anything_is_done(
+    home, systemd, archive, run_module, check_mode
+) -> None:
+    config = 'checkpoint-enabled = true\ncheckpoint-path = "/c"\nnum-rounds = 3\n'
+    other = Desk(TrainingFolder(str(home.path), "other"))
+    other.ask(Request("other", "/app", config, request_id="1"))
+    asked = {**ASKED, "run_config": config, "archive": archive}
+    result = run_module("training", check_mode=check_mode, **asked)
+    assert result["failed"] is True
+    assert result["msg"].startswith("default: fl_checkpoint_path is /c, where the training other saves, which is not")
+    assert (systemd.orders, home.calls, (home.path / "supervisor").exists()) == ([], [], False)
+    other.stop()
+    assert run_module("training", check_mode=check_mode, **asked)["submitted"] is True
 
 
 def test_check_mode_changes_nothing(home, systemd, run_module, tmp_path) -> None:
