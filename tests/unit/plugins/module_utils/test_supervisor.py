@@ -867,6 +867,37 @@ def test_a_continuous_training_that_is_trained_again_begins_a_session_at_once(wo
     assert sessions(world) == [(1, "first", 3), (1, "first", 6)]
 
 
+def test_a_session_that_was_stopped_is_finished_when_the_training_is_trained_again(world) -> None:
+    continuous(world)
+    for number in (1, 2, 3):
+        world.later(10 + number, lambda number=number: world.round(number))
+    world.later(15, lambda: world.finish("1", 3))
+    world.later(30, lambda: world.nodes.update(site3="online"))
+    # The run of the second session goes on from the checkpoint: it takes the result away.
+    world.later(90, lambda: os.unlink(f"{world.folder.path}/result.json"))
+    world.later(95, lambda: [world.round(4, "2"), world.round(5, "2")])
+    world.later(105, world.desk.stop)
+    assert world.live() == STOPPED
+    continuous(world, request_id="2")
+    world.later(40, lambda: [world.round(6, "3"), world.finish("3", 6)])
+    world.later(100, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (2, "nodes", 6), (1, "first", 6)]
+    assert "num-rounds = 6" in world.configs[-1]
+
+
+def test_a_training_that_is_forced_to_begin_anew_has_a_session_of_its_own(world) -> None:
+    continuous(world)
+    world.later(15, lambda: world.finish("1", 3))
+    world.later(60, world.desk.stop)
+    assert world.live() == STOPPED
+    continuous(world, request_id="2", force=True)
+    world.later(40, lambda: world.finish("2", 3))
+    world.later(100, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (1, "first", 3)]
+
+
 def test_a_quiesced_training_ends_after_its_round_and_goes_on_when_it_is_resumed(world) -> None:
     world.ask(run_config='resume = "never"\nnum-rounds = 3\n')
     world.later(10, lambda: give_order(world.folder.parent, 600))
