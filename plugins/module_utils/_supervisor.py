@@ -81,7 +81,9 @@ class Supervisor:
                 return EXIT[QUIESCED]
             self.memory.state = "starting"
         self.teller.remember()
-        verdict = BY_OPERATOR if self.desk.is_stopped else self._resume_end()
+        verdict = self._resume_end()
+        if self.desk.is_stopped:
+            verdict = self._stay_stopped()
         while verdict is None:
             try:
                 verdict = self._begin() or self._after(self._follow())
@@ -197,14 +199,14 @@ class Supervisor:
         self.memory.ending = {"kind": AGAIN, "reason": "serverapp_gone", "text": text}
         self.teller.remember()
 
-    def _idle(self, verdict: Verdict, seconds: float) -> Verdict | None:
-        """Wait without a run; return a verdict when that is to end."""
+    def _idle(self, verdict: Verdict, seconds: float, heeds: bool = True) -> Verdict | None:
+        """Wait without a run; return a verdict when an order is given meanwhile that is to be heeded."""
         self.teller.state(verdict)
         end = self.clock.monotonic() + seconds
         while self.clock.monotonic() < end:
-            if self.desk.is_stopped:
+            if heeds and self.desk.is_stopped:
                 return BY_OPERATOR
-            if self.desk.quiesce:
+            if heeds and self.desk.quiesce:
                 return QUIESCED_NOW
             self.clock.sleep(TICK)
             notify(WATCHDOG=1)
@@ -216,6 +218,11 @@ class Supervisor:
         """Go on with the end of a run in the middle of which the last supervisor died."""
         ending = self.memory.ending
         return self._after(Verdict(ending["kind"], ending["reason"], ending["text"])) if ending else None
+
+    def _stay_stopped(self) -> Verdict:
+        """End by the order of an operator, and leave no run behind that somebody could still take up."""
+        memory = self.memory
+        return (self._after(BY_OPERATOR) if memory.runs and memory.run_id != memory.ended else None) or BY_OPERATOR
 
     def _after(self, verdict: Verdict) -> Verdict | None:
         """Clear a run away that is over; return None when the next one is to begin in this life."""
@@ -264,15 +271,27 @@ class Supervisor:
     def _clear_away(self) -> None:
         """Leave nothing of a run behind that could train or save beside the next one."""
         if self.watch is None or not self.watch.is_over:
-            # Where that fails, the end of its process ends the run.
-            with suppress(FlwrError):
-                self.flwr.stop(self.memory.run_id)
+            self._stop_run()
         table, known = self.host.processes, own_processes(self.folder, self.memory)
         end = self.clock.monotonic() + GRACE
         while any(map(table.lives, known)) and self.clock.monotonic() < end:
             self.clock.sleep(TICK)
         if len(known) == 1:  # of several, one may be another training's
             table.kill(known[0])
+
+    def _stop_run(self) -> None:
+        """Have Flower stop the run. Where it cannot be told, the end of the run's process ends the run."""
+        run_id = self.memory.run_id
+        with suppress(FlwrError):
+            while True:
+                try:
+                    self.flwr.stop(run_id)
+                    return
+                except FlwrUnreachableError as error:
+                    if len(own_processes(self.folder, self.memory)) == 1:
+                        return
+                    # Nobody trains it yet, as far as is known: it would be taken up when the SuperLink is back.
+                    self._idle(away(f"Run {run_id} is to be stopped. {error}"), ASK_AWAY, heeds=False)
 
     def _end(self, verdict: Verdict) -> int:
         if verdict.kind == STOPPED:

@@ -512,6 +512,61 @@ def test_an_operator_who_stops_it_stops_the_run_and_it_stays_so(world) -> None:
     assert (world.live(), len(world.calls), world.desk.is_stopped) == (STOPPED, calls, True)
 
 
+def test_a_pending_run_that_flower_cannot_be_told_to_stop_is_stopped_when_it_answers(world) -> None:
+    world.ask()
+    world.takes_up = False
+    world.later(20, lambda: setattr(world, "away", True))
+    world.later(40, world.desk.stop)
+
+    def nothing_is_said_to_be_over() -> None:
+        assert (world.memory.state, world.memory.reason, world.memory.ended) == ("waiting", "superlink", "")
+        assert world.memory.ending["reason"] == "operator"
+
+    world.later(100, nothing_is_said_to_be_over)
+    world.later(120, lambda: setattr(world, "away", False))
+    assert world.live() == STOPPED
+    assert (world.runs["1"].status, world.memory.state, world.memory.ended) == ("stopped", "stopped", "1")
+
+
+def test_a_supervisor_that_dies_while_it_cannot_stop_a_run_does_so_in_its_next_life(world) -> None:
+    world.ask()
+    world.takes_up = False
+
+    def die() -> None:
+        raise Killed
+
+    world.later(20, lambda: setattr(world, "away", True))
+    world.later(40, world.desk.stop)
+    world.later(80, die)
+    with pytest.raises(Killed):
+        world.live()
+    world.away = False
+    assert world.live() == STOPPED
+    assert (world.runs["1"].status, world.memory.ended) == ("stopped", "1")
+
+
+def test_a_run_under_way_is_stopped_by_a_supervisor_that_is_started_although_it_is_to_stand_still(world) -> None:
+    world.ask()
+
+    def die() -> None:
+        raise Killed
+
+    world.later(20, die)
+    with pytest.raises(Killed):
+        world.live()
+    world.desk.stop()
+    assert world.live() == STOPPED
+    assert (world.runs["1"].status, world.living) == ("stopped", [])
+
+
+def test_a_run_whose_process_is_known_is_ended_by_that_when_flower_cannot_be_told(world) -> None:
+    world.ask()
+    world.later(20, lambda: setattr(world, "away", True))
+    world.later(40, world.desk.stop)
+    assert world.live() == STOPPED
+    assert (world.at < 60, world.living) == (True, [])
+
+
 def test_a_run_that_is_stopped_by_hand_stays_stopped(world) -> None:
     world.ask()
     world.later(70, lambda: (world.set("1", status="stopped"), world.die("1")))
