@@ -108,7 +108,10 @@ class Supervisor:
                 decision = self.submitter.decide()
                 if decision.action == "finished":
                     self.memory.run_id = decision.run.run_id if decision.run else self.memory.run_id
-                    return self._completed(Verdict(FINISHED, "completed", "Its run was completed before."))
+                    if verdict := self._completed(Verdict(FINISHED, "completed", "Its run was completed before.")):
+                        return verdict
+                    waited = False  # for the next session
+                    continue
                 if decision.action in (FOLLOW, "adopt"):
                     self.submitter.adopt(decision.run.run_id if decision.run else self.memory.run_id)
                     return None

@@ -26,6 +26,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
 from ansible_collections.fedops.flower.plugins.module_utils._journal import EVENTS, Journal
 from ansible_collections.fedops.flower.plugins.module_utils._processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order, lift_order
+from ansible_collections.fedops.flower.plugins.module_utils._sessions import Sessions
 from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervision import EXIT
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import Supervisor
@@ -908,6 +909,32 @@ def test_a_session_that_ended_while_nobody_watched_is_closed(world) -> None:
     world.later(100, world.desk.stop)
     assert world.live() == STOPPED
     assert ([event["session"] for event in world.named("session_finished")], world.calls.count("run")) == ([1], 1)
+
+
+@pytest.mark.parametrize("remembered", [False, True])
+def test_a_session_is_counted_and_told_of_once_whenever_its_supervisor_dies(world, monkeypatch, remembered) -> None:
+    continuous(world)
+    world.later(40, lambda: world.finish("1"))
+
+    def die(*dummy: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if remembered:
+            patch.setattr(Journal, "event", lambda self, name, *more, **facts: name == "session_finished" and die())
+        else:
+            patch.setattr(Sessions, "finish", die)
+        with pytest.raises(Killed):
+            world.live()
+    world.later(100, lambda: world.nodes.update(site3="online"))
+    world.later(200, lambda: world.finish("2", 6))
+    world.later(260, world.desk.stop)
+    assert world.live() == STOPPED
+    assert world.memory.sessions == 2
+    # A line of the journal may be lost with its supervisor, and is not told twice.
+    told = [event["session"] for event in world.named("session_finished")]
+    assert told == ([2] if remembered else [1, 2])
+    assert len(world.runs) == 2
 
 
 def test_a_continuous_training_that_is_trained_again_begins_a_session_at_once(world) -> None:
