@@ -109,6 +109,8 @@ class Sessions:
         """Look who is there; open the next session if it is due, and say what is waited for if not."""
         memory, request = self._memory, self._request
         nodes = list_supernodes(self._flwr)
+        now = time.time()
+        memory.session_ended = min(memory.session_ended, now)  # the clock may have been set back since
         between = Between(
             sessions=memory.sessions,
             online=named(nodes, online=True),
@@ -116,7 +118,7 @@ class Sessions:
             needed=request.needed_nodes,
             before=tuple(memory.online),
             newcomers=tuple(memory.newcomers),
-            since=max(0.0, time.time() - memory.session_ended),
+            since=now - memory.session_ended,
             interval=request.session_interval,
         )
         step = next_step(between)

@@ -51,7 +51,7 @@ from ._watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch
 
 TICK = 0.5  # seconds between two looks
 GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
-ASK_AGAIN = 30.0  # seconds until the next run asks for the directory of the checkpoints; it waits there as well
+ASK_AGAIN = 60.0  # seconds until the next run asks for the directory of the checkpoints; it waits there as well
 FLOWER_REFUSED = "flower_refused"
 
 

@@ -419,13 +419,13 @@ def test_a_directory_that_another_run_holds_is_waited_for_and_the_training_is_no
     world.ask(attempts=2)
     ended = []
     for number in ("1", "2", "3"):
-        world.later(40, lambda number=number: world.fail(number, "directory_busy", "another run is saving there"))
+        world.later(80, lambda number=number: world.fail(number, "directory_busy", "another run is saving there"))
         assert world.live() == AGAIN
         ended.append(world.at)
-    world.later(60, lambda: world.finish("4"))
+    world.later(90, lambda: world.finish("4"))
     assert world.live() == 0
     submitted = [at for at, call in world.called if call == "run"][1:]
-    assert [begun - end >= 30 for begun, end in zip(submitted, ended, strict=True)] == [True] * 3
+    assert [begun - end >= 60 for begun, end in zip(submitted, ended, strict=True)] == [True] * 3
     assert {event["reason"] for event in world.named("waiting")} == {"directory_busy"}
     assert world.memory.fruitless == 0
 
@@ -881,6 +881,18 @@ def test_a_session_begins_after_an_interval_as_well(world) -> None:
     assert sessions(world) == [(1, "first", 3), (2, "interval", 6)]
     begun = [at for at, call in world.called if call == "run"]
     assert begun[1] - 60 >= 200
+
+
+def test_a_clock_that_is_set_back_does_not_hold_the_next_session_up(world, monkeypatch) -> None:
+    continuous(world, session_interval=200.0)
+    world.later(60, lambda: world.finish("1", 3))
+    world.later(100, lambda: monkeypatch.setattr(_submission.time, "time", lambda: EPOCH + world.at - 3600))
+    world.later(400, lambda: world.finish("2", 6))
+    world.later(450, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (2, "interval", 6)]
+    begun = [at for at, call in world.called if call == "run"]
+    assert 200 <= begun[1] - 100 < 300
 
 
 def test_a_run_that_is_lost_in_a_session_is_followed_by_one_for_the_rest_of_it(world) -> None:
