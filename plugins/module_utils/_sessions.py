@@ -51,9 +51,9 @@ def next_step(between: Between) -> Verdict:
         return Verdict(BEGIN, "first", "Enough SuperNodes are online.")
     if came := newcomers(between):
         return Verdict(BEGIN, "nodes", f"{', '.join(came)} came.", came)
-    if between.interval and between.since >= between.interval:
+    if 0 < between.interval <= between.since:
         return Verdict(BEGIN, "interval", f"{between.interval:g} seconds have passed.")
-    until = f", or in {between.interval - between.since:.0f} s" if between.interval else ""
+    until = f", or in {between.interval - between.since:.0f} s" if between.interval > 0 else ""
     return Verdict(IDLE, "session", f"The next session begins when a SuperNode joins or comes back{until}.")
 
 

@@ -129,7 +129,7 @@ def pause(fruitless: int) -> float:
 
 def give_up(fruitless: int, attempts: int) -> Verdict | None:
     """Say whether so many runs in a row without a finished round are enough."""
-    if fruitless < attempts:
+    if fruitless < max(1, attempts):  # before any run there is nothing to give up
         return None
     return Verdict(
         GIVEN_UP,

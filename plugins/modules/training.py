@@ -70,7 +70,8 @@ options:
     type: str
   num_rounds:
     description:
-      - Number of rounds that is asked for. A training that ended with fewer rounds is submitted again for the rest.
+      - Number of rounds that is asked for, at least 1. A training that ended with fewer rounds is submitted again for
+        the rest.
     type: int
   mode:
     description:
@@ -83,7 +84,8 @@ options:
     default: once
   session_interval:
     description:
-      - How many seconds after a session the next one begins in any case. V(0) waits for SuperNodes that come.
+      - How many seconds after a session the next one begins in any case, at least 0. V(0) waits for SuperNodes that
+        come.
     type: float
     default: 0
   reports:
@@ -93,12 +95,12 @@ options:
     default: true
   needed_nodes:
     description:
-      - How many SuperNodes must be online for a round.
+      - How many SuperNodes must be online for a round, at least 1.
     type: int
     default: 1
   attempts:
     description:
-      - After so many runs in a row that have finished no round, the training is given up.
+      - After so many runs in a row that have finished no round, the training is given up. At least 1.
     type: int
     default: 10
   retry_failed:
@@ -109,12 +111,12 @@ options:
   stall_timeout:
     description:
       - At least so many seconds must pass without a finished round before a run is taken for stalled.
-        The limit is ten times the longest of the last rounds where that is more.
+        The limit is ten times the longest of the last rounds where that is more. At least 1.
     type: float
     default: 900
   first_round_timeout:
     description:
-      - How many seconds the first round may take, when there is no other to compare it with.
+      - How many seconds the first round may take, when there is no other to compare it with. At least 1.
     type: float
     default: 8700
   wait:
@@ -263,6 +265,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, F
 from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import QuiescedError
+from ansible_collections.fedops.flower.plugins.module_utils._ranges import range_problems
 from ansible_collections.fedops.flower.plugins.module_utils._runs import Known, RunConflictError, short
 from ansible_collections.fedops.flower.plugins.module_utils._supervised import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervising import Installation, Plan, Supervising
@@ -390,6 +393,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    if problems := range_problems(params):
+        module.fail_json(msg="\n".join(problems))
     try:
         flwr = Flwr(params["home"], params["superlink"])
         supervising = Supervising(flwr, TrainingFolder(flwr.home, params["name"]))

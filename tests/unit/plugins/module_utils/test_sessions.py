@@ -32,6 +32,7 @@ def between(**values: object) -> Between:
         ({}, "idle", "session"),
         ({"online": ("a", "b", "c")}, "begin", "nodes"),
         ({"before": ("a",)}, "begin", "nodes"),
+        ({"interval": -1.0}, "idle", "session"),
         ({"newcomers": ("b",)}, "begin", "nodes"),
         ({"newcomers": ("gone",)}, "idle", "session"),
         ({"online": ("b",), "missing": ("a",), "newcomers": ("b",)}, "wait", "nodes"),

@@ -313,6 +313,28 @@ def test_the_request_holds_what_was_asked(home, systemd, started, desk) -> None:
     assert text["run_config"] == "num-rounds = 3\n"
 
 
+def test_numbers_that_nothing_can_be_trained_with_are_refused_all_at_once_before_anything_is_done(
+    home, systemd, archive, run_module
+) -> None:
+    wrong = {
+        "attempts": 0, "session_interval": -1, "stall_timeout": float("nan"), "first_round_timeout": 0, "timeout": -5,
+        "needed_nodes": 0, "num_rounds": 0,
+    }  # fmt: skip
+    result = run_module("training", **{**ASKED, **wrong}, archive=archive)
+    assert result["failed"] is True
+    lines = result["msg"].splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "num_rounds", "needed_nodes", "attempts", "session_interval", "stall_timeout", "first_round_timeout", "timeout",
+    ]  # fmt: skip
+    assert lines[2] == (
+        "attempts is 0 but must be a number, at least 1."
+        " Give 1 to give the training up after the first run that finishes no round."
+    )
+    assert (systemd.orders, home.calls, (home.path / "trainings").exists()) == ([], [], False)
+    least = {"attempts": 1, "session_interval": 0, "stall_timeout": 1, "timeout": 0, "needed_nodes": 1}
+    assert run_module("training", **{**ASKED, **least}, archive=archive)["submitted"] is True
+
+
 def test_a_continuous_training_is_never_finished(home, systemd, archive, run_module, desk) -> None:
     home.ledger((SLOW, "h", 3))
     home.answers(list="list_after")
