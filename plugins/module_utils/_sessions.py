@@ -18,6 +18,7 @@ from ._journal import RESULT_FACTS, Journal
 from ._supernodes import list_supernodes, named
 from ._supervised import Desk, Memory, Request
 from ._supervision import IDLE, Verdict, too_few
+from ._trainings import TrainingFolder
 
 BEGIN = "begin"
 
@@ -50,17 +51,47 @@ def next_step(between: Between) -> Verdict:
         return Verdict(BEGIN, "first", "Enough SuperNodes are online.")
     if came := newcomers(between):
         return Verdict(BEGIN, "nodes", f"{', '.join(came)} came.", came)
-    if between.interval and between.since >= between.interval:
+    if 0 < between.interval <= between.since:
         return Verdict(BEGIN, "interval", f"{between.interval:g} seconds have passed.")
-    until = f", or in {between.interval - between.since:.0f} s" if between.interval else ""
+    until = f", or in {between.interval - between.since:.0f} s" if between.interval > 0 else ""
     return Verdict(IDLE, "session", f"The next session begins when a SuperNode joins or comes back{until}.")
 
 
-def rounds_after(result: t.Mapping[str, t.Any] | None, configuration_hash: str | None, session_rounds: int) -> int:
-    """Return the number of rounds that the training has at the end of its next session."""
-    had = result or {}
-    rounds = had.get("rounds") if configuration_hash in (None, had.get("configuration_hash")) else 0
-    return (rounds if isinstance(rounds, int) else 0) + session_rounds
+@dataclass(frozen=True)
+class Trained:
+    """What a training has of one configuration when a session begins."""
+
+    finished: int | None = None  # rounds of the last session that was brought to its end; None: it was cut short
+    last: int = 0  # the last round of the history
+    asked: int | None = None  # rounds that its newest run was to have in the end
+
+
+def trained(folder: TrainingFolder, configuration_hash: str | None) -> Trained:
+    """Look what a training has of a configuration."""
+
+    def same(other: t.Any) -> bool:
+        return configuration_hash in (None, other)
+
+    result, ledger = folder.result or {}, folder.ledger
+    rounds = [event["round"] for event in folder.history if same(event.get("configuration_hash"))]
+    finished = result.get("rounds") if same(result.get("configuration_hash")) else None
+    return Trained(
+        finished=finished if isinstance(finished, int) else None,
+        last=rounds[-1] if rounds else 0,
+        asked=ledger[-1].num_rounds if ledger and same(ledger[-1].configuration_hash) else None,
+    )
+
+
+def rounds_after(had: Trained, session_rounds: int) -> int:
+    """Return the number of rounds that the training has at the end of its next session.
+
+    A run that goes on takes the result of the session before away, so without one a session was cut short: it is
+    finished, and no round is asked for that is trained already.
+    """
+    if had.finished is not None:
+        return had.finished + session_rounds
+    most = had.last + session_rounds
+    return min(max(had.asked, had.last + 1), most) if had.asked else most
 
 
 class Sessions:
@@ -78,6 +109,8 @@ class Sessions:
         """Look who is there; open the next session if it is due, and say what is waited for if not."""
         memory, request = self._memory, self._request
         nodes = list_supernodes(self._flwr)
+        now = time.time()
+        memory.session_ended = min(memory.session_ended, now)  # the clock may have been set back since
         between = Between(
             sessions=memory.sessions,
             online=named(nodes, online=True),
@@ -85,14 +118,15 @@ class Sessions:
             needed=request.needed_nodes,
             before=tuple(memory.online),
             newcomers=tuple(memory.newcomers),
-            since=max(0.0, time.time() - memory.session_ended),
+            since=now - memory.session_ended,
             interval=request.session_interval,
         )
         step = next_step(between)
         memory.online, memory.newcomers = list(between.online), list(newcomers(between))
         if step.kind == BEGIN:
-            result = self._desk.folder.result
-            memory.target = rounds_after(result, request.configuration_hash, request.num_rounds or 1)
+            anew = request.force and request.begins_anew and not memory.began
+            had = Trained() if anew else trained(self._desk.folder, request.configuration_hash)
+            memory.target = rounds_after(had, request.num_rounds or 1)
             facts = {"session": memory.sessions + 1, "num_rounds": memory.target, "online": memory.online}
             self._journal.event("session_started", f"A session begins. {step.text}", reason=step.reason, **facts)
         self._desk.remember(memory)

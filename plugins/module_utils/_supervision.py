@@ -33,8 +33,9 @@ NO_HEARTBEAT = "No heartbeat received"
 ON_RESUME = "It goes on when the federation is resumed (playbook fedops.flower.resume)."
 
 # Reasons why an app ends its run that are not its own fault: what it says in failure.json.
-TOO_FEW_NODES = "too_few_nodes"
-NOT_ITS_FAULT = (TOO_FEW_NODES, "nodes_unavailable", "superlink_lost", "directory_busy")
+TOO_FEW_NODES, DIRECTORY_BUSY = "too_few_nodes", "directory_busy"
+NOT_ITS_FAULT = (TOO_FEW_NODES, "nodes_unavailable", "superlink_lost", DIRECTORY_BUSY)
+WAITED_FOR = (TOO_FEW_NODES, DIRECTORY_BUSY)  # such a run is no fruitless attempt
 
 PENDING_PATIENCE = 15.0  # seconds; a SuperExec that is well takes a run up within two
 STALL_FACTOR = 10.0  # a round may take so many times as long as the longest of the last ones
@@ -128,7 +129,7 @@ def pause(fruitless: int) -> float:
 
 def give_up(fruitless: int, attempts: int) -> Verdict | None:
     """Say whether so many runs in a row without a finished round are enough."""
-    if fruitless < attempts:
+    if fruitless < max(1, attempts):  # before any run there is nothing to give up
         return None
     return Verdict(
         GIVEN_UP,

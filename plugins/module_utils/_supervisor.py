@@ -13,9 +13,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
+from ._directories import shared_text, taken_by
 from ._flwr import INVALID_RUN_CONFIG, Flwr, FlwrError, FlwrUnreachableError
 from ._journal import Journal
 from ._runs import RunConflictError, covers
+from ._serverapps import own_processes
 from ._sessions import BEGIN, Sessions
 from ._submission import FOLLOW, Submitter
 from ._supernodes import list_supernodes, named
@@ -23,6 +25,7 @@ from ._supervised import Desk, Request, recall
 from ._supervision import (
     AGAIN,
     BY_OPERATOR,
+    DIRECTORY_BUSY,
     EXIT,
     FAILED,
     FINISHED,
@@ -32,6 +35,7 @@ from ._supervision import (
     STOPPED,
     TOO_FEW_NODES,
     WAIT,
+    WAITED_FOR,
     Limits,
     Verdict,
     away,
@@ -43,10 +47,11 @@ from ._supervision import (
 from ._systemd import notify
 from ._teller import Teller
 from ._trainings import submission_lock
-from ._watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch, known_processes
+from ._watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch
 
 TICK = 0.5  # seconds between two looks
 GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
+ASK_AGAIN = 60.0  # seconds until the next run asks for the directory of the checkpoints; it waits there as well
 FLOWER_REFUSED = "flower_refused"
 
 
@@ -76,7 +81,9 @@ class Supervisor:
                 return EXIT[QUIESCED]
             self.memory.state = "starting"
         self.teller.remember()
-        verdict = BY_OPERATOR if self.desk.is_stopped else self._resume_end()
+        verdict = self._resume_end()
+        if self.desk.is_stopped:
+            verdict = self._stay_stopped()
         while verdict is None:
             try:
                 verdict = self._begin() or self._after(self._follow())
@@ -101,7 +108,10 @@ class Supervisor:
                 decision = self.submitter.decide()
                 if decision.action == "finished":
                     self.memory.run_id = decision.run.run_id if decision.run else self.memory.run_id
-                    return self._completed(Verdict(FINISHED, "completed", "Its run was completed before."))
+                    if verdict := self._completed(Verdict(FINISHED, "completed", "Its run was completed before.")):
+                        return verdict
+                    waited = False  # for the next session
+                    continue
                 if decision.action in (FOLLOW, "adopt"):
                     self.submitter.adopt(decision.run.run_id if decision.run else self.memory.run_id)
                     return None
@@ -109,6 +119,8 @@ class Supervisor:
                     return verdict
                 if self.desk.quiesce:
                     return QUIESCED_NOW
+                if others := taken_by(self.folder, self.request.run_config):
+                    return Verdict(REFUSED, "directory_shared", shared_text(others))
                 if waited or not self._has_to_wait():
                     self.submitter.submit(decision)
                     return None
@@ -117,13 +129,14 @@ class Supervisor:
             waited = True
 
     @property
-    def _lacked_nodes(self) -> bool:
-        restarts = self.memory.restarts
-        return bool(restarts) and restarts[-1]["reason"] == TOO_FEW_NODES
+    def _lacked(self) -> str:
+        """Return what the last run lacked that is to be waited for."""
+        reason = self.memory.restarts[-1]["reason"] if self.memory.restarts else ""
+        return reason if reason in WAITED_FOR else ""
 
     def _has_to_wait(self) -> bool:
         paused = self._paused or not pause(self.memory.fruitless)
-        return self.sessions.between or self._lacked_nodes or not paused
+        return self.sessions.between or bool(self._lacked) or not paused
 
     def _pause(self) -> Verdict | None:
         """Wait once in this life, the longer the more runs have done nothing."""
@@ -138,7 +151,9 @@ class Supervisor:
             return verdict
         if self.sessions.between:
             return self._wait_for_session()
-        while self._lacked_nodes:
+        if self._lacked == DIRECTORY_BUSY:
+            return self._idle(BUSY, ASK_AGAIN)
+        while self._lacked == TOO_FEW_NODES:
             nodes = list_supernodes(self.flwr)
             online, missing = named(nodes, online=True), named(nodes, online=False)
             if len(online) >= self.request.needed_nodes:
@@ -187,14 +202,14 @@ class Supervisor:
         self.memory.ending = {"kind": AGAIN, "reason": "serverapp_gone", "text": text}
         self.teller.remember()
 
-    def _idle(self, verdict: Verdict, seconds: float) -> Verdict | None:
-        """Wait without a run; return a verdict when that is to end."""
+    def _idle(self, verdict: Verdict, seconds: float, heeds: bool = True) -> Verdict | None:
+        """Wait without a run; return a verdict when an order is given meanwhile that is to be heeded."""
         self.teller.state(verdict)
         end = self.clock.monotonic() + seconds
         while self.clock.monotonic() < end:
-            if self.desk.is_stopped:
+            if heeds and self.desk.is_stopped:
                 return BY_OPERATOR
-            if self.desk.quiesce:
+            if heeds and self.desk.quiesce:
                 return QUIESCED_NOW
             self.clock.sleep(TICK)
             notify(WATCHDOG=1)
@@ -206,6 +221,11 @@ class Supervisor:
         """Go on with the end of a run in the middle of which the last supervisor died."""
         ending = self.memory.ending
         return self._after(Verdict(ending["kind"], ending["reason"], ending["text"])) if ending else None
+
+    def _stay_stopped(self) -> Verdict:
+        """End by the order of an operator, and leave no run behind that somebody could still take up."""
+        memory = self.memory
+        return (self._after(BY_OPERATOR) if memory.runs and memory.run_id != memory.ended else None) or BY_OPERATOR
 
     def _after(self, verdict: Verdict) -> Verdict | None:
         """Clear a run away that is over; return None when the next one is to begin in this life."""
@@ -238,7 +258,7 @@ class Supervisor:
         memory = self.memory
         rounds = [event["round"] for event in self.folder.history if event.get("run_id") == memory.run_id]
         last = rounds[-1] if rounds else None
-        if verdict.reason != TOO_FEW_NODES:  # that is waited for, and no attempt
+        if verdict.reason not in WAITED_FOR:
             memory.fruitless = 0 if rounds else memory.fruitless + 1
         memory.restarted(verdict.reason, verdict.text, last)
         self.teller.lost(verdict, last)
@@ -254,15 +274,27 @@ class Supervisor:
     def _clear_away(self) -> None:
         """Leave nothing of a run behind that could train or save beside the next one."""
         if self.watch is None or not self.watch.is_over:
-            # Where that fails, the end of its process ends the run.
-            with suppress(FlwrError):
-                self.flwr.stop(self.memory.run_id)
-        table, known = self.host.processes, known_processes(self.memory)
+            self._stop_run()
+        table, known = self.host.processes, own_processes(self.folder, self.memory)
         end = self.clock.monotonic() + GRACE
         while any(map(table.lives, known)) and self.clock.monotonic() < end:
             self.clock.sleep(TICK)
-        for process in known:
-            table.kill(process)
+        if len(known) == 1:  # of several, one may be another training's
+            table.kill(known[0])
+
+    def _stop_run(self) -> None:
+        """Have Flower stop the run. Where it cannot be told, the end of the run's process ends the run."""
+        run_id = self.memory.run_id
+        with suppress(FlwrError):
+            while True:
+                try:
+                    self.flwr.stop(run_id)
+                    return
+                except FlwrUnreachableError as error:
+                    if len(own_processes(self.folder, self.memory)) == 1:
+                        return
+                    # Nobody trains it yet, as far as is known: it would be taken up when the SuperLink is back.
+                    self._idle(away(f"Run {run_id} is to be stopped. {error}"), ASK_AWAY, heeds=False)
 
     def _end(self, verdict: Verdict) -> int:
         if verdict.kind == STOPPED:
@@ -271,4 +303,5 @@ class Supervisor:
         return EXIT[verdict.kind]
 
 
+BUSY = Verdict(WAIT, DIRECTORY_BUSY, "Another run saves into the directory of the checkpoints, and is waited for.")
 QUIESCED_NOW = Verdict(QUIESCED, "quiesced", f"The federation is quiesced. {ON_RESUME}")

@@ -14,8 +14,9 @@ import typing as t
 from dataclasses import replace
 
 from ._flwr import ALIVE, Flwr, FlwrError
-from ._processes import Process, ProcessTable, memory_counts, memory_kills, moment, of_run
+from ._processes import Process, ProcessTable, memory_counts, memory_kills, moment
 from ._runs import LOST
+from ._serverapps import Finder, known_processes
 from ._supernodes import list_supernodes, named
 from ._supervised import Memory, Request
 from ._supervision import GONE, LIVING, UNKNOWN, UNREACHABLE, Situation
@@ -85,6 +86,7 @@ class Watch:
         self._request, self._memory, self._clock = request, memory, clock
         self._before_stop = before_stop
         self._started = self._progress = clock.monotonic()
+        self._finder = Finder(folder, memory, host.processes, self._would_show_all, self._started)
         self._pending_since: float | None = None
         self._asked: float | None = None
         self._word, self._details, self._starting_at = "pending", "", None
@@ -228,25 +230,26 @@ class Watch:
 
     def _process(self, at: float) -> str:
         """Say whether the run's ServerApp lives, and find out which process it is."""
-        table = self._host.processes
-        if known := known_processes(self._memory):
-            return LIVING if any(table.lives(process) for process in known) else GONE
-        if self._word not in ("starting", "running"):
+        known = known_processes(self._memory)
+        if not known and self._word not in ("starting", "running"):
             return UNKNOWN
-        every = table.serverapps()
-        mine = of_run([(process, table.began(process)) for process in every], self._starting_at)
-        if mine:
-            unit = self._host.executor()
-            self._memory.processes = [[process.pid, process.ticks] for process in mine]
-            self._memory.executor_pid = unit.pid
+        if self._finder.find(at, self._starting_at):
+            if not known:
+                self._memory.executor_pid = self._host.executor().pid
             self.process_was_found = True
             self._count_memory_kills()
-            return LIVING
+        if known := known_processes(self._memory):
+            lives = any(map(self._host.processes.lives, known))
+            # Of several that fit, one that lives may be another training's.
+            return GONE if not lives else LIVING if len(known) == 1 else UNKNOWN
         # Not one ServerApp on the host, and that for a while: ours is not there either.
-        self._alone_since = None if every else self._alone_since or at
+        self._alone_since = None if self._finder.every else self._alone_since or at
         if self._alone_since is None or at - self._alone_since < NO_PROCESS:
             return UNKNOWN
-        return GONE if self._host.would_show_serverapps(self._host.executor()) else UNKNOWN
+        return GONE if self._would_show_all() else UNKNOWN
+
+    def _would_show_all(self) -> bool:
+        return self._host.would_show_serverapps(self._host.executor())
 
     def _is_other(self, unit: Unit) -> bool:
         """Tell whether the SuperExec is not the one any more that started the ServerApp."""
@@ -302,8 +305,3 @@ class Watch:
         """Return what the ServerApp says of the end of this run, should it have failed."""
         failure = read_object(os.path.join(self._folder.path, "failure.json")) or {}
         return failure if failure.get("run_id") == self._memory.run_id else {}
-
-
-def known_processes(memory: Memory) -> list[Process]:
-    """Return what is known to be the ServerApp of the run."""
-    return [Process(pid, ticks) for pid, ticks in memory.processes]

@@ -195,6 +195,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._directories import DirectorySharedError, refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError, Run
 from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import QuiescedError, standing_order
@@ -225,6 +226,7 @@ def have_trained(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any], che
 
     if order := standing_order(folder.parent):
         order.refuse()
+    refuse_shared(folder, params["run_config"] or "")
     before = latest_run(folder, runs)
     stopped = [run.run_id for run in decision.stop]
     if check_mode:
@@ -321,7 +323,7 @@ def main() -> None:
                 result = have_trained(flwr, folder, params, False)
     except (FlwrError, TrainingNameError) as error:
         module.fail_json(msg=str(error))
-    except (QuiescedError, RunConflictError) as error:
+    except (DirectorySharedError, QuiescedError, RunConflictError) as error:
         module.fail_json(msg=f"{params['name']}: {error}")
     except OSError as error:
         module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")

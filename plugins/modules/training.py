@@ -17,6 +17,7 @@ description:
     interruption or by O(timeout), leaves the training alone.
   - A training that is finished is left alone, one that is under way is followed, and one that has failed or was stopped
     is trained again, which an app that keeps checkpoints takes as the order to resume.
+  - One that would save its checkpoints where another supervised training does that is not finished is refused.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
@@ -69,7 +70,8 @@ options:
     type: str
   num_rounds:
     description:
-      - Number of rounds that is asked for. A training that ended with fewer rounds is submitted again for the rest.
+      - Number of rounds that is asked for, at least 1. A training that ended with fewer rounds is submitted again for
+        the rest.
     type: int
   mode:
     description:
@@ -82,7 +84,8 @@ options:
     default: once
   session_interval:
     description:
-      - How many seconds after a session the next one begins in any case. V(0) waits for SuperNodes that come.
+      - How many seconds after a session the next one begins in any case, at least 0. V(0) waits for SuperNodes that
+        come.
     type: float
     default: 0
   reports:
@@ -92,12 +95,12 @@ options:
     default: true
   needed_nodes:
     description:
-      - How many SuperNodes must be online for a round.
+      - How many SuperNodes must be online for a round, at least 1.
     type: int
     default: 1
   attempts:
     description:
-      - After so many runs in a row that have finished no round, the training is given up.
+      - After so many runs in a row that have finished no round, the training is given up. At least 1.
     type: int
     default: 10
   retry_failed:
@@ -108,12 +111,12 @@ options:
   stall_timeout:
     description:
       - At least so many seconds must pass without a finished round before a run is taken for stalled.
-        The limit is ten times the longest of the last rounds where that is more.
+        The limit is ten times the longest of the last rounds where that is more. At least 1.
     type: float
     default: 900
   first_round_timeout:
     description:
-      - How many seconds the first round may take, when there is no other to compare it with.
+      - How many seconds the first round may take, when there is no other to compare it with. At least 1.
     type: float
     default: 8700
   wait:
@@ -257,10 +260,12 @@ log_tail:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._directories import DirectorySharedError, refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import QuiescedError
+from ansible_collections.fedops.flower.plugins.module_utils._ranges import range_problems
 from ansible_collections.fedops.flower.plugins.module_utils._runs import Known, RunConflictError, short
 from ansible_collections.fedops.flower.plugins.module_utils._supervised import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervising import Installation, Plan, Supervising
@@ -273,6 +278,8 @@ def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: b
     request = request_of(params)
     installation = Installation(supervising.flwr.home, params["program"], params["unit"])
     plan = supervising.plan(request, installation, check_mode)
+    if plan.action == "start":
+        refuse_shared(supervising.folder, request.run_config)
     if check_mode or plan.action == "finished":
         return told(supervising, plan, request)
     if "program" in plan.changes and not params["archive"]:
@@ -386,6 +393,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    if problems := range_problems(params):
+        module.fail_json(msg="\n".join(problems))
     try:
         flwr = Flwr(params["home"], params["superlink"])
         supervising = Supervising(flwr, TrainingFolder(flwr.home, params["name"]))
@@ -395,7 +404,7 @@ def main() -> None:
             result = have_trained(supervising, params, module.check_mode)
     except (FlwrError, SystemdError, TrainingNameError) as error:
         module.fail_json(msg=str(error))
-    except (QuiescedError, RunConflictError) as error:
+    except (DirectorySharedError, QuiescedError, RunConflictError) as error:
         module.fail_json(msg=f"{params['name']}: {error}")
     except OSError as error:
         module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")

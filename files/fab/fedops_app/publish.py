@@ -47,7 +47,7 @@ class Publisher:
         try:
             os.makedirs(self._directory, mode=0o750, exist_ok=True)
             self._begin_history(resumed)
-            self._write(EFFECTIVE, content)
+            self._write(EFFECTIVE, {**content, "process": _process()})
         except OSError as error:
             raise RunFailedError(f"{self._directory} cannot be written: {error.strerror}.") from error
 
@@ -166,6 +166,20 @@ def _finite(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _process() -> dict[str, int] | None:
+    """Return which process this is: its number may be given again, the moment at which it began (ticks) is not.
+
+    Flower does not tell which ServerApp is a run's, and whoever supervises it has to know.
+    """
+    try:
+        with open("/proc/self/stat", encoding="utf-8", errors="replace") as stream:
+            # The name in brackets may hold anything.
+            fields = stream.read().rpartition(")")[2].split()
+        return {"pid": os.getpid(), "ticks": int(fields[19])}
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _now() -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def test_the_history_has_a_line_for_every_round(federation: Federation) -> None:
         "time": result["time"],
     }
     assert (manifest["loss"], manifest["accuracy"]) == (result["loss"], result["accuracy"])
+
+
+def test_the_effective_configuration_says_which_process_trains(federation: Federation) -> None:
+    """Flower does not, and the supervisor has to tell it from the ServerApps of other trainings."""
+    federation.train(num_rounds=1)
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    assert federation.published("effective.json")["process"] == {"pid": os.getpid(), "ticks": int(fields[19])}
 
 
 def test_the_servers_test_set_decides_and_the_nodes_stand_beside_it(federation: Federation) -> None:

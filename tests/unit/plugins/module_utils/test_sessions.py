@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._sessions import (
     Between,
+    Trained,
     newcomers,
     next_step,
     rounds_after,
+    trained,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._trainings import LedgerEntry
 
 
 def between(**values: object) -> Between:
@@ -27,6 +32,7 @@ def between(**values: object) -> Between:
         ({}, "idle", "session"),
         ({"online": ("a", "b", "c")}, "begin", "nodes"),
         ({"before": ("a",)}, "begin", "nodes"),
+        ({"interval": -1.0}, "idle", "session"),
         ({"newcomers": ("b",)}, "begin", "nodes"),
         ({"newcomers": ("gone",)}, "idle", "session"),
         ({"online": ("b",), "missing": ("a",), "newcomers": ("b",)}, "wait", "nodes"),
@@ -50,13 +56,37 @@ def test_who_came_while_too_few_were_there_counts_when_enough_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "rounds"),
+    ("had", "rounds"),
     [
-        (None, 5),
-        ({"configuration_hash": "h", "rounds": 10}, 15),
-        ({"configuration_hash": "other", "rounds": 10}, 5),
-        ({"configuration_hash": "h", "rounds": None}, 5),
+        ({}, 5),  # nothing yet
+        ({"finished": 10, "last": 10, "asked": 10}, 15),
+        ({"finished": 10, "last": 10, "asked": 15}, 15),  # the run of the next session has not begun
+        ({"last": 12, "asked": 15}, 15),  # cut short: it is finished
+        ({"asked": 5}, 5),
+        ({"last": 15, "asked": 15}, 16),  # before its result was written: at least one is trained
+        ({"last": 5, "asked": 3}, 6),
+        ({"last": 5, "asked": 100}, 10),  # by a training that was no session
+        ({"last": 5}, 10),  # a ledger that is lost
     ],
 )
-def test_a_session_adds_its_rounds_to_those_of_the_same_training(result, rounds) -> None:
-    assert rounds_after(result, "h", 5) == rounds
+def test_a_session_adds_its_rounds_to_those_that_are_finished_or_finishes_one_that_was_cut_short(had, rounds) -> None:
+    assert rounds_after(Trained(**had), 5) == rounds
+
+
+def test_only_what_was_trained_of_the_same_configuration_counts() -> None:
+    def line(number: int, configuration_hash: str) -> dict:
+        return {"round": number, "configuration_hash": configuration_hash}
+
+    def folder(result: dict | None, history: list[dict], *ledger: LedgerEntry) -> SimpleNamespace:
+        return SimpleNamespace(result=result, history=history, ledger=list(ledger))
+
+    ours, other = LedgerEntry("1", "h", "f", 9, ""), LedgerEntry("2", "other", "f", 7, "")
+    done = {"configuration_hash": "h", "rounds": 6}
+    assert trained(folder(done, [line(6, "h")], ours), "h") == Trained(finished=6, last=6, asked=9)
+    assert trained(folder(None, [line(8, "h")], other, ours), "h") == Trained(last=8, asked=9)
+    # Another training had the name since: what is old is put away.
+    assert (
+        trained(folder({"configuration_hash": "other", "rounds": 7}, [line(7, "other")], ours, other), "h") == Trained()
+    )
+    assert trained(folder({"configuration_hash": "h", "rounds": None}, []), "h") == Trained()
+    assert trained(folder(done, [line(6, "h")], other), None) == Trained(finished=6, last=6, asked=7)

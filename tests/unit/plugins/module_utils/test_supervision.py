@@ -171,6 +171,7 @@ def test_the_first_loss_costs_no_pause_and_then_pauses_grow() -> None:
 
 def test_runs_without_progress_are_given_up() -> None:
     assert give_up(9, 10) is None
+    assert give_up(0, 0) is None
     assert give_up(10, 10).kind == GIVEN_UP
 
 

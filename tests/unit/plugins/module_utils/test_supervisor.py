@@ -26,7 +26,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
 from ansible_collections.fedops.flower.plugins.module_utils._journal import EVENTS, Journal
 from ansible_collections.fedops.flower.plugins.module_utils._processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order, lift_order
-from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Request
+from ansible_collections.fedops.flower.plugins.module_utils._sessions import Sessions
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervision import EXIT
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
@@ -67,6 +68,7 @@ class World:
     called: list[tuple[float, str]] = field(default_factory=list)
     configs: list[str] = field(default_factory=list)
     takes_up: bool = True
+    tells_process: bool = True  # the app is the collection's
     skew: float = 0.0  # between the clock of Flower's times and that of the processes
     refusal: FlwrError | None = None
     killed_at_submission: bool = False
@@ -175,8 +177,10 @@ class World:
     def start(self, run_id: str) -> None:
         if self.runs[run_id].status == "pending":
             self.set(run_id, status="running", starting_at=flower_time(self.at - self.skew))
-            self.living.append(Process(100 + int(run_id), int(self.at)))
-            self.write("effective", {"run_id": run_id, "configuration_hash": "h"})
+            process = Process(100 + int(run_id), int(self.at))
+            self.living.append(process)
+            told = {"process": {"pid": process.pid, "ticks": process.ticks}} if self.tells_process else {}
+            self.write("effective", {"run_id": run_id, "configuration_hash": "h", **told})
 
     def die(self, run_id: str) -> None:
         self.living = [process for process in self.living if process.pid != 100 + int(run_id)]
@@ -411,6 +415,51 @@ def test_a_run_that_ended_for_want_of_supernodes_is_followed_by_waiting_for_them
     assert world.memory.fruitless == 0
 
 
+def test_a_directory_that_another_run_holds_is_waited_for_and_the_training_is_not_given_up(world) -> None:
+    world.ask(attempts=2)
+    ended = []
+    for number in ("1", "2", "3"):
+        world.later(80, lambda number=number: world.fail(number, "directory_busy", "another run is saving there"))
+        assert world.live() == AGAIN
+        ended.append(world.at)
+    world.later(90, lambda: world.finish("4"))
+    assert world.live() == 0
+    submitted = [at for at, call in world.called if call == "run"][1:]
+    assert [begun - end >= 60 for begun, end in zip(submitted, ended, strict=True)] == [True] * 3
+    assert {event["reason"] for event in world.named("waiting")} == {"directory_busy"}
+    assert world.memory.fruitless == 0
+
+
+def test_a_training_in_the_directory_of_one_that_goes_on_is_refused_before_anything_is_submitted(world) -> None:
+    config = 'checkpoint-enabled = true\ncheckpoint-path = "/c"\nnum-rounds = 3\n'
+    other = Desk(TrainingFolder(world.home, "other"))
+    other.ask(Request("other", "/app", config, request_id="1"))
+    os.utime(f"{other.folder.path}/request.json", (1, 1))  # it was there before
+    world.ask(run_config=config)
+    assert (world.live(), world.runs) == (REFUSED, {})
+    assert world.memory.reason == "directory_shared"
+    assert "fl_checkpoint_path is /c, where the training other saves" in world.said[-1]
+    other.stop()
+    world.ask(run_config=config, request_id="2")
+    world.later(20, lambda: world.finish("1"))
+    assert world.live() == 0
+
+
+def test_a_training_whose_run_is_lost_keeps_its_directory_from_one_that_waits_for_it(world) -> None:
+    config = 'checkpoint-enabled = true\ncheckpoint-path = "/c"\nnum-rounds = 3\n'
+    world.ask(run_config=config)
+    world.later(10, lambda: world.round(1))
+    world.later(12, lambda: world.die("1"))
+    other = Desk(TrainingFolder(world.home, "other"))
+    other.ask(Request("other", "/app", config, request_id="1"))
+    os.utime(f"{other.folder.path}/request.json", (1, 1))
+    other.remember(Memory(request_id="1", state="running", run_id="9", runs=1))
+    Desk(world.folder).remember(Memory(request_id="1", began=True))
+    assert world.live() == AGAIN
+    world.later(60, lambda: world.finish("2"))
+    assert world.live() == 0
+
+
 def test_a_running_round_that_lacks_supernodes_says_for_whom_it_waits_and_is_not_stalled(world) -> None:
     world.ask(stall_floor=100, first_round=100)
     world.later(20, lambda: world.nodes.update(site1="offline"))
@@ -462,6 +511,61 @@ def test_an_operator_who_stops_it_stops_the_run_and_it_stays_so(world) -> None:
     assert (world.runs["1"].status, world.memory.state, world.living) == ("stopped", "stopped", [])
     calls = len(world.calls)
     assert (world.live(), len(world.calls), world.desk.is_stopped) == (STOPPED, calls, True)
+
+
+def test_a_pending_run_that_flower_cannot_be_told_to_stop_is_stopped_when_it_answers(world) -> None:
+    world.ask()
+    world.takes_up = False
+    world.later(20, lambda: setattr(world, "away", True))
+    world.later(40, world.desk.stop)
+
+    def nothing_is_said_to_be_over() -> None:
+        assert (world.memory.state, world.memory.reason, world.memory.ended) == ("waiting", "superlink", "")
+        assert world.memory.ending["reason"] == "operator"
+
+    world.later(100, nothing_is_said_to_be_over)
+    world.later(120, lambda: setattr(world, "away", False))
+    assert world.live() == STOPPED
+    assert (world.runs["1"].status, world.memory.state, world.memory.ended) == ("stopped", "stopped", "1")
+
+
+def test_a_supervisor_that_dies_while_it_cannot_stop_a_run_does_so_in_its_next_life(world) -> None:
+    world.ask()
+    world.takes_up = False
+
+    def die() -> None:
+        raise Killed
+
+    world.later(20, lambda: setattr(world, "away", True))
+    world.later(40, world.desk.stop)
+    world.later(80, die)
+    with pytest.raises(Killed):
+        world.live()
+    world.away = False
+    assert world.live() == STOPPED
+    assert (world.runs["1"].status, world.memory.ended) == ("stopped", "1")
+
+
+def test_a_run_under_way_is_stopped_by_a_supervisor_that_is_started_although_it_is_to_stand_still(world) -> None:
+    world.ask()
+
+    def die() -> None:
+        raise Killed
+
+    world.later(20, die)
+    with pytest.raises(Killed):
+        world.live()
+    world.desk.stop()
+    assert world.live() == STOPPED
+    assert (world.runs["1"].status, world.living) == ("stopped", [])
+
+
+def test_a_run_whose_process_is_known_is_ended_by_that_when_flower_cannot_be_told(world) -> None:
+    world.ask()
+    world.later(20, lambda: setattr(world, "away", True))
+    world.later(40, world.desk.stop)
+    assert world.live() == STOPPED
+    assert (world.at < 60, world.living) == (True, [])
 
 
 def test_a_run_that_is_stopped_by_hand_stays_stopped(world) -> None:
@@ -620,12 +724,80 @@ def test_a_superlink_that_has_lost_its_database_gets_the_run_again(world) -> Non
 
 
 def test_a_process_that_cannot_be_told_from_others_leaves_the_judgement_to_flower(world) -> None:
+    world.tells_process = False
     world.ask()
     world.living.append(Process(55, -500))  # of another training, begun long before
     world.skew = 10**6
     world.later(40, lambda: world.set("1", status="failed", details="No heartbeat received from the task"))
     assert world.live() == AGAIN
     assert 40 < world.at < 70
+
+
+OTHER = Process(999, 5)  # the ServerApp of another training, which began at nearly the same time
+
+
+def other_training(world: World, **memory: object) -> None:
+    folder = TrainingFolder(world.home, "other")
+    os.makedirs(folder.path)
+    with open(f"{folder.path}/supervision.json", "w") as stream:
+        json.dump({"run_id": "9", **memory}, stream)
+
+
+def test_of_two_trainings_that_begin_at_once_a_stop_ends_the_one_that_is_meant(world) -> None:
+    world.ask()
+    world.later(3.5, lambda: world.living.append(OTHER))
+    # Its run is stopped, but it hangs.
+    world.later(60, world.desk.stop)
+    assert world.live() == STOPPED
+    assert world.memory.processes == [[101, 4]]
+    assert (world.killed, world.living) == ([Process(101, 4)], [OTHER])
+
+
+def test_of_two_trainings_that_begin_at_once_a_death_is_seen_at_once(world) -> None:
+    world.ask()
+    world.later(3.5, lambda: world.living.append(OTHER))
+    world.later(60, lambda: world.die("1"))
+    assert world.live() == AGAIN
+    assert (world.at - 60 < 10, world.living) == (True, [OTHER])
+    assert world.memory.restarts[-1]["reason"] == "serverapp_gone"
+
+
+def test_a_serverapp_that_died_before_it_was_looked_for_is_not_confused_with_another(world) -> None:
+    world.ask()
+    world.later(3.1, lambda: [world.living.append(OTHER), world.die("1")])
+    assert world.live() == AGAIN
+    assert (world.at < 15, world.living) == (True, [OTHER])
+
+
+def test_an_app_of_ones_own_is_not_confused_with_what_another_training_knows_to_be_its(world) -> None:
+    world.tells_process = False
+    other_training(world, processes=[[OTHER.pid, OTHER.ticks]])
+    world.ask()
+    world.later(3.5, lambda: world.living.append(OTHER))
+    world.later(60, world.desk.stop)
+    assert world.live() == STOPPED
+    assert (world.memory.processes, world.living) == ([[101, 4]], [OTHER])
+
+
+def test_while_several_processes_may_be_the_runs_none_is_killed_and_flower_is_believed(world) -> None:
+    world.tells_process = False
+    world.ask()
+    world.living.append(OTHER)
+    world.later(60, lambda: world.die("1"))
+    world.later(110, lambda: world.set("1", status="failed", details="No heartbeat received from the task"))
+    assert world.live() == AGAIN
+    assert (world.memory.restarts[-1]["reason"], world.memory.processes) == ("no_heartbeat", [[999, 5], [101, 4]])
+    assert (world.killed, world.living) == ([], [OTHER])
+
+
+def test_a_process_that_was_taken_for_the_runs_is_given_back_when_another_training_tells_of_it(world) -> None:
+    world.tells_process = False
+    world.ask()
+    world.living.append(OTHER)
+    world.later(8, lambda: other_training(world, processes=[[OTHER.pid, OTHER.ticks]]))
+    world.later(60, lambda: world.die("1"))
+    assert world.live() == AGAIN
+    assert (world.at - 60 < 10, world.living) == (True, [OTHER])
 
 
 def test_a_run_under_way_without_any_serverapp_on_the_host_is_lost(world) -> None:
@@ -711,6 +883,18 @@ def test_a_session_begins_after_an_interval_as_well(world) -> None:
     assert begun[1] - 60 >= 200
 
 
+def test_a_clock_that_is_set_back_does_not_hold_the_next_session_up(world, monkeypatch) -> None:
+    continuous(world, session_interval=200.0)
+    world.later(60, lambda: world.finish("1", 3))
+    world.later(100, lambda: monkeypatch.setattr(_submission.time, "time", lambda: EPOCH + world.at - 3600))
+    world.later(400, lambda: world.finish("2", 6))
+    world.later(450, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (2, "interval", 6)]
+    begun = [at for at, call in world.called if call == "run"]
+    assert 200 <= begun[1] - 100 < 300
+
+
 def test_a_run_that_is_lost_in_a_session_is_followed_by_one_for_the_rest_of_it(world) -> None:
     continuous(world)
     world.later(30, lambda: world.finish("1", 3))
@@ -739,6 +923,32 @@ def test_a_session_that_ended_while_nobody_watched_is_closed(world) -> None:
     assert ([event["session"] for event in world.named("session_finished")], world.calls.count("run")) == ([1], 1)
 
 
+@pytest.mark.parametrize("remembered", [False, True])
+def test_a_session_is_counted_and_told_of_once_whenever_its_supervisor_dies(world, monkeypatch, remembered) -> None:
+    continuous(world)
+    world.later(40, lambda: world.finish("1"))
+
+    def die(*dummy: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if remembered:
+            patch.setattr(Journal, "event", lambda self, name, *more, **facts: name == "session_finished" and die())
+        else:
+            patch.setattr(Sessions, "finish", die)
+        with pytest.raises(Killed):
+            world.live()
+    world.later(100, lambda: world.nodes.update(site3="online"))
+    world.later(200, lambda: world.finish("2", 6))
+    world.later(260, world.desk.stop)
+    assert world.live() == STOPPED
+    assert world.memory.sessions == 2
+    # A line of the journal may be lost with its supervisor, and is not told twice.
+    told = [event["session"] for event in world.named("session_finished")]
+    assert told == ([2] if remembered else [1, 2])
+    assert len(world.runs) == 2
+
+
 def test_a_continuous_training_that_is_trained_again_begins_a_session_at_once(world) -> None:
     continuous(world)
     world.later(30, lambda: world.finish("1", 3))
@@ -749,6 +959,37 @@ def test_a_continuous_training_that_is_trained_again_begins_a_session_at_once(wo
     world.later(100, world.desk.stop)
     assert world.live() == STOPPED
     assert sessions(world) == [(1, "first", 3), (1, "first", 6)]
+
+
+def test_a_session_that_was_stopped_is_finished_when_the_training_is_trained_again(world) -> None:
+    continuous(world)
+    for number in (1, 2, 3):
+        world.later(10 + number, lambda number=number: world.round(number))
+    world.later(15, lambda: world.finish("1", 3))
+    world.later(30, lambda: world.nodes.update(site3="online"))
+    # The run of the second session goes on from the checkpoint: it takes the result away.
+    world.later(90, lambda: os.unlink(f"{world.folder.path}/result.json"))
+    world.later(95, lambda: [world.round(4, "2"), world.round(5, "2")])
+    world.later(105, world.desk.stop)
+    assert world.live() == STOPPED
+    continuous(world, request_id="2")
+    world.later(40, lambda: [world.round(6, "3"), world.finish("3", 6)])
+    world.later(100, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (2, "nodes", 6), (1, "first", 6)]
+    assert "num-rounds = 6" in world.configs[-1]
+
+
+def test_a_training_that_is_forced_to_begin_anew_has_a_session_of_its_own(world) -> None:
+    continuous(world)
+    world.later(15, lambda: world.finish("1", 3))
+    world.later(60, world.desk.stop)
+    assert world.live() == STOPPED
+    continuous(world, request_id="2", force=True)
+    world.later(40, lambda: world.finish("2", 3))
+    world.later(100, world.desk.stop)
+    assert world.live() == STOPPED
+    assert sessions(world) == [(1, "first", 3), (1, "first", 3)]
 
 
 def test_a_quiesced_training_ends_after_its_round_and_goes_on_when_it_is_resumed(world) -> None:

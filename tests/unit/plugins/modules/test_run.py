@@ -7,6 +7,8 @@ import json
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Request
+from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
 
 RUN, FAB = "4054059867765540810", "043e4ac48e9656d160726ac53e918671aa2d7f43e920078f247f4573546af68e"
 SLOW = "10117593754731237286"  # running in the recording list_three, stopped in list_after
@@ -46,6 +48,16 @@ def test_a_new_training_is_submitted_and_written_down(home, run_module) -> None:
     (entry,) = ledger_of(home)
     assert entry.pop("submitted_at").endswith("+00:00")
     assert entry == {"run_id": RUN, "configuration_hash": "h", "fab_hash": "043e4ac4", "num_rounds": 3}
+
+
+def test_the_directory_of_a_supervised_training_that_goes_on_is_refused(home, run_module) -> None:
+    config = 'checkpoint-enabled = true\ncheckpoint-path = "/c"\nnum-rounds = 3\n'
+    Desk(TrainingFolder(str(home.path), "other")).ask(Request("other", "/app", config, request_id="1"))
+    home.answers(list="list_empty", run="run")
+    result = run_module("run", **{**ASKED, "run_config": config})
+    assert result["failed"] is True
+    assert result["msg"].startswith("default: fl_checkpoint_path is /c, where the training other saves, which is not")
+    assert home.commands == ["list local"]
 
 
 def test_check_mode_says_that_a_run_would_be_submitted_and_leaves_no_trace(home, run_module) -> None:

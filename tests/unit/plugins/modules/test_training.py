@@ -11,7 +11,7 @@ import tarfile
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _outlook, _supervising
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
-from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
 
@@ -103,6 +103,22 @@ def test_a_new_training_is_installed_written_down_and_started_without_a_question
     }  # fmt: skip
     assert result["request_id"] == request.request_id != ""
     assert result["diff"]["before"]["supervisor"] == "program, unit"
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_directory_of_a_training_that_goes_on_is_refused_before_anything_is_done(
+    home, systemd, archive, run_module, check_mode
+) -> None:
+    config = 'checkpoint-enabled = true\ncheckpoint-path = "/c"\nnum-rounds = 3\n'
+    other = Desk(TrainingFolder(str(home.path), "other"))
+    other.ask(Request("other", "/app", config, request_id="1"))
+    asked = {**ASKED, "run_config": config, "archive": archive}
+    result = run_module("training", check_mode=check_mode, **asked)
+    assert result["failed"] is True
+    assert result["msg"].startswith("default: fl_checkpoint_path is /c, where the training other saves, which is not")
+    assert (systemd.orders, home.calls, (home.path / "supervisor").exists()) == ([], [], False)
+    other.stop()
+    assert run_module("training", check_mode=check_mode, **asked)["submitted"] is True
 
 
 def test_check_mode_changes_nothing(home, systemd, run_module, tmp_path) -> None:
@@ -295,6 +311,28 @@ def test_a_refusal_of_systemd_fails_the_task(home, systemd, archive, run_module,
 def test_the_request_holds_what_was_asked(home, systemd, started, desk) -> None:
     text = json.loads((home.path / "trainings" / "default" / "request.json").read_text())
     assert text["run_config"] == "num-rounds = 3\n"
+
+
+def test_numbers_that_nothing_can_be_trained_with_are_refused_all_at_once_before_anything_is_done(
+    home, systemd, archive, run_module
+) -> None:
+    wrong = {
+        "attempts": 0, "session_interval": -1, "stall_timeout": float("nan"), "first_round_timeout": 0, "timeout": -5,
+        "needed_nodes": 0, "num_rounds": 0,
+    }  # fmt: skip
+    result = run_module("training", **{**ASKED, **wrong}, archive=archive)
+    assert result["failed"] is True
+    lines = result["msg"].splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "num_rounds", "needed_nodes", "attempts", "session_interval", "stall_timeout", "first_round_timeout", "timeout",
+    ]  # fmt: skip
+    assert lines[2] == (
+        "attempts is 0 but must be a number, at least 1."
+        " Give 1 to give the training up after the first run that finishes no round."
+    )
+    assert (systemd.orders, home.calls, (home.path / "trainings").exists()) == ([], [], False)
+    least = {"attempts": 1, "session_interval": 0, "stall_timeout": 1, "timeout": 0, "needed_nodes": 1}
+    assert run_module("training", **{**ASKED, **least}, archive=archive)["submitted"] is True
 
 
 def test_a_continuous_training_is_never_finished(home, systemd, archive, run_module, desk) -> None:

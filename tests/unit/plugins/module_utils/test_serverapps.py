@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._processes import Process
+from ansible_collections.fedops.flower.plugins.module_utils._serverapps import of_others, own_processes, told_process
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Memory
+from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
+
+TOLD = {"run_id": "1", "process": {"pid": 7, "ticks": 70}}
+
+
+@pytest.fixture
+def training(tmp_path):
+    def make(name: str = "mine", **files: object) -> TrainingFolder:
+        folder = TrainingFolder(str(tmp_path), name)
+        os.makedirs(folder.path, exist_ok=True)
+        for stem, value in files.items():
+            with open(f"{folder.path}/{stem}.json", "w") as stream:
+                json.dump(value, stream)
+        return folder
+
+    return make
+
+
+def test_a_serverapp_tells_which_process_it_is(training) -> None:
+    assert told_process(training(effective=TOLD), "1") == Process(7, 70)
+    assert told_process(training(effective=TOLD), "2") is None
+    assert told_process(training("nothing"), "1") is None
+
+
+@pytest.mark.parametrize("process", [None, {}, {"pid": 7}, [7, 70], {"pid": None, "ticks": 1}, "7"])
+def test_what_is_no_process_is_not_taken_for_one(training, process) -> None:
+    assert told_process(training(effective={"run_id": "1", "process": process}), "1") is None
+
+
+def test_what_is_told_counts_more_than_what_was_guessed(training) -> None:
+    memory = Memory(run_id="1", processes=[[8, 80], [9, 90]])
+    assert own_processes(training(), memory) == [Process(8, 80), Process(9, 90)]
+    assert own_processes(training(effective=TOLD), memory) == [Process(7, 70)]
+
+
+def test_others_know_a_process_by_being_told_or_where_only_one_fits(training) -> None:
+    mine = training(effective=TOLD)
+    training("told", effective={"run_id": "2", "process": {"pid": 8, "ticks": 80}})
+    training("sure", supervision={"run_id": "3", "processes": [[9, 90]]})
+    training("unsure", supervision={"run_id": "4", "processes": [[10, 100], [11, 110]]})
+    training("damaged", supervision={"run_id": "5", "processes": None}, effective={"run_id": "5", "process": 3})
+    assert of_others(mine) == {Process(8, 80), Process(9, 90)}
+    memory = Memory(run_id="6", processes=[[9, 90], [12, 120]])
+    assert own_processes(mine, memory) == [Process(12, 120)]
