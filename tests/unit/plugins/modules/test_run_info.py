@@ -80,8 +80,47 @@ def test_without_a_name_every_training_is_described_with_one_listing(home, run_m
         "changed": False,
         "trainings": [{**ABSENT, "name": "a"}, {**FAILED, "name": "b"}],
         "quiesced": None,
+        "superlink_problem": None,
     }
     assert home.commands == ["list local"]
+
+
+AWAY = "Flower says: Connection to the SuperLink is unavailable. Look at the unit flower-superlink on this host."
+UNKNOWN_RUN = {"run_id": "7", "status": "unreachable", "details": AWAY, "alive": False, "finished": False}
+
+
+def test_a_superlink_that_does_not_answer_leaves_every_training_to_its_files(home, supervised, run_module) -> None:
+    history = [{"event": "round_finished", "round": 1, "run_id": "7"}]
+    home.ledger(("7", "h", 3))
+    home.training(history=history)
+    home.ledger(("8", "h", 2), name="done")
+    home.training("done", result={"run_id": "8", "configuration_hash": "h", "rounds": 2})
+    home.training("never")
+    home.answers(list="list_unreachable")
+    seen = run_module("run_info", log_lines=5)
+    told, done, never = seen["trainings"]
+    assert seen["superlink_problem"] == AWAY
+    assert (told, told["supervision"]["state"], told["supervision"]["round"]) == (
+        {**told, **UNKNOWN_RUN, "history": history, "log_tail": []}, "running", 1,
+    )  # fmt: skip
+    assert (done["status"], done["details"], done["finished"]) == ("completed", None, True)
+    assert never == {**ABSENT, "name": "never"}
+    assert home.commands == ["list local"]
+
+
+def test_one_training_is_told_from_its_files_as_well(home, supervised, run_module) -> None:
+    home.ledger(("7", "h", 3))
+    home.answers(list="list_unreachable")
+    for named in ({"name": "default"}, {"run_id": "7"}, {"name": "default", "wait_seconds": 0.1}):
+        seen = run_module("run_info", **named)
+        assert (seen, seen["supervision"]["state"]) == ({**seen, **UNKNOWN_RUN}, "running")
+
+
+def test_flower_that_fails_in_any_way_hides_no_training(home, supervised, run_module) -> None:
+    (home.path / "venv" / "bin" / "flwr").unlink()
+    seen = run_module("run_info")
+    assert [training["supervision"]["state"] for training in seen["trainings"]] == ["running"]
+    assert "cannot be run" in seen["superlink_problem"]
 
 
 def test_a_federation_that_is_quiesced_is_told(home, run_module) -> None:
