@@ -12,6 +12,7 @@ import argparse
 import os
 import time
 import typing as t
+from contextlib import suppress
 
 from ._flwr import Flwr
 from ._journal import ERROR, Journal
@@ -21,6 +22,10 @@ from ._supervisor import Supervisor
 from ._systemd import notify
 from ._trainings import TrainingFolder, TrainingNameError
 from ._watch import Host
+
+TRY_EVERY = 5.0  # seconds between looks whether files can be written again
+# At least so many seconds, so that an error that comes back at once does not use up the restarts that systemd allows.
+LEAST_PAUSE = 125.0
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
@@ -38,9 +43,16 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     if not os.path.isdir(desk.folder.path):
         journal.say(f"{desk.folder.path} does not exist. Train first (playbook fedops.flower.train).", ERROR)
         return EXIT[REFUSED]
+    try:
+        return _supervise(options.home, desk, journal)
+    except OSError as error:
+        return _outlast(desk, journal, error)
+
+
+def _supervise(home: str, desk: Desk, journal: Journal) -> int:
     with desk.watch() as alone:
         if not alone:
-            journal.say(f"{options.name}: another supervisor is at it.", ERROR)
+            journal.say(f"{journal.training}: another supervisor is at it.", ERROR)
             return EXIT[AGAIN]
         notify(READY=1)
         request = desk.request
@@ -49,7 +61,23 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
             journal.event("training_refused", text, reason="request")
             journal.say(text, ERROR)
             return EXIT[REFUSED]
-        return Supervisor(desk, request, Flwr(options.home, request.superlink), Host(), time, journal).run()
+        return Supervisor(desk, request, Flwr(home, request.superlink), Host(), time, journal).run()
+
+
+def _outlast(desk: Desk, journal: Journal, error: OSError) -> int:
+    """Wait for a disk that is full or away: the run does not need us, and what we know of it is in the files."""
+    path = error.filename or desk.folder.path
+    text = (
+        f"{journal.training}: {error.strerror or error} ({path}). The run goes on; its supervisor waits for the disk."
+    )
+    notify(READY=1, STATUS=text)
+    with suppress(OSError):  # the journal itself may be what cannot be written
+        journal.say(text, ERROR)
+    start = time.monotonic()
+    while not desk.is_stopped and (time.monotonic() - start < LEAST_PAUSE or not desk.is_writable()):
+        time.sleep(TRY_EVERY)
+        notify(WATCHDOG=1)
+    return EXIT[AGAIN]
 
 
 if __name__ == "__main__":

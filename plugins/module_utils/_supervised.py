@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 
+from ._files import replacing
 from ._flwr import as_service_account
 from ._quiesce import Order, standing_order
 from ._trainings import TrainingFolder, read_object, write_object
@@ -23,6 +24,7 @@ from ._trainings import TrainingFolder, read_object, write_object
 REQUEST, MEMORY, MARKER, LOCK = "request.json", "supervision.json", "stopped", ".supervisor.lock"
 ONCE, CONTINUOUS = "once", "continuous"
 KEPT_RESTARTS = 50
+PROBE_BYTES = 1 << 16  # more than a memory ever takes
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,18 @@ class Desk:
 
     def remember(self, memory: Memory) -> None:
         write_object(os.path.join(self.folder.path, MEMORY), asdict(memory))
+
+    def is_writable(self) -> bool:
+        """Tell whether there is room for what is to be remembered."""
+        path = os.path.join(self.folder.path, f".{MEMORY}.probe")
+        try:
+            with as_service_account(), replacing(path, 0o640) as stream:
+                stream.write(bytes(PROBE_BYTES))
+            with as_service_account():
+                os.unlink(path)
+        except OSError:
+            return False
+        return True
 
     @property
     def is_stopped(self) -> bool:

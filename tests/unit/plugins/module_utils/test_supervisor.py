@@ -14,7 +14,14 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _submission, _supervise, _watch
+from ansible_collections.fedops.flower.plugins.module_utils import (
+    _flwr,
+    _submission,
+    _supervise,
+    _supervised,
+    _trainings,
+    _watch,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
     INVALID_RUN_CONFIG,
     FlwrError,
@@ -660,6 +667,48 @@ def test_two_supervisors_of_one_training_are_impossible(tmp_path, capsys) -> Non
         assert alone
         assert _supervise.main(["--home", str(tmp_path), "default"]) == AGAIN
     assert capsys.readouterr().out == "default: another supervisor is at it.\n"
+
+
+@pytest.mark.parametrize("outage", [20, 3600])
+def test_a_disk_that_is_full_for_a_while_is_waited_for_and_ends_nothing(world, monkeypatch, capsys, outage) -> None:
+    world.ask()
+    real, signs = _supervised.replacing, []
+
+    def replacing(path: str, mode: int):
+        if 10 <= world.at < 10 + outage:
+            raise OSError(28, "No space left on device", path)
+        return real(path, mode)
+
+    for module in (_supervised, _trainings):
+        monkeypatch.setattr(module, "replacing", replacing)
+    for name in ("monotonic", "sleep"):
+        monkeypatch.setattr(_supervise.time, name, getattr(world, name))
+    monkeypatch.setattr(_supervise, "notify", lambda **facts: signs.append((world.at, facts)))
+    monkeypatch.setattr(_supervise, "Supervisor", lambda *dummy: SimpleNamespace(run=world.live))
+    world.later(12, lambda: world.round(1))
+    assert _supervise.main(["--home", world.home, "default"]) == AGAIN
+    assert max(outage, 120) <= world.at <= max(outage, 130) + 25
+    said = capsys.readouterr().out
+    assert said.startswith(f"default: No space left on device ({world.folder.path}/supervision.json).")
+    # The manager is told that all is well, so that it does not kill what waits.
+    times = [at for at, facts in signs if "WATCHDOG" in facts]
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= 10
+    world.later(5, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert world.calls.count("run") == 1
+    assert not [name for name in os.listdir(world.folder.path) if name.endswith((".probe", ".tmp"))]
+
+
+def test_a_disk_that_is_full_at_the_start_is_waited_for(world, monkeypatch, capsys) -> None:
+    world.ask()
+    for name in ("monotonic", "sleep"):
+        monkeypatch.setattr(_supervise.time, name, getattr(world, name))
+    monkeypatch.setattr(Desk, "watch", lambda desk: (_ for _ in ()).throw(OSError(30, "Read-only file system")))
+    assert _supervise.main(["--home", world.home, "default"]) == AGAIN
+    assert capsys.readouterr().out.startswith(f"default: Read-only file system ({world.folder.path}).")
+    started = world.at
+    world.later(7, world.desk.stop)  # and by an order to stop no longer
+    assert (_supervise.main(["--home", world.home, "default"]), world.at - started) == (AGAIN, 10)
 
 
 def test_a_well_run_is_asked_for_once_a_minute(world) -> None:
