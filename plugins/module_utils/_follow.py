@@ -118,7 +118,8 @@ def watch(folder: TrainingFolder, wait_for_round: int, seen: str, seconds: float
     while time.monotonic() < end:
         memory = desk.memory or Memory()
         reached, dummy = _progress(folder, memory.run_id, wait_for_round)
-        if reached or memory.signature != seen or not look(unit_name(folder.name))[0].runs:
+        (unit,) = look(unit_name(folder.name))
+        if reached or memory.signature != seen or (unit.is_known and not unit.runs):
             return
         time.sleep(max(0.0, min(LOOK_EVERY, end - time.monotonic())))
 

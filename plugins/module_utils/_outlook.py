@@ -46,7 +46,9 @@ def picture(
     if memory.request_id != request.request_id:
         memory = Memory(request_id=request.request_id)  # the supervisor has not begun with it yet
     state, detail = memory.state, memory.detail
-    if state in AT_WORK and not unit.runs and is_stopped:
+    if state in AT_WORK and not unit.is_known:
+        detail = f"{detail} systemd does not say how {unit.name} is.".lstrip()  # no reason to take it for dead
+    elif state in AT_WORK and not unit.runs and is_stopped:
         state, detail = BY_OPERATOR.kind, BY_OPERATOR.text  # its supervisor was too slow to say so itself
     elif state in AT_WORK and not unit.runs:
         state = HALTED

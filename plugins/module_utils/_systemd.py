@@ -47,6 +47,11 @@ class Unit:
         return self.active if self.load in ("loaded", "unknown") else self.load.replace("-", " ")
 
     @property
+    def is_known(self) -> bool:
+        """Tell whether systemd has said how it is."""
+        return self.active != "unknown"
+
+    @property
     def runs(self) -> bool:
         """Tell whether it is at work, or will be again without anybody's doing."""
         return self.active in ("active", "activating", "reloading", "deactivating")

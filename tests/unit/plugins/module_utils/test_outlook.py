@@ -76,6 +76,14 @@ def test_a_continuous_training_counts_its_sessions_and_the_rounds_to_the_end_of_
     assert [found[key] for key in ("session", "num_rounds")] == [2, 5]
 
 
+@pytest.mark.parametrize(("detail", "told"), [("", ""), ("It waits.", "It waits. ")])
+def test_a_supervisor_that_systemd_says_nothing_of_is_not_taken_for_dead(detail, told) -> None:
+    memory = Memory(request_id="1", state="waiting", detail=detail, run_id="7", runs=1)
+    found = picture(REQUEST, memory, Unit("flower-training@default.service"), [])
+    expected = f"{told}systemd does not say how flower-training@default.service is."
+    assert (found["state"], found["detail"]) == ("waiting", expected)
+
+
 @pytest.mark.parametrize(
     ("state", "unit", "shown"),
     [

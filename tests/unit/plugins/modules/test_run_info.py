@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
+from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
 
 RUNS = {"completed": "4054059867765540810", "failed": "17304172647888193640", "stopped": "10117593754731237286"}
 FAB = "043e4ac48e9656d160726ac53e918671aa2d7f43e920078f247f4573546af68e"
@@ -152,7 +153,6 @@ def test_a_host_without_flower_has_no_runs_in_check_mode_and_else_fails(home, ru
 def supervised(home, monkeypatch):
     """A training whose supervisor, as systemd says, is at work."""
     from ansible_collections.fedops.flower.plugins.module_utils import _follow, _outlook, _supervised
-    from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
     from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
 
     units = [Unit("flower-training@default.service", "loaded", "active", "running")]
@@ -172,6 +172,14 @@ def test_a_supervised_training_is_looked_at_without_a_question_to_flower(home, s
     again = run_module("run_info", name="default", wait_for_change=seen["signature"], wait_seconds=0.3)
     assert (again["supervision"], time.monotonic() - started >= 0.3) == (seen, True)
     assert home.calls == []
+
+
+def test_a_systemd_that_does_not_answer_is_no_news(home, supervised, run_module) -> None:
+    dummy, units = supervised
+    units[0] = Unit("flower-training@default.service")
+    started = time.monotonic()
+    look = run_module("run_info", name="default", wait_for_change="1 running  7 0", wait_seconds=0.3)
+    assert (look["supervision"]["state"], time.monotonic() - started >= 0.3) == ("running", True)
 
 
 @pytest.mark.parametrize("news", ["round", "state", "unit"])
