@@ -114,7 +114,7 @@ def notify(**facts: t.Any) -> None:
     text = "\n".join(f"{name}={value}" for name, value in facts.items())
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
         link.connect("\0" + address[1:] if address.startswith("@") else address)
-        link.sendall(text.encode())
+        link.sendall(text.encode("utf-8", "replace"))
 
 
 def _number(text: str | None) -> int:

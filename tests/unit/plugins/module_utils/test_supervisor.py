@@ -669,6 +669,16 @@ def test_two_supervisors_of_one_training_are_impossible(tmp_path, capsys) -> Non
     assert capsys.readouterr().out == "default: another supervisor is at it.\n"
 
 
+def test_a_message_that_is_no_text_ends_a_training_like_any_other(world) -> None:
+    world.journal = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    world.ask()
+    world.later(20, lambda: world.fail("1", message="No such file: '/data/\udcff.csv'"))
+    assert world.live() == FAILED
+    lines = world.journal.buffer.getvalue().decode().splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [(event["event"], event["reason"]) for event in events[-1:]] == [("training_failed", "app")]
+
+
 @pytest.mark.parametrize("outage", [20, 3600])
 def test_a_disk_that_is_full_for_a_while_is_waited_for_and_ends_nothing(world, monkeypatch, capsys, outage) -> None:
     world.ask()

@@ -56,6 +56,21 @@ def test_a_line_that_is_still_being_written_is_left_out(tmp_path) -> None:
     assert read_lines(str(path)) == [{"round": 1}]
 
 
+def test_a_damaged_line_takes_no_other_with_it(tmp_path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b'{"round": 1}\n\xff\xfe\n{"round": 2, "by": "\xff"}\n{"round": 3, "by": "a\xe2\x80\xa8b"}\n')
+    assert [line["round"] for line in read_lines(str(path))] == [1, 2, 3]
+
+
+def test_what_is_read_and_written_is_what_every_reader_of_json_takes(home, tmp_path) -> None:
+    path, wrong = tmp_path / "result.json", '{"loss": NaN, "top": [Infinity, 1e999, 1.5], "by": "\\udcff", "n": 7}'
+    right = {"loss": None, "top": [None, None, 1.5], "by": "?", "n": 7}
+    path.write_text(wrong)
+    assert read_object(str(path)) == right
+    write_object(str(path), json.loads(wrong))
+    assert json.loads(path.read_text(), parse_constant=pytest.fail) == right
+
+
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "null", "\x00"])
 def test_a_file_without_a_whole_object_is_none(tmp_path, text) -> None:
     path = tmp_path / "result.json"
