@@ -151,8 +151,13 @@ def _trainings(trainings: Sequence[Row]) -> str:
 def _saved(checkpoint: Row | None) -> str:
     if not checkpoint:
         return "-"
-    old = "" if checkpoint.get("age") is None else f", {span_text(checkpoint['age'])} old"
-    return f"round {checkpoint['round']}{old}"
+    old = _old(checkpoint.get("age"))
+    return f"round {checkpoint['round']}{f', {old}' if old else ''}"
+
+
+def _old(age: float | None) -> str:
+    """Say how old something is; nothing where a clock was stepped since, so that it would be of the future."""
+    return "" if age is None or age < 0 else f"{span_text(age)} old"
 
 
 def _remarks(training: Row) -> list[str]:
@@ -173,7 +178,7 @@ def _remarks(training: Row) -> list[str]:
 def _checkpoint(checkpoint: Row | None) -> str:
     if not checkpoint:
         return "Checkpoint   none"
-    old = "of unknown age" if checkpoint["age"] is None else f"{span_text(checkpoint['age'])} old"
+    old = _old(checkpoint["age"]) or "of unknown age"
     return (
         f"Checkpoint   round {checkpoint['round']} of {checkpoint['training']}, {old}, verified\n  {checkpoint['path']}"
     )

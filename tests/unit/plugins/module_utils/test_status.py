@@ -212,6 +212,15 @@ def test_a_federation_at_work() -> None:
     )
 
 
+def test_a_clock_that_was_stepped_back_makes_no_age_below_nothing() -> None:
+    checkpoint = {"training": "default", "round": 3, "age": -3597.0, "path": "/c"}
+    training = {"name": "default", "checkpoint": checkpoint, "eta_seconds": None}
+    status = {"superlink": {"host": "h"}, "supernodes": [], "trainings": [training], "checkpoint": checkpoint}
+    page = _status.render(status)
+    assert "   round 3      0   " in page
+    assert "Checkpoint   round 3 of default, of unknown age, verified" in page
+
+
 def test_a_federation_with_nothing_in_it() -> None:
     status = {
         "superlink": {"host": "superlink", "healthy": False, "certificate_days": None},

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import (
     _flwr,
+    _quiesce,
     _submission,
     _supervise,
     _supervised,
@@ -252,6 +253,7 @@ def own_account(monkeypatch) -> None:
 def world(tmp_path, monkeypatch) -> World:
     world = World(tmp_path)
     monkeypatch.setattr(_submission.time, "time", lambda: EPOCH + world.at)  # one module, wherever it is read
+    monkeypatch.setattr(_quiesce, "boot_seconds", world.monotonic)
     return world
 
 
