@@ -19,10 +19,12 @@ from datetime import datetime, timezone
 from ._files import replacing
 from ._flwr import as_service_account
 from ._quiesce import Order, standing_order
+from ._sound import fits, sound
 from ._trainings import TrainingFolder, read_object, write_object
 
 REQUEST, MEMORY, MARKER, LOCK = "request.json", "supervision.json", "stopped", ".supervisor.lock"
 ONCE, CONTINUOUS = "once", "continuous"
+MAY_BE_NONE = ("configuration_hash", "num_rounds")
 KEPT_RESTARTS = 50
 PROBE_BYTES = 1 << 16  # more than a memory ever takes
 
@@ -61,6 +63,15 @@ class Request:
         values = asdict(self)
         del values["request_id"], values["force"]
         return values
+
+
+def _is_sound(request: Request) -> bool:
+    """Tell whether everything that a request says is of the right type."""
+    typical = Request("", "", configuration_hash="", num_rounds=1)
+    return all(
+        fits(value, getattr(typical, key)) or (value is None and key in MAY_BE_NONE)
+        for key, value in vars(request).items()
+    )
 
 
 @dataclass
@@ -119,9 +130,10 @@ class Desk:
             return None
         known = {entry.name for entry in fields(Request)}
         try:
-            return Request(**{key: value for key, value in values.items() if key in known})
+            request = Request(**{key: value for key, value in values.items() if key in known})
         except TypeError:
             return None
+        return request if _is_sound(request) else None
 
     def ask(self, request: Request) -> None:
         """Write down what is asked for; an order to stop that came before it is void."""
@@ -132,12 +144,11 @@ class Desk:
 
     @property
     def memory(self) -> Memory | None:
-        """Return what the supervisor remembers."""
+        """Return what the supervisor remembers; what is damaged of it counts as forgotten."""
         values = read_object(os.path.join(self.folder.path, MEMORY))
         if values is None:
             return None
-        known = {entry.name for entry in fields(Memory)}
-        return Memory(**{key: value for key, value in values.items() if key in known})
+        return Memory(**sound(values, vars(Memory())))
 
     def remember(self, memory: Memory) -> None:
         write_object(os.path.join(self.folder.path, MEMORY), asdict(memory))

@@ -36,6 +36,7 @@ class LedgerEntry:
     fab_hash: str
     num_rounds: int | None
     submitted_at: str
+    request_id: str = ""  # for which order to train, where a supervisor has submitted it
 
 
 class TrainingFolder:
@@ -74,7 +75,7 @@ class TrainingFolder:
     @property
     def ledger(self) -> list[LedgerEntry]:
         """Return the runs submitted so far, newest last."""
-        runs = (read_object(os.path.join(self.path, "ledger.json")) or {}).get("runs", [])
+        runs = (read_object(os.path.join(self.path, "ledger.json")) or {}).get("runs")
         return [
             LedgerEntry(
                 run_id=str(run["run_id"]),
@@ -82,8 +83,9 @@ class TrainingFolder:
                 fab_hash=str(run.get("fab_hash", "")),
                 num_rounds=run.get("num_rounds"),
                 submitted_at=str(run.get("submitted_at", "")),
+                request_id=str(run.get("request_id", "")),
             )
-            for run in runs
+            for run in (runs if isinstance(runs, list) else [])
             if isinstance(run, dict) and "run_id" in run
         ]
 

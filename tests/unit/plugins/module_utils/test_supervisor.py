@@ -671,6 +671,44 @@ def test_two_supervisors_of_one_training_are_impossible(tmp_path, capsys) -> Non
     assert capsys.readouterr().out == "default: another supervisor is at it.\n"
 
 
+@pytest.mark.parametrize("content", ["", '{"request_id": "1", "run_id": null, "processes": null, "restarts": [1]}'])
+@pytest.mark.parametrize("begins", [3, 30])
+def test_a_memory_that_is_lost_costs_no_run_also_when_the_training_is_forced(world, content, begins) -> None:
+    world.ask(force=True, run_config='resume = "never"\n')
+    world.takes_up = False
+
+    def die() -> None:
+        raise Killed
+
+    world.later(begins, lambda: world.start("1"))
+    world.later(12, die)
+    with pytest.raises(Killed):
+        world.live()
+    with open(f"{world.folder.path}/supervision.json", "w") as stream:
+        stream.write(content)
+    world.later(60, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert [call for call in world.calls if call not in ("list", "nodes")] == ["run"]
+    assert world.named("run_adopted")[0]["run_id"] == "1"
+
+
+def test_a_forced_training_that_has_begun_goes_on_where_it_was_after_its_memory_was_lost(world) -> None:
+    world.ask(force=True, run_config='resume = "never"\n')
+
+    def die() -> None:
+        raise Killed
+
+    world.later(12, die)
+    with pytest.raises(Killed):
+        world.live()
+    os.unlink(f"{world.folder.path}/supervision.json")
+    world.die("1")
+    world.set("1", status="failed", details="No heartbeat received")
+    world.later(30, lambda: world.finish("2"))
+    assert world.live() == 0
+    assert world.configs == ['resume = "never"\n', 'resume = "auto"\n']
+
+
 def test_a_message_that_is_no_text_ends_a_training_like_any_other(world) -> None:
     world.journal = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     world.ask()

@@ -81,11 +81,20 @@ def test_a_file_without_a_whole_object_is_none(tmp_path, text) -> None:
 
 def test_the_ledger_grows_at_its_end(home) -> None:
     folder = TrainingFolder(str(home.path), "default")
-    entries = [LedgerEntry("1", "h", "f", 3, "t1"), LedgerEntry("2", None, "f", None, "t2")]
+    entries = [LedgerEntry("1", "h", "f", 3, "t1"), LedgerEntry("2", None, "f", None, "t2", "r")]
     for entry in entries:
         folder.record(entry)
     assert TrainingFolder(str(home.path), "default").ledger == entries
     assert os.listdir(folder.path) == ["ledger.json"]
+
+
+@pytest.mark.parametrize(
+    "content", ['{"runs": null}', '{"runs": {"run_id": "1"}}', '{"runs": [1, {"id": "1"}]}', "[]", ""]
+)
+def test_a_ledger_that_is_damaged_has_no_runs(home, content) -> None:
+    home.training()
+    (home.path / "trainings" / "default" / "ledger.json").write_text(content)
+    assert TrainingFolder(str(home.path), "default").ledger == []
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(home, tmp_path) -> None:
