@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from ._flwr import Flwr
 from ._journal import ERROR, Journal
-from ._supervised import Desk
+from ._supervised import Desk, Memory
 from ._supervision import AGAIN, EXIT, REFUSED
 from ._supervisor import Supervisor
 from ._systemd import notify
@@ -58,7 +58,9 @@ def _supervise(home: str, desk: Desk, journal: Journal) -> int:
         request = desk.request
         if request is None:
             text = f"{desk.folder.path}/request.json is missing or damaged. Train again to write it."
-            journal.event("training_refused", text, reason="request")
+            memory = desk.memory or Memory()
+            facts = {"run_id": memory.run_id or None, "restarts": memory.restart_count}
+            journal.event("training_refused", text, reason="request", **facts)
             journal.say(text, ERROR)
             return EXIT[REFUSED]
         return Supervisor(desk, request, Flwr(home, request.superlink), Host(), time, journal).run()

@@ -34,7 +34,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
 from ansible_collections.fedops.flower.plugins.module_utils._journal import EVENTS, Journal
 from ansible_collections.fedops.flower.plugins.module_utils._processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order, lift_order
-from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervision import EXIT
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
@@ -661,6 +661,17 @@ def test_the_program_refuses_what_it_cannot_supervise(tmp_path, capsys) -> None:
     (tmp_path / "trainings" / "default").mkdir(parents=True)
     assert _supervise.main([*home, "default"]) == REFUSED
     assert "request.json is missing or damaged" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_request_that_is_damaged_is_refused_in_an_event_with_all_that_is_documented(world, capsys) -> None:
+    world.ask()
+    world.desk.remember(Memory(request_id="1", run_id="7", restart_count=2))
+    world.write("request", {"name": "default", "app": None})
+    assert _supervise.main(["--home", world.home, "default"]) == REFUSED
+    event = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert {key: event[key] for key in ("event", "reason", "run_id", "restarts")} == {
+        "event": "training_refused", "reason": "request", "run_id": "7", "restarts": 2,
+    }  # fmt: skip
 
 
 def test_two_supervisors_of_one_training_are_impossible(tmp_path, capsys) -> None:
