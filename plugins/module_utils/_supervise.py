@@ -14,16 +14,16 @@ import time
 import typing as t
 from contextlib import suppress
 
-from ._flwr import Flwr
-from ._journal import ERROR, Journal
+from ._flwr import Flwr, FlwrError
+from ._journal import ERROR, NOTICE, Journal
 from ._supervised import Desk, Memory
-from ._supervision import AGAIN, EXIT, REFUSED
+from ._supervision import AGAIN, EXIT, REFUSED, STOPPED
 from ._supervisor import Supervisor
 from ._systemd import notify
 from ._trainings import TrainingFolder, TrainingNameError
 from ._watch import Host
 
-TRY_EVERY = 5.0  # seconds between looks whether files can be written again
+TRY_EVERY = 5.0  # seconds between looks whether files can be written again, or the SuperLink answers
 # At least so many seconds, so that an error that comes back at once does not use up the restarts that systemd allows.
 LEAST_PAUSE = 125.0
 
@@ -63,7 +63,30 @@ def _supervise(home: str, desk: Desk, journal: Journal) -> int:
             journal.event("training_refused", text, reason="request", **facts)
             journal.say(text, ERROR)
             return EXIT[REFUSED]
+        if desk.is_stopped and desk.left:
+            return _stop_what_is_left(desk, Flwr(home, request.superlink), journal)
         return Supervisor(desk, request, Flwr(home, request.superlink), Host(), time, journal).run()
+
+
+def _stop_what_is_left(desk: Desk, flwr: Flwr, journal: Journal) -> int:
+    """Wait for the SuperLink to tell it that a run of a training that is stopped is to end."""
+    text = f"{journal.training}: run {desk.left} is stopped as soon as the SuperLink answers."
+    journal.say(text)
+    notify(STATUS=text)
+    while desk.is_stopped and (run_id := desk.left):
+        try:
+            flwr.stop(run_id)
+        except FlwrError:
+            time.sleep(TRY_EVERY)
+            notify(WATCHDOG=1)
+            continue
+        memory = desk.memory
+        if memory is not None and memory.run_id == run_id:
+            memory.ended = run_id
+            desk.remember(memory)
+        desk.leave("")
+        journal.say(f"{journal.training}: run {run_id} is stopped.", NOTICE)
+    return EXIT[STOPPED]
 
 
 def _outlast(desk: Desk, journal: Journal, error: OSError) -> int:

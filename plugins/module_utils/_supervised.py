@@ -23,6 +23,7 @@ from ._sound import fits, sound
 from ._trainings import TrainingFolder, read_object, write_object
 
 REQUEST, MEMORY, MARKER, LOCK = "request.json", "supervision.json", "stopped", ".supervisor.lock"
+LEFT = "stopping"  # the run that is still to be stopped of a training that is
 ONCE, CONTINUOUS = "once", "continuous"
 MAY_BE_NONE = ("configuration_hash", "num_rounds")
 KEPT_RESTARTS = 50
@@ -141,6 +142,7 @@ class Desk:
         write_object(os.path.join(self.folder.path, REQUEST), asdict(request))
         with as_service_account(), suppress(FileNotFoundError):
             os.unlink(self.marker)
+        self.leave("")
 
     @property
     def memory(self) -> Memory | None:
@@ -183,6 +185,21 @@ class Desk:
         with as_service_account(), open(self.marker, "w", encoding="utf-8") as stream:
             stream.write(f"Stopped at {now()}. Remove this file, or train again, to lift it.\n")
         return True
+
+    @property
+    def left(self) -> str:
+        """Return the run that the SuperLink is still to be told to stop; empty where there is none."""
+        values = read_object(os.path.join(self.folder.path, LEFT)) or {}
+        return str(values.get("run_id") or "")
+
+    def leave(self, run_id: str) -> None:
+        """Write down such a run; an empty one is none any more."""
+        path = os.path.join(self.folder.path, LEFT)
+        if run_id:
+            write_object(path, {"run_id": run_id})
+            return
+        with as_service_account(), suppress(FileNotFoundError):
+            os.unlink(path)
 
     @contextmanager
     def watch(self) -> t.Iterator[bool]:

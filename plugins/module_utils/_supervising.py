@@ -129,14 +129,16 @@ class Supervising:
     def stop(self, check_mode: bool = False) -> Stop:
         """Have the training stand still, also where the SuperLink cannot be told: nobody submits another run then."""
         before, unit, marks = self.desk.memory or Memory(), self.unit, self._is_to_be_marked()
+        waits = bool(self.desk.is_stopped and self.desk.left and unit.runs)  # only to stop the run that was left
         if not check_mode:
             # The marker first: whatever starts the supervisor from now on, it ends at once.
             if marks:
                 self.desk.stop()
-            if unit.load == "loaded":
+            if unit.load == "loaded" and not waits:
                 self._end_supervisor()
-        under_way = before.run_id if before.run_id != before.ended else ""
-        acted, alive, left = marks or unit.runs, [], ""
+        run_id = (self.desk.memory or before).run_id
+        under_way = run_id if run_id != before.ended else ""
+        acted, alive, problem = marks or (unit.runs and not waits), [], None
         try:
             known = known_runs(self.folder, self._runs(check_mode))
             alive = [run.run_id for run in known if run.alive]
@@ -147,21 +149,39 @@ class Supervising:
         except FlwrError as error:
             if not acted and not self.desk.is_stopped:
                 raise
-            stopped, left = [], self._left(under_way, before, error)
+            stopped, problem = [], error
         if not check_mode:
-            self._remember_stop(under_way if left else "", marks)
+            self._remember_stop(under_way if problem else "", marks)
+            if not problem and self.desk.left:
+                self.desk.leave("")
+                self._end_supervisor()
+        left = f"{problem} {self._left(under_way, before, check_mode)}".rstrip() if problem else ""
         return Stop((*stopped, *alive), bool(alive) or acted, left)
 
-    def _left(self, run_id: str, before: Memory, error: FlwrError) -> str:
-        """Say what becomes of a run that the SuperLink could not be told to stop."""
+    def _left(self, run_id: str, before: Memory, check_mode: bool) -> str:
+        """Say what becomes of a run that the SuperLink could not be told to stop, and have it stopped later."""
         again = "Stop the training again (playbook fedops.flower.stop) as soon as the SuperLink answers."
-        if not run_id and not before.submitting:
-            return ""
         if not run_id:
-            return f"{error} A run that was just being submitted may have arrived. {again}"
+            return f"A run that was just being submitted may have arrived. {again}" if before.submitting else ""
         if known_processes(self.desk.memory or before):
-            return f"{error} The ServerApp of run {run_id} is ended; the SuperLink gives the run up when it is back."
-        return f"{error} Run {run_id} could not be stopped: the SuperLink may have it trained when it is back. {again}"
+            return f"The ServerApp of run {run_id} is ended; the SuperLink gives the run up when it is back."
+        if not check_mode and self._has_it_stopped_later(run_id):
+            return f"Run {run_id} is stopped as soon as the SuperLink answers: {self.name} waits for that."
+        return f"Run {run_id} could not be stopped: the SuperLink may have it trained when it is back. {again}"
+
+    def _has_it_stopped_later(self, run_id: str) -> bool:
+        """Have the supervisor's unit wait for the SuperLink, also after a reboot; tell whether it does."""
+        if self.desk.request is None:
+            return False
+        self.desk.leave(run_id)
+        with suppress(SystemdError):
+            control("reset-failed", self.name)
+        try:
+            control("enable", "--quiet", self.name)
+            control("start", self.name)
+        except SystemdError:
+            return False
+        return self.unit.runs  # a unit of an older release does not start for a training that is stopped
 
     def _is_at_it(self, request: Request, latest: Known) -> bool:
         """Tell whether the supervisor does what is asked for, and will go on with it."""

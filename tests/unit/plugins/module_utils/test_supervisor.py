@@ -663,6 +663,40 @@ def test_the_program_refuses_what_it_cannot_supervise(tmp_path, capsys) -> None:
     assert "request.json is missing or damaged" in capsys.readouterr().out.splitlines()[-1]
 
 
+@pytest.mark.parametrize("word", ["pending", "failed"])
+def test_a_run_that_was_left_is_stopped_as_soon_as_the_superlink_answers(world, monkeypatch, capsys, word) -> None:
+    world.ask()
+    world.runs["1"] = Run("1", word, None, "abcd", flower_time(0))
+    world.desk.remember(Memory(request_id="1", state="stopped", run_id="1"))
+    world.desk.stop()
+    world.desk.leave("1")
+    world.away = True
+    world.later(500, lambda: setattr(world, "away", False))
+    signs = []
+    monkeypatch.setattr(_supervise.time, "sleep", world.sleep)
+    monkeypatch.setattr(_supervise, "notify", lambda **facts: signs.append(world.at))
+    monkeypatch.setattr(_supervise, "Flwr", lambda *dummy: SimpleNamespace(stop=world.stop))
+    assert _supervise.main(["--home", world.home, "default"]) == STOPPED
+    assert (world.runs["1"].alive, world.memory.ended, world.desk.left, world.desk.is_stopped) == (False, "1", "", True)
+    assert 500 <= world.at < 510
+    assert max(later - earlier for earlier, later in itertools.pairwise(signs)) < 10
+    assert capsys.readouterr().out.splitlines() == [
+        "default: run 1 is stopped as soon as the SuperLink answers.", "default: run 1 is stopped.",
+    ]  # fmt: skip
+
+
+def test_what_is_trained_again_meanwhile_is_not_stopped(world, monkeypatch) -> None:
+    world.ask()
+    world.desk.stop()
+    world.desk.leave("1")
+    world.away = True
+    world.later(20, world.ask)
+    monkeypatch.setattr(_supervise.time, "sleep", world.sleep)
+    monkeypatch.setattr(_supervise, "Flwr", lambda *dummy: SimpleNamespace(stop=world.stop))
+    assert _supervise.main(["--home", world.home, "default"]) == STOPPED
+    assert (world.desk.left, world.at < 30) == ("", True)
+
+
 def test_a_request_that_is_damaged_is_refused_in_an_event_with_all_that_is_documented(world, capsys) -> None:
     world.ask()
     world.desk.remember(Memory(request_id="1", run_id="7", restart_count=2))
