@@ -31,7 +31,10 @@ def outlook(folder: TrainingFolder) -> dict[str, t.Any] | None:
     if request is None:
         return None
     (unit,) = look(unit_name(folder.name))
-    return picture(request, desk.memory or Memory(), unit, folder.history, desk.is_stopped, now())
+    seen = picture(request, desk.memory or Memory(), unit, folder.history, desk.is_stopped, now())
+    if desk.is_stopped and (left := desk.left):
+        seen["detail"] = f"{seen['detail']} Run {left} is stopped as soon as the SuperLink answers.".lstrip()
+    return seen
 
 
 def picture(

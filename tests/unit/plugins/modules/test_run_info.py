@@ -174,6 +174,21 @@ def test_a_supervised_training_is_looked_at_without_a_question_to_flower(home, s
     assert home.calls == []
 
 
+def test_a_run_that_is_still_to_be_stopped_is_told(home, supervised, run_module) -> None:
+    desk, dummy = supervised
+    memory = desk.memory
+    memory.state, memory.detail = "stopped", "An operator has stopped it."
+    desk.remember(memory)
+    desk.leave("7")
+    home.answers(list="list_unreachable")
+    details = []
+    for change in (lambda: None, desk.stop, lambda: desk.leave("")):
+        change()
+        details.append(run_module("run_info")["trainings"][0]["supervision"]["detail"])
+    stopped = "An operator has stopped it."
+    assert details == [stopped, f"{stopped} Run 7 is stopped as soon as the SuperLink answers.", stopped]
+
+
 def test_a_systemd_that_does_not_answer_is_no_news(home, supervised, run_module) -> None:
     dummy, units = supervised
     units[0] = Unit("flower-training@default.service")
