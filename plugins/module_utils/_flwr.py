@@ -19,6 +19,8 @@ import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ._plain import plain
+
 USER = "flower"
 TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
 LOG_TIMEOUT = 20  # flwr log waits for ever when a run has not logged anything yet
@@ -251,7 +253,7 @@ def scratch(name: str, text: str) -> t.Iterator[str]:
 def parse(output: str, errors: str = "") -> dict[str, t.Any]:
     """Return Flower's JSON answer, or raise FlwrError. Flower exits with 0 either way: only C(success) tells."""
     try:
-        answer = json.loads(output[output.index("{") :])
+        answer = plain(json.loads(output[output.index("{") :]))
     except ValueError as error:
         raise _error(errors or output) from error
     if not answer.get("success"):

@@ -14,7 +14,7 @@ import typing as t
 from dataclasses import asdict, replace
 
 from ._flwr import SILENT, Flwr, FlwrError, FlwrUnreachableError, Run
-from ._runs import ABSENT, COMPLETED, Known, known_runs
+from ._runs import ABSENT, COMPLETED, LOST, Known, known_runs
 from ._supervised import Desk, Memory, unit_name
 from ._systemd import look
 from ._trainings import NAME, TrainingFolder
@@ -51,6 +51,13 @@ def latest_run(folder: TrainingFolder, runs: t.Iterable[Run], run_id: str | None
     return wanted[-1] if wanted else Known(run_id or "", ABSENT)
 
 
+def unasked_run(folder: TrainingFolder, problem: FlwrError, run_id: str | None = None) -> Known:
+    """Return the same by files alone, with why Flower cannot be asked where nothing but its word is missing."""
+    run = latest_run(folder, [], run_id)
+    unknown = run.status == LOST or (run.run_id and run.status == ABSENT)
+    return replace(run, status=UNREACHABLE, details=str(problem)) if unknown else run
+
+
 def describe(folder: TrainingFolder, run: Known) -> dict[str, t.Any]:
     """Return a training and its run as a module returns them."""
     return {
@@ -73,7 +80,7 @@ def describe_run(run: Known) -> dict[str, t.Any]:
 
 def log_tail(flwr: Flwr, run: Known, lines: int) -> list[str]:
     """Return the end of a run's log, where there is one. A log that cannot be had must not hide the run's state."""
-    if lines < 1 or not run.run_id or run.status in (*SILENT, ABSENT):
+    if lines < 1 or not run.run_id or run.status in (*SILENT, ABSENT, UNREACHABLE):
         return []
     try:
         return flwr.log(run.run_id, lines)
@@ -111,7 +118,8 @@ def watch(folder: TrainingFolder, wait_for_round: int, seen: str, seconds: float
     while time.monotonic() < end:
         memory = desk.memory or Memory()
         reached, dummy = _progress(folder, memory.run_id, wait_for_round)
-        if reached or memory.signature != seen or not look(unit_name(folder.name))[0].runs:
+        (unit,) = look(unit_name(folder.name))
+        if reached or memory.signature != seen or (unit.is_known and not unit.runs):
             return
         time.sleep(max(0.0, min(LOOK_EVERY, end - time.monotonic())))
 

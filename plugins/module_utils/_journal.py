@@ -13,6 +13,7 @@ import os
 import sys
 import typing as t
 
+from ._plain import plain, plain_text
 from ._supervised import now
 
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6  # as syslog numbers them
@@ -54,7 +55,7 @@ class Journal:
     def event(self, name: str, message: str, **facts: t.Any) -> None:
         """Write an event down."""
         content = {"event": name, "training": self.training, "time": now("milliseconds"), "message": message, **facts}
-        self._write(json.dumps(content, ensure_ascii=False), EVENTS[name])
+        self._write(json.dumps(plain(content), ensure_ascii=False, allow_nan=False), EVENTS[name])
 
     def say(self, text: str, level: int = INFO) -> None:
         """Write text down for a person."""
@@ -62,5 +63,6 @@ class Journal:
             self._write(line, level)
 
     def _write(self, line: str, level: int) -> None:
+        line = plain_text(line, self._stream.encoding or "utf-8")  # that must not be what ends a supervisor
         self._stream.write(f"<{level}>{line}\n" if self._levels else f"{line}\n")
         self._stream.flush()

@@ -31,7 +31,10 @@ def outlook(folder: TrainingFolder) -> dict[str, t.Any] | None:
     if request is None:
         return None
     (unit,) = look(unit_name(folder.name))
-    return picture(request, desk.memory or Memory(), unit, folder.history, desk.is_stopped, now())
+    seen = picture(request, desk.memory or Memory(), unit, folder.history, desk.is_stopped, now())
+    if desk.is_stopped and (left := desk.left):
+        seen["detail"] = f"{seen['detail']} Run {left} is stopped as soon as the SuperLink answers.".lstrip()
+    return seen
 
 
 def picture(
@@ -46,7 +49,9 @@ def picture(
     if memory.request_id != request.request_id:
         memory = Memory(request_id=request.request_id)  # the supervisor has not begun with it yet
     state, detail = memory.state, memory.detail
-    if state in AT_WORK and not unit.runs and is_stopped:
+    if state in AT_WORK and not unit.is_known:
+        detail = f"{detail} systemd does not say how {unit.name} is.".lstrip()  # no reason to take it for dead
+    elif state in AT_WORK and not unit.runs and is_stopped:
         state, detail = BY_OPERATOR.kind, BY_OPERATOR.text  # its supervisor was too slow to say so itself
     elif state in AT_WORK and not unit.runs:
         state = HALTED

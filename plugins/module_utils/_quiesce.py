@@ -33,11 +33,17 @@ class Order:
     since: str = "an unknown time"
     until: float = math.inf  # the moment up to which a round under way may be finished, in seconds since 1970
     purpose: str = ""  # what it is for, where it was not an operator who gave it
+    # When it was given and the same moment as above, in seconds since the boot: that clock is never stepped.
+    given: float = math.inf
+    deadline: float = math.inf
 
     @property
     def left(self) -> float:
         """Return how many seconds a round under way has left."""
-        return self.until - time.time()
+        at = boot_seconds()
+        # Given later than now, it is of another boot. One that was longer up than this one is not told apart (the
+        # supervisor may not read the id of the boot), but no round outlives a boot.
+        return self.deadline - at if self.given <= at else self.until - time.time()
 
     def refuse(self) -> None:
         """Say why nothing is trained."""
@@ -56,12 +62,9 @@ def standing_order(trainings: str) -> Order | None:
     if not os.path.lexists(path):
         return None
     values = read_object(path) or {}
-    since, until, purpose = values.get("since"), values.get("until"), values.get("purpose")
-    return Order(
-        since if isinstance(since, str) else Order.since,
-        float(until) if isinstance(until, (int, float)) else Order.until,
-        purpose if isinstance(purpose, str) else Order.purpose,
-    )
+    texts = {key: values[key] for key in ("since", "purpose") if isinstance(values.get(key), str)}
+    numbers = {key: values.get(key) for key in ("until", "given", "deadline")}
+    return Order(**texts, **{key: float(it) for key, it in numbers.items() if isinstance(it, (int, float))})
 
 
 def give_order(trainings: str, timeout: float, purpose: str = "") -> bool:
@@ -69,18 +72,24 @@ def give_order(trainings: str, timeout: float, purpose: str = "") -> bool:
 
     Asked for again, it can only become sooner. Once an operator asks for it, it is an operator's.
     """
-    known, order = standing_order(trainings), Order(until=time.time() + timeout, purpose=purpose)
+    known, at = standing_order(trainings), boot_seconds()
+    order = Order(until=time.time() + timeout, purpose=purpose, given=at, deadline=at + timeout)
     if known is None:
         order = replace(order, since=datetime.now(timezone.utc).isoformat(timespec="seconds"))
     else:
-        purpose = purpose and known.purpose
-        order = replace(known, until=min(known.until, order.until), purpose=purpose)
+        sooner = order if order.left < known.left else known
+        order = replace(sooner, since=known.since, purpose=purpose and known.purpose)
     if order == known:
         return False
     with as_service_account():
         os.makedirs(trainings, 0o750, exist_ok=True)
     write_object(os.path.join(trainings, MARKER), asdict(order))
     return known is None
+
+
+def boot_seconds() -> float:
+    """Return how long this host is up, the time that it slept included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def lift_order(trainings: str) -> None:

@@ -127,7 +127,8 @@ class Quiescing:
 
     def _at_work(self) -> tuple[str, ...]:
         """Return the trainings whose supervisor runs."""
-        names = [desk.folder.name for desk in self.desks()]
+        # One that only waits for the SuperLink, to stop a run that was left, keeps nobody waiting.
+        names = [desk.folder.name for desk in self.desks() if not (desk.is_stopped and desk.left)]
         units = look(*map(unit_name, names)) if names else []
         return tuple(name for name, unit in zip(names, units) if unit.runs)
 

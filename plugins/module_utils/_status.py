@@ -15,6 +15,7 @@ from ._progress import pace, span_text
 
 Row = Mapping[str, Any]
 
+UNKNOWN = "unknown"  # how a SuperNode is while the SuperLink does not answer
 SHOWN_RESTARTS = 3
 SHOWN_BACKLOG = 5
 
@@ -26,19 +27,19 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     ``expected`` (the names of the SuperNodes in the inventory), since when it is ``quiesced`` (or none), and what
     ``supernode_info``, ``run_info`` and ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
     ``checkpoint_problems`` are the ``problems`` of the last one. Where there is a mirror of the checkpoints, ``mirror``
-    is what it remembers.
+    is what it remembers. When Flower cannot be asked, ``supernodes`` is none and ``problem`` says why.
     """
-    nodes = [dict(node) for node in found["supernodes"]]
+    nodes = [dict(node) for node in found["supernodes"] or []]
     known = {node["name"] for node in nodes}
-    nodes += [
-        {"name": name, "node_id": None, "status": "not registered"} for name in found["expected"] if name not in known
-    ]
+    other = UNKNOWN if found["supernodes"] is None else "not registered"
+    nodes += [{"name": name, "node_id": None, "status": other} for name in found["expected"] if name not in known]
     return {
         "superlink": {
             "host": found["host"],
             "healthy": found["health"] == 200,
             "certificate_days": found["certificate_days"],
             "quiesced": found.get("quiesced"),
+            "problem": found.get("problem") or None,
         },
         "supernodes": nodes,
         "trainings": [_training(training) for training in found["trainings"]],
@@ -77,7 +78,7 @@ def render(status: Mapping[str, Any]) -> str:
     """Write the picture that ``federation`` makes as a page of plain text."""
     parts = [
         _superlink(status["superlink"]),
-        _supernodes(status["supernodes"]),
+        _supernodes(status["supernodes"], status["superlink"].get("problem")),
         _trainings(status["trainings"]),
         "\n".join([_checkpoint(status.get("checkpoint")), *map(_warning, status.get("checkpoint_problems") or [])]),
         *([_mirrored(status["mirror"])] if status.get("mirror") else []),
@@ -107,16 +108,19 @@ def _superlink(superlink: Row) -> str:
     days = superlink.get("certificate_days")
     certificate = "certificate unknown" if days is None else f"certificate valid for {days} days"
     line = f"SuperLink    {superlink['host']}: {health}, {certificate}"
+    if superlink.get("problem"):
+        line += f"\n  DOES NOT ANSWER. {superlink['problem']}\n  What follows is what the files on its host tell."
     if superlink.get("quiesced"):
         line += f"\n  QUIESCED since {superlink['quiesced']}: nothing is trained until fedops.flower.resume"
     return line
 
 
-def _supernodes(nodes: Sequence[Row]) -> str:
+def _supernodes(nodes: Sequence[Row], problem: str | None) -> str:
     online = sum(node.get("status") == "online" for node in nodes)
-    head = f"SuperNodes   {online} of {len(nodes)} online"
+    unknown = bool(problem) and all(node.get("status") == UNKNOWN for node in nodes)
+    head = "SuperNodes   unknown" if unknown else f"SuperNodes   {online} of {len(nodes)} online"
     if not nodes:
-        return "SuperNodes   none registered"
+        return head if unknown else "SuperNodes   none registered"
     rows = [(node.get("name") or "-", node.get("node_id") or "-", node.get("status")) for node in nodes]
     return f"{head}\n{_table(('NAME', 'NODE ID', 'STATUS'), sorted(rows, key=lambda row: str(row[0])))}"
 
@@ -147,8 +151,13 @@ def _trainings(trainings: Sequence[Row]) -> str:
 def _saved(checkpoint: Row | None) -> str:
     if not checkpoint:
         return "-"
-    old = "" if checkpoint.get("age") is None else f", {span_text(checkpoint['age'])} old"
-    return f"round {checkpoint['round']}{old}"
+    old = _old(checkpoint.get("age"))
+    return f"round {checkpoint['round']}{f', {old}' if old else ''}"
+
+
+def _old(age: float | None) -> str:
+    """Say how old something is; nothing where a clock was stepped since, so that it would be of the future."""
+    return "" if age is None or age < 0 else f"{span_text(age)} old"
 
 
 def _remarks(training: Row) -> list[str]:
@@ -169,7 +178,7 @@ def _remarks(training: Row) -> list[str]:
 def _checkpoint(checkpoint: Row | None) -> str:
     if not checkpoint:
         return "Checkpoint   none"
-    old = "of unknown age" if checkpoint["age"] is None else f"{span_text(checkpoint['age'])} old"
+    old = _old(checkpoint["age"]) or "of unknown age"
     return (
         f"Checkpoint   round {checkpoint['round']} of {checkpoint['training']}, {old}, verified\n  {checkpoint['path']}"
     )

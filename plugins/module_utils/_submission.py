@@ -42,7 +42,12 @@ class Submitter:
         if memory.runs and memory.run_id != memory.ended:
             # However it has ended meanwhile: the watch is to find out and to tell.
             return Decision(FOLLOW, next((run for run in known if run.run_id == memory.run_id), None))
+        # What the ledger says outlives a memory that is lost.
+        own = {run.run_id for run in self.folder.ledger if run.request_id and run.request_id == request.request_id}
+        memory.began = memory.began or (self.folder.effective or {}).get("run_id") in own
         force = request.force and not memory.began
+        if force and (alive := [run for run in known if run.alive and run.run_id in own]):
+            return Decision("adopt", alive[-1])
         decision = decide(known, self.folder.result, request.configuration_hash, self.num_rounds, force)
         if decision.action == "finished" and request.continuous and not memory.target:
             return Decision("submit", decision.run)  # the session before; another one is to come
@@ -115,7 +120,8 @@ class Submitter:
         self.desk.remember(self.memory)
 
     def _write_down(self, run_id: str, fab_hash: str) -> None:
-        self.folder.record(LedgerEntry(run_id, self.request.configuration_hash, fab_hash, self.num_rounds, now()))
+        request, rounds = self.request, self.num_rounds
+        self.folder.record(LedgerEntry(run_id, request.configuration_hash, fab_hash, rounds, now(), request.request_id))
         self._take(run_id)
         self.memory.submitting = ""
         self.desk.remember(self.memory)

@@ -12,15 +12,20 @@ import argparse
 import os
 import time
 import typing as t
+from contextlib import suppress
 
-from ._flwr import Flwr
-from ._journal import ERROR, Journal
-from ._supervised import Desk
-from ._supervision import AGAIN, EXIT, REFUSED
+from ._flwr import Flwr, FlwrError
+from ._journal import ERROR, NOTICE, Journal
+from ._supervised import Desk, Memory
+from ._supervision import AGAIN, EXIT, REFUSED, STOPPED
 from ._supervisor import Supervisor
 from ._systemd import notify
 from ._trainings import TrainingFolder, TrainingNameError
 from ._watch import Host
+
+TRY_EVERY = 5.0  # seconds between looks whether files can be written again, or the SuperLink answers
+# At least so many seconds, so that an error that comes back at once does not use up the restarts that systemd allows.
+LEAST_PAUSE = 125.0
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
@@ -38,18 +43,66 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     if not os.path.isdir(desk.folder.path):
         journal.say(f"{desk.folder.path} does not exist. Train first (playbook fedops.flower.train).", ERROR)
         return EXIT[REFUSED]
+    try:
+        return _supervise(options.home, desk, journal)
+    except OSError as error:
+        return _outlast(desk, journal, error)
+
+
+def _supervise(home: str, desk: Desk, journal: Journal) -> int:
     with desk.watch() as alone:
         if not alone:
-            journal.say(f"{options.name}: another supervisor is at it.", ERROR)
+            journal.say(f"{journal.training}: another supervisor is at it.", ERROR)
             return EXIT[AGAIN]
         notify(READY=1)
         request = desk.request
         if request is None:
             text = f"{desk.folder.path}/request.json is missing or damaged. Train again to write it."
-            journal.event("training_refused", text, reason="request")
+            memory = desk.memory or Memory()
+            facts = {"run_id": memory.run_id or None, "restarts": memory.restart_count}
+            journal.event("training_refused", text, reason="request", **facts)
             journal.say(text, ERROR)
             return EXIT[REFUSED]
-        return Supervisor(desk, request, Flwr(options.home, request.superlink), Host(), time, journal).run()
+        if desk.is_stopped and desk.left:
+            return _stop_what_is_left(desk, Flwr(home, request.superlink), journal)
+        return Supervisor(desk, request, Flwr(home, request.superlink), Host(), time, journal).run()
+
+
+def _stop_what_is_left(desk: Desk, flwr: Flwr, journal: Journal) -> int:
+    """Wait for the SuperLink to tell it that a run of a training that is stopped is to end."""
+    text = f"{journal.training}: run {desk.left} is stopped as soon as the SuperLink answers."
+    journal.say(text)
+    notify(STATUS=text)
+    while desk.is_stopped and (run_id := desk.left):
+        try:
+            flwr.stop(run_id)
+        except FlwrError:
+            time.sleep(TRY_EVERY)
+            notify(WATCHDOG=1)
+            continue
+        memory = desk.memory
+        if memory is not None and memory.run_id == run_id:
+            memory.ended = run_id
+            desk.remember(memory)
+        desk.leave("")
+        journal.say(f"{journal.training}: run {run_id} is stopped.", NOTICE)
+    return EXIT[STOPPED]
+
+
+def _outlast(desk: Desk, journal: Journal, error: OSError) -> int:
+    """Wait for a disk that is full or away: the run does not need us, and what we know of it is in the files."""
+    path = error.filename or desk.folder.path
+    text = (
+        f"{journal.training}: {error.strerror or error} ({path}). The run goes on; its supervisor waits for the disk."
+    )
+    notify(READY=1, STATUS=text)
+    with suppress(OSError):  # the journal itself may be what cannot be written
+        journal.say(text, ERROR)
+    start = time.monotonic()
+    while not desk.is_stopped and (time.monotonic() - start < LEAST_PAUSE or not desk.is_writable()):
+        time.sleep(TRY_EVERY)
+        notify(WATCHDOG=1)
+    return EXIT[AGAIN]
 
 
 if __name__ == "__main__":

@@ -16,13 +16,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 
+from ._files import replacing
 from ._flwr import as_service_account
 from ._quiesce import Order, standing_order
+from ._sound import fits, sound
 from ._trainings import TrainingFolder, read_object, write_object
 
 REQUEST, MEMORY, MARKER, LOCK = "request.json", "supervision.json", "stopped", ".supervisor.lock"
+LEFT = "stopping"  # the run that is still to be stopped of a training that is
 ONCE, CONTINUOUS = "once", "continuous"
+MAY_BE_NONE = ("configuration_hash", "num_rounds")
 KEPT_RESTARTS = 50
+PROBE_BYTES = 1 << 16  # more than a memory ever takes
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,15 @@ class Request:
         values = asdict(self)
         del values["request_id"], values["force"]
         return values
+
+
+def _is_sound(request: Request) -> bool:
+    """Tell whether everything that a request says is of the right type."""
+    typical = Request("", "", configuration_hash="", num_rounds=1)
+    return all(
+        fits(value, getattr(typical, key)) or (value is None and key in MAY_BE_NONE)
+        for key, value in vars(request).items()
+    )
 
 
 @dataclass
@@ -117,9 +131,10 @@ class Desk:
             return None
         known = {entry.name for entry in fields(Request)}
         try:
-            return Request(**{key: value for key, value in values.items() if key in known})
+            request = Request(**{key: value for key, value in values.items() if key in known})
         except TypeError:
             return None
+        return request if _is_sound(request) else None
 
     def ask(self, request: Request) -> None:
         """Write down what is asked for; an order to stop that came before it is void."""
@@ -127,18 +142,30 @@ class Desk:
         write_object(os.path.join(self.folder.path, REQUEST), asdict(request))
         with as_service_account(), suppress(FileNotFoundError):
             os.unlink(self.marker)
+        self.leave("")
 
     @property
     def memory(self) -> Memory | None:
-        """Return what the supervisor remembers."""
+        """Return what the supervisor remembers; what is damaged of it counts as forgotten."""
         values = read_object(os.path.join(self.folder.path, MEMORY))
         if values is None:
             return None
-        known = {entry.name for entry in fields(Memory)}
-        return Memory(**{key: value for key, value in values.items() if key in known})
+        return Memory(**sound(values, vars(Memory())))
 
     def remember(self, memory: Memory) -> None:
         write_object(os.path.join(self.folder.path, MEMORY), asdict(memory))
+
+    def is_writable(self) -> bool:
+        """Tell whether there is room for what is to be remembered."""
+        path = os.path.join(self.folder.path, f".{MEMORY}.probe")
+        try:
+            with as_service_account(), replacing(path, 0o640) as stream:
+                stream.write(bytes(PROBE_BYTES))
+            with as_service_account():
+                os.unlink(path)
+        except OSError:
+            return False
+        return True
 
     @property
     def is_stopped(self) -> bool:
@@ -158,6 +185,21 @@ class Desk:
         with as_service_account(), open(self.marker, "w", encoding="utf-8") as stream:
             stream.write(f"Stopped at {now()}. Remove this file, or train again, to lift it.\n")
         return True
+
+    @property
+    def left(self) -> str:
+        """Return the run that the SuperLink is still to be told to stop; empty where there is none."""
+        values = read_object(os.path.join(self.folder.path, LEFT)) or {}
+        return str(values.get("run_id") or "")
+
+    def leave(self, run_id: str) -> None:
+        """Write down such a run; an empty one is none any more."""
+        path = os.path.join(self.folder.path, LEFT)
+        if run_id:
+            write_object(path, {"run_id": run_id})
+            return
+        with as_service_account(), suppress(FileNotFoundError):
+            os.unlink(path)
 
     @contextmanager
     def watch(self) -> t.Iterator[bool]:

@@ -18,12 +18,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ._files import replacing
-from ._flwr import Flwr, FlwrMissingError
+from ._flwr import Flwr, FlwrError, FlwrMissingError
+from ._processes import ProcessTable
 from ._runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
 from ._supervised import Desk, Memory, Request, now, same, unit_name
 from ._supervision import BY_OPERATOR, FAILED, GIVEN_UP, REFUSED, STOPPED
 from ._systemd import SystemdError, Unit, control, look
 from ._trainings import TrainingFolder
+from ._watch import known_processes
 
 UNITS = "/etc/systemd/system"
 TEMPLATE = "flower-training@.service"
@@ -42,6 +44,15 @@ class Plan:
     @property
     def changed(self) -> bool:
         return self.action == "start" or bool(self.changes)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What it has come to that a training was stopped."""
+
+    runs: tuple[str, ...]  # that were alive
+    changed: bool
+    left: str = ""  # what Flower could not be told, and what to do about that
 
 
 class Installation:
@@ -115,21 +126,62 @@ class Supervising:
         """Replace a supervisor that runs by one of the program that is there now; its run goes on."""
         control("restart", self.name)
 
-    def stop(self, check_mode: bool = False) -> tuple[list[str], bool]:
-        """Have the training stand still; return the runs that were alive, and whether anything was to be done."""
-        alive = [run.run_id for run in known_runs(self.folder, self._runs(check_mode)) if run.alive]
-        unit, marks = self.unit, self._is_to_be_marked()
+    def stop(self, check_mode: bool = False) -> Stop:
+        """Have the training stand still, also where the SuperLink cannot be told: nobody submits another run then."""
+        before, unit, marks = self.desk.memory or Memory(), self.unit, self._is_to_be_marked()
+        waits = bool(self.desk.is_stopped and self.desk.left and unit.runs)  # only to stop the run that was left
         if not check_mode:
             # The marker first: whatever starts the supervisor from now on, it ends at once.
             if marks:
                 self.desk.stop()
-            if unit.load == "loaded":
+            if unit.load == "loaded" and not waits:
                 self._end_supervisor()
-            for run_id in alive:
+        run_id = (self.desk.memory or before).run_id
+        under_way = run_id if run_id != before.ended else ""
+        acted, alive, problem = marks or (unit.runs and not waits), [], None
+        try:
+            known = known_runs(self.folder, self._runs(check_mode))
+            alive = [run.run_id for run in known if run.alive]
+            # Its supervisor has stopped it on its way out.
+            stopped = [run.run_id for run in known if acted and run.run_id == under_way and run.status == STOPPED]
+            for run_id in alive if not check_mode else ():
                 self.flwr.stop(run_id)
-            if marks and (self.desk.memory or Memory()).state != STOPPED:
-                self._remember_stop()
-        return alive, bool(alive) or unit.runs or marks
+        except FlwrError as error:
+            if not acted and not self.desk.is_stopped:
+                raise
+            stopped, problem = [], error
+        if not check_mode:
+            self._remember_stop(under_way if problem else "", marks)
+            if not problem and self.desk.left:
+                self.desk.leave("")
+                self._end_supervisor()
+        left = f"{problem} {self._left(under_way, before, check_mode)}".rstrip() if problem else ""
+        return Stop((*stopped, *alive), bool(alive) or acted, left)
+
+    def _left(self, run_id: str, before: Memory, check_mode: bool) -> str:
+        """Say what becomes of a run that the SuperLink could not be told to stop, and have it stopped later."""
+        again = "Stop the training again (playbook fedops.flower.stop) as soon as the SuperLink answers."
+        if not run_id:
+            return f"A run that was just being submitted may have arrived. {again}" if before.submitting else ""
+        if known_processes(self.desk.memory or before):
+            return f"The ServerApp of run {run_id} is ended; the SuperLink gives the run up when it is back."
+        if not check_mode and self._has_it_stopped_later(run_id):
+            return f"Run {run_id} is stopped as soon as the SuperLink answers: {self.name} waits for that."
+        return f"Run {run_id} could not be stopped: the SuperLink may have it trained when it is back. {again}"
+
+    def _has_it_stopped_later(self, run_id: str) -> bool:
+        """Have the supervisor's unit wait for the SuperLink, also after a reboot; tell whether it does."""
+        if self.desk.request is None:
+            return False
+        self.desk.leave(run_id)
+        with suppress(SystemdError):
+            control("reset-failed", self.name)
+        try:
+            control("enable", "--quiet", self.name)
+            control("start", self.name)
+        except SystemdError:
+            return False
+        return self.unit.runs  # a unit of an older release does not start for a training that is stopped
 
     def _is_at_it(self, request: Request, latest: Known) -> bool:
         """Tell whether the supervisor does what is asked for, and will go on with it."""
@@ -150,12 +202,18 @@ class Supervising:
             time.sleep(0.5)
         control("stop", self.name)
 
-    def _remember_stop(self) -> None:
-        """Say for the supervisor, which is no more, how things stand."""
-        memory = self.desk.memory or Memory()
-        memory.ended, memory.ending, memory.waiting_for = memory.run_id, {}, []
-        memory.state, memory.reason, memory.detail = BY_OPERATOR.kind, BY_OPERATOR.reason, BY_OPERATOR.text
-        memory.since = now()
+    def _remember_stop(self, lives: str, marks: bool) -> None:
+        """Say for the supervisor, which is no more, how things stand, and which run may live on."""
+        memory, table = self.desk.memory or Memory(), ProcessTable()
+        for process in known_processes(memory) if lives else ():
+            table.kill(process)  # its supervisor may have waited for the SuperLink instead
+        ended = "" if lives == memory.run_id else memory.run_id
+        if marks and memory.state != STOPPED:
+            memory.state, memory.reason, memory.detail = BY_OPERATOR.kind, BY_OPERATOR.reason, BY_OPERATOR.text
+            memory.since, memory.ending, memory.waiting_for = now(), {}, []
+        elif memory.state != STOPPED or memory.ended == ended:
+            return
+        memory.ended = ended  # a run that may live on is asked for, and followed, when the training is trained again
         self.desk.remember(memory)
 
     def _has_ended(self) -> bool:

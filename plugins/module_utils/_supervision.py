@@ -32,6 +32,8 @@ APP_RAISED = "ServerApp failed with exception: "
 NO_HEARTBEAT = "No heartbeat received"
 ON_RESUME = "It goes on when the federation is resumed (playbook fedops.flower.resume)."
 
+ON_NONE = "The playbook fedops.flower.site registers them, also again when the SuperLink has lost its database."
+
 # Reasons why an app ends its run that are not its own fault: what it says in failure.json.
 TOO_FEW_NODES, DIRECTORY_BUSY = "too_few_nodes", "directory_busy"
 NOT_ITS_FAULT = (TOO_FEW_NODES, "nodes_unavailable", "superlink_lost", DIRECTORY_BUSY)
@@ -213,6 +215,6 @@ def away(details: str) -> Verdict:
 
 def too_few(online: int, needed: int, missing: t.Sequence[str]) -> Verdict:
     """Say for whom is waited."""
-    for_whom = f" Not online: {', '.join(missing)}." if missing else " No other SuperNode is registered."
+    for_whom = f" Not online: {', '.join(missing)}." if missing else f" No other SuperNode is registered. {ON_NONE}"
     text = f"{online} of {needed} SuperNodes that are needed are online.{for_whom}"
     return Verdict(WAIT, "nodes", text, tuple(missing))

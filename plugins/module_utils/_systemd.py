@@ -47,6 +47,11 @@ class Unit:
         return self.active if self.load in ("loaded", "unknown") else self.load.replace("-", " ")
 
     @property
+    def is_known(self) -> bool:
+        """Tell whether systemd has said how it is."""
+        return self.active != "unknown"
+
+    @property
     def runs(self) -> bool:
         """Tell whether it is at work, or will be again without anybody's doing."""
         return self.active in ("active", "activating", "reloading", "deactivating")
@@ -109,7 +114,7 @@ def notify(**facts: t.Any) -> None:
     text = "\n".join(f"{name}={value}" for name, value in facts.items())
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
         link.connect("\0" + address[1:] if address.startswith("@") else address)
-        link.sendall(text.encode())
+        link.sendall(text.encode("utf-8", "replace"))
 
 
 def _number(text: str | None) -> int:

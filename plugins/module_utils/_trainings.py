@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 
 from ._files import replacing
 from ._flwr import as_service_account
+from ._plain import plain
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -35,6 +36,7 @@ class LedgerEntry:
     fab_hash: str
     num_rounds: int | None
     submitted_at: str
+    request_id: str = ""  # for which order to train, where a supervisor has submitted it
 
 
 class TrainingFolder:
@@ -73,7 +75,7 @@ class TrainingFolder:
     @property
     def ledger(self) -> list[LedgerEntry]:
         """Return the runs submitted so far, newest last."""
-        runs = (read_object(os.path.join(self.path, "ledger.json")) or {}).get("runs", [])
+        runs = (read_object(os.path.join(self.path, "ledger.json")) or {}).get("runs")
         return [
             LedgerEntry(
                 run_id=str(run["run_id"]),
@@ -81,8 +83,9 @@ class TrainingFolder:
                 fab_hash=str(run.get("fab_hash", "")),
                 num_rounds=run.get("num_rounds"),
                 submitted_at=str(run.get("submitted_at", "")),
+                request_id=str(run.get("request_id", "")),
             )
-            for run in runs
+            for run in (runs if isinstance(runs, list) else [])
             if isinstance(run, dict) and "run_id" in run
         ]
 
@@ -144,7 +147,7 @@ def read_object(path: str) -> dict[str, t.Any] | None:
     """Return the JSON object in a file, or None when there is none, or none that is whole."""
     try:
         with open(path, encoding="utf-8") as stream:
-            value = json.load(stream)
+            value = plain(json.load(stream))
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
@@ -153,18 +156,19 @@ def read_object(path: str) -> dict[str, t.Any] | None:
 def read_lines(path: str) -> list[dict[str, t.Any]]:
     """Return the JSON objects in a file of one object a line; none when it cannot be read."""
     try:
-        with open(path, encoding="utf-8") as stream:
+        # One damaged character takes its line with it at most.
+        with open(path, encoding="utf-8", errors="replace") as stream:
             return parse_lines(stream.read())
-    except (OSError, ValueError):
+    except OSError:
         return []
 
 
 def parse_lines(text: str) -> list[dict[str, t.Any]]:
     """Return the JSON objects in a text of one object a line; a line that is still being written is left out."""
     objects = []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # a value may hold other ends of lines
         try:
-            value = json.loads(line)
+            value = plain(json.loads(line))
         except ValueError:
             continue
         if isinstance(value, dict):
@@ -174,6 +178,6 @@ def parse_lines(text: str) -> list[dict[str, t.Any]]:
 
 def write_object(path: str, value: t.Mapping[str, t.Any]) -> None:
     """Write a JSON object as Flower's account, so that a reader sees the old file or the new one, whole."""
-    text = json.dumps(value, indent=2) + "\n"
+    text = json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
     with as_service_account(), replacing(path, 0o640) as stream:
         stream.write(text.encode())

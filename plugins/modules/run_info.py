@@ -48,7 +48,6 @@ options:
     description:
       - How long to wait, in seconds. V(0) looks once.
       - A SuperLink that does not answer is waited for as well, because a run outlives its restart.
-        When it still does not answer in the end, RV(status) is V(unreachable).
     type: float
     default: 0
 seealso:
@@ -93,6 +92,8 @@ status:
     - State of the run. V(pending), V(starting), V(running), V(completed), V(failed) and V(stopped) are Flower's words.
     - V(absent) means that nothing was ever submitted, and V(lost) that the SuperLink no longer knows the run,
       because its database was replaced.
+    - V(unreachable) means that the SuperLink does not answer, RV(details) why. All other values are those of the files
+      on its host, RV(supervision) among them.
   returned: when O(name) or O(run_id) is given
   type: str
   sample: completed
@@ -251,13 +252,24 @@ quiesced:
   returned: when neither O(name) nor O(run_id) is given
   type: str
   sample: "2026-11-25T10:00:00+00:00"
+superlink_problem:
+  description: Why Flower could not be asked, so that the trainings are told from files alone; null when it could.
+  returned: when neither O(name) nor O(run_id) is given
+  type: str
+  sample: "Flower says: Connection to the SuperLink is unavailable. Look at the unit flower-superlink on this host."
 """
 
 import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError, Run
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
+    Flwr,
+    FlwrError,
+    FlwrMissingError,
+    FlwrUnreachableError,
+    Run,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._follow import (
     describe,
     describe_run,
@@ -265,6 +277,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._follow import (
     latest_run,
     log_tail,
     training_names,
+    unasked_run,
     wait,
     watch,
 )
@@ -280,12 +293,7 @@ def look(flwr: Flwr, params: dict[str, Any], check_mode: bool) -> dict[str, Any]
     """Return what the module returns."""
     name, run_id, lines = params["name"], params["run_id"], params["log_lines"]
     if name is None and run_id is None:
-        runs = _runs(flwr, check_mode)
-        folders = [TrainingFolder(flwr.home, each) for each in training_names(flwr.home)]
-        described = [(folder, latest_run(folder, runs)) for folder in folders]
-        order = standing_order(os.path.join(flwr.home, "trainings"))
-        trainings = [_described(flwr, folder, run, lines) for folder, run in described]
-        return {"trainings": trainings, "quiesced": order.since if order else None}
+        return _every(flwr, lines, check_mode)
 
     name = name or find_training(flwr.home, run_id)
     if name is None:
@@ -295,8 +303,30 @@ def look(flwr: Flwr, params: dict[str, Any], check_mode: bool) -> dict[str, Any]
         last = params["wait_for_round"] if params["wait_for_round"] is not None else NO_ROUND
         watch(folder, last, params["wait_for_change"], params["wait_seconds"])
         return _described(flwr, folder, latest_run(folder, [], run_id), lines)
-    run = _wait(flwr, folder, params) or latest_run(folder, _runs(flwr, check_mode), run_id)
+    run = _wait(flwr, folder, params) or _latest(flwr, folder, run_id, check_mode)
     return _described(flwr, folder, run, lines)
+
+
+def _every(flwr: Flwr, lines: int, check_mode: bool) -> dict[str, Any]:
+    """Describe every training; by its files alone when Flower cannot be asked."""
+    folders = [TrainingFolder(flwr.home, each) for each in training_names(flwr.home)]
+    problem = None
+    try:
+        runs = _runs(flwr, check_mode)
+        described = [(folder, latest_run(folder, runs)) for folder in folders]
+    except FlwrError as error:
+        problem = str(error)
+        described = [(folder, unasked_run(folder, error)) for folder in folders]
+    order = standing_order(os.path.join(flwr.home, "trainings"))
+    trainings = [_described(flwr, folder, run, lines) for folder, run in described]
+    return {"trainings": trainings, "quiesced": order.since if order else None, "superlink_problem": problem}
+
+
+def _latest(flwr: Flwr, folder: TrainingFolder, run_id: str | None, check_mode: bool) -> Known:
+    try:
+        return latest_run(folder, _runs(flwr, check_mode), run_id)
+    except FlwrUnreachableError as error:
+        return unasked_run(folder, error, run_id)
 
 
 def _described(flwr: Flwr, folder: TrainingFolder, run: Known, lines: int) -> dict[str, Any]:
@@ -307,7 +337,7 @@ def _wait(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any]) -> Known |
     """Wait when that is asked for and there is a run to wait for."""
     if params["wait_seconds"] <= 0:
         return None
-    run_id = params["run_id"] or latest_run(folder, flwr.runs()).run_id
+    run_id = params["run_id"] or _latest(flwr, folder, None, False).run_id
     if not run_id:
         return None
     last = params["wait_for_round"] if params["wait_for_round"] is not None else NO_ROUND

@@ -48,6 +48,8 @@ options:
       - V(present) has the training trained.
       - V(stopped) stops it and its run. It stays stopped, also after a reboot, until it is trained again.
         What the run has saved as checkpoints stays.
+      - V(stopped) works without the SuperLink, too. RV(details) and a warning name the run that it could not be told to
+        stop, and what to do.
     type: str
     choices: [present, stopped]
     default: present
@@ -341,20 +343,21 @@ def have_stopped(supervising: Supervising, check_mode: bool) -> dict[str, Any]:
     """Have the training stand still."""
     folder = supervising.folder
     before = latest_run(folder, [])
-    alive, changed = supervising.stop(check_mode)
+    stop = supervising.stop(check_mode)
     result = {
         **describe(folder, before),
-        "status": "stopped" if changed else (outlook(folder) or {}).get("state", before.status),
+        "status": "stopped" if stop.changed else (outlook(folder) or {}).get("state", before.status),
+        "details": stop.left or None,
         "alive": False,
-        "changed": changed,
+        "changed": stop.changed,
         "submitted": False,
-        "stopped": alive,
+        "stopped": list(stop.runs),
         "supervision": outlook(folder),
         "request_id": None,
     }
-    if changed:
+    if stop.changed:
         shown = _shown(before)
-        state = "running" if alive else "waiting"
+        state = "running" if stop.runs else "waiting"
         result["diff"] = {"before": {**shown, "status": state}, "after": {**shown, "status": "stopped"}}
     return result
 
@@ -400,6 +403,8 @@ def main() -> None:
         supervising = Supervising(flwr, TrainingFolder(flwr.home, params["name"]))
         if params["state"] == "stopped":
             result = have_stopped(supervising, module.check_mode)
+            if result["details"]:
+                module.warn(f"{params['name']}: {result['details']}")
         else:
             result = have_trained(supervising, params, module.check_mode)
     except (FlwrError, SystemdError, TrainingNameError) as error:

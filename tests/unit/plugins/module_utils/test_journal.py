@@ -32,6 +32,33 @@ def test_an_event_is_one_line_of_json_with_its_level_where_a_journal_reads_it(mo
     assert said == ([f"<5>{text}" for text in "ab"] if stream else ["a", "b"])
 
 
+def test_what_json_and_utf_8_have_not_is_no_end_of_a_journal() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    journal = Journal("default", stream)
+    facts = {"loss": float("nan"), "metrics": {"best": [float("inf"), 0.5]}, "checkpoint": "Größe"}
+    journal.event("training_failed", "No such file: '/data/\udcff.csv'", **facts)
+    journal.say("'/data/\udcff.csv'")
+    event, said = stream.buffer.getvalue().decode().splitlines()[-2:]
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    content = json.loads(event, parse_constant=refuse)
+    assert content["message"] == "No such file: '/data/?.csv'"
+    assert {key: content[key] for key in facts} == {
+        "loss": None,
+        "metrics": {"best": [None, 0.5]},
+        "checkpoint": "Größe",
+    }
+    assert (said, "Größe" in event) == ("'/data/?.csv'", True)
+
+
+def test_a_journal_in_another_encoding_is_written_as_well() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    Journal("default", stream).say("Größe")
+    assert stream.buffer.getvalue() == b"Gr??e\n"
+
+
 def test_every_event_is_documented_and_every_documented_event_exists() -> None:
     page = (ROOT / "docs" / "events.md").read_text("utf-8").partition("## Reasons")[0]
     documented = re.findall(r"^\| `(\w+)` \|", page, re.M)

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _outlook
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import (
     TrainingFollower,
     picture,
     training_problem,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._supervised import Memory, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervision import AGAIN, EXIT
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
 
 REQUEST = Request("default", "/app", configuration_hash="h", num_rounds=5, request_id="1")
@@ -74,6 +77,14 @@ def test_a_continuous_training_counts_its_sessions_and_the_rounds_to_the_end_of_
     assert [found[key] for key in ("mode", "session", "round", "num_rounds")] == ["continuous", 3, 11, 15]
     found = picture(request, replace(memory, state="idle", target=0), AT_WORK, [event(10)])
     assert [found[key] for key in ("session", "num_rounds")] == [2, 5]
+
+
+@pytest.mark.parametrize(("detail", "told"), [("", ""), ("It waits.", "It waits. ")])
+def test_a_supervisor_that_systemd_says_nothing_of_is_not_taken_for_dead(detail, told) -> None:
+    memory = Memory(request_id="1", state="waiting", detail=detail, run_id="7", runs=1)
+    found = picture(REQUEST, memory, Unit("flower-training@default.service"), [])
+    expected = f"{told}systemd does not say how flower-training@default.service is."
+    assert (found["state"], found["detail"]) == ("waiting", expected)
 
 
 @pytest.mark.parametrize(
@@ -166,3 +177,10 @@ def test_what_was_lost_before_anybody_looked_is_no_news() -> None:
 )  # fmt: skip
 def test_an_end_that_is_not_good_says_what_to_do(state, problem) -> None:
     assert training_problem(look(state, detail="so it is"), " after round 2/5") == problem
+
+
+def test_every_word_for_how_a_training_stands_is_documented_for_workflows() -> None:
+    page = (Path(__file__).resolve().parents[4] / "docs" / "awx.md").read_text("utf-8")
+    table = page.partition("| Ending | Exit status |")[2].partition("\n\n")[0]
+    words = {*_outlook.AT_WORK, _outlook.HALTED, *EXIT} - {AGAIN}
+    assert [word for word in sorted(words) if f"`{word}`" not in table] == []

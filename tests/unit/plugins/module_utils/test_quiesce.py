@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _flwr
+from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _quiesce
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import (
     MARKER,
     QuiescedError,
@@ -62,6 +62,26 @@ def test_a_refusal_says_what_the_order_is_for(trainings) -> None:
     give_order(trainings, 60, "upgrade")
     with pytest.raises(QuiescedError, match=r"^The federation is quiesced for its upgrade since .*run it again\.$"):
         standing_order(trainings).refuse()
+
+
+@pytest.mark.parametrize("step", [3600, -3600])
+def test_a_clock_that_is_stepped_neither_shortens_nor_lengthens_the_time_that_is_left(
+    trainings, monkeypatch, step
+) -> None:
+    give_order(trainings, 60)
+    real = time.time
+    monkeypatch.setattr(_quiesce.time, "time", lambda: real() + step)
+    assert 55 < standing_order(trainings).left <= 60
+    give_order(trainings, 90)
+    assert 55 < standing_order(trainings).left <= 60
+    give_order(trainings, 10)
+    assert 5 < standing_order(trainings).left <= 10
+
+
+def test_after_a_boot_the_clock_of_the_world_counts(trainings, monkeypatch) -> None:
+    give_order(trainings, 60)
+    monkeypatch.setattr(_quiesce, "boot_seconds", lambda: 1.0)
+    assert 55 < standing_order(trainings).left <= 60
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"since": 1, "until": "soon"}'])

@@ -45,7 +45,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
         "seconds_per_round": None, "eta_seconds": None,
     }  # fmt: skip
     assert _status.federation(found) == {
-        "superlink": {"host": "superlink", "healthy": True, "certificate_days": 12, "quiesced": None},
+        "superlink": {"host": "superlink", "healthy": True, "certificate_days": 12, "quiesced": None, "problem": None},
         "supernodes": [
             {"name": "b", "node_id": "7", "status": "online"},
             {"name": "a", "node_id": None, "status": "not registered"},
@@ -122,6 +122,37 @@ def test_a_federation_that_is_quiesced_says_what_to_do() -> None:
     ]
 
 
+def test_a_superlink_that_does_not_answer_is_no_empty_federation() -> None:
+    found = {
+        "host": "h", "health": 0, "certificate_days": 9, "expected": ["a", "b"], "supernodes": None, "latest": None,
+        "problem": "Flower says: nothing.",
+        "trainings": [
+            {
+                "name": "default", "status": "unreachable", "details": "Flower says: nothing.", "run_id": "9",
+                "num_rounds": 8, "history": [{"round": 2, "loss": 0.5}], "supervision": LOOKED_AFTER,
+            }
+        ],
+    }  # fmt: skip
+    picture = _status.federation(found)
+    assert [node["status"] for node in picture["supernodes"]] == ["unknown", "unknown"]
+    assert picture["superlink"]["problem"] == "Flower says: nothing."
+    page = _status.render(picture)
+    assert page.startswith(
+        "SuperLink    h: NOT HEALTHY, certificate valid for 9 days\n"
+        "  DOES NOT ANSWER. Flower says: nothing.\n"
+        "  What follows is what the files on its host tell.\n"
+        "\n"
+        "SuperNodes   unknown\n"
+        "  NAME   NODE ID   STATUS\n"
+        "  a      -         unknown\n"
+        "  b      -         unknown\n"
+        "\n"
+        "Trainings\n"
+    )
+    assert "  default   waiting   2/8     0.5000" in page
+    assert _status.render({**picture, "supernodes": []}).split("\n\n")[1] == "SuperNodes   unknown"
+
+
 def test_a_federation_at_work() -> None:
     status = {
         "superlink": {"host": "superlink", "healthy": True, "certificate_days": 364},
@@ -179,6 +210,15 @@ def test_a_federation_at_work() -> None:
         "Checkpoint   round 3 of default, 3 min old, verified\n"
         "  /opt/flower/checkpoints/checkpoint_round_3.npz"
     )
+
+
+def test_a_clock_that_was_stepped_back_makes_no_age_below_nothing() -> None:
+    checkpoint = {"training": "default", "round": 3, "age": -3597.0, "path": "/c"}
+    training = {"name": "default", "checkpoint": checkpoint, "eta_seconds": None}
+    status = {"superlink": {"host": "h"}, "supernodes": [], "trainings": [training], "checkpoint": checkpoint}
+    page = _status.render(status)
+    assert "   round 3      0   " in page
+    assert "Checkpoint   round 3 of default, of unknown age, verified" in page
 
 
 def test_a_federation_with_nothing_in_it() -> None:

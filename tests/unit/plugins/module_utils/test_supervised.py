@@ -36,11 +36,65 @@ def test_a_request_is_read_as_it_was_written_and_lifts_an_order_to_stop(desk) ->
     assert (desk.request, desk.is_stopped) == (REQUEST, False)
 
 
-@pytest.mark.parametrize("content", [{"name": "default"}, [1], {"nonsense": True}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"name": "default"},
+        [1],
+        {"nonsense": True},
+        {**vars(REQUEST), "run_config": None},
+        {**vars(REQUEST), "num_rounds": "3"},
+        {**vars(REQUEST), "stall_floor": True},
+    ],
+)
 def test_a_request_that_is_damaged_is_none(desk, content) -> None:
     desk.ask(REQUEST)
     write_object(os.path.join(desk.folder.path, "request.json"), content)
     assert desk.request is None
+
+
+def test_a_request_may_leave_out_hash_and_rounds_and_say_seconds_as_whole_numbers(desk) -> None:
+    request = replace(REQUEST, configuration_hash=None, num_rounds=None, stall_floor=900)
+    desk.ask(request)
+    assert desk.request == request
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("request_id", 1),
+        ("run_id", None),
+        ("runs", "1"),
+        ("runs", True),
+        ("began", 1),
+        ("processes", None),
+        ("processes", [[1]]),
+        ("processes", [["1", 2]]),
+        ("ending", []),
+        ("ending", {"kind": "again"}),
+        ("ending", {"kind": [], "reason": "", "text": ""}),
+        ("ending", {"kind": "what", "reason": "", "text": ""}),
+        ("submitting", "soon"),
+        ("submitting", "nan"),
+        ("fruitless", None),
+        ("session_ended", "1"),
+        ("online", [1]),
+        ("restarts", [{}]),
+        ("restarts", {}),
+    ],
+)
+def test_what_is_damaged_in_a_memory_is_forgotten_and_the_rest_is_not(desk, key, value) -> None:
+    whole = Memory(
+        request_id="1", state="running", run_id="7", ended="6", runs=2, began=True, processes=[[7, 8]], fruitless=1,
+        ending={"kind": "again", "reason": "stalled", "text": "It is."}, submitting="1.5", session_ended=4,
+        online=["a"], restart_count=1,
+        restarts=[{"time": "t", "reason": "stalled", "detail": "", "run_id": "6", "round": None}],
+    )  # fmt: skip
+    desk.ask(REQUEST)
+    desk.remember(whole)
+    assert desk.memory == whole
+    write_object(os.path.join(desk.folder.path, "supervision.json"), {**vars(whole), key: value})
+    assert desk.memory == replace(whole, **{key: getattr(Memory(), key)})
 
 
 def test_keys_of_another_release_do_no_harm(desk) -> None:

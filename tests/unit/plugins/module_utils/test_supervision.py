@@ -137,7 +137,8 @@ def test_every_reason_is_documented() -> None:
         ),
         (
             Situation("running", online=1),
-            "1 of 3 SuperNodes that are needed are online. No other SuperNode is registered.",
+            "1 of 3 SuperNodes that are needed are online. No other SuperNode is registered."
+            " The playbook fedops.flower.site registers them, also again when the SuperLink has lost its database.",
         ),
         (
             Situation("pending", pending=60, executor="not found"),

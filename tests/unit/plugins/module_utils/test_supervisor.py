@@ -14,7 +14,15 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _submission, _supervise, _watch
+from ansible_collections.fedops.flower.plugins.module_utils import (
+    _flwr,
+    _quiesce,
+    _submission,
+    _supervise,
+    _supervised,
+    _trainings,
+    _watch,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
     INVALID_RUN_CONFIG,
     FlwrError,
@@ -249,6 +257,7 @@ def own_account(monkeypatch) -> None:
 def world(tmp_path, monkeypatch) -> World:
     world = World(tmp_path)
     monkeypatch.setattr(_submission.time, "time", lambda: EPOCH + world.at)  # one module, wherever it is read
+    monkeypatch.setattr(_quiesce, "boot_seconds", world.monotonic)
     return world
 
 
@@ -826,12 +835,147 @@ def test_the_program_refuses_what_it_cannot_supervise(tmp_path, capsys) -> None:
     assert "request.json is missing or damaged" in capsys.readouterr().out.splitlines()[-1]
 
 
+@pytest.mark.parametrize("word", ["pending", "failed"])
+def test_a_run_that_was_left_is_stopped_as_soon_as_the_superlink_answers(world, monkeypatch, capsys, word) -> None:
+    world.ask()
+    world.runs["1"] = Run("1", word, None, "abcd", flower_time(0))
+    world.desk.remember(Memory(request_id="1", state="stopped", run_id="1"))
+    world.desk.stop()
+    world.desk.leave("1")
+    world.away = True
+    world.later(500, lambda: setattr(world, "away", False))
+    signs = []
+    monkeypatch.setattr(_supervise.time, "sleep", world.sleep)
+    monkeypatch.setattr(_supervise, "notify", lambda **facts: signs.append(world.at))
+    monkeypatch.setattr(_supervise, "Flwr", lambda *dummy: SimpleNamespace(stop=world.stop))
+    assert _supervise.main(["--home", world.home, "default"]) == STOPPED
+    assert (world.runs["1"].alive, world.memory.ended, world.desk.left, world.desk.is_stopped) == (False, "1", "", True)
+    assert 500 <= world.at < 510
+    assert max(later - earlier for earlier, later in itertools.pairwise(signs)) < 10
+    assert capsys.readouterr().out.splitlines() == [
+        "default: run 1 is stopped as soon as the SuperLink answers.", "default: run 1 is stopped.",
+    ]  # fmt: skip
+
+
+def test_what_is_trained_again_meanwhile_is_not_stopped(world, monkeypatch) -> None:
+    world.ask()
+    world.desk.stop()
+    world.desk.leave("1")
+    world.away = True
+    world.later(20, world.ask)
+    monkeypatch.setattr(_supervise.time, "sleep", world.sleep)
+    monkeypatch.setattr(_supervise, "Flwr", lambda *dummy: SimpleNamespace(stop=world.stop))
+    assert _supervise.main(["--home", world.home, "default"]) == STOPPED
+    assert (world.desk.left, world.at < 30) == ("", True)
+
+
+def test_a_request_that_is_damaged_is_refused_in_an_event_with_all_that_is_documented(world, capsys) -> None:
+    world.ask()
+    world.desk.remember(Memory(request_id="1", run_id="7", restart_count=2))
+    world.write("request", {"name": "default", "app": None})
+    assert _supervise.main(["--home", world.home, "default"]) == REFUSED
+    event = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert {key: event[key] for key in ("event", "reason", "run_id", "restarts")} == {
+        "event": "training_refused", "reason": "request", "run_id": "7", "restarts": 2,
+    }  # fmt: skip
+
+
 def test_two_supervisors_of_one_training_are_impossible(tmp_path, capsys) -> None:
     desk = Desk(TrainingFolder(str(tmp_path), "default"))
     with desk.watch() as alone:
         assert alone
         assert _supervise.main(["--home", str(tmp_path), "default"]) == AGAIN
     assert capsys.readouterr().out == "default: another supervisor is at it.\n"
+
+
+@pytest.mark.parametrize("content", ["", '{"request_id": "1", "run_id": null, "processes": null, "restarts": [1]}'])
+@pytest.mark.parametrize("begins", [3, 30])
+def test_a_memory_that_is_lost_costs_no_run_also_when_the_training_is_forced(world, content, begins) -> None:
+    world.ask(force=True, run_config='resume = "never"\n')
+    world.takes_up = False
+
+    def die() -> None:
+        raise Killed
+
+    world.later(begins, lambda: world.start("1"))
+    world.later(12, die)
+    with pytest.raises(Killed):
+        world.live()
+    with open(f"{world.folder.path}/supervision.json", "w") as stream:
+        stream.write(content)
+    world.later(60, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert [call for call in world.calls if call not in ("list", "nodes")] == ["run"]
+    assert world.named("run_adopted")[0]["run_id"] == "1"
+
+
+def test_a_forced_training_that_has_begun_goes_on_where_it_was_after_its_memory_was_lost(world) -> None:
+    world.ask(force=True, run_config='resume = "never"\n')
+
+    def die() -> None:
+        raise Killed
+
+    world.later(12, die)
+    with pytest.raises(Killed):
+        world.live()
+    os.unlink(f"{world.folder.path}/supervision.json")
+    world.die("1")
+    world.set("1", status="failed", details="No heartbeat received")
+    world.later(30, lambda: world.finish("2"))
+    assert world.live() == 0
+    assert world.configs == ['resume = "never"\n', 'resume = "auto"\n']
+
+
+def test_a_message_that_is_no_text_ends_a_training_like_any_other(world) -> None:
+    world.journal = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    world.ask()
+    world.later(20, lambda: world.fail("1", message="No such file: '/data/\udcff.csv'"))
+    assert world.live() == FAILED
+    lines = world.journal.buffer.getvalue().decode().splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [(event["event"], event["reason"]) for event in events[-1:]] == [("training_failed", "app")]
+
+
+@pytest.mark.parametrize("outage", [20, 3600])
+def test_a_disk_that_is_full_for_a_while_is_waited_for_and_ends_nothing(world, monkeypatch, capsys, outage) -> None:
+    world.ask()
+    real, signs = _supervised.replacing, []
+
+    def replacing(path: str, mode: int):
+        if 10 <= world.at < 10 + outage:
+            raise OSError(28, "No space left on device", path)
+        return real(path, mode)
+
+    for module in (_supervised, _trainings):
+        monkeypatch.setattr(module, "replacing", replacing)
+    for name in ("monotonic", "sleep"):
+        monkeypatch.setattr(_supervise.time, name, getattr(world, name))
+    monkeypatch.setattr(_supervise, "notify", lambda **facts: signs.append((world.at, facts)))
+    monkeypatch.setattr(_supervise, "Supervisor", lambda *dummy: SimpleNamespace(run=world.live))
+    world.later(12, lambda: world.round(1))
+    assert _supervise.main(["--home", world.home, "default"]) == AGAIN
+    assert max(outage, 120) <= world.at <= max(outage, 130) + 25
+    said = capsys.readouterr().out
+    assert said.startswith(f"default: No space left on device ({world.folder.path}/supervision.json).")
+    # The manager is told that all is well, so that it does not kill what waits.
+    times = [at for at, facts in signs if "WATCHDOG" in facts]
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= 10
+    world.later(5, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert world.calls.count("run") == 1
+    assert not [name for name in os.listdir(world.folder.path) if name.endswith((".probe", ".tmp"))]
+
+
+def test_a_disk_that_is_full_at_the_start_is_waited_for(world, monkeypatch, capsys) -> None:
+    world.ask()
+    for name in ("monotonic", "sleep"):
+        monkeypatch.setattr(_supervise.time, name, getattr(world, name))
+    monkeypatch.setattr(Desk, "watch", lambda desk: (_ for _ in ()).throw(OSError(30, "Read-only file system")))
+    assert _supervise.main(["--home", world.home, "default"]) == AGAIN
+    assert capsys.readouterr().out.startswith(f"default: Read-only file system ({world.folder.path}).")
+    started = world.at
+    world.later(7, world.desk.stop)  # and by an order to stop no longer
+    assert (_supervise.main(["--home", world.home, "default"]), world.at - started) == (AGAIN, 10)
 
 
 def test_a_well_run_is_asked_for_once_a_minute(world) -> None:

@@ -56,6 +56,21 @@ def test_a_line_that_is_still_being_written_is_left_out(tmp_path) -> None:
     assert read_lines(str(path)) == [{"round": 1}]
 
 
+def test_a_damaged_line_takes_no_other_with_it(tmp_path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b'{"round": 1}\n\xff\xfe\n{"round": 2, "by": "\xff"}\n{"round": 3, "by": "a\xe2\x80\xa8b"}\n')
+    assert [line["round"] for line in read_lines(str(path))] == [1, 2, 3]
+
+
+def test_what_is_read_and_written_is_what_every_reader_of_json_takes(home, tmp_path) -> None:
+    path, wrong = tmp_path / "result.json", '{"loss": NaN, "top": [Infinity, 1e999, 1.5], "by": "\\udcff", "n": 7}'
+    right = {"loss": None, "top": [None, None, 1.5], "by": "?", "n": 7}
+    path.write_text(wrong)
+    assert read_object(str(path)) == right
+    write_object(str(path), json.loads(wrong))
+    assert json.loads(path.read_text(), parse_constant=pytest.fail) == right
+
+
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "null", "\x00"])
 def test_a_file_without_a_whole_object_is_none(tmp_path, text) -> None:
     path = tmp_path / "result.json"
@@ -66,11 +81,20 @@ def test_a_file_without_a_whole_object_is_none(tmp_path, text) -> None:
 
 def test_the_ledger_grows_at_its_end(home) -> None:
     folder = TrainingFolder(str(home.path), "default")
-    entries = [LedgerEntry("1", "h", "f", 3, "t1"), LedgerEntry("2", None, "f", None, "t2")]
+    entries = [LedgerEntry("1", "h", "f", 3, "t1"), LedgerEntry("2", None, "f", None, "t2", "r")]
     for entry in entries:
         folder.record(entry)
     assert TrainingFolder(str(home.path), "default").ledger == entries
     assert os.listdir(folder.path) == ["ledger.json"]
+
+
+@pytest.mark.parametrize(
+    "content", ['{"runs": null}', '{"runs": {"run_id": "1"}}', '{"runs": [1, {"id": "1"}]}', "[]", ""]
+)
+def test_a_ledger_that_is_damaged_has_no_runs(home, content) -> None:
+    home.training()
+    (home.path / "trainings" / "default" / "ledger.json").write_text(content)
+    assert TrainingFolder(str(home.path), "default").ledger == []
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(home, tmp_path) -> None:

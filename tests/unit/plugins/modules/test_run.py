@@ -47,7 +47,9 @@ def test_a_new_training_is_submitted_and_written_down(home, run_module) -> None:
     assert home.commands == ["list local", "run /opt/flower/app/testapp local --run-config run_config.toml"]
     (entry,) = ledger_of(home)
     assert entry.pop("submitted_at").endswith("+00:00")
-    assert entry == {"run_id": RUN, "configuration_hash": "h", "fab_hash": "043e4ac4", "num_rounds": 3}
+    assert entry == {
+        "run_id": RUN, "configuration_hash": "h", "fab_hash": "043e4ac4", "num_rounds": 3, "request_id": "",
+    }  # fmt: skip
 
 
 def test_the_directory_of_a_supervised_training_that_goes_on_is_refused(home, run_module) -> None:

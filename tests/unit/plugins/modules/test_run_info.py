@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
+from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
 
 RUNS = {"completed": "4054059867765540810", "failed": "17304172647888193640", "stopped": "10117593754731237286"}
 FAB = "043e4ac48e9656d160726ac53e918671aa2d7f43e920078f247f4573546af68e"
@@ -80,8 +81,47 @@ def test_without_a_name_every_training_is_described_with_one_listing(home, run_m
         "changed": False,
         "trainings": [{**ABSENT, "name": "a"}, {**FAILED, "name": "b"}],
         "quiesced": None,
+        "superlink_problem": None,
     }
     assert home.commands == ["list local"]
+
+
+AWAY = "Flower says: Connection to the SuperLink is unavailable. Look at the unit flower-superlink on this host."
+UNKNOWN_RUN = {"run_id": "7", "status": "unreachable", "details": AWAY, "alive": False, "finished": False}
+
+
+def test_a_superlink_that_does_not_answer_leaves_every_training_to_its_files(home, supervised, run_module) -> None:
+    history = [{"event": "round_finished", "round": 1, "run_id": "7"}]
+    home.ledger(("7", "h", 3))
+    home.training(history=history)
+    home.ledger(("8", "h", 2), name="done")
+    home.training("done", result={"run_id": "8", "configuration_hash": "h", "rounds": 2})
+    home.training("never")
+    home.answers(list="list_unreachable")
+    seen = run_module("run_info", log_lines=5)
+    told, done, never = seen["trainings"]
+    assert seen["superlink_problem"] == AWAY
+    assert (told, told["supervision"]["state"], told["supervision"]["round"]) == (
+        {**told, **UNKNOWN_RUN, "history": history, "log_tail": []}, "running", 1,
+    )  # fmt: skip
+    assert (done["status"], done["details"], done["finished"]) == ("completed", None, True)
+    assert never == {**ABSENT, "name": "never"}
+    assert home.commands == ["list local"]
+
+
+def test_one_training_is_told_from_its_files_as_well(home, supervised, run_module) -> None:
+    home.ledger(("7", "h", 3))
+    home.answers(list="list_unreachable")
+    for named in ({"name": "default"}, {"run_id": "7"}, {"name": "default", "wait_seconds": 0.1}):
+        seen = run_module("run_info", **named)
+        assert (seen, seen["supervision"]["state"]) == ({**seen, **UNKNOWN_RUN}, "running")
+
+
+def test_flower_that_fails_in_any_way_hides_no_training(home, supervised, run_module) -> None:
+    (home.path / "venv" / "bin" / "flwr").unlink()
+    seen = run_module("run_info")
+    assert [training["supervision"]["state"] for training in seen["trainings"]] == ["running"]
+    assert "cannot be run" in seen["superlink_problem"]
 
 
 def test_a_federation_that_is_quiesced_is_told(home, run_module) -> None:
@@ -113,7 +153,6 @@ def test_a_host_without_flower_has_no_runs_in_check_mode_and_else_fails(home, ru
 def supervised(home, monkeypatch):
     """A training whose supervisor, as systemd says, is at work."""
     from ansible_collections.fedops.flower.plugins.module_utils import _follow, _outlook, _supervised
-    from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
     from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
 
     units = [Unit("flower-training@default.service", "loaded", "active", "running")]
@@ -133,6 +172,29 @@ def test_a_supervised_training_is_looked_at_without_a_question_to_flower(home, s
     again = run_module("run_info", name="default", wait_for_change=seen["signature"], wait_seconds=0.3)
     assert (again["supervision"], time.monotonic() - started >= 0.3) == (seen, True)
     assert home.calls == []
+
+
+def test_a_run_that_is_still_to_be_stopped_is_told(home, supervised, run_module) -> None:
+    desk, dummy = supervised
+    memory = desk.memory
+    memory.state, memory.detail = "stopped", "An operator has stopped it."
+    desk.remember(memory)
+    desk.leave("7")
+    home.answers(list="list_unreachable")
+    details = []
+    for change in (lambda: None, desk.stop, lambda: desk.leave("")):
+        change()
+        details.append(run_module("run_info")["trainings"][0]["supervision"]["detail"])
+    stopped = "An operator has stopped it."
+    assert details == [stopped, f"{stopped} Run 7 is stopped as soon as the SuperLink answers.", stopped]
+
+
+def test_a_systemd_that_does_not_answer_is_no_news(home, supervised, run_module) -> None:
+    dummy, units = supervised
+    units[0] = Unit("flower-training@default.service")
+    started = time.monotonic()
+    look = run_module("run_info", name="default", wait_for_change="1 running  7 0", wait_seconds=0.3)
+    assert (look["supervision"]["state"], time.monotonic() - started >= 0.3) == ("running", True)
 
 
 @pytest.mark.parametrize("news", ["round", "state", "unit"])

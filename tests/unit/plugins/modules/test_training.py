@@ -7,8 +7,10 @@ import hashlib
 import io
 import json
 import tarfile
+from dataclasses import replace
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils import _outlook, _supervising
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
 from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory, Request
@@ -36,10 +38,11 @@ class Systemd:
     def __init__(self) -> None:
         self.orders: list[str] = []
         self.unit = Unit(NAME, "loaded", "inactive", "dead")
+        self.starts = True
 
     def control(self, *arguments: str) -> str:
         self.orders.append(" ".join(word for word in arguments if word not in ("--quiet", NAME)))
-        if arguments[0] in ("start", "restart"):
+        if arguments[0] in ("start", "restart") and self.starts:
             self.unit = Unit(NAME, "loaded", "active", "running")
         if arguments[0] == "stop":
             self.unit = Unit(NAME, "loaded", "inactive", "dead")
@@ -262,6 +265,77 @@ def test_a_training_is_stopped_with_its_run_and_stays_so(home, systemd, started,
     assert systemd.orders == ([] if check_mode else ["disable", "stop"])
     assert home.commands == (["list local"] if check_mode else ["list local", f"stop {SLOW} local"])
     assert desk.memory.state == ("running" if check_mode else "stopped")
+
+
+def test_the_run_that_the_supervisor_has_stopped_on_its_way_out_is_told(
+    home, systemd, started, run_module, desk
+) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_after")
+    desk.remember(Memory(request_id=started["request_id"], state="running", run_id=SLOW))
+    result = run_module("training", name="default", state="stopped")
+    assert (result["changed"], result["stopped"], home.commands) == (True, [SLOW], ["list local"])
+
+
+@pytest.mark.parametrize("process", [True, False])
+def test_a_training_is_stopped_while_the_superlink_is_away(
+    home, systemd, started, run_module, desk, monkeypatch, process
+) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_unreachable")
+    ended, warnings = [], []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda module, text: warnings.append(text))
+    monkeypatch.setattr(_supervising.ProcessTable, "kill", lambda table, process: ended.append(process.pid))
+    memory = Memory(request_id=started["request_id"], state="running", run_id=SLOW, runs=1)
+    desk.remember(replace(memory, processes=[[4711, 1]] if process else []))
+    result = run_module("training", name="default", state="stopped")
+    assert (result["changed"], result["status"], result["stopped"]) == (True, "stopped", [])
+    assert (desk.is_stopped, desk.memory.state) == (True, "stopped")
+    # A run that has no process yet would be trained: its unit waits for the SuperLink to stop it.
+    waits = [] if process else ["reset-failed", "enable", "start"]
+    assert (systemd.orders, desk.left) == (["disable", "stop", *waits], "" if process else SLOW)
+    assert ended == ([4711] if process else [])
+    said = f"The ServerApp of run {SLOW} is ended" if process else f"as soon as the SuperLink answers: {NAME} waits"
+    assert said in result["details"]
+    assert warnings == [f"default: {result['details']}"]
+    # Whoever trains it again asks for that run first, and submits no second one beside it.
+    assert desk.memory.ended == ""
+
+
+def test_what_was_left_is_stopped_when_the_superlink_answers(home, systemd, started, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list=["list_unreachable", "list_unreachable", "list_three"], stop="stop")
+    desk.remember(Memory(request_id=started["request_id"], state="waiting", run_id=SLOW, runs=1))
+    systemd.unit = Unit(NAME, "loaded", "active", "running")
+    results = [run_module("training", name="default", state="stopped") for dummy in range(3)]
+    assert [(result["changed"], result["stopped"]) for result in results] == [(True, []), (False, []), (True, [SLOW])]
+    assert [bool(result["details"]) for result in results] == [True, True, False]
+    assert (desk.memory.ended, home.commands[-1]) == (SLOW, f"stop {SLOW} local")
+    assert (desk.left, systemd.orders) == (
+        "", ["disable", "stop", *["reset-failed", "enable", "start"] * 2, "disable", "stop"],
+    )  # fmt: skip
+
+
+def test_a_unit_of_an_older_release_does_not_wait_and_that_is_said(home, systemd, started, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_unreachable")
+    desk.remember(Memory(request_id=started["request_id"], state="waiting", run_id=SLOW, runs=1))
+    systemd.starts = False
+    result = run_module("training", name="default", state="stopped")
+    assert result["details"].endswith(
+        "Stop the training again (playbook fedops.flower.stop) as soon as the SuperLink answers."
+    )
+    run_module("training", name="default", state="stopped")
+    desk.ask(desk.request)
+    assert desk.left == ""
+
+
+def test_what_is_not_supervised_cannot_be_stopped_without_the_superlink(home, systemd, run_module, desk) -> None:
+    systemd.unit = Unit(NAME, "not-found", "inactive", "dead")
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_unreachable")
+    assert "Connection to the SuperLink" in run_module("training", name="default", state="stopped")["msg"]
+    assert desk.is_stopped is False
 
 
 def test_a_training_that_stands_still_is_not_stopped_again(home, systemd, started, run_module, desk) -> None:
