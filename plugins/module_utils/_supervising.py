@@ -21,11 +21,11 @@ from ._files import replacing
 from ._flwr import Flwr, FlwrError, FlwrMissingError
 from ._processes import ProcessTable
 from ._runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
+from ._serverapps import own_processes
 from ._supervised import Desk, Memory, Request, now, same, unit_name
 from ._supervision import BY_OPERATOR, FAILED, GIVEN_UP, REFUSED, STOPPED
 from ._systemd import SystemdError, Unit, control, look
 from ._trainings import TrainingFolder
-from ._watch import known_processes
 
 UNITS = "/etc/systemd/system"
 TEMPLATE = "flower-training@.service"
@@ -163,7 +163,7 @@ class Supervising:
         again = "Stop the training again (playbook fedops.flower.stop) as soon as the SuperLink answers."
         if not run_id:
             return f"A run that was just being submitted may have arrived. {again}" if before.submitting else ""
-        if known_processes(self.desk.memory or before):
+        if len(own_processes(self.folder, self.desk.memory or before)) == 1:
             return f"The ServerApp of run {run_id} is ended; the SuperLink gives the run up when it is back."
         if not check_mode and self._has_it_stopped_later(run_id):
             return f"Run {run_id} is stopped as soon as the SuperLink answers: {self.name} waits for that."
@@ -204,9 +204,10 @@ class Supervising:
 
     def _remember_stop(self, lives: str, marks: bool) -> None:
         """Say for the supervisor, which is no more, how things stand, and which run may live on."""
-        memory, table = self.desk.memory or Memory(), ProcessTable()
-        for process in known_processes(memory) if lives else ():
-            table.kill(process)  # its supervisor may have waited for the SuperLink instead
+        memory = self.desk.memory or Memory()
+        own = own_processes(self.folder, memory) if lives else []
+        if len(own) == 1:  # of several, one may be another training's
+            ProcessTable().kill(own[0])  # its supervisor may have waited for the SuperLink instead
         ended = "" if lives == memory.run_id else memory.run_id
         if marks and memory.state != STOPPED:
             memory.state, memory.reason, memory.detail = BY_OPERATOR.kind, BY_OPERATOR.reason, BY_OPERATOR.text

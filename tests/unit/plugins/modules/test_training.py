@@ -277,9 +277,9 @@ def test_the_run_that_the_supervisor_has_stopped_on_its_way_out_is_told(
     assert (result["changed"], result["stopped"], home.commands) == (True, [SLOW], ["list local"])
 
 
-@pytest.mark.parametrize("process", [True, False])
+@pytest.mark.parametrize("processes", [[], [[4711, 1]], [[4711, 1], [4712, 1]]])
 def test_a_training_is_stopped_while_the_superlink_is_away(
-    home, systemd, started, run_module, desk, monkeypatch, process
+    home, systemd, started, run_module, desk, monkeypatch, processes
 ) -> None:
     home.ledger((SLOW, "h", 3))
     home.answers(list="list_unreachable")
@@ -287,10 +287,11 @@ def test_a_training_is_stopped_while_the_superlink_is_away(
     monkeypatch.setattr(AnsibleModule, "warn", lambda module, text: warnings.append(text))
     monkeypatch.setattr(_supervising.ProcessTable, "kill", lambda table, process: ended.append(process.pid))
     memory = Memory(request_id=started["request_id"], state="running", run_id=SLOW, runs=1)
-    desk.remember(replace(memory, processes=[[4711, 1]] if process else []))
+    desk.remember(replace(memory, processes=processes))
     result = run_module("training", name="default", state="stopped")
     assert (result["changed"], result["status"], result["stopped"]) == (True, "stopped", [])
     assert (desk.is_stopped, desk.memory.state) == (True, "stopped")
+    process = len(processes) == 1  # of two, one may be another training's
     # A run that has no process yet would be trained: its unit waits for the SuperLink to stop it.
     waits = [] if process else ["reset-failed", "enable", "start"]
     assert (systemd.orders, desk.left) == (["disable", "stop", *waits], "" if process else SLOW)
