@@ -105,6 +105,14 @@ def conflict_problem(aside: str, path: str, names: t.Sequence[str]) -> str:
     )
 
 
+def bring_problem(aside: str, path: str, failed: str, number: int) -> str:
+    """Say on which file or directory the bringing ended."""
+    return (
+        f"The files of {aside} cannot be brought to {path}: {failed}: {os.strerror(number)}. Nothing was removed."
+        " Mend that one or move it away, then run again: what has arrived is not copied anew."
+    )
+
+
 def probe_problem(step: str, number: int, path: str, uid: int, owner: tuple[int, int, int], kind: str) -> str:
     """Say what a probe as the service account could not do, and what is most likely behind it.
 

@@ -46,7 +46,8 @@ options:
   bring:
     description:
       - A directory whose files are brought into O(path), for example what M(fedops.flower.mount_point) has put aside.
-        It is removed when all of it has arrived.
+        Root reads it, and the files become the account's. It is removed when all of it has arrived. What cannot be read
+        or written fails the task with its name, and then nothing is removed.
     type: path
 """
 
@@ -72,14 +73,15 @@ brought:
 """
 
 import os
-import shutil
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._bring import Source, Target, bring, conflicts, remove
 from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded, release
-from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError, as_user, bring, conflicts, probe
+from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError, as_user, probe
 from ansible_collections.fedops.flower.plugins.module_utils._storage import (
     StorageError,
+    bring_problem,
     conflict_problem,
     mounts,
     probe_problem,
@@ -131,12 +133,12 @@ def prove(module: AnsibleModule, path: str, uid: int, gid: int) -> list[str]:
         raise StorageError(probe_problem(error.step, error.number, path, uid, owner_of(path), kind_of(path))) from error
 
 
-def bring_all(source: str, path: str, uid: int, gid: int) -> list[str]:
-    """Bring files as the account, and remove what they came from."""
-    if in_the_way := as_user(uid, gid, lambda: conflicts(source, path)):
-        raise StorageError(conflict_problem(source, path, in_the_way))
-    brought = as_user(uid, gid, lambda: bring(source, path))
-    shutil.rmtree(source)
+def bring_all(source: Source, target: Target) -> list[str]:
+    """Bring files as the account, and remove what they came from when all of it has arrived."""
+    if in_the_way := conflicts(source, target):
+        raise StorageError(conflict_problem(source.path, target.path, in_the_way))
+    brought = bring(source, target)
+    remove(source, target)
     return brought
 
 
@@ -159,12 +161,14 @@ def main() -> None:
             result["steps"] = prove(module, path, uid, gid)
         if source and os.path.isdir(source):
             changes.append(f"files of {source} brought to {path}")
-            if not module.check_mode:
-                result["brought"] = bring_all(source, path, uid, gid)
+            if module.check_mode:
+                Source(source).files()  # what cannot be read is told before anything is done
+            else:
+                result["brought"] = bring_all(Source(source), Target(path, uid, gid))
     except StorageError as error:
         module.fail_json(msg=str(error))
     except StepError as error:
-        module.fail_json(msg=f"The files of {source} cannot be brought to {path}: {os.strerror(error.number)}.")
+        module.fail_json(msg=bring_problem(source, path, error.step, error.number))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or path} cannot be made: {error.strerror}.")
     after = "".join(f"{change}\n" for change in changes)

@@ -77,3 +77,28 @@ def test_a_conflict_brings_and_removes_nothing(run_module, path) -> None:
     message = run_module("checkpoint_directory", path=str(path), bring=str(aside))["msg"]
     assert "has others of that name. Nothing was brought or removed." in message
     assert [(folder / "checkpoint_round_1.npz").read_bytes() for folder in (aside, path)] == [b"one", b"two"]
+
+
+def test_files_of_root_in_folders_of_root_are_brought_and_become_the_accounts(run_module, path) -> None:
+    aside = path.with_name("checkpoints.before-mount")
+    (aside / "previous/old").mkdir(parents=True)
+    for name in ("checkpoint_round_5.npz", "previous/old/checkpoint_round_1.npz"):
+        (aside / name).write_bytes(name.encode())
+        (aside / name).chmod(0o400)
+    for folder in (aside / "previous/old", aside / "previous", aside):
+        folder.chmod(0o700)
+    result = run_module("checkpoint_directory", path=str(path), bring=str(aside))
+    assert result["brought"] == ["checkpoint_round_5.npz", "previous/old/checkpoint_round_1.npz"]
+    assert {facts(path / name) for name in result["brought"]} == {(49999, 49999, "0o600")}
+    assert [(path / name).read_bytes().decode() for name in result["brought"]] == result["brought"]
+    assert not aside.exists()
+
+
+def test_what_cannot_be_brought_is_named_and_nothing_is_removed(run_module, path) -> None:
+    aside = path.with_name("checkpoints.before-mount")
+    aside.mkdir(0o700)
+    (aside / "checkpoint_round_5.npz").write_bytes(b"five")
+    os.mkfifo(aside / "pipe")
+    message = run_module("checkpoint_directory", path=str(path), bring=str(aside))["msg"]
+    assert f"{aside}/pipe: Operation not supported. Nothing was removed." in message
+    assert sorted(file.name for file in aside.iterdir()) == ["checkpoint_round_5.npz", "pipe"]
