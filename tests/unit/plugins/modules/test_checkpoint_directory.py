@@ -43,6 +43,33 @@ def test_another_owner_is_put_right(run_module, path) -> None:
     assert facts(path) == (49999, 49999, "0o750")
 
 
+def test_where_a_server_squashes_root_the_account_closes_its_directory(run_module, path, monkeypatch) -> None:
+    path.mkdir()
+    os.chown(path, 49999, 49999)
+    path.chmod(0o755)
+
+    def squashed(*arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", squashed)
+    first, second = (run_module("checkpoint_directory", path=str(path)) for dummy in range(2))
+    assert (first["changed"], first["diff"]["after"]) == (True, f"owner and mode of {path}\n")
+    assert facts(path) == (49999, 49999, "0o750")
+    assert second["changed"] is False
+
+
+def test_where_not_even_the_owner_may_nothing_is_said_to_be_changed(run_module, path, monkeypatch) -> None:
+    path.mkdir()
+    path.chmod(0o777)
+
+    def squashed(*arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", squashed)
+    assert run_module("checkpoint_directory", path=str(path))["changed"] is False
+    assert facts(path) == (0, 0, "0o777")
+
+
 def test_what_was_a_mount_point_becomes_a_directory_again(run_module, path) -> None:
     _guard.guard(str(path))
     assert run_module("checkpoint_directory", path=str(path))["changed"]
