@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ._disks import DiskError, parse
+from ._places import HOME, directory_problems
 
 BACKENDS = ("local", "disk", "nfs")
 ASIDE = ".before-mount"  # what lay in the directory before it became a mount point
@@ -51,11 +52,7 @@ def problems(wanted: t.Mapping[str, t.Any]) -> list[str]:
     found = []
     if backend not in BACKENDS:
         found.append(f"checkpoints_backend is {backend!r} but must be one of {', '.join(BACKENDS)}.")
-    if not directory.startswith("/") or os.path.normpath(directory) != directory or directory.count("/") < 2:
-        found.append(
-            f"checkpoints_directory is {directory!r} but must be the absolute path of a directory below another one,"
-            " such as /opt/flower/checkpoints."
-        )
+    found += directory_problems(directory, str(wanted.get("home") or HOME))
     if backend == "disk":
         found += _disk_problems(str(wanted["device"] or ""))
     if backend == "nfs":

@@ -43,6 +43,12 @@ options:
     description: Permissions of the directory, in octal.
     type: str
     default: "0750"
+  adopt:
+    description:
+      - Whether the account is given a directory of somebody else that holds what is no checkpoint. Without it, such a
+        directory fails the task and is not touched.
+    type: bool
+    default: false
   bring:
     description:
       - A directory whose files are brought into O(path), for example what M(fedops.flower.mount_point) has put aside.
@@ -79,6 +85,7 @@ from contextlib import suppress
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._bring import Source, Target, bring, conflicts, remove
 from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded, release
+from ansible_collections.fedops.flower.plugins.module_utils._places import foreign, foreign_problem
 from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError, as_user, probe
 from ansible_collections.fedops.flower.plugins.module_utils._storage import (
     StorageError,
@@ -89,7 +96,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._storage import (
 )
 
 
-def own(path: str, uid: int, gid: int, mode: int, check_mode: bool) -> list[str]:
+def own(path: str, uid: int, gid: int, mode: int, adopt: bool, check_mode: bool) -> list[str]:
     """Make the directory and give it to the account; return what was done."""
     if not os.path.isdir(path):
         if not check_mode:
@@ -99,6 +106,8 @@ def own(path: str, uid: int, gid: int, mode: int, check_mode: bool) -> list[str]
     before = owner_of(path)
     if before == (uid, gid, mode):
         return []
+    if before[0] != uid and not adopt:
+        refuse_foreign(path, uid, gid)
     if not check_mode:
         if is_guarded(path):
             release(path)  # it was a mount point, and is to hold the checkpoints itself now
@@ -111,6 +120,14 @@ def own(path: str, uid: int, gid: int, mode: int, check_mode: bool) -> list[str]
             if owner_of(path) == before:
                 return []
     return [f"owner and mode of {path}"]
+
+
+def refuse_foreign(path: str, uid: int, gid: int) -> None:
+    """Refuse a directory with files of others; those that the account owns are its own, whatever they are."""
+    with suppress(PermissionError), os.scandir(path) as found:  # what root may not list, it cannot give away either
+        names = [entry.name for entry in found if entry.stat(follow_symlinks=False).st_uid != uid]
+        if strangers := foreign(names):
+            raise StorageError(foreign_problem(path, strangers, uid, gid))
 
 
 def set_owner(path: str, uid: int, gid: int, mode: int) -> None:
@@ -155,6 +172,7 @@ def main() -> None:
             "uid": {"type": "int", "default": 49999},
             "gid": {"type": "int", "default": 49999},
             "mode": {"type": "str", "default": "0750"},
+            "adopt": {"type": "bool", "default": False},
             "bring": {"type": "path"},
         },
         supports_check_mode=True,
@@ -162,7 +180,7 @@ def main() -> None:
     path, uid, gid, source = (module.params[key] for key in ("path", "uid", "gid", "bring"))
     result: dict[str, list[str]] = {"brought": []}
     try:
-        changes = own(path, uid, gid, int(module.params["mode"], 8), module.check_mode)
+        changes = own(path, uid, gid, int(module.params["mode"], 8), module.params["adopt"], module.check_mode)
         if not module.check_mode:
             result["steps"] = prove(module, path, uid, gid)
         if source and os.path.isdir(source):

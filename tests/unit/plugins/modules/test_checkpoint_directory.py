@@ -43,6 +43,30 @@ def test_another_owner_is_put_right(run_module, path) -> None:
     assert facts(path) == (49999, 49999, "0o750")
 
 
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_directory_with_files_of_others_is_not_touched(run_module, path, check_mode) -> None:
+    (path / "dpkg").mkdir(parents=True)
+    path.chmod(0o755)
+    message = run_module("checkpoint_directory", path=str(path), check_mode=check_mode)["msg"]
+    assert message.startswith(f"{path} does not belong to the user 49999 and holds what is no checkpoint: dpkg.")
+    assert facts(path) == (0, 0, "0o755")
+
+
+def test_a_directory_with_files_of_others_is_adopted_when_that_is_asked_for(run_module, path) -> None:
+    (path / "photos").mkdir(parents=True)
+    assert run_module("checkpoint_directory", path=str(path), adopt=True)["changed"]
+    assert facts(path) == (49999, 49999, "0o750")
+
+
+def test_checkpoints_of_root_and_directories_of_the_account_are_no_strangers(run_module, path) -> None:
+    for name in ("lost+found", "previous", "another-training"):
+        (path / name).mkdir(parents=True)
+    os.chown(path / "another-training", 49999, 49999)
+    (path / "checkpoint_round_5.npz").touch()
+    assert run_module("checkpoint_directory", path=str(path))["changed"]
+    assert facts(path) == (49999, 49999, "0o750")
+
+
 def test_where_a_server_squashes_root_the_account_closes_its_directory(run_module, path, monkeypatch) -> None:
     path.mkdir()
     os.chown(path, 49999, 49999)
