@@ -70,6 +70,15 @@ def test_a_disk_is_found_by_any_of_its_names(run_module, host, device, name, act
     }
 
 
+@pytest.mark.parametrize("device", ["{}/ours", "LABEL=flower-ckpt", "UUID=u-2"])
+def test_a_raid_of_two_disks_is_one_disk(run_module, host, device) -> None:
+    tree = json.loads((host / "lsblk.json").read_text())["blockdevices"]
+    raid = {**tree[1], "type": "raid1", "serial": None}
+    members = [{**tree[0], "children": [raid]}, {**tree[3], "children": [raid]}]
+    (host / "lsblk.json").write_text(json.dumps({"blockdevices": members}))
+    assert run_module("disk_info", device=device.format(host))["device"] == str(host / "ours")
+
+
 def test_a_link_leads_to_its_disk(run_module, host) -> None:
     (host / "by-id").symlink_to(host / "ours")
     assert run_module("disk_info", device=str(host / "by-id"))["device"] == str(host / "ours")
