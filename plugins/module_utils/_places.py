@@ -48,6 +48,9 @@ _OF_THE_SYSTEM = (
 )
 _HIDDEN = ("/home", "/root", "/run", "/tmp", "/var/run", "/var/tmp")  # ProtectHome, PrivateTmp, gone after a boot
 
+# The directory stands in units of systemd, where blanks, quotes, backslashes, %, $ and : mean something.
+_PLAIN = re.compile(r"[A-Za-z0-9._+=@,/-]*")
+
 # What may lie in a directory of checkpoints, and what a file system or a server puts there by itself.
 _OURS = re.compile(
     r"checkpoint_.+|previous|\.lock|\.probe-.+|\.fetch-.+|.+\.partial|lost\+found|\.snapshot|\.zfs|\.nfs.+"
@@ -59,6 +62,8 @@ def directory_problems(directory: str, home: str = HOME) -> list[str]:
     said = f"checkpoints_directory is {directory!r} but"
     if not directory.startswith("/") or os.path.normpath(directory) != directory or directory.count("/") < 2:
         return [f"{said} must be the absolute path of a directory below another one, such as {home}/checkpoints."]
+    if not _PLAIN.fullmatch(directory):
+        return [f"{said} must be of letters, digits and ._+=@,- between the slashes: systemd reads others its own way."]
     reason = _reason(directory, os.path.normpath(home))
     return [f"{said} {reason}. Choose a directory for checkpoints alone, such as {home}/checkpoints."] if reason else []
 

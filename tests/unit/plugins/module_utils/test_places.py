@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _places
+from ansible_collections.fedops.flower.plugins.module_utils._values import BadValue, parse
+from ansible_collections.fedops.flower.plugins.module_utils._variables import BY_NAME
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -57,6 +59,14 @@ def test_a_directory_of_its_own_is_no_problem(directory: str) -> None:
 def test_a_directory_that_is_somebody_elses_is_refused_with_the_reason(directory: str, said: str) -> None:
     (problem,) = _places.directory_problems(directory)
     assert problem.startswith(f"checkpoints_directory is {directory!r} but {said}")
+
+
+@pytest.mark.parametrize("name", ["my models", "a%b", 'a"b', "a'b", "a\\b", "a:b", "a$b", "a;b", "a\tb", "ä"])
+def test_what_systemd_would_read_its_own_way_is_refused_by_the_role_and_the_variable(name: str) -> None:
+    (problem,) = _places.directory_problems(f"/srv/{name}/checkpoints")
+    assert "must be of letters, digits and ._+=@,- between the slashes" in problem
+    with pytest.raises(BadValue):
+        parse(BY_NAME["checkpoint_path"], f"/srv/{name}/checkpoints")
 
 
 def test_another_home_has_other_directories() -> None:
