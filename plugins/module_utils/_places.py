@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import typing as t
+from contextlib import suppress
 
 HOME = "/opt/flower"
 # What the collection itself keeps in the home of the account.
@@ -66,6 +67,15 @@ def directory_problems(directory: str, home: str = HOME) -> list[str]:
         return [f"{said} must be of letters, digits and ._+=@,- between the slashes: systemd reads others its own way."]
     reason = _reason(directory, os.path.normpath(home))
     return [f"{said} {reason}. Choose a directory for checkpoints alone, such as {home}/checkpoints."] if reason else []
+
+
+def strangers(path: str, uid: int) -> list[str]:
+    """Return what has no business in a directory of checkpoints; in one that the account owns, that is nothing."""
+    if os.stat(path).st_uid == uid:
+        return []
+    with suppress(PermissionError), os.scandir(path) as found:  # what root may not list, it cannot give away either
+        return foreign(entry.name for entry in found if entry.stat(follow_symlinks=False).st_uid != uid)
+    return []
 
 
 def foreign(names: t.Iterable[str]) -> list[str]:

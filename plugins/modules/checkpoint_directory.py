@@ -85,7 +85,7 @@ from contextlib import suppress
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._bring import Source, Target, bring, conflicts, remove
 from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded, release
-from ansible_collections.fedops.flower.plugins.module_utils._places import foreign, foreign_problem
+from ansible_collections.fedops.flower.plugins.module_utils._places import foreign_problem, strangers
 from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError, as_user, probe
 from ansible_collections.fedops.flower.plugins.module_utils._storage import (
     StorageError,
@@ -106,8 +106,8 @@ def own(path: str, uid: int, gid: int, mode: int, adopt: bool, check_mode: bool)
     before = owner_of(path)
     if before == (uid, gid, mode):
         return []
-    if before[0] != uid and not adopt:
-        refuse_foreign(path, uid, gid)
+    if found := [] if adopt else strangers(path, uid):
+        raise StorageError(foreign_problem(path, found, uid, gid))
     if not check_mode:
         if is_guarded(path):
             release(path)  # it was a mount point, and is to hold the checkpoints itself now
@@ -120,14 +120,6 @@ def own(path: str, uid: int, gid: int, mode: int, adopt: bool, check_mode: bool)
             if owner_of(path) == before:
                 return []
     return [f"owner and mode of {path}"]
-
-
-def refuse_foreign(path: str, uid: int, gid: int) -> None:
-    """Refuse a directory with files of others; those that the account owns are its own, whatever they are."""
-    with suppress(PermissionError), os.scandir(path) as found:  # what root may not list, it cannot give away either
-        names = [entry.name for entry in found if entry.stat(follow_symlinks=False).st_uid != uid]
-        if strangers := foreign(names):
-            raise StorageError(foreign_problem(path, strangers, uid, gid))
 
 
 def set_owner(path: str, uid: int, gid: int, mode: int) -> None:

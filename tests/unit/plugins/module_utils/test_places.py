@@ -97,6 +97,13 @@ def test_what_saves_and_file_systems_leave_is_not_foreign() -> None:
     assert _places.foreign([*ours, "dpkg", "photo"]) == ["dpkg", "photo"]
 
 
+def test_in_a_directory_of_the_account_nothing_is_a_stranger(tmp_path: Path) -> None:
+    (tmp_path / "photo").touch()
+    own, another = tmp_path.stat().st_uid, tmp_path.stat().st_uid + 1
+    assert _places.strangers(str(tmp_path), own) == []
+    assert _places.strangers(str(tmp_path), another) == ["photo"]
+
+
 def test_strangers_are_named_with_the_way_out() -> None:
     said = _places.foreign_problem("/srv/x", list("abcdefg"), 49999, 49999)
     assert said.startswith(
