@@ -44,7 +44,7 @@ def test_a_directory_of_its_own_is_no_problem(directory: str) -> None:
         ("/opt/flower/state", "/opt/flower/state holds something else of Flower."),
         ("/opt/flower/certificates/checkpoints", "/opt/flower/certificates holds something else of Flower."),
         ("/opt/flower/.ssh", "/opt/flower/.ssh holds something else of Flower."),
-        ("/home/ann/checkpoints", "the units of Flower do not see"),
+        ("/home/checkpoints", "the units of Flower do not see"),
         ("/root/checkpoints", "the units of Flower do not see"),
         ("/run/user", "the units of Flower do not see"),
         ("/var/tmp", "the units of Flower do not see"),
