@@ -16,6 +16,7 @@ options:
   _input:
     description:
       - The variables without their prefix, that is C(backend), C(directory), C(device), C(export), C(nfs_options).
+      - C(home) is the home of the service account, V(/opt/flower) unless it is given.
       - Where there is a mirror, C(mirror) holds the variables of C(checkpoints_mirror_*) without theirs.
     type: dict
     required: true

@@ -14,7 +14,6 @@ import os
 import re
 import typing as t
 import zipfile
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -190,29 +189,38 @@ def latest_problems(directory: str, latest: Checkpoint) -> list[str]:
     return [] if same else [f"{copy} is not a copy of {manifest_name(latest.round)}."]
 
 
-def inspect(directory: str) -> Inspection:
-    """Verify every checkpoint in a directory, and the link to the latest."""
+def inspect(directory: str, strict: bool = False) -> Inspection:
+    """Verify every checkpoint in a directory, and the link to the latest.
+
+    With C(strict), what the storage does not give raises UnreadableError; without, it is one of the problems.
+    """
     good: list[Checkpoint] = []
     problems: list[str] = []
     for number in list_rounds(directory):
         try:
             good.append(verify(os.path.join(directory, arrays_name(number))))
         except CheckpointError as error:
+            if strict and isinstance(error, UnreadableError):
+                raise
             problems.append(str(error))
     if good:
         problems.extend(latest_problems(directory, good[-1]))
     return Inspection(tuple(good), tuple(problems))
 
 
-def find(directory: str, sha256: str) -> Checkpoint | None:
-    """Return the checkpoint with this hash, verified, also when another training has put it aside; None: it is gone."""
-    aside = os.path.join(directory, PREVIOUS)
-    places = [os.path.join(aside, name) for name in os.listdir(aside)] if os.path.isdir(aside) else []
-    for place in (directory, *filter(os.path.isdir, places)):
-        for checkpoint in list_checkpoints(place):
+def find(directory: str, sha256: str, strict: bool = False) -> Checkpoint | None:
+    """Return the checkpoint with this hash, verified, also when another training has put it aside; None: it is gone.
+
+    C(strict) is that of C(inspect).
+    """
+    for place in (directory, *_put_aside(directory)):
+        for checkpoint in list_checkpoints(place, strict):
             if checkpoint.sha256 == sha256:
-                with suppress(CheckpointError):
+                try:
                     return verify(checkpoint.path)
+                except CheckpointError as error:
+                    if strict and isinstance(error, UnreadableError):
+                        raise
     return None
 
 
@@ -240,6 +248,17 @@ def list_rounds(directory: str) -> list[int]:
     except OSError as error:
         raise UnreadableError(f"{directory} cannot be read: {error.strerror}.") from error
     return sorted({int(match.group(1)) for match in map(_NAME.fullmatch, names) if match})
+
+
+def _put_aside(directory: str) -> list[str]:
+    """Return the folders with what other trainings have left."""
+    aside = os.path.join(directory, PREVIOUS)
+    try:
+        return [os.path.join(aside, name) for name in os.listdir(aside) if os.path.isdir(os.path.join(aside, name))]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UnreadableError(f"{aside} cannot be read: {error.strerror}.") from error
 
 
 def _read(directory: str, number: int) -> Checkpoint:

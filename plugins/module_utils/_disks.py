@@ -57,11 +57,15 @@ class Disk:
 
 
 def flatten(rows: t.Iterable[t.Mapping[str, t.Any]]) -> list[t.Mapping[str, t.Any]]:
-    """Return the devices in lsblk's tree, parents first."""
-    found: list[t.Mapping[str, t.Any]] = []
+    """Return the devices in lsblk's tree, parents first.
+
+    One that is made of several, such as a RAID, a multipath or a volume over two disks, stands below each of them.
+    """
+    found: dict[str, t.Mapping[str, t.Any]] = {}
     for row in rows:
-        found += [row, *flatten(row.get("children") or [])]
-    return found
+        for device in (row, *flatten(row.get("children") or [])):
+            found.setdefault(device["path"], device)
+    return list(found.values())
 
 
 def disk(row: t.Mapping[str, t.Any], signatures: t.Iterable[t.Mapping[str, t.Any]], blank: bool) -> Disk:

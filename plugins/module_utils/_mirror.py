@@ -103,14 +103,17 @@ def missing(local: t.Iterable[Checkpoint], remote: Listing, copied: Copied) -> l
     )
 
 
-def overtaken(local: t.Sequence[Checkpoint], remote: Listing) -> dict[str, list[int]]:
+def overtaken(local: t.Sequence[Checkpoint], remote: Listing, doubtful: t.Collection[int] = ()) -> dict[str, list[int]]:
     """Return the rounds of each training that are newer than its newest here.
 
     The training has begun again before them. A host that starts from the mirror must not take them for its newest.
+    C(doubtful) are rounds that have files here but no manifest that can be read. Whose they are nobody knows, so any
+    training may have come that far, and the mirror may have the only good copy.
     """
     newest: dict[str, int] = {}
     for checkpoint in local:
-        newest[folder_of(checkpoint)] = max(checkpoint.round, newest.get(folder_of(checkpoint), 0))
+        folder = folder_of(checkpoint)
+        newest[folder] = max(checkpoint.round, newest.get(folder, 0), *doubtful)
     found = {
         folder: [number for number in rounds(remote.get(folder, {})) if number > last]
         for folder, last in newest.items()
@@ -118,8 +121,10 @@ def overtaken(local: t.Sequence[Checkpoint], remote: Listing) -> dict[str, list[
     return {folder: numbers for folder, numbers in found.items() if numbers}
 
 
-def superfluous(local: t.Sequence[Checkpoint], remote: Listing, keep: int) -> dict[str, list[int]]:
-    """Return the rounds that retention gives up: all but the newest, and those that the host itself keeps.
+def superfluous(
+    local: t.Sequence[Checkpoint], remote: Listing, keep: int, doubtful: t.Collection[int] = ()
+) -> dict[str, list[int]]:
+    """Return the rounds that retention gives up: all but the newest, and those that the host itself has files of.
 
     Arrays without a manifest are of no use to anybody: the copying was cut off, and the host has removed them since.
 
@@ -133,7 +138,7 @@ def superfluous(local: t.Sequence[Checkpoint], remote: Listing, keep: int) -> di
         whole = rounds(remote.get(folder, {}))
         given_up = whole[:-keep] if keep else []
         halves = set(_numbers(_ARRAYS, remote.get(folder, {}))) - set(whole)
-        found[folder] = sorted({*given_up, *halves} - kept)
+        found[folder] = sorted({*given_up, *halves} - kept - set(doubtful))
     return {folder: numbers for folder, numbers in found.items() if numbers}
 
 

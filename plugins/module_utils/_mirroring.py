@@ -18,7 +18,7 @@ import typing as t
 from contextlib import suppress
 from datetime import datetime, timezone
 
-from ._checkpoints import PREVIOUS, CheckpointError, arrays_name, list_checkpoints, manifest_name, verify
+from ._checkpoints import PREVIOUS, CheckpointError, arrays_name, list_checkpoints, list_rounds, manifest_name, verify
 from ._mirror import folder_of, missing, overtaken, superfluous
 from ._rclone import Rclone, RcloneError
 
@@ -96,14 +96,16 @@ class Mirror:
             say(f"Round {number} of {checkpoint.training} is in the mirror.")
 
     def _take_away(self, say: t.Callable[[str], t.Any]) -> None:
+        there = list_rounds(self.directory)
         local, remote = list_checkpoints(self.directory, strict=True), self.bucket.list()
-        for folder, numbers in overtaken(local, remote).items():
+        doubtful = set(there) - {checkpoint.round for checkpoint in local}
+        for folder, numbers in overtaken(local, remote, doubtful).items():
             target = f"{PREVIOUS}/{folder}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
             for name in (arrays_name, manifest_name):
                 self.bucket.move(folder, target, [name(number) for number in numbers])
             self._forget(folder, numbers)
             say(f"The training has begun again before rounds {_told(numbers)} of {folder}; they are moved to {target}.")
-        for folder, numbers in superfluous(local, self.bucket.list(), self.keep).items():
+        for folder, numbers in superfluous(local, self.bucket.list(), self.keep, doubtful).items():
             for name in (manifest_name, arrays_name):
                 self.bucket.delete(folder, [name(number) for number in numbers])
             self._forget(folder, numbers)

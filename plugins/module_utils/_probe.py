@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Doing in a directory, as a given user, what a save of a checkpoint does; and bringing files into it.
+"""Doing in a directory, as a given user, what a save of a checkpoint does.
 
 This module is private to the collection and may change at any time.
 """
@@ -9,10 +9,8 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import fcntl
-import filecmp
 import json
 import os
-import shutil
 import typing as t
 from contextlib import suppress
 
@@ -104,27 +102,6 @@ def probe(directory: str) -> list[str]:
     return [name for name, dummy in steps]
 
 
-def conflicts(source: str, target: str) -> list[str]:
-    """Return the files of a tree that another one has as well, with other contents."""
-    return [name for name in _files(source) if not _is_new(source, target, name) and not _is_same(source, target, name)]
-
-
-def bring(source: str, target: str) -> list[str]:
-    """Copy the files that are not there yet, each whole or not at all; return their names."""
-    brought = [name for name in _files(source) if _is_new(source, target, name)]
-    for name in brought:
-        here, there = os.path.join(source, name), os.path.join(target, name)
-        os.makedirs(os.path.dirname(there), 0o750, exist_ok=True)
-        with suppress(FileNotFoundError):
-            os.unlink(there + _PARTIAL)
-        shutil.copy2(here, there + _PARTIAL, follow_symlinks=False)
-        if not os.path.islink(there + _PARTIAL):
-            sync(there + _PARTIAL)
-        os.rename(there + _PARTIAL, there)
-        sync(os.path.dirname(there))
-    return brought
-
-
 def sync(path: str) -> None:
     """Make a file, or the names in a directory, durable."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -138,22 +115,3 @@ def _expect(path: str) -> None:
     with open(path, "rb") as stream:
         if stream.read() != b"checkpoint" * 1000:
             raise OSError(5, "what was read is not what was written")
-
-
-def _files(root: str) -> list[str]:
-    """Return the files and links below a directory, but those of a lock or of a save that did not end."""
-    found = []
-    for folder, _folders, names in os.walk(root):
-        found += [os.path.relpath(os.path.join(folder, name), root) for name in names]
-    return sorted(name for name in found if os.path.basename(name) != ".lock" and not name.endswith(_PARTIAL))
-
-
-def _is_new(source: str, target: str, name: str) -> bool:
-    return not os.path.lexists(os.path.join(target, name))
-
-
-def _is_same(source: str, target: str, name: str) -> bool:
-    here, there = os.path.join(source, name), os.path.join(target, name)
-    if os.path.islink(here) or os.path.islink(there):
-        return os.path.islink(here) and os.path.islink(there) and os.readlink(here) == os.readlink(there)
-    return filecmp.cmp(here, there, shallow=False)

@@ -16,11 +16,12 @@ import typing as t
 from dataclasses import dataclass
 
 from ._disks import DiskError, parse
+from ._places import HOME, directory_problems
 
 BACKENDS = ("local", "disk", "nfs")
 ASIDE = ".before-mount"  # what lay in the directory before it became a mount point
 
-_EXPORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(/\S*)")
+_EXPORT = re.compile(r"(\[[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?\]|[^\s:/\[\]]+):(/\S*)")
 _VERSION = re.compile(r"4(\.[0-2])?")
 # What makes a checkpoint that was reported as saved disappear, or two writers overlook each other.
 _HARMFUL = {
@@ -28,6 +29,7 @@ _HARMFUL = {
     "softerr": "a server that is away for a moment would end every save with an error",
     "nolock": "two runs could save into one directory",
     "local_lock=all": "two runs could save into one directory",
+    "local_lock=flock": "two runs could save into one directory",
     "ro": "nothing could be saved",
 }
 
@@ -51,11 +53,7 @@ def problems(wanted: t.Mapping[str, t.Any]) -> list[str]:
     found = []
     if backend not in BACKENDS:
         found.append(f"checkpoints_backend is {backend!r} but must be one of {', '.join(BACKENDS)}.")
-    if not directory.startswith("/") or os.path.normpath(directory) != directory or directory.count("/") < 2:
-        found.append(
-            f"checkpoints_directory is {directory!r} but must be the absolute path of a directory below another one,"
-            " such as /opt/flower/checkpoints."
-        )
+    found += directory_problems(directory, str(wanted.get("home") or HOME))
     if backend == "disk":
         found += _disk_problems(str(wanted["device"] or ""))
     if backend == "nfs":
@@ -102,6 +100,14 @@ def conflict_problem(aside: str, path: str, names: t.Sequence[str]) -> str:
     return (
         f"{aside} holds {', '.join(sorted(names)[:5])} and {path} has others of that name. Nothing was brought or"
         f" removed. Decide which ones are needed: empty {aside}, or move those of {path} away, and run again."
+    )
+
+
+def bring_problem(aside: str, path: str, failed: str, number: int) -> str:
+    """Say on which file or directory the bringing ended."""
+    return (
+        f"The files of {aside} cannot be brought to {path}: {failed}: {os.strerror(number)}. Nothing was removed."
+        " Mend that one or move it away, then run again: what has arrived is not copied anew."
     )
 
 
@@ -152,16 +158,24 @@ def _nfs_problems(export: str, options: str) -> list[str]:
         )
     elif not _EXPORT.fullmatch(export):
         found.append(f"checkpoints_nfs_export is {export!r} but must look like nas.example.org:/exports/flower.")
-    given = [option for option in options.split(",") if option]
-    versions = [
-        value for name, dummy, value in (option.partition("=") for option in given) if name in ("vers", "nfsvers")
-    ]
+    if re.search(r"\s", options):
+        found.append(f"checkpoints_nfs_options is {options!r} but must be one word: commas and no blanks between them.")
+    given = [option.strip() for option in options.split(",") if option.strip()]
+    versions = [version for version in map(_version, given) if version is not None]
     if not versions or not all(map(_VERSION.fullmatch, versions)):
         found.append(f"checkpoints_nfs_options is {options!r} but must name NFS 4, as vers=4.2, vers=4.1 or vers=4.0.")
     for option in given:
         if option in _HARMFUL:
             found.append(f"checkpoints_nfs_options has {option}, but then {_HARMFUL[option]}. Take it out.")
     return found
+
+
+def _version(option: str) -> str | None:
+    """Return the version of NFS that an option of mount.nfs asks for, in any of its spellings."""
+    name, equals, value = option.partition("=")
+    if name in ("vers", "nfsvers"):
+        return value
+    return name[1:] if re.fullmatch(r"v[0-9][0-9.]*", name) and not equals else None
 
 
 def _plain(text: str) -> str:

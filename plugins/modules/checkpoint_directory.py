@@ -43,10 +43,17 @@ options:
     description: Permissions of the directory, in octal.
     type: str
     default: "0750"
+  adopt:
+    description:
+      - Whether the account is given a directory of somebody else that holds what is no checkpoint. Without it, such a
+        directory fails the task and is not touched.
+    type: bool
+    default: false
   bring:
     description:
       - A directory whose files are brought into O(path), for example what M(fedops.flower.mount_point) has put aside.
-        It is removed when all of it has arrived.
+        Root reads it, and the files become the account's. It is removed when all of it has arrived. What cannot be read
+        or written fails the task with its name, and then nothing is removed.
     type: path
 """
 
@@ -72,36 +79,46 @@ brought:
 """
 
 import os
-import shutil
 import stat
+from contextlib import suppress
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._bring import Source, Target, bring, conflicts, remove
 from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded, release
-from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError, as_user, bring, conflicts, probe
+from ansible_collections.fedops.flower.plugins.module_utils._places import foreign_problem, strangers
+from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError, as_user, probe
 from ansible_collections.fedops.flower.plugins.module_utils._storage import (
     StorageError,
+    bring_problem,
     conflict_problem,
     mounts,
     probe_problem,
 )
 
 
-def own(path: str, uid: int, gid: int, mode: int, check_mode: bool) -> list[str]:
+def own(path: str, uid: int, gid: int, mode: int, adopt: bool, check_mode: bool) -> list[str]:
     """Make the directory and give it to the account; return what was done."""
     if not os.path.isdir(path):
         if not check_mode:
             os.makedirs(path, 0o700)
             set_owner(path, uid, gid, mode)
         return [f"directory {path}"]
-    if owner_of(path) == (uid, gid, mode):
+    before = owner_of(path)
+    if before == (uid, gid, mode):
         return []
+    if found := [] if adopt else strangers(path, uid):
+        raise StorageError(foreign_problem(path, found, uid, gid))
     if not check_mode:
         if is_guarded(path):
             release(path)  # it was a mount point, and is to hold the checkpoints itself now
         try:
             set_owner(path, uid, gid, mode)
         except PermissionError:
-            return []  # a server that does not let root do this: the proof tells whether it matters
+            # A server that does not let root do this may let the owner. If not, the proof tells whether it matters.
+            with suppress(StepError):
+                as_user(uid, gid, lambda: os.chmod(path, mode))
+            if owner_of(path) == before:
+                return []
     return [f"owner and mode of {path}"]
 
 
@@ -131,12 +148,12 @@ def prove(module: AnsibleModule, path: str, uid: int, gid: int) -> list[str]:
         raise StorageError(probe_problem(error.step, error.number, path, uid, owner_of(path), kind_of(path))) from error
 
 
-def bring_all(source: str, path: str, uid: int, gid: int) -> list[str]:
-    """Bring files as the account, and remove what they came from."""
-    if in_the_way := as_user(uid, gid, lambda: conflicts(source, path)):
-        raise StorageError(conflict_problem(source, path, in_the_way))
-    brought = as_user(uid, gid, lambda: bring(source, path))
-    shutil.rmtree(source)
+def bring_all(source: Source, target: Target) -> list[str]:
+    """Bring files as the account, and remove what they came from when all of it has arrived."""
+    if in_the_way := conflicts(source, target):
+        raise StorageError(conflict_problem(source.path, target.path, in_the_way))
+    brought = bring(source, target)
+    remove(source, target)
     return brought
 
 
@@ -147,6 +164,7 @@ def main() -> None:
             "uid": {"type": "int", "default": 49999},
             "gid": {"type": "int", "default": 49999},
             "mode": {"type": "str", "default": "0750"},
+            "adopt": {"type": "bool", "default": False},
             "bring": {"type": "path"},
         },
         supports_check_mode=True,
@@ -154,17 +172,19 @@ def main() -> None:
     path, uid, gid, source = (module.params[key] for key in ("path", "uid", "gid", "bring"))
     result: dict[str, list[str]] = {"brought": []}
     try:
-        changes = own(path, uid, gid, int(module.params["mode"], 8), module.check_mode)
+        changes = own(path, uid, gid, int(module.params["mode"], 8), module.params["adopt"], module.check_mode)
         if not module.check_mode:
             result["steps"] = prove(module, path, uid, gid)
         if source and os.path.isdir(source):
             changes.append(f"files of {source} brought to {path}")
-            if not module.check_mode:
-                result["brought"] = bring_all(source, path, uid, gid)
+            if module.check_mode:
+                Source(source).files()  # what cannot be read is told before anything is done
+            else:
+                result["brought"] = bring_all(Source(source), Target(path, uid, gid))
     except StorageError as error:
         module.fail_json(msg=str(error))
     except StepError as error:
-        module.fail_json(msg=f"The files of {source} cannot be brought to {path}: {os.strerror(error.number)}.")
+        module.fail_json(msg=bring_problem(source, path, error.step, error.number))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or path} cannot be made: {error.strerror}.")
     after = "".join(f"{change}\n" for change in changes)

@@ -150,7 +150,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import 
     find,
     inspect,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import as_service_account
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError, as_service_account
 from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
 from ansible_collections.fedops.flower.plugins.module_utils._storage import unmounted_problem
@@ -178,8 +178,8 @@ def describe(checkpoint: Checkpoint, now: datetime) -> dict[str, Any]:
     return {"path": checkpoint.path, "file": checkpoint.file, "age": checkpoint.age(now), **values}
 
 
-def look(path: str, sha256: str | None) -> tuple[Inspection, Checkpoint | None]:
-    return inspect(path), find(path, sha256) if sha256 else None
+def look(path: str, sha256: str | None, strict: bool) -> tuple[Inspection, Checkpoint | None]:
+    return inspect(path, strict), find(path, sha256, strict) if sha256 else None
 
 
 def main() -> None:
@@ -193,12 +193,12 @@ def main() -> None:
     path, sha256 = module.params["path"], module.params["sha256"]
     try:
         try:
-            inspection, found = look(path, sha256)
+            inspection, found = look(path, sha256, strict=True)
         except UnreadableError:
-            # A server of NFS may show root less than the account that owns the files.
+            # A server of NFS may show root less than the account that owns the files: it lists them, and opens none.
             with as_service_account():
-                inspection, found = look(path, sha256)
-    except CheckpointError as error:
+                inspection, found = look(path, sha256, strict=False)
+    except (CheckpointError, FlwrError) as error:
         module.fail_json(msg=str(error))
     problems = list(inspection.problems)
     if os.path.isdir(path) and is_guarded(path):

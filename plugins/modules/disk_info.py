@@ -171,7 +171,10 @@ def main() -> None:
     )
     try:
         found = find(module, module.params["device"])
-        action = judge(found, module.params["filesystem"], module.params["mount_point"], module.params["adopt"])
+        place = os.path.realpath(
+            module.params["mount_point"]
+        )  # as the kernel tells it, when a directory above is a link
+        action = judge(found, module.params["filesystem"], place, module.params["adopt"])
     except DiskError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -35,9 +35,18 @@ options:
     description:
       - What is done about files that lie in the directory. V(stop) fails the task and names them, V(move) renames the
         directory to the same name with C(.before-mount) at its end.
+      - Files of others that are no checkpoints are never moved, unless the directory belongs to the account.
     type: str
     choices: [stop, move]
     default: stop
+  uid:
+    description: Number of the account.
+    type: int
+    default: 49999
+  gid:
+    description: Number of its group.
+    type: int
+    default: 49999
   source:
     description: What may be mounted there, as a device or an export.
     type: str
@@ -72,6 +81,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._guard import guard, is_guarded, release
+from ansible_collections.fedops.flower.plugins.module_utils._places import foreign_problem, strangers
 from ansible_collections.fedops.flower.plugins.module_utils._storage import (
     ASIDE,
     Mount,
@@ -82,13 +92,15 @@ from ansible_collections.fedops.flower.plugins.module_utils._storage import (
 )
 
 
-def put_aside(path: str, existing: str, check_mode: bool) -> list[str]:
+def put_aside(path: str, existing: str, uid: int, gid: int, check_mode: bool) -> list[str]:
     """Deal with the files in the directory; return what was done."""
     names = [name for name in os.listdir(path) if name not in (".lock", "lost+found")] if os.path.isdir(path) else []
     if not names:
         return []
     if existing == "stop":
         raise StorageError(stray_problem(path, names))
+    if found := strangers(path, uid):
+        raise StorageError(foreign_problem(path, found, uid, gid))
     if os.path.lexists(path + ASIDE):
         raise StorageError(f"{path + ASIDE} is in the way of the files in {path}. Bring both together, then run again.")
     if not check_mode:
@@ -96,9 +108,9 @@ def put_aside(path: str, existing: str, check_mode: bool) -> list[str]:
     return [f"{path} renamed to {path + ASIDE}"]
 
 
-def prepare(path: str, existing: str, check_mode: bool) -> list[str]:
+def prepare(path: str, existing: str, uid: int, gid: int, check_mode: bool) -> list[str]:
     """Make the mount point; return what was done."""
-    changes = put_aside(path, existing, check_mode)
+    changes = put_aside(path, existing, uid, gid, check_mode)
     if changes or not os.path.isdir(path) or not is_guarded(path):
         changes.append(f"{path} closed to everybody while nothing is mounted there")
         if not check_mode:
@@ -132,6 +144,8 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "existing": {"type": "str", "choices": ["stop", "move"], "default": "stop"},
+            "uid": {"type": "int", "default": 49999},
+            "gid": {"type": "int", "default": 49999},
             "source": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
@@ -147,7 +161,8 @@ def main() -> None:
             changes = []
             expect(path, mounted, module.params["source"])
         else:
-            changes = prepare(path, module.params["existing"], module.check_mode)
+            existing, uid, gid = (module.params[key] for key in ("existing", "uid", "gid"))
+            changes = prepare(path, existing, uid, gid, module.check_mode)
     except StorageError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -69,14 +69,14 @@ storage:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import list_checkpoints, room
 from ansible_collections.fedops.flower.plugins.module_utils._files import nearest
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import as_service_account
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError, as_service_account
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
 from ansible_collections.fedops.flower.plugins.module_utils._sizing import MEGABYTE, model_bytes, physical_memory
 
 
-def look(path: str, training: str, megabytes: float) -> dict[str, int | None]:
+def look(path: str, training: str, megabytes: float, strict: bool) -> dict[str, int | None]:
     """Return what is there."""
-    own = [checkpoint for checkpoint in list_checkpoints(path) if checkpoint.training == training]
+    own = [checkpoint for checkpoint in list_checkpoints(path, strict) if checkpoint.training == training]
     model = model_bytes(own[-1].manifest) if own else int(megabytes * MEGABYTE) or None
     return {"model": model, "memory": physical_memory(), "storage": room(nearest(path), own)}
 
@@ -95,12 +95,12 @@ def main() -> None:
         module.fail_json(msg=f"model_megabytes is {params['model_megabytes']} but must be 0 or more.")
     try:
         try:
-            found = look(params["path"], params["training"], params["model_megabytes"])
+            found = look(params["path"], params["training"], params["model_megabytes"], strict=True)
         except UnreadableError:
-            # A server of NFS may show root less than the account that owns the files.
+            # A server of NFS may show root less than the account that owns the files: it lists them, and opens none.
             with as_service_account():
-                found = look(params["path"], params["training"], params["model_megabytes"])
-    except UnreadableError as error:
+                found = look(params["path"], params["training"], params["model_megabytes"], strict=False)
+    except (UnreadableError, FlwrError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{params['path']} cannot be looked at: {error.strerror}.")

@@ -340,8 +340,9 @@ VARIABLES: tuple[Variable, ...] = (
         title="Checkpoint directory",
         help="The directory of the checkpoints, as the ServerApp sees it.",
         group="checkpoints",
-        pattern=r"/(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f\x7f]{1,1023}",
-        pattern_rule="an absolute path below the root directory, without .. and control characters",
+        # Other characters mean something to systemd or to a shell.
+        pattern=r"/(?!/)(?!(.*/)?\.\.(/|$))[A-Za-z0-9._+=@,/-]{1,1023}",
+        pattern_rule="an absolute path below the root directory, of letters, digits and ._+=@,- without ..",
         runtime_defaults={"venv": VENV_CHECKPOINTS, "container": CONTAINER_CHECKPOINTS},
         outside_identity=_STORAGE,
     ),

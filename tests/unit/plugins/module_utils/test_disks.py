@@ -41,6 +41,12 @@ def test_rows_of_lsblk_and_wipefs_make_a_disk() -> None:
     )
 
 
+def test_a_device_that_is_made_of_two_is_one_device() -> None:
+    mirror = {"path": "/dev/md0", "children": [{"path": "/dev/md0p1"}]}
+    tree = [{"path": "/dev/vdb", "children": [mirror]}, {"path": "/dev/vdc", "children": [mirror]}]
+    assert [row["path"] for row in flatten(tree)] == ["/dev/vdb", "/dev/md0", "/dev/md0p1", "/dev/vdc"]
+
+
 @pytest.mark.parametrize(
     ("wanted", "parsed"),
     [

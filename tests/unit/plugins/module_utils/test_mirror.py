@@ -124,6 +124,18 @@ def test_newer_rounds_than_the_host_has_are_overtaken_and_only_of_its_trainings(
     assert _mirror.overtaken([], there) == {}
 
 
+def test_a_round_whose_manifest_is_damaged_here_is_not_overtaken_nor_are_those_before_it() -> None:
+    there = remote(7, 8, 9, 10, 11)
+    assert _mirror.overtaken([checkpoint(8)], there) == {FOLDER: [9, 10, 11]}
+    assert _mirror.overtaken([checkpoint(8)], there, doubtful={10}) == {FOLDER: [11]}
+    assert _mirror.overtaken([checkpoint(8)], there, doubtful={2}) == {FOLDER: [9, 10, 11]}
+
+
+def test_retention_keeps_what_is_damaged_here() -> None:
+    there = {FOLDER: {**remote(1, 2, 3, 4, 5)[FOLDER], "checkpoint_round_6.npz": 5}}
+    assert _mirror.superfluous([checkpoint(5)], there, keep=2, doubtful={2, 6}) == {FOLDER: [1, 3]}
+
+
 def test_retention_keeps_the_newest_and_what_the_host_keeps() -> None:
     there = {**remote(1, 2, 3, 4, 5), "other-aaaaaaaa": remote(1, 2, 3, 4, 5)[FOLDER]}
     local = [checkpoint(2), checkpoint(5)]

@@ -197,6 +197,19 @@ def test_rounds_before_which_the_training_began_again_are_put_aside(world: World
     assert world.rounds(aside) == [2, 3]
 
 
+def test_the_good_copy_of_a_round_that_is_damaged_here_stays(world: World) -> None:
+    for number in (9, 10):
+        save(world.here, number)
+    assert world.mirror()
+    before = sorted(path.name for path in world.folder.iterdir())
+    (world.here / "checkpoint_round_10.json").write_text("{")
+    assert world.mirror(keep=1)
+    (world.here / "checkpoint_round_10.json").unlink()
+    assert world.mirror(keep=1)
+    assert sorted(path.name for path in world.folder.iterdir()) == before
+    assert "checkpoint_round_10.json" in before
+
+
 def test_an_empty_directory_takes_nothing_away(world: World) -> None:
     save(world.here, 1)
     assert world.mirror()

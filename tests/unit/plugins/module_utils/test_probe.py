@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The probe does what a save does, as the account; files are brought whole or not at all."""
+"""The probe does what a save does, as the account."""
 
 from __future__ import annotations
 
@@ -45,57 +45,6 @@ def test_a_step_that_fails_is_named_and_leaves_nothing(
     assert call[-4:] in error.value.step or "link" in error.value.step
     assert error.value.number == errno.EOPNOTSUPP
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture
-def trees(tmp_path: Path) -> tuple[Path, Path]:
-    source, target = tmp_path / "source", tmp_path / "target"
-    for folder in (source, source / "previous/old", target):
-        folder.mkdir(parents=True)
-    (source / "checkpoint_round_1.npz").write_bytes(b"one")
-    (source / "checkpoint_latest.npz").symlink_to("checkpoint_round_1.npz")
-    (source / "previous/old/checkpoint_round_9.npz").write_bytes(b"nine")
-    (source / ".lock").touch()
-    (source / "checkpoint_round_2.npz.partial").touch()
-    return source, target
-
-
-def tree(path: Path) -> dict[str, bytes | str]:
-    return {
-        str(file.relative_to(path)): os.readlink(file) if file.is_symlink() else file.read_bytes()
-        for file in sorted(path.rglob("*"))
-        if file.is_symlink() or file.is_file()
-    }
-
-
-WHOLE = {
-    "checkpoint_latest.npz": "checkpoint_round_1.npz",
-    "checkpoint_round_1.npz": b"one",
-    "previous/old/checkpoint_round_9.npz": b"nine",
-}
-
-
-def test_files_and_links_are_brought_and_a_second_time_none(trees: tuple[Path, Path]) -> None:
-    source, target = trees
-    assert _probe.conflicts(str(source), str(target)) == []
-    assert _probe.bring(str(source), str(target)) == sorted(WHOLE)
-    assert tree(target) == WHOLE
-    assert _probe.conflicts(str(source), str(target)) == []
-    assert _probe.bring(str(source), str(target)) == []
-
-
-def test_what_an_interruption_left_is_brought_anew(trees: tuple[Path, Path]) -> None:
-    source, target = trees
-    (target / "checkpoint_round_1.npz.partial").write_bytes(b"o")
-    _probe.bring(str(source), str(target))
-    assert tree(target) == WHOLE
-
-
-def test_other_files_of_the_same_name_are_a_conflict(trees: tuple[Path, Path]) -> None:
-    source, target = trees
-    (target / "checkpoint_round_1.npz").write_bytes(b"two")
-    (target / "checkpoint_latest.npz").write_bytes(b"no link")
-    assert _probe.conflicts(str(source), str(target)) == ["checkpoint_latest.npz", "checkpoint_round_1.npz"]
 
 
 @as_root

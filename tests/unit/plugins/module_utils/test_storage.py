@@ -35,6 +35,7 @@ def problems(**changes: object) -> list[str]:
         {"backend": "disk", "device": "SERIAL=1"},
         {"backend": "nfs", "export": "nas.example.org:/exports/flower"},
         {"backend": "nfs", "export": "[2001:db8::1]:/e", "nfs_options": "hard,nfsvers=4,sec=krb5p"},
+        {"backend": "nfs", "export": "[fe80::1%eth0]:/x", "nfs_options": "v4.2,hard"},
         {"backend": "local", "export": "nonsense"},
     ],
 )
@@ -54,6 +55,17 @@ def test_a_place_that_can_hold_checkpoints_is_no_problem(changes: dict[str, str]
         ({"backend": "nfs", "export": "/exports"}, ["must look like nas.example.org:/exports/flower"]),
         ({"backend": "nfs", "export": "n:/e", "nfs_options": "hard"}, ["must name NFS 4"]),
         ({"backend": "nfs", "export": "n:/e", "nfs_options": "vers=3"}, ["must name NFS 4"]),
+        ({"backend": "nfs", "export": "n:/e", "nfs_options": "vers=4.2,v3"}, ["must name NFS 4"]),
+        ({"backend": "nfs", "export": "n:/e", "nfs_options": "v2,vers=4"}, ["must name NFS 4"]),
+        ({"backend": "nfs", "export": "n:/e", "nfs_options": "vers=4.2,nfsvers=3"}, ["must name NFS 4"]),
+        ({"backend": "nfs", "export": "[fe80::1%]:/x"}, ["must look like"]),
+        ({"backend": "nfs", "export": "nas:/a b"}, ["must look like"]),
+        ({"backend": "nfs", "export": "n:/e", "nfs_options": "vers=4.2,local_lock=flock"}, ["has local_lock=flock"]),
+        (
+            {"backend": "nfs", "export": "n:/e", "nfs_options": "vers=4.2, soft"},
+            ["must be one word: commas and no blanks between them.", "has soft, but then a server that is away"],
+        ),
+        ({"backend": "nfs", "export": "n:/e", "nfs_options": "vers=4.2,hard\tintr"}, ["must be one word"]),
         (
             {"backend": "nfs", "export": "n", "nfs_options": "vers=4.2,soft,nolock"},
             ["must look like", "has soft, but then a server that is away", "has nolock, but then two runs could save"],

@@ -55,7 +55,7 @@ anything = st.recursive(
         ("strategy", " Krum ", "Krum"),
         ("training_name", "digits-2", "digits-2"),
         ("training_name", 2026, "2026"),
-        ("checkpoint_path", "/mnt/check points", "/mnt/check points"),
+        ("checkpoint_path", "/mnt/a-b_c+d=e@f,g", "/mnt/a-b_c+d=e@f,g"),
         ("checkpoint_path", "/mnt/..data", "/mnt/..data"),
     ],
 )
@@ -105,7 +105,7 @@ WHOLE = "must be a whole number, at least 1"
         ("training_name", "../a", "must be 1 to 63 lower-case letters, digits and hyphens, the first not a hyphen"),
         *(
             ("checkpoint_path", path, f"must be {BY_NAME['checkpoint_path'].pattern_rule}")
-            for path in ("relative", "/", "//a", "/a/../b", "/..", "/a\nb", "/a\x00", 1.5)
+            for path in ("relative", "/", "//a", "/a/../b", "/..", "/a\nb", "/a\x00", "/a b", "/a%b", 1.5)
         ),
     ],
 )

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, nullcontext
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _manifest
 from ansible_collections.fedops.flower.plugins.module_utils._guard import guard, release
 
 
@@ -75,6 +77,48 @@ def test_what_root_may_not_list_is_read_as_the_account(run_module, tmp_path, sav
     monkeypatch.setattr(os, "listdir", squashed)
     assert run_module("checkpoint_info", path=str(tmp_path))["latest"]["round"] == 5
     assert refused == [str(tmp_path)]
+
+
+@pytest.fixture
+def squashed(monkeypatch):
+    """An export that squashes root, of mode 0755: root lists the files, and only the account opens them."""
+    became = []
+
+    def of_root(path: str) -> None:
+        if not became:
+            raise PermissionError(13, "Permission denied", path)
+
+    @contextmanager
+    def account():
+        became.append(True)
+        yield
+
+    monkeypatch.setattr(_manifest, "refuse_special_files", of_root)
+    monkeypatch.setattr(_flwr, "as_service_account", account)
+    return became
+
+
+def test_what_root_may_list_and_not_open_is_read_as_the_account(run_module, tmp_path, save, squashed) -> None:
+    saved = save(5)
+    result = run_module("checkpoint_info", path=str(tmp_path), sha256=saved["sha256"])
+    assert (result["latest"]["round"], result["match"]["round"], result["problems"], squashed) == (5, 5, [], [True])
+
+
+def test_a_disk_that_fails_for_one_file_is_a_problem_and_not_the_end(run_module, tmp_path, save, monkeypatch) -> None:
+    save(5)
+    save(10)
+    check = _manifest.refuse_special_files
+
+    def failing(path: str) -> None:
+        if path.endswith("round_5.json"):
+            raise OSError(5, "Input/output error", path)
+        check(path)
+
+    monkeypatch.setattr(_manifest, "refuse_special_files", failing)
+    monkeypatch.setattr(_flwr, "as_service_account", nullcontext)
+    result = run_module("checkpoint_info", path=str(tmp_path))
+    assert result["latest"]["round"] == 10
+    assert result["problems"] == [f"{tmp_path}/checkpoint_round_5.json cannot be read: Input/output error."]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes mount points")

@@ -70,6 +70,25 @@ def test_a_disk_is_found_by_any_of_its_names(run_module, host, device, name, act
     }
 
 
+@pytest.mark.parametrize("device", ["{}/ours", "LABEL=flower-ckpt", "UUID=u-2"])
+def test_a_raid_of_two_disks_is_one_disk(run_module, host, device) -> None:
+    tree = json.loads((host / "lsblk.json").read_text())["blockdevices"]
+    raid = {**tree[1], "type": "raid1", "serial": None}
+    members = [{**tree[0], "children": [raid]}, {**tree[3], "children": [raid]}]
+    (host / "lsblk.json").write_text(json.dumps({"blockdevices": members}))
+    assert run_module("disk_info", device=device.format(host))["device"] == str(host / "ours")
+
+
+def test_a_disk_that_is_mounted_below_a_link_is_known_again(run_module, host) -> None:
+    (host / "data/checkpoints").mkdir(parents=True)
+    (host / "opt").symlink_to(host / "data")
+    tree = json.loads((host / "lsblk.json").read_text())["blockdevices"]
+    tree[1]["mountpoints"] = [str((host / "data/checkpoints").resolve())]
+    (host / "lsblk.json").write_text(json.dumps({"blockdevices": tree}))
+    assert run_module("disk_info", device="SERIAL=S2", mount_point=str(host / "opt/checkpoints"))["action"] == "use"
+    assert "it is mounted on" in run_module("disk_info", device="SERIAL=S2", mount_point=str(host / "opt/other"))["msg"]
+
+
 def test_a_link_leads_to_its_disk(run_module, host) -> None:
     (host / "by-id").symlink_to(host / "ours")
     assert run_module("disk_info", device=str(host / "by-id"))["device"] == str(host / "ours")

@@ -53,6 +53,15 @@ def test_files_are_put_aside_when_that_is_wished(run_module, point) -> None:
     assert (again["changed"], again["aside"]) == (False, str(aside))
 
 
+def test_what_is_somebody_elses_is_not_put_aside(run_module, point) -> None:
+    (point / "dpkg").mkdir(parents=True)
+    message = run_module("mount_point", path=str(point), existing="move")["msg"]
+    assert message.startswith(f"{point} does not belong to the user 49999 and holds what is no checkpoint: dpkg.")
+    assert (point / "dpkg").is_dir()
+    os.chown(point, 49999, 49999)
+    assert run_module("mount_point", path=str(point), existing="move")["changed"]
+
+
 def test_what_was_put_aside_before_is_never_overwritten(run_module, point) -> None:
     for path in (point, point.with_name("checkpoints.before-mount")):
         path.mkdir()
