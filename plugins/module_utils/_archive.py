@@ -18,7 +18,7 @@ import stat
 import tarfile
 import tempfile
 import typing as t
-from contextlib import closing
+from contextlib import closing, suppress
 
 from ._checkpoints import sha256_of
 from ._sealing import Seal
@@ -52,7 +52,8 @@ def create(
                 snapshot(os.path.join(base, name), copy)
                 entries[name] = _add(archive, name, copy, os.stat(os.path.join(base, name)))
         for found in sorted({found for name in names for found in _files(base, name)}):
-            entries[found] = _add(archive, found, os.path.join(base, found), os.stat(os.path.join(base, found)))
+            with suppress(FileNotFoundError):  # a temporary name, which a training that goes on has given up since
+                entries[found] = _add(archive, found, os.path.join(base, found), os.stat(os.path.join(base, found)))
         _expect(required, entries, base)
         text = json.dumps({"version": 1, "files": entries, "databases": list(databases)}, indent=2).encode()
         archive.addfile(_info(CONTENTS, len(text)), io.BytesIO(text))
@@ -168,8 +169,9 @@ def _files(base: str, name: str) -> t.Iterator[str]:
     for folder, _folders, names in os.walk(path):
         for found in names:
             whole = os.path.join(folder, found)
-            if stat.S_ISREG(os.lstat(whole).st_mode):
-                yield os.path.relpath(whole, base)
+            with suppress(FileNotFoundError):
+                if stat.S_ISREG(os.lstat(whole).st_mode):
+                    yield os.path.relpath(whole, base)
 
 
 def _add(archive: tarfile.TarFile, name: str, path: str, about: os.stat_result) -> dict[str, t.Any]:

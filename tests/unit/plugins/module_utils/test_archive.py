@@ -74,6 +74,25 @@ def test_a_fresh_host_gets_all_of_it_and_a_second_time_nothing(home: Path, tmp_p
     assert [name for name in os.listdir(fresh) if name.startswith(".")] == []
 
 
+@pytest.mark.parametrize("call", ["lstat", "stat"])
+def test_a_temporary_file_that_is_gone_again_is_left_out(
+    home: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A training that goes on writes each of its files under another name first."""
+    fleeting = home / "trainings/a/.state.json.tmp"
+    fleeting.write_text("{}")
+    ask = getattr(os, call)
+
+    def too_late(path, *arguments, **more):
+        if str(path) == str(fleeting):
+            fleeting.unlink(missing_ok=True)
+        return ask(path, *arguments, **more)
+
+    monkeypatch.setattr(os, call, too_late)
+    kept = _archive.verify(create(home), VAULT)
+    assert sorted(kept) == ["certificates/server.key", "state/state.db", "state/superexec.secret", "trainings/a/l.json"]
+
+
 def nodes_without_wal(home: Path) -> int:
     copy = home.parent / "copied-alone.db"
     shutil.copy(home / "state/state.db", copy)
