@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
             newest_is_here = all(one["sha256"] in there for one in looked["found"][-1:])
             if newest_is_here and (seen_twice or not problems):
                 here = [one for one in looked["found"] if one["sha256"] in there]
-                return self._told(arrived, {"found": here, "problems": problems})
+                return self._told(arrived, {**looked, "found": here, "problems": problems})
         raise AnsibleActionFail(
             f"The newest checkpoint has not arrived, in {LOOKS} tries. {lost} The training saves faster than a"
             " checkpoint travels. Raise fl_checkpoint_keep_last or fl_checkpoint_interval, or quiesce the training"
@@ -140,7 +140,7 @@ class ActionModule(ActionBase):
         return {
             "changed": bool(names),
             "checkpoints": [all_of_them[number] for number in sorted(all_of_them, reverse=True)],
-            "problems": looked["problems"],
+            "problems": looked["problems"] + looked["elsewhere"],
             "diff": {"before": "", "after": after},
         }
 

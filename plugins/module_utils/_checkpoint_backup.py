@@ -27,10 +27,12 @@ from ._checkpoints import (
 )
 from ._fetching import Fetcher
 from ._flwr import as_service_account, service_account
+from ._follow import training_names
 from ._guard import is_guarded
 from ._manifest import UnreadableError
 from ._mirror import folder_of
 from ._storage import unmounted_problem
+from ._trainings import TrainingFolder
 
 PIECE = 32 << 20  # bytes of a file that travel at once, so that no model has to fit into memory
 LATEST = "/checkpoint_latest."
@@ -46,6 +48,19 @@ def look(directory: str) -> Inspection:
         found = inspect(directory)
     # The link to the latest is of the host, and is made anew.
     return Inspection(found.checkpoints, tuple(one for one in found.problems if LATEST not in one))
+
+
+def elsewhere(home: str, directory: str) -> list[str]:
+    """Say which trainings save to another directory than the one that is kept."""
+    with as_service_account():
+        places = {name: _place_of(TrainingFolder(home, name)) for name in training_names(home)}
+        here = os.path.realpath(directory)
+    return [
+        f"The training {name} saves to {place}. Make a backup with fl_checkpoint_path={place} and a backup_directory"
+        " of its own."
+        for name, place in places.items()
+        if place not in (None, here)
+    ]
 
 
 def read(directory: str, name: str, offset: int) -> bytes | None:
@@ -107,6 +122,14 @@ def keep(arriving: str, number: int, directory: str) -> None:
         os.unlink(os.path.join(directory, manifest_name(number)))  # of an older one of this round
     for name in (arrays_name(number), manifest_name(number)):
         os.replace(os.path.join(arriving, name), os.path.join(directory, name))
+
+
+def _place_of(folder: TrainingFolder) -> str | None:
+    """Return where the latest run of a training saved; None where it saved nothing."""
+    config = (folder.effective or {}).get("run_config")
+    values = config if isinstance(config, dict) else {}
+    path = values.get("checkpoint-path")
+    return os.path.realpath(path) if values.get("checkpoint-enabled") is True and isinstance(path, str) else None
 
 
 def _make(directory: str) -> None:

@@ -31,6 +31,10 @@ options:
     description: The checkpoint directory on the host.
     type: path
     default: /opt/flower/checkpoints
+  home:
+    description: The directory of Flower, whose trainings are asked whether they save to O(path) or elsewhere.
+    type: path
+    default: /opt/flower
   backup:
     description:
       - The directory of the checkpoints on the controller. What is in it and not whole is removed, as it was left by a
@@ -79,7 +83,9 @@ checkpoints:
   elements: str
   sample: [checkpoint_round_10.npz, checkpoint_round_9.npz]
 problems:
-  description: A sentence about each checkpoint of the host that cannot be trusted, and one when nothing is mounted.
+  description:
+    - A sentence about each checkpoint of the host that cannot be trusted, one when nothing is mounted, and one about
+      each training that saves elsewhere.
   returned: success
   type: list
   elements: str
@@ -90,7 +96,12 @@ from base64 import b64encode
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint_backup import bring_back, look, read
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint_backup import (
+    bring_back,
+    elsewhere,
+    look,
+    read,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import CheckpointError
 from ansible_collections.fedops.flower.plugins.module_utils._fetching import FetchError
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError, FlwrMissingError
@@ -105,13 +116,15 @@ def work(params: dict[str, Any]) -> dict[str, Any]:
         return {"changed": True, "path": bring_back(params["staged"], params["round"], params["path"]).path}
     found = look(params["path"])
     shown = [{"file": one.file, "round": one.round, "sha256": one.sha256} for one in found.checkpoints]
-    return {"found": shown, "problems": list(found.problems)}
+    others = elsewhere(params["home"], params["path"]) if params["state"] == "present" else []
+    return {"found": shown, "problems": list(found.problems), "elsewhere": others}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "home": {"type": "path", "default": "/opt/flower"},
             "backup": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "restored"], "default": "present"},
             "file": {"type": "str"},
@@ -126,7 +139,7 @@ def main() -> None:
     except FlwrMissingError as error:
         if not module.check_mode:
             module.fail_json(msg=str(error))
-        result = {"found": [], "problems": []}  # a host that was only rehearsed
+        result = {"found": [], "problems": [], "elsewhere": []}  # a host that was only rehearsed
     except (CheckpointError, FetchError, FlwrError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:

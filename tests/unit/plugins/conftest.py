@@ -118,7 +118,6 @@ def run_module(home, capsys):
     def run(module: str, /, check_mode: bool = False, **arguments) -> dict:
         arguments = {"home": str(home.path), **arguments, "_ansible_check_mode": check_mode}
         if module in (
-            "checkpoint_backup",
             "checkpoint_directory",
             "checkpoint_fetch",
             "checkpoint_info",

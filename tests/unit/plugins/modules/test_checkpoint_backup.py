@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
@@ -154,6 +155,25 @@ def test_damage_on_the_host_is_told_and_what_was_half_there_is_not(play, save, t
     assert result["checkpoints"][0] == "checkpoint_round_3.npz"
     (problem,) = result["problems"]
     assert problem.startswith(f"{tmp_path}/checkpoint_round_1.npz is damaged")
+
+
+def test_a_training_that_saves_elsewhere_is_told(play, save, home, tmp_path) -> None:
+    save(1)
+    for name, config in {
+        "here": {"checkpoint-enabled": True, "checkpoint-path": f"{tmp_path}/../{tmp_path.name}"},
+        "other": {"checkpoint-enabled": True, "checkpoint-path": "/srv/other"},
+        "none": {"checkpoint-enabled": False, "checkpoint-path": "/srv/none"},
+        "odd": "what is this",
+    }.items():
+        folder = home.path / "trainings" / name
+        folder.mkdir(parents=True)
+        (folder / "effective.json").write_text(json.dumps({"run_config": config}))
+    result = play()
+    assert result["problems"] == [
+        "The training other saves to /srv/other. Make a backup with fl_checkpoint_path=/srv/other and a"
+        " backup_directory of its own."
+    ]
+    assert result["checkpoints"] == ["checkpoint_round_1.npz"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes mount points")
