@@ -18,7 +18,7 @@ import stat
 import tarfile
 import tempfile
 import typing as t
-from contextlib import closing
+from contextlib import closing, suppress
 
 from ._checkpoints import sha256_of
 from ._sealing import Seal
@@ -31,7 +31,14 @@ class ArchiveError(Exception):
     """Something cannot be kept or brought back as it is; the message says what."""
 
 
-def create(path: str, base: str, names: t.Iterable[str], databases: t.Iterable[str], seal: Seal) -> dict[str, t.Any]:
+def create(
+    path: str,
+    base: str,
+    names: t.Iterable[str],
+    databases: t.Iterable[str],
+    seal: Seal,
+    required: t.Iterable[str] = (),
+) -> dict[str, t.Any]:
     """Keep files and folders below C(base) in a sealed archive; return what is in it.
 
     What of C(names) is not there is left out. Folders and files that change meanwhile are kept as they are found.
@@ -45,7 +52,9 @@ def create(path: str, base: str, names: t.Iterable[str], databases: t.Iterable[s
                 snapshot(os.path.join(base, name), copy)
                 entries[name] = _add(archive, name, copy, os.stat(os.path.join(base, name)))
         for found in sorted({found for name in names for found in _files(base, name)}):
-            entries[found] = _add(archive, found, os.path.join(base, found), os.stat(os.path.join(base, found)))
+            with suppress(FileNotFoundError):  # a temporary name, which a training that goes on has given up since
+                entries[found] = _add(archive, found, os.path.join(base, found), os.stat(os.path.join(base, found)))
+        _expect(required, entries, base)
         text = json.dumps({"version": 1, "files": entries, "databases": list(databases)}, indent=2).encode()
         archive.addfile(_info(CONTENTS, len(text)), io.BytesIO(text))
     return entries
@@ -74,7 +83,7 @@ def check_database(path: str, name: str) -> None:
         raise ArchiveError(f"{name} is damaged: {said}.")
 
 
-def unpack(path: str, target: str, seal: Seal) -> dict[str, dict[str, t.Any]]:
+def unpack(path: str, target: str, seal: Seal, required: t.Iterable[str] = ()) -> dict[str, dict[str, t.Any]]:
     """Unpack an archive into an empty folder and verify every byte of it; return what is in it."""
     try:
         with seal.reading(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
@@ -97,16 +106,24 @@ def unpack(path: str, target: str, seal: Seal) -> dict[str, dict[str, t.Any]]:
             raise ArchiveError(f"{path} is damaged: {name} in it is not what its list says.")
     for name in contents["databases"]:
         check_database(os.path.join(target, name), f"{name} in {path}")
+    _expect(required, contents["files"], path)
     return contents["files"]
 
 
-def verify(path: str, seal: Seal) -> dict[str, dict[str, t.Any]]:
+def verify(path: str, seal: Seal, required: t.Iterable[str] = ()) -> dict[str, dict[str, t.Any]]:
     """Verify an archive without leaving anything of it behind."""
     with tempfile.TemporaryDirectory(prefix="fedops-archive-") as folder:
-        return unpack(path, folder, seal)
+        return unpack(path, folder, seal, required)
 
 
-def restore(path: str, base: str, seal: Seal, uid: int | None = None, gid: int | None = None) -> list[str]:
+def restore(
+    path: str,
+    base: str,
+    seal: Seal,
+    uid: int | None = None,
+    gid: int | None = None,
+    required: t.Iterable[str] = (),
+) -> list[str]:
     """Bring back what is not there, all of it or nothing; return the names.
 
     A file that is there with other contents is refused. C(uid) and C(gid) stand for the account, whatever it was.
@@ -115,7 +132,7 @@ def restore(path: str, base: str, seal: Seal, uid: int | None = None, gid: int |
     # Beside its final place, so that a rename is all that is left to do.
     staging = tempfile.mkdtemp(prefix=".restore-", dir=base)
     try:
-        entries = unpack(path, staging, seal)
+        entries = unpack(path, staging, seal, required)
         present = [name for name in entries if os.path.lexists(os.path.join(base, name))]
         differing = [name for name in present if sha256_of(os.path.join(base, name)) != entries[name]["sha256"]]
         if differing:
@@ -138,6 +155,12 @@ def restore(path: str, base: str, seal: Seal, uid: int | None = None, gid: int |
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def _expect(required: t.Iterable[str], there: t.Container[str], place: str) -> None:
+    """Raise ArchiveError unless all that is required is there."""
+    if lacking := [name for name in required if name not in there]:
+        raise ArchiveError(f"{place} lacks {', '.join(lacking)}.")
+
+
 def _files(base: str, name: str) -> t.Iterator[str]:
     """Return the regular files at or below a name; a link could lead anywhere."""
     path = os.path.join(base, name)
@@ -146,8 +169,9 @@ def _files(base: str, name: str) -> t.Iterator[str]:
     for folder, _folders, names in os.walk(path):
         for found in names:
             whole = os.path.join(folder, found)
-            if stat.S_ISREG(os.lstat(whole).st_mode):
-                yield os.path.relpath(whole, base)
+            with suppress(FileNotFoundError):
+                if stat.S_ISREG(os.lstat(whole).st_mode):
+                    yield os.path.relpath(whole, base)
 
 
 def _add(archive: tarfile.TarFile, name: str, path: str, about: os.stat_result) -> dict[str, t.Any]:

@@ -75,11 +75,11 @@ class Seal(t.NamedTuple):
                 process.stdin.close()
             try:
                 yield process.stdout
-                for dummy in iter(lambda: process.stdout.read(1 << 20), b""):
-                    pass  # what a reader left: the verdict comes after all of it
+                _drain(process.stdout)  # what a reader left: the verdict comes after all of it
             except Exception as error:
-                # Of what is no archive age knows better why.
-                if process.poll() or process.wait(5):
+                # Of what is no archive age knows better why, once it could say all of it.
+                _drain(process.stdout)
+                if process.wait():
                     raise SealError(f"{path} cannot be opened: {_first_line(process.stderr.read())}.") from error
                 raise
             errors = process.stderr.read()
@@ -159,6 +159,11 @@ def _age(command: list[str], stdout: t.IO[bytes] | int) -> subprocess.Popen[byte
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE)
     except OSError as error:
         raise SealError(f"age cannot be started: {error.strerror}. Install the package age.") from error
+
+
+def _drain(stream: t.IO[bytes]) -> None:
+    for dummy in iter(lambda: stream.read(1 << 20), b""):
+        pass
 
 
 def _first_line(errors: bytes) -> str:

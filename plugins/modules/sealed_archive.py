@@ -54,6 +54,14 @@ options:
     type: list
     elements: str
     default: []
+  required:
+    description:
+      - Names that must be in the archive; one that is not fails the task, before anything is brought back or kept.
+      - It is judged here, since RV(names) says nothing to a program. A result never shows the secret, so that a file
+        whose name has O(password) in it comes back under another one.
+    type: list
+    elements: str
+    default: []
   method:
     description: How it is sealed.
     type: str
@@ -94,13 +102,14 @@ EXAMPLES = r"""
   fedops.flower.sealed_archive:
     path: /var/backups/flower/superlink.sealed
     state: verified
+    required: [state/state.db]
     method: age
     identity: "{{ vault_age_identity }}"
 """
 
 RETURN = r"""
 names:
-  description: What is in the archive, or what was brought back.
+  description: What is in the archive, or what was brought back; for people, see O(required).
   returned: when not in check mode
   type: list
   elements: str
@@ -118,11 +127,12 @@ from ansible_collections.fedops.flower.plugins.module_utils._sealing import METH
 def work(params: dict) -> list[str]:
     seal = Seal(params["method"], params["recipients"], params["identity"] or "", params["password"] or "")
     path, base = params["path"], params["base"]
+    required = params["required"]
     if params["state"] == "present":
-        return sorted(_archive.create(path, base, params["names"], params["databases"], seal))
+        return sorted(_archive.create(path, base, params["names"], params["databases"], seal, required))
     if params["state"] == "verified":
-        return sorted(_archive.verify(path, seal))
-    return _archive.restore(path, base, seal, params["uid"], params["gid"])
+        return sorted(_archive.verify(path, seal, required))
+    return _archive.restore(path, base, seal, params["uid"], params["gid"], required)
 
 
 def main() -> None:
@@ -133,6 +143,7 @@ def main() -> None:
             "base": {"type": "path"},
             "names": {"type": "list", "elements": "str", "default": []},
             "databases": {"type": "list", "elements": "str", "default": []},
+            "required": {"type": "list", "elements": "str", "default": []},
             "method": {"type": "str", "required": True, "choices": list(METHODS)},
             "recipients": {"type": "list", "elements": "str", "default": []},
             "identity": {"type": "str", "no_log": True},

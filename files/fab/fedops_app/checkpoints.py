@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from .knowledge._manifest import CheckpointError, sealed
 from .publish import logger
 
 _TEMPORARY = ".partial"
+_FAREWELL = 5.0  # seconds for the storage to take note of the end
 
 
 class CheckpointDirectory:
@@ -51,7 +53,7 @@ class CheckpointDirectory:
                 self._remove_partial_files()
             yield
         finally:
-            os.close(lock)
+            _let_go(lock)
 
     def save(
         self, arrays: Mapping[str, Array], state: Mapping[str, NDArray], about: Mapping[str, object]
@@ -257,6 +259,16 @@ def _unused_prefix(arrays: Mapping[str, Array]) -> str:
     while any(name.startswith(prefix) for name in arrays):
         prefix = "_" + prefix
     return prefix
+
+
+def _let_go(lock: int) -> None:
+    """Close the lock, but not at any price: storage that is away answers to nothing, and the run must end all the same.
+
+    What is still open then is closed with the process.
+    """
+    closing = threading.Thread(target=os.close, args=(lock,), name="unlock", daemon=True)
+    closing.start()
+    closing.join(_FAREWELL)
 
 
 def _described(arrays: Mapping[str, Array | NDArray]) -> list[dict[str, object]]:

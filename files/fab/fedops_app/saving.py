@@ -43,7 +43,7 @@ class _Save:
         self._thread = threading.Thread(target=self._run, name="checkpoint", daemon=True)
         self._thread.start()
 
-    def ended(self, patience: float | None) -> bool:
+    def ended(self, patience: float) -> bool:
         self._thread.join(patience)
         return not self._thread.is_alive()
 
@@ -69,9 +69,12 @@ class Saver:
         try:
             self.checkpoint = self._try(arrays, state, about)
         except NotSavedError as error:
-            if self._required:
-                raise
             self.problem = str(error)
+            if self._required:
+                logger.warning(
+                    "%s %s It is required (fl_checkpoint_required), so the run ends.", self.problem, self._last_good()
+                )
+                raise
             logger.warning(
                 "%s %s The training goes on, and every round tries it again until a checkpoint is saved.",
                 self.problem,
@@ -106,7 +109,7 @@ class Saver:
             if overdue.checkpoint and overdue.about["round"] == about["round"]:
                 return overdue.checkpoint
         save = _Save(self._directory, arrays, state, about)
-        if not save.ended(None if self._required else PATIENCE + _size(arrays, state) / _SLOWEST):
+        if not save.ended(PATIENCE + _size(arrays, state) / _SLOWEST):
             self._running = save
             raise self._no_answer(save)
         if save.error:

@@ -8,6 +8,8 @@ import errno
 import logging
 import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from io import FileIO
@@ -17,7 +19,7 @@ import pytest
 from simulated import Federation, Killed
 
 from fedops_app import npz, saving
-from fedops_app.errors import RunFailedError
+from fedops_app.errors import NotSavedError, RunFailedError
 from fedops_app.knowledge import _checkpoints as layout
 
 write = npz.write
@@ -199,3 +201,52 @@ def test_storage_that_never_answers_does_not_hold_the_end(
     with pytest.raises(RunFailedError, match=r"has not answered for .* seconds\. All rounds .* No checkpoint of this"):
         federation.train(num_rounds=1)
     answers.set()
+
+
+def test_required_checkpoints_fail_the_run_when_the_storage_does_not_answer(
+    federation: Federation, storage: Callable, monkeypatch: pytest.MonkeyPatch, warnings: Callable
+) -> None:
+    monkeypatch.setattr(saving, "PATIENCE", 0.2)
+    answers = threading.Event()
+
+    def happens(number: int) -> None:
+        if number == 2:
+            answers.wait(60)
+
+    storage(happens)
+    with pytest.raises(NotSavedError, match=r"round 2 cannot be saved in .* storage has not answered for \d+ seconds"):
+        federation.train(checkpoint_required=True)
+    answers.set()
+    (warning,) = warnings()
+    assert re.search(r"has not answered .* The last good one is of round 1, .* \(fl_checkpoint_required\), so", warning)
+    assert federation.published("failure.json")["reason"] == "not_saved"
+    assert [line["round"] for line in federation.published("history.jsonl")] == [1]
+
+
+HANGING = """
+import os, sys, time
+from fedops_app import saving
+from fedops_app.checkpoints import CheckpointDirectory
+
+class Hangs(CheckpointDirectory):
+    def save(self, *arguments):
+        os.open(os.path.join(self.path, "pipe"), os.O_RDONLY)  # nobody ever writes to it: a call into the kernel
+
+saving.PATIENCE = 0.2
+close, os.close = os.close, lambda descriptor: time.sleep(3600)
+checkpoints = sys.modules["fedops_app.checkpoints"]
+checkpoints._FAREWELL = 0.2
+directory = Hangs(sys.argv[1], 0, False)
+with directory.locked():
+    saving.Saver(directory, True, None).save({}, {}, {"round": 1})
+"""
+
+
+def test_calls_that_hang_in_the_kernel_do_not_keep_the_process(tmp_path: Path) -> None:
+    """Neither the save nor the lock, which storage that is away does not even let go of."""
+    os.mkfifo(tmp_path / "pipe")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", HANGING, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("fedops_app.errors.NotSavedError: The checkpoint of round 1")

@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -74,6 +74,25 @@ def test_a_fresh_host_gets_all_of_it_and_a_second_time_nothing(home: Path, tmp_p
     assert [name for name in os.listdir(fresh) if name.startswith(".")] == []
 
 
+@pytest.mark.parametrize("call", ["lstat", "stat"])
+def test_a_temporary_file_that_is_gone_again_is_left_out(
+    home: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A training that goes on writes each of its files under another name first."""
+    fleeting = home / "trainings/a/.state.json.tmp"
+    fleeting.write_text("{}")
+    ask = getattr(os, call)
+
+    def too_late(path, *arguments, **more):
+        if str(path) == str(fleeting):
+            fleeting.unlink(missing_ok=True)
+        return ask(path, *arguments, **more)
+
+    monkeypatch.setattr(os, call, too_late)
+    kept = _archive.verify(create(home), VAULT)
+    assert sorted(kept) == ["certificates/server.key", "state/state.db", "state/superexec.secret", "trainings/a/l.json"]
+
+
 def nodes_without_wal(home: Path) -> int:
     copy = home.parent / "copied-alone.db"
     shutil.copy(home / "state/state.db", copy)
@@ -129,7 +148,7 @@ def test_a_bit_that_has_changed_is_seen_wherever_it_is(home: Path) -> None:
     assert "state/state.db" in _archive.verify(str(path), VAULT)
     for position in range(0, len(whole), len(whole) // 40):
         damaged = bytearray(whole)
-        damaged[position] ^= 1
+        damaged[position + whole[position : position + 1].isspace()] ^= 1  # any space is as good as another
         path.write_bytes(damaged)
         with pytest.raises((SealError, _archive.ArchiveError)):
             _archive.verify(str(path), VAULT)
@@ -159,6 +178,36 @@ def test_ansible_vault_and_we_open_each_other(content: bytes, password: str) -> 
     theirs = VaultLib([("default", VaultSecret(password.encode()))])
     assert theirs.decrypt(_sealing.vault_seal(content, password)) == content
     assert _sealing.vault_open(theirs.encrypt(content), password) == content
+
+
+def test_a_bit_that_changes_nothing_is_the_only_one_that_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the case of a hexadecimal digit does, or another kind of space."""
+    monkeypatch.setattr(_sealing, "_ROUNDS", 1)
+    content = b"what is kept"
+    whole = _sealing.vault_seal(content, "p")
+    opened = 0
+    for position in range(len(whole)):
+        for bit in range(8):
+            changed = bytearray(whole)
+            changed[position] ^= 1 << bit
+            with suppress(SealError):
+                assert _sealing.vault_open(bytes(changed), "p") == content
+                opened += 1
+    assert 0 < opened < len(whole)
+
+
+@needs_age
+def test_what_is_no_archive_at_all_is_refused_at_once(tmp_path: Path) -> None:
+    """More than a pipe holds: whoever waits for its end must have read it to the end."""
+    seal, path = age_seal(tmp_path), tmp_path / "foreign"
+    path.write_bytes(os.urandom(2_000_000))
+    subprocess.run(["age", "--recipient", *seal.recipients, "--output", f"{path}.age", str(path)], check=True)
+    with pytest.raises(_archive.ArchiveError, match="foreign.age is damaged: "):
+        _archive.verify(f"{path}.age", seal)
+    sealed = Path(f"{path}.age").read_bytes()
+    Path(f"{path}.age").write_bytes(sealed[:-1])
+    with pytest.raises(SealError, match="cannot be opened: failed to decrypt and authenticate"):
+        _archive.verify(f"{path}.age", seal)
 
 
 @needs_age

@@ -49,6 +49,7 @@ def test_a_rehearsal_writes_nothing(archive, tmp_path) -> None:
         ({"method": "none"}, "value of method must be one of: age, vault, got: none"),
         ({"password": ""}, "method is vault, which needs password. Nothing is kept in plain text."),
         ({"databases": ["gone.db"]}, "gone.db is missing: there is no state to be kept."),
+        ({"names": ["certificates"], "required": ["state.secret"]}, "/base lacks state.secret."),
         ({"state": "verified", "path": "/nowhere/a"}, "/nowhere/a cannot be opened: No such file or directory."),
     ],
 )
@@ -57,3 +58,22 @@ def test_what_goes_wrong_is_told(archive, arguments, said) -> None:
     assert result["failed"]
     assert said in result["msg"]
     assert "correct horse" not in str(result)
+
+
+def test_what_is_required_is_found_although_the_password_is_a_part_of_its_name(archive, tmp_path) -> None:
+    (tmp_path / "base/superexec.secret").write_text("s")
+    arguments = {"password": "secret", "required": ["superexec.secret"]}
+    kept = archive(names=["superexec.secret"], **arguments)
+    assert kept["names"] == ["superexec.********"]  # no result shows it
+    assert not archive(state="verified", **arguments).get("failed")
+    lacking = archive(state="verified", password="secret", required=["superexec.secret", "server.key"])
+    assert lacking["msg"].endswith("a.sealed lacks server.key.")
+
+
+def test_an_archive_that_lacks_something_is_neither_made_nor_brought_back(archive, tmp_path) -> None:
+    assert archive(names=["certificates"], required=["gone"])["failed"]
+    assert not (tmp_path / "backup/a.sealed").exists()
+    archive(names=["certificates"])
+    fresh = tmp_path / "fresh"
+    assert archive(state="restored", base=str(fresh), required=["gone"])["failed"]
+    assert list(fresh.iterdir()) == []

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import shutil
+from base64 import b64decode
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint_backup import forget_halves, keep
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import (
+    CheckpointError,
+    arrays_name,
+    inspect,
+    manifest_name,
+)
+
+LOOKS = 5  # at the host, until its newest checkpoint has arrived: retention may be faster than a connection
+ARRIVING = ".arriving"
+
+
+class ActionModule(ActionBase):
+    """Have checkpoints travel in pieces, and give them their names where they are whole."""
+
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        self._task_vars = task_vars
+        if not self._task.args.get("backup"):
+            return self._ask()  # the module says what is missing
+        self._backup = os.path.expanduser(str(self._task.args["backup"]))
+        step = self._restore if self._task.args.get("state") == "restored" else self._keep
+        try:
+            return step()
+        except CheckpointError as error:
+            raise AnsibleActionFail(str(error)) from error
+        except _FailedError as failed:
+            return failed.args[0]
+        except OSError as error:
+            raise AnsibleActionFail(f"{error.filename or self._backup} cannot be kept: {error.strerror}.") from error
+
+    def _keep(self) -> dict[str, Any]:
+        if self._task.check_mode:
+            there = {found.sha256 for found in inspect(self._backup).checkpoints}
+            looked = self._ask()
+            return self._told([one for one in looked["found"] if one["sha256"] not in there], looked)
+        os.makedirs(self._backup, 0o700, exist_ok=True)
+        there = {found.sha256 for found in forget_halves(self._backup)}
+        arrived: list[dict[str, Any]] = []
+        problems: list[str] | None = None
+        lost = ""
+        for dummy in range(LOOKS):
+            looked = self._ask()
+            # What is half there because it is being saved or removed is no problem a moment later.
+            seen_twice = problems is not None
+            problems = [one for one in looked["problems"] if problems is None or one in problems]
+            for one in reversed(looked["found"]):
+                if one["sha256"] in there:
+                    continue
+                if said := self._fetch(one):
+                    lost = said
+                else:
+                    there.add(one["sha256"])
+                    arrived.append(one)
+            newest_is_here = all(one["sha256"] in there for one in looked["found"][-1:])
+            if newest_is_here and (seen_twice or not problems):
+                here = [one for one in looked["found"] if one["sha256"] in there]
+                return self._told(arrived, {**looked, "found": here, "problems": problems})
+        raise AnsibleActionFail(
+            f"The newest checkpoint has not arrived, in {LOOKS} tries. {lost} The training saves faster than a"
+            " checkpoint travels. Raise fl_checkpoint_keep_last or fl_checkpoint_interval, or quiesce the training"
+            " (playbook fedops.flower.quiesce), and make the backup again."
+        )
+
+    def _fetch(self, one: dict[str, Any]) -> str:
+        """Fetch one checkpoint; return why it is left out, or nothing. The manifest first: it is small."""
+        arriving = os.path.join(self._backup, ARRIVING)
+        shutil.rmtree(arriving, ignore_errors=True)
+        os.mkdir(arriving, 0o700)
+        try:
+            for name in (manifest_name(one["round"]), arrays_name(one["round"])):
+                if not self._fetch_file(name, os.path.join(arriving, name)):
+                    return f"{name} was removed while it was being read."
+            keep(arriving, one["round"], self._backup)
+        except CheckpointError as error:
+            return str(error)  # another has taken its place meanwhile
+        finally:
+            shutil.rmtree(arriving, ignore_errors=True)
+        return ""
+
+    def _fetch_file(self, name: str, target: str) -> bool:
+        """Fetch a file piece by piece; tell whether it was there to its end."""
+        with open(target, "xb") as stream:
+            while True:
+                answer = self._ask(file=name, offset=stream.tell())
+                if answer.get("gone"):
+                    return False
+                if not answer["bytes"]:
+                    os.fsync(stream.fileno())
+                    return True
+                stream.write(b64decode(answer["piece"]))
+
+    def _restore(self) -> dict[str, Any]:
+        looked = self._ask()
+        kept = list(reversed(inspect(self._backup).checkpoints))
+        present = {one["sha256"] for one in looked["found"]}
+        # A host with others has newer ones, on its disk, export or in its mirror.
+        wanted = [] if present - {one.sha256 for one in kept} else [one for one in kept if one.sha256 not in present]
+        if not self._task.check_mode:
+            for one in wanted:
+                self._send(one.path, one.round)
+        return self._told([{"file": one.file, "round": one.round} for one in wanted], looked)
+
+    def _send(self, path: str, number: int) -> None:
+        shell = self._connection._shell
+        folder = shell.tmpdir or self._make_tmp_path()
+        for name in (arrays_name(number), manifest_name(number)):
+            self._transfer_file(os.path.join(os.path.dirname(path), name), shell.join_path(folder, name))
+        self._ask(staged=folder, round=number)
+
+    def _ask(self, **more: Any) -> dict[str, Any]:
+        answer = self._execute_module(
+            module_name="fedops.flower.checkpoint_backup",
+            module_args={**self._task.args, **more},
+            task_vars=self._task_vars,
+        )
+        if answer.get("failed"):
+            raise _FailedError(answer)
+        return answer
+
+    def _told(self, travelled: list[dict[str, Any]], looked: dict[str, Any]) -> dict[str, Any]:
+        names = [one["file"] for one in travelled]
+        all_of_them = {one["round"]: one["file"] for one in (*looked["found"], *travelled)}
+        after = "".join(f"{name}\n" for name in names)
+        return {
+            "changed": bool(names),
+            "checkpoints": [all_of_them[number] for number in sorted(all_of_them, reverse=True)],
+            "problems": looked["problems"] + looked["elsewhere"],
+            "diff": {"before": "", "after": after},
+        }
+
+
+class _FailedError(Exception):
+    """The module has failed; its answer is the task's."""

@@ -1,0 +1,151 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: checkpoint_backup
+short_description: Keep the checkpoints of a host on the controller, and bring them back
+version_added: 0.1.0
+description:
+  - Checkpoints are read and written as the service account, since a server of NFS may show root nothing.
+  - They travel in pieces, newest first. Each is verified where it arrives, and only then gets its name.
+  - A training may go on. What its retention removes meanwhile is left out; the newest checkpoint always arrives, or
+    the task fails.
+author:
+  - fedops.flower contributors (@fedops)
+attributes:
+  check_mode:
+    description: Can run in check mode and tell whether anything would travel.
+    support: full
+  diff_mode:
+    description: Returns the names of the checkpoints that travel.
+    support: full
+  idempotent:
+    description: What is already there does not travel again.
+    support: full
+options:
+  path:
+    description: The checkpoint directory on the host.
+    type: path
+    default: /opt/flower/checkpoints
+  home:
+    description: The directory of Flower, whose trainings are asked whether they save to O(path) or elsewhere.
+    type: path
+    default: /opt/flower
+  backup:
+    description:
+      - The directory of the checkpoints on the controller. What is in it and not whole is removed, as it was left by a
+        backup that was cut short.
+    type: path
+    required: true
+  state:
+    description:
+      - V(present) keeps the checkpoints of the host in O(backup). V(restored) brings those of O(backup) to a host that
+        has none of its own; a host that has others has newer ones, and is left as it is.
+    type: str
+    choices: [present, restored]
+    default: present
+  file:
+    description: The file to read a piece of. It is not to be set.
+    type: str
+  offset:
+    description: Where the piece begins. It is not to be set.
+    type: int
+    default: 0
+  staged:
+    description: The transferred checkpoint on the host. It is not to be set.
+    type: path
+  round:
+    description: The round of O(staged). It is not to be set.
+    type: int
+"""
+
+EXAMPLES = r"""
+- name: Keep the checkpoints
+  fedops.flower.checkpoint_backup:
+    backup: /srv/backups/flower-2026-11-26/checkpoints
+  register: kept
+
+- name: Bring them back to a fresh host
+  fedops.flower.checkpoint_backup:
+    backup: /srv/backups/flower-2026-11-26/checkpoints
+    state: restored
+"""
+
+RETURN = r"""
+checkpoints:
+  description: The files that have arrived or were there, newest first.
+  returned: success
+  type: list
+  elements: str
+  sample: [checkpoint_round_10.npz, checkpoint_round_9.npz]
+problems:
+  description:
+    - A sentence about each checkpoint of the host that cannot be trusted, one when nothing is mounted, and one about
+      each training that saves elsewhere.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+from base64 import b64encode
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint_backup import (
+    bring_back,
+    elsewhere,
+    look,
+    read,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import CheckpointError
+from ansible_collections.fedops.flower.plugins.module_utils._fetching import FetchError
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError, FlwrMissingError
+
+
+def work(params: dict[str, Any]) -> dict[str, Any]:
+    """Do the one step that the action asks for."""
+    if params["file"]:
+        piece = read(params["path"], params["file"], params["offset"])
+        return {"gone": True} if piece is None else {"piece": b64encode(piece).decode(), "bytes": len(piece)}
+    if params["staged"]:
+        return {"changed": True, "path": bring_back(params["staged"], params["round"], params["path"]).path}
+    found = look(params["path"])
+    shown = [{"file": one.file, "round": one.round, "sha256": one.sha256} for one in found.checkpoints]
+    others = elsewhere(params["home"], params["path"]) if params["state"] == "present" else []
+    return {"found": shown, "problems": list(found.problems), "elsewhere": others}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "home": {"type": "path", "default": "/opt/flower"},
+            "backup": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["present", "restored"], "default": "present"},
+            "file": {"type": "str"},
+            "offset": {"type": "int", "default": 0},
+            "staged": {"type": "path"},
+            "round": {"type": "int"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = work(module.params)
+    except FlwrMissingError as error:
+        if not module.check_mode:
+            module.fail_json(msg=str(error))
+        result = {"found": [], "problems": [], "elsewhere": []}  # a host that was only rehearsed
+    except (CheckpointError, FetchError, FlwrError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or module.params['path']} cannot be opened: {error.strerror}.")
+    module.exit_json(**{"changed": False, **result})
+
+
+if __name__ == "__main__":
+    main()

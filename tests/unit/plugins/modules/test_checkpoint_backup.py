@@ -1,0 +1,259 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module and its action together: a host that saves and removes meanwhile, and a controller."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.fedops.flower.plugins.action import checkpoint_backup as action_backup
+from ansible_collections.fedops.flower.plugins.module_utils import _checkpoint_backup, _checkpoints, _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._guard import guard, release
+
+OTHER = 54321
+
+
+@pytest.fixture
+def backup(tmp_path_factory):
+    return tmp_path_factory.mktemp("backup") / "checkpoints"
+
+
+@pytest.fixture
+def play(run_module, tmp_path, backup, tmp_path_factory, monkeypatch):
+    """Run the action against the module; C(meanwhile) hears of each call before it is executed."""
+    monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda *args: {})
+    monkeypatch.setattr(_checkpoint_backup, "PIECE", 100)
+
+    def run(check_mode=False, meanwhile=lambda arguments: None, **given):
+        def execute(module_name, module_args, task_vars):
+            meanwhile(module_args)
+            return run_module("checkpoint_backup", check_mode=check_mode, **module_args)
+
+        action = object.__new__(action_backup.ActionModule)
+        arguments = {"path": str(tmp_path), "backup": str(backup), **given}
+        action._task = SimpleNamespace(args=arguments, check_mode=check_mode)
+        staged = str(tmp_path_factory.mktemp("staged"))
+        action._connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=staged, join_path=os.path.join))
+        action._execute_module = execute
+        action._transfer_file = shutil.copyfile
+        result = action.run(task_vars={})
+        assert os.listdir(staged) == []
+        return result
+
+    return run
+
+
+def remove(directory, number: int) -> None:
+    for suffix in ("json", "npz"):
+        (directory / f"checkpoint_round_{number}.{suffix}").unlink()
+
+
+def test_what_is_whole_travels_once_newest_first(play, save, tmp_path, backup) -> None:
+    saved = [save(number) for number in (9, 10)]
+    first, second = play(), play()
+    assert (first["changed"], first["checkpoints"]) == (True, ["checkpoint_round_10.npz", "checkpoint_round_9.npz"])
+    assert (second["changed"], second["checkpoints"]) == (False, first["checkpoints"])
+    kept = _checkpoints.list_checkpoints(str(backup))
+    assert [one.sha256 for one in kept] == [one["sha256"] for one in saved]
+    assert len(os.listdir(backup)) == 4  # and nothing else
+    assert (first["problems"], second["problems"]) == ([], [])
+
+
+def test_a_rehearsal_tells_what_would_travel(play, save, backup) -> None:
+    save(5)
+    assert play(check_mode=True)["checkpoints"] == ["checkpoint_round_5.npz"]
+    assert not backup.exists()
+
+
+def test_what_retention_removes_meanwhile_is_left_out_whole(play, save, tmp_path, backup) -> None:
+    for number in (1, 2, 3):
+        save(number)
+
+    def meanwhile(arguments) -> None:
+        if arguments.get("file") == "checkpoint_round_2.npz" and arguments["offset"]:
+            remove(tmp_path, 2)
+            save(4)
+
+    result = play(meanwhile=meanwhile)
+    assert result["checkpoints"] == ["checkpoint_round_3.npz", "checkpoint_round_1.npz"]
+    assert _checkpoints.inspect(str(backup)).checkpoints[-1].round == 3
+    assert sorted(os.listdir(backup)) == [
+        f"checkpoint_round_{n}.{suffix}" for n in (1, 3) for suffix in ("json", "npz")
+    ]
+
+
+def test_the_newest_is_looked_for_again_until_it_has_arrived(play, save, tmp_path, backup) -> None:
+    """With fl_checkpoint_keep_last of 1 a save takes away what was just found."""
+    save(1)
+    left = [1, 2]
+
+    def meanwhile(arguments) -> None:
+        if arguments.get("file", "").endswith(".npz") and left:
+            number = left.pop(0)
+            remove(tmp_path, number)
+            save(number + 1)
+
+    assert play(meanwhile=meanwhile)["checkpoints"] == ["checkpoint_round_3.npz"]
+    assert left == []
+
+
+def test_a_training_that_is_always_faster_is_told(play, save, tmp_path) -> None:
+    save(1)
+    rounds = iter(range(1, 100))
+
+    def meanwhile(arguments) -> None:
+        if arguments.get("file", "").endswith(".npz"):
+            number = next(rounds)
+            remove(tmp_path, number)
+            save(number + 1)
+
+    with pytest.raises(AnsibleActionFail, match=r"round_5.npz was removed while it was being read.*keep_last"):
+        play(meanwhile=meanwhile)
+
+
+def test_another_that_takes_its_place_while_it_travels_is_not_mixed_with_it(play, save, tmp_path, backup) -> None:
+    save(1, "one")
+    changed = []
+
+    def meanwhile(arguments) -> None:
+        if arguments.get("file", "").endswith(".npz") and arguments["offset"] == 100 and not changed:
+            changed.append(save(1, "another-training"))
+            (tmp_path / "checkpoint_round_1.npz").write_bytes((tmp_path / "checkpoint_round_1.npz").read_bytes()[::-1])
+            changed.append(save(1, "another-training"))
+
+    play(meanwhile=meanwhile)
+    (kept,) = _checkpoints.inspect(str(backup)).checkpoints
+    assert kept.sha256 == _checkpoints.verify(str(tmp_path / "checkpoint_round_1.npz")).sha256
+
+
+def test_a_half_of_a_backup_that_was_cut_short_is_fetched_anew(play, save, backup) -> None:
+    save(1)
+    backup.mkdir()
+    (backup / "checkpoint_round_1.npz").write_bytes(b"half")
+    (backup / "checkpoint_round_7.npz").write_bytes(b"half")
+    assert play()["checkpoints"] == ["checkpoint_round_1.npz"]
+    assert sorted(os.listdir(backup)) == ["checkpoint_round_1.json", "checkpoint_round_1.npz"]
+
+
+def test_damage_on_the_host_is_told_and_what_was_half_there_is_not(play, save, tmp_path) -> None:
+    for number in (1, 2):
+        save(number)
+    (tmp_path / "checkpoint_round_1.npz").write_bytes(b"damaged")
+    (tmp_path / "checkpoint_round_3.npz").write_bytes(b"just being saved")
+
+    def meanwhile(arguments) -> None:
+        if arguments.get("file"):
+            save(3)
+
+    result = play(meanwhile=meanwhile)
+    assert result["checkpoints"][0] == "checkpoint_round_3.npz"
+    (problem,) = result["problems"]
+    assert problem.startswith(f"{tmp_path}/checkpoint_round_1.npz is damaged")
+
+
+def test_a_training_that_saves_elsewhere_is_told(play, save, home, tmp_path) -> None:
+    save(1)
+    for name, config in {
+        "here": {"checkpoint-enabled": True, "checkpoint-path": f"{tmp_path}/../{tmp_path.name}"},
+        "other": {"checkpoint-enabled": True, "checkpoint-path": "/srv/other"},
+        "none": {"checkpoint-enabled": False, "checkpoint-path": "/srv/none"},
+        "odd": "what is this",
+    }.items():
+        folder = home.path / "trainings" / name
+        folder.mkdir(parents=True)
+        (folder / "effective.json").write_text(json.dumps({"run_config": config}))
+    result = play()
+    assert result["problems"] == [
+        "The training other saves to /srv/other. Make a backup with fl_checkpoint_path=/srv/other and a"
+        " backup_directory of its own."
+    ]
+    assert result["checkpoints"] == ["checkpoint_round_1.npz"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes mount points")
+def test_storage_that_is_not_mounted_is_told(play, tmp_path) -> None:
+    guard(str(tmp_path))
+    try:
+        (problem,) = play()["problems"]
+    finally:
+        release(str(tmp_path))
+    assert "nothing is mounted there" in problem
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has an account to become")
+def test_all_is_done_as_the_account(play, save, tmp_path, backup, monkeypatch) -> None:
+    """As on an export that squashes root: each call that touches the directory must come from the account."""
+    save(1)
+    for place in (*tmp_path.parents[:3], tmp_path):
+        place.chmod(0o755)
+    for path in (tmp_path, *tmp_path.glob("checkpoint_*")):
+        os.chown(path, OTHER, OTHER, follow_symlinks=False)
+    account = pwd.struct_passwd(("flower", "x", OTHER, OTHER, "", "/", "/bin/false"))
+    monkeypatch.setattr(_flwr, "service_account", lambda: account)
+    opened, by_root = os.open, []
+
+    def squashing(path, *arguments, **more):
+        if str(path).startswith(f"{tmp_path}/") and os.geteuid() == 0:
+            by_root.append(path)
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", squashing)
+    assert play()["checkpoints"] == ["checkpoint_round_1.npz"]
+    for path in tmp_path.glob("checkpoint_*"):
+        path.unlink()
+    assert play(state="restored")["changed"]
+    assert by_root == []
+    found = list(tmp_path.glob("checkpoint_*"))
+    assert {(path.stat().st_uid, oct(path.stat().st_mode & 0o777)) for path in found} == {(OTHER, "0o640")}
+
+
+def test_what_the_account_may_not_read_fails_the_task(play, save, monkeypatch) -> None:
+    save(1)
+
+    def refused(directory, name, offset):
+        raise _checkpoint_backup.UnreadableError(f"{directory}/{name} cannot be read: Permission denied.")
+
+    monkeypatch.setattr(_checkpoint_backup, "read", refused)
+    result = play()
+    assert result["failed"]
+    assert "Permission denied" in result["msg"]
+
+
+def test_a_fresh_host_gets_all_and_one_with_newer_ones_nothing(play, save, tmp_path, backup) -> None:
+    saved = [save(number) for number in (1, 2)]
+    play()
+    for path in tmp_path.glob("checkpoint_*"):
+        path.unlink()
+    first, second = (play(state="restored") for dummy in range(2))
+    assert (first["changed"], first["checkpoints"]) == (True, ["checkpoint_round_2.npz", "checkpoint_round_1.npz"])
+    assert second["changed"] is False
+    assert [one.sha256 for one in _checkpoints.inspect(str(tmp_path)).checkpoints] == [one["sha256"] for one in saved]
+    remove(tmp_path, 1)
+    save(3)
+    assert play(state="restored")["changed"] is False
+    assert [one.round for one in _checkpoints.list_checkpoints(str(tmp_path))] == [2, 3]
+
+
+def test_a_restore_that_was_cut_short_brings_the_rest(play, save, tmp_path) -> None:
+    for number in (1, 2):
+        save(number)
+    play()
+    remove(tmp_path, 1)
+    assert play(state="restored")["checkpoints"] == ["checkpoint_round_2.npz", "checkpoint_round_1.npz"]
+
+
+def test_a_directory_that_does_not_take_them_is_told(play, save, tmp_path, monkeypatch) -> None:
+    save(1)
+    play()
+    remove(tmp_path, 1)
+    target = tmp_path / "a-file"
+    target.write_text("")
+    result = play(state="restored", path=str(target))
+    assert result["failed"]
+    assert str(target) in result["msg"]
