@@ -970,7 +970,7 @@ def test_a_disk_that_is_full_at_the_start_is_waited_for(world, monkeypatch, caps
     world.ask()
     for name in ("monotonic", "sleep"):
         monkeypatch.setattr(_supervise.time, name, getattr(world, name))
-    monkeypatch.setattr(Desk, "watch", lambda desk: (_ for _ in ()).throw(OSError(30, "Read-only file system")))
+    monkeypatch.setattr(Desk, "watch", lambda desk: (dummy for dummy in ()).throw(OSError(30, "Read-only file system")))
     assert _supervise.main(["--home", world.home, "default"]) == AGAIN
     assert capsys.readouterr().out.startswith(f"default: Read-only file system ({world.folder.path}).")
     started = world.at
