@@ -6,8 +6,10 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from contextlib import contextmanager
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _manifest
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import sealed
 
 
@@ -49,3 +51,22 @@ def save(tmp_path):
         return {**shown, "path": str(path), "file": path.name}
 
     return write
+
+
+@pytest.fixture
+def squashed(monkeypatch):
+    """An export that squashes root, of mode 0755: root lists the files, and only the account opens them."""
+    became = []
+
+    def of_root(path: str) -> None:
+        if not became:
+            raise PermissionError(13, "Permission denied", path)
+
+    @contextmanager
+    def account():
+        became.append(True)
+        yield
+
+    monkeypatch.setattr(_manifest, "refuse_special_files", of_root)
+    monkeypatch.setattr(_flwr, "as_service_account", account)
+    return became

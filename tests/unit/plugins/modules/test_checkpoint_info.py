@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _manifest
@@ -77,25 +77,6 @@ def test_what_root_may_not_list_is_read_as_the_account(run_module, tmp_path, sav
     monkeypatch.setattr(os, "listdir", squashed)
     assert run_module("checkpoint_info", path=str(tmp_path))["latest"]["round"] == 5
     assert refused == [str(tmp_path)]
-
-
-@pytest.fixture
-def squashed(monkeypatch):
-    """An export that squashes root, of mode 0755: root lists the files, and only the account opens them."""
-    became = []
-
-    def of_root(path: str) -> None:
-        if not became:
-            raise PermissionError(13, "Permission denied", path)
-
-    @contextmanager
-    def account():
-        became.append(True)
-        yield
-
-    monkeypatch.setattr(_manifest, "refuse_special_files", of_root)
-    monkeypatch.setattr(_flwr, "as_service_account", account)
-    return became
 
 
 def test_what_root_may_list_and_not_open_is_read_as_the_account(run_module, tmp_path, save, squashed) -> None:
