@@ -35,6 +35,18 @@ notes:
     and works as the account C(flower).
 """
 
+    OWNER = r"""
+options:
+  uid:
+    description: Number of the account.
+    type: int
+    default: 49999
+  gid:
+    description: Number of its group.
+    type: int
+    default: 49999
+"""
+
     INFO = r"""
 attributes:
   check_mode:

@@ -16,6 +16,8 @@ description:
     most likely behind it. The files of the proof are removed again.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.flwr.owner
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be changed. Nothing is proven then.
@@ -31,14 +33,6 @@ options:
     description: The directory.
     type: path
     default: /opt/flower/checkpoints
-  uid:
-    description: Number of the account.
-    type: int
-    default: 49999
-  gid:
-    description: Number of its group.
-    type: int
-    default: 49999
   mode:
     description: Permissions of the directory, in octal.
     type: str

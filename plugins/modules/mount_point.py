@@ -16,6 +16,8 @@ description:
   - Does nothing while the right thing is mounted there; another one fails the task.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.flwr.owner
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be done.
@@ -39,14 +41,6 @@ options:
     type: str
     choices: [stop, move]
     default: stop
-  uid:
-    description: Number of the account.
-    type: int
-    default: 49999
-  gid:
-    description: Number of its group.
-    type: int
-    default: 49999
   source:
     description: What may be mounted there, as a device or an export.
     type: str
