@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import typing as t
 from contextlib import suppress
@@ -25,6 +26,7 @@ from ._checkpoints import (
     manifest_name,
     verify,
 )
+from ._directories import place_in
 from ._fetching import Fetcher
 from ._flwr import as_service_account, service_account
 from ._follow import training_names
@@ -127,9 +129,7 @@ def keep(arriving: str, number: int, directory: str) -> None:
 def _place_of(folder: TrainingFolder) -> str | None:
     """Return where the latest run of a training saved; None where it saved nothing."""
     config = (folder.effective or {}).get("run_config")
-    values = config if isinstance(config, dict) else {}
-    path = values.get("checkpoint-path")
-    return os.path.realpath(path) if values.get("checkpoint-enabled") is True and isinstance(path, str) else None
+    return place_in(config) if isinstance(config, dict) else None
 
 
 def _make(directory: str) -> None:
@@ -155,5 +155,4 @@ class _Folder:
 
     def download(self, folder: str, name: str, target: t.IO[bytes]) -> None:
         with open(os.path.join(self._path, name), "rb") as source:
-            for piece in iter(lambda: source.read(1 << 20), b""):
-                target.write(piece)
+            shutil.copyfileobj(source, target)

@@ -14,7 +14,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from ._follow import training_names
+from ._follow import other_trainings
 from ._supervised import REQUEST, Desk, Memory
 from ._supervision import FAILED, FINISHED, GIVEN_UP, REFUSED, STOPPED
 from ._trainings import TrainingFolder
@@ -49,6 +49,11 @@ def checkpoint_directory(run_config: str) -> str | None:
         key, dummy, value = line.partition("=")
         if key.strip() in (ENABLED, PATH):
             values[key.strip()] = _value(value)
+    return place_in(values)
+
+
+def place_in(values: t.Mapping[str, t.Any]) -> str | None:
+    """Return the same from the values of a run configuration."""
     path = values.get(PATH)
     return os.path.realpath(path) if values.get(ENABLED) is True and isinstance(path, str) else None
 
@@ -58,9 +63,7 @@ def others_there(folder: TrainingFolder, run_config: str) -> list[Tenant]:
     directory = checkpoint_directory(run_config)
     if directory is None:
         return []
-    home = os.path.dirname(folder.parent)
-    others = (TrainingFolder(home, name) for name in training_names(home) if name != folder.name)
-    return [Tenant(other, directory) for other in others if _goes_on(Desk(other), directory)]
+    return [Tenant(other, directory) for other in other_trainings(folder) if _goes_on(Desk(other), directory)]
 
 
 def refuse_shared(folder: TrainingFolder, run_config: str) -> None:

@@ -36,6 +36,12 @@ def training_names(home: str) -> list[str]:
     return sorted(name for name in names if NAME.fullmatch(name))
 
 
+def other_trainings(folder: TrainingFolder) -> list[TrainingFolder]:
+    """Return the folders of the other trainings of the same home."""
+    home = os.path.dirname(folder.parent)
+    return [TrainingFolder(home, name) for name in training_names(home) if name != folder.name]
+
+
 def find_training(home: str, run_id: str) -> str | None:
     """Return the name of the training that a run belongs to."""
     for name in training_names(home):

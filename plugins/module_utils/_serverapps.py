@@ -10,11 +10,9 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import os
 import typing as t
-from contextlib import suppress
 
-from ._follow import training_names
+from ._follow import other_trainings
 from ._processes import Process, ProcessTable, of_run
 from ._supervised import Desk, Memory
 from ._trainings import TrainingFolder
@@ -40,16 +38,10 @@ def told_process(folder: TrainingFolder, run_id: str) -> Process | None:
 
 def of_others(folder: TrainingFolder) -> set[Process]:
     """Return the processes that are known to be the ServerApps of other trainings."""
-    home = os.path.dirname(folder.parent)
     others: set[Process] = set()
-    for name in training_names(home):
-        if name == folder.name:
-            continue
-        other = TrainingFolder(home, name)
+    for other in other_trainings(folder):
         told = told_process(other, (other.effective or {}).get("run_id", ""))
-        known: list[Process] = []
-        with suppress(TypeError, ValueError):  # damaged
-            known = known_processes(Desk(other).memory or Memory())
+        known = known_processes(Desk(other).memory or Memory())
         others.update([told] if told else [], known if len(known) == 1 else [])
     return others
 
