@@ -1,0 +1,262 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What root does with files below directories that other accounts can write, without being led anywhere.
+
+Every directory on the way is opened by itself, from the root of the file system, and no link is followed but one that
+root alone could have made. A file is read when it is a regular one of an expected owner and a bounded size; it is
+written as a new one that takes the name of the old.
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+import typing as t
+from contextlib import contextmanager, suppress
+
+ROOT = 0
+RECORD_LIMIT = 16 << 20  # bytes; far more than any record of ours
+_MOST_LINKS = 40  # as the kernel allows on one path
+_WALK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+Owners = t.Optional[t.Collection[int]]  # user ids that are expected; None: whoever
+
+
+class UnsafeFileError(OSError):
+    """A path leads elsewhere, or what lies there is not what it should be; nothing was touched."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(errno.EPERM, reason, path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.filename} {self.reason}"
+
+
+@contextmanager
+def directory(path: str) -> t.Iterator[int]:
+    """Open a directory and give its descriptor; every link on the way must be one that root alone could have made."""
+    descriptor = _walk(os.path.abspath(path))
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def regular_file(path: str, limit: int | None = RECORD_LIMIT, owners: Owners = None) -> t.Iterator[t.IO[bytes]]:
+    """Open a regular file to read it: no link, device or pipe, of an expected owner, and with no more than C(limit) bytes.
+
+    A file that grows while it is read gives C(limit) bytes at most to whoever reads it with M(read_bytes).
+    """
+    with directory(os.path.dirname(os.path.abspath(path))) as parent:
+        try:
+            descriptor = os.open(os.path.basename(path), _READ, dir_fd=parent)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EMLINK):
+                raise UnsafeFileError(path, "is a link, and is not followed") from None
+            if error.errno == errno.ENXIO:
+                raise UnsafeFileError(path, "is no regular file") from None
+            error.filename = path
+            raise
+    with open(descriptor, "rb") as stream:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise UnsafeFileError(path, "is no regular file")
+        if owners is not None and found.st_uid not in owners:
+            raise UnsafeFileError(path, f"belongs to the user {found.st_uid}, which must not write it")
+        if limit is not None and found.st_size > limit:
+            raise UnsafeFileError(path, f"has {found.st_size} bytes, but at most {limit} are read")
+        yield stream
+
+
+def read_bytes(path: str, limit: int = RECORD_LIMIT, owners: Owners = None) -> bytes:
+    """Return what is in a regular file."""
+    with regular_file(path, limit, owners) as stream:
+        return stream.read(limit)
+
+
+def names(path: str) -> list[str]:
+    """Return what lies in a directory, in order."""
+    with directory(path) as descriptor:
+        return sorted(os.listdir(descriptor))
+
+
+def status(path: str) -> os.stat_result | None:
+    """Return what lies at a path, a link for itself; None when nothing does."""
+    try:
+        with directory(os.path.dirname(os.path.abspath(path))) as parent:
+            return os.stat(os.path.basename(path), dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def replacing(path: str, mode: int, owners: tuple[int, int] | None = None) -> t.Iterator[t.IO[bytes]]:
+    """Give a stream; what is written to it takes the place of a file, whole, when all went well, and else nothing does.
+
+    The owners are user and group; without them the file belongs to whoever writes it.
+    """
+    name = os.path.basename(path)
+    with directory(os.path.dirname(os.path.abspath(path))) as parent:
+        temporary = f".{name[:200]}.{secrets.token_hex(8)}.tmp"
+        descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=parent)
+        try:
+            with open(descriptor, "wb") as stream:
+                if owners is not None:
+                    os.fchown(descriptor, *owners)  # first: giving away may drop bits of the mode
+                os.fchmod(descriptor, mode)
+                yield stream
+                stream.flush()
+                os.fsync(descriptor)
+            os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+            os.fsync(parent)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=parent)
+            raise
+
+
+def write_bytes(path: str, content: bytes, mode: int, owners: tuple[int, int] | None = None) -> None:
+    """Write a file, so that a reader sees the old one or the new one, whole."""
+    with replacing(path, mode, owners) as stream:
+        stream.write(content)
+
+
+def make_directory(path: str, mode: int, owners: tuple[int, int], ours: t.Collection[int] = (ROOT,)) -> bool:
+    """Have a directory with its owners and mode; tell whether that changed anything.
+
+    One that is there is changed only when it belongs to one of C(ours) or to its owner already. The directories above
+    it must exist.
+    """
+    with directory(os.path.dirname(os.path.abspath(path))) as parent:
+        name, made = os.path.basename(os.path.abspath(path)), False
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=parent)
+            made = True
+        try:
+            descriptor = os.open(name, _WALK, dir_fd=parent)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                raise UnsafeFileError(path, "is no directory, or a link to one") from None
+            raise
+        try:
+            found = os.fstat(descriptor)
+            if (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (mode, *owners):
+                return made
+            if found.st_uid not in (*ours, owners[0]):
+                raise UnsafeFileError(path, f"belongs to the user {found.st_uid}, and is not taken from them")
+            os.fchown(descriptor, *owners)
+            os.fchmod(descriptor, mode)
+            return True
+        finally:
+            os.close(descriptor)
+
+
+def rename(source: str, target: str) -> None:
+    """Move a file or directory to another name of the same file system."""
+    with directory(os.path.dirname(os.path.abspath(source))) as here:
+        with directory(os.path.dirname(os.path.abspath(target))) as there:
+            os.rename(os.path.basename(source), os.path.basename(target), src_dir_fd=here, dst_dir_fd=there)
+
+
+def remove(path: str) -> bool:
+    """Remove a file, or a link and not what it points to; tell whether there was one."""
+    try:
+        with directory(os.path.dirname(os.path.abspath(path))) as parent:
+            os.unlink(os.path.basename(path), dir_fd=parent)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory and all below it, without following any link."""
+    with directory(os.path.dirname(os.path.abspath(path))) as parent:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(os.path.basename(path), dir_fd=parent)
+
+
+def hand_over(path: str, before: t.Collection[int], owners: tuple[int, int]) -> int:
+    """Give what belongs to the users C(before) in a directory, itself included, to other owners; tell how much that was.
+
+    Links, and files that have another name somewhere else, stay as they are: they may be anybody's.
+    """
+    with directory(path) as descriptor:
+        return _hand_over(descriptor, before, owners)
+
+
+def _hand_over(descriptor: int, before: t.Collection[int], owners: tuple[int, int]) -> int:
+    count = 0
+    for name in os.listdir(descriptor):
+        found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        if stat.S_ISDIR(found.st_mode):
+            below = os.open(name, _WALK, dir_fd=descriptor)
+            try:
+                count += _hand_over(below, before, owners)
+            finally:
+                os.close(below)
+        elif stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid in before:
+            file = os.open(name, _READ, dir_fd=descriptor)
+            try:
+                found = os.fstat(file)
+                if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid in before:
+                    os.fchown(file, *owners)
+                    count += 1
+            finally:
+                os.close(file)
+    if os.fstat(descriptor).st_uid in before:
+        os.fchown(descriptor, *owners)
+        count += 1
+    return count
+
+
+def _walk(path: str) -> int:
+    """Open a directory component by component."""
+    descriptor = os.open("/", _WALK)
+    left, links = [part for part in path.split("/") if part], 0
+    try:
+        while left:
+            name = left.pop(0)
+            if name == ".":
+                continue
+            try:
+                below = os.open(name, _WALK, dir_fd=descriptor)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    error.filename = path
+                    raise
+                links += 1
+                target = _trusted_link(descriptor, name, path)
+                if links > _MOST_LINKS:
+                    raise UnsafeFileError(path, "has too many links on its way") from None
+                left = [part for part in target.split("/") if part] + left
+                if target.startswith("/"):
+                    below = os.open("/", _WALK)
+                else:
+                    continue
+            os.close(descriptor)
+            descriptor = below
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _trusted_link(parent: int, name: str, path: str) -> str:
+    """Return where a link leads that root alone could have made."""
+    trusted = (ROOT, os.geteuid())
+    found, around = os.stat(name, dir_fd=parent, follow_symlinks=False), os.fstat(parent)
+    if not stat.S_ISLNK(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    others_write = around.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not around.st_mode & stat.S_ISVTX
+    if found.st_uid not in trusted or around.st_uid not in trusted or others_write:
+        raise UnsafeFileError(path, f"has a link on its way, {name}, that somebody else than root could have made")
+    return os.readlink(name, dir_fd=parent)
