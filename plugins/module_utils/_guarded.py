@@ -52,9 +52,9 @@ def directory(path: str) -> t.Iterator[int]:
 
 @contextmanager
 def regular_file(path: str, limit: int | None = RECORD_LIMIT, owners: Owners = None) -> t.Iterator[t.IO[bytes]]:
-    """Open a regular file to read it: no link, device or pipe, of an expected owner, and with no more than C(limit) bytes.
+    """Open a regular file to read it: no link, device or pipe, of an expected owner, with C(limit) bytes at most.
 
-    A file that grows while it is read gives C(limit) bytes at most to whoever reads it with M(read_bytes).
+    A file that grows while it is read still gives C(read_bytes) no more than that.
     """
     with directory(os.path.dirname(os.path.abspath(path))) as parent:
         try:
@@ -179,13 +179,12 @@ def remove(path: str) -> bool:
 
 def remove_tree(path: str) -> None:
     """Remove a directory and all below it, without following any link."""
-    with directory(os.path.dirname(os.path.abspath(path))) as parent:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(os.path.basename(path), dir_fd=parent)
+    with directory(os.path.dirname(os.path.abspath(path))) as parent, suppress(FileNotFoundError):
+        shutil.rmtree(os.path.basename(path), dir_fd=parent)
 
 
 def hand_over(path: str, before: t.Collection[int], owners: tuple[int, int]) -> int:
-    """Give what belongs to the users C(before) in a directory, itself included, to other owners; tell how much that was.
+    """Give what belongs to the users C(before) in a directory, itself included, to others; tell how much that was.
 
     Links, and files that have another name somewhere else, stay as they are: they may be anybody's.
     """
