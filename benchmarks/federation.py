@@ -24,6 +24,7 @@ HOME = "/opt/flower"
 ALIVE, COMPLETED = ("pending", "starting", "running"), "finished:completed"
 SERVER_APP, CLIENT_APP = "flwr-serverapp", "flwr-clientapp"
 COMMANDS = ("flower-superlink", "flower-superexec", "flower-supernode", SERVER_APP, CLIENT_APP)
+WORDS = 4  # of a command line, among which the command is: after Python and Python's own options
 START_BUDGET = 120.0  # seconds until a ServerApp, or a SuperNode, must be there
 
 
@@ -289,11 +290,11 @@ def flower_processes(namespace: str) -> dict[int, str]:
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
             continue
-        with suppress(OSError, IndexError):  # it may end while it is looked at
+        with suppress(OSError, StopIteration):  # it may end while it is looked at
             if os.readlink(f"/proc/{entry.name}/ns/pid") == namespace:
-                command = Path(f"/proc/{entry.name}/cmdline").read_bytes().split(b"\0")[1]
-                if (name := os.path.basename(command.decode())) in COMMANDS:
-                    found[int(entry.name)] = name
+                words = Path(f"/proc/{entry.name}/cmdline").read_bytes().split(b"\0")[1:WORDS]
+                names = [os.path.basename(word.decode(errors="replace")) for word in words]
+                found[int(entry.name)] = next(name for name in names if name in COMMANDS)
     return found
 
 

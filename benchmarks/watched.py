@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from common import ROOT
-from federation import HOME, Federation
+from federation import HOME, BenchmarkError, Federation
 from phases import Exchange
 
 STOPWATCH = ROOT / "benchmarks" / "round" / "stopwatch.py"
 TASK = ROOT / "benchmarks" / "model_size" / "task.py"
-RECORD = f"{HOME}/app/stopwatch.jsonl"
+FLOWERS_UNITS = "flower-*"
+MARK = "stopwatch:"  # as in the stopwatch, which shares no code with us
 
 
 class WatchedHosts:
@@ -29,10 +31,12 @@ class WatchedHosts:
     def run(self, variables: Mapping[str, Any], budget: float) -> Exchange:
         """Have one training trained and return its moments."""
         hosts = self._federation
-        for host in hosts.hosts:
-            hosts.on(host, "install", "-o", "flower", "-g", "flower", "-m", "0644", "/dev/null", RECORD)
+        asked = time.time()
         hosts.await_end(hosts.train(variables), budget)
-        told = {host: self._told(host) for host in hosts.hosts}
+        told = {host: told_by(hosts.journal(host, FLOWERS_UNITS, asked)) for host in hosts.hosts}
+        for host, moments in told.items():
+            if not moments:
+                raise BenchmarkError(f"No app process of {host} told its moments: the stopwatch did not run in it.")
         begin = told[hosts.superlink][0]["begun"]
         return Exchange(
             server=told[hosts.superlink],
@@ -40,8 +44,11 @@ class WatchedHosts:
             supernodes={host: list(hosts.journal(host, "flower-supernode", begin)) for host in hosts.supernodes},
         )
 
-    def _told(self, host: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._federation.on(host, "cat", RECORD).splitlines()]
+
+def told_by(journal: Iterable[tuple[float, str]]) -> list[dict[str, Any]]:
+    """Return what the stopwatch told, whatever else the processes wrote into the same journal."""
+    marked = (text.partition(MARK) for _moment, text in journal)
+    return [json.JSONDecoder().raw_decode(facts.lstrip())[0] for _other, mark, facts in marked if mark]
 
 
 @contextmanager
@@ -66,7 +73,7 @@ def watched(federation: Federation, keep_hosts: bool) -> Iterator[WatchedHosts]:
             federation.write(host, hook, "import stopwatch; stopwatch.install()\n")
         yield WatchedHosts(federation)
         for host in federation.hosts:
-            federation.on(host, "rm", "-f", module, hook, RECORD)
+            federation.on(host, "rm", "-f", module, hook)
     finally:
         if not keep_hosts:
             federation.down()

@@ -6,31 +6,42 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from watched import told_by
 
 SOURCE = Path(__file__).parents[3] / "benchmarks" / "round" / "stopwatch.py"
 
 
 @pytest.fixture
-def stopwatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def stopwatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     spec = importlib.util.spec_from_file_location("stopwatch", SOURCE)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "RECORD", str(tmp_path / "stopwatch.jsonl"))
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    (tmp_path / "stopwatch.jsonl").touch()
-    return module
+    journal = os.open(tmp_path / "journal", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    monkeypatch.setattr(module, "JOURNAL", journal)
+    yield module
+    os.close(journal)
 
 
 def told(stopwatch: ModuleType) -> list[dict]:
-    return [json.loads(line) for line in Path(stopwatch.RECORD).read_text().splitlines()]
+    lines = Path(f"/proc/self/fd/{stopwatch.JOURNAL}").read_text().splitlines()
+    return told_by((0.0, line) for line in lines)
+
+
+def test_a_moment_is_found_among_what_else_is_in_the_journal(stopwatch: ModuleType) -> None:
+    os.write(stopwatch.JOURNAL, b"INFO: the app says\nand has not ended its line")
+    stopwatch.tell(process="serverapp", what="push", number=2)
+    os.write(stopwatch.JOURNAL, b"INFO: more\n")
+    assert told(stopwatch) == [{"process": "serverapp", "what": "push", "number": 2}]
 
 
 def test_a_process_knows_when_the_kernel_started_it() -> None:
@@ -96,21 +107,11 @@ def test_a_server_tells_exchanges_that_carried_something_and_saves(stopwatch: Mo
     assert [(line["what"], line["number"]) for line in told(stopwatch)] == [("push", 2), ("pull", 1), ("save", 1)]
 
 
-@pytest.mark.parametrize(
-    ("command", "recorded", "watches"),
-    [
-        ("flwr-clientapp", True, True),
-        ("flwr-serverapp", True, True),
-        ("flwr", True, False),
-        ("flwr-clientapp", False, False),
-    ],
-)
-def test_only_apps_are_watched_and_only_when_there_is_a_file(
-    stopwatch: ModuleType, monkeypatch: pytest.MonkeyPatch, command: str, recorded: bool, watches: bool
+@pytest.mark.parametrize(("command", "watches"), [("flwr-clientapp", True), ("flwr-serverapp", True), ("flwr", False)])
+def test_only_apps_are_watched(
+    stopwatch: ModuleType, monkeypatch: pytest.MonkeyPatch, command: str, watches: bool
 ) -> None:
     monkeypatch.setattr(sys, "argv", [f"/opt/flower/venv/bin/{command}"])
-    if not recorded:
-        Path(stopwatch.RECORD).unlink()
     stopwatch.install()
     assert isinstance(sys.meta_path[0], stopwatch.HookFinder) is watches
 
