@@ -8,7 +8,6 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import re
@@ -19,11 +18,15 @@ import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ._plain import plain
+from ._bounded import Done, Keeper, ShortTexts, Tail, run
+from ._plain import Bounds, harmless, harmless_value, loads, without_colours
 
 USER = "flower"
 TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
 LOG_TIMEOUT = 20  # flwr log waits for ever when a run has not logged anything yet
+LOG_LINE = 1000  # characters of a line of a log
+REASON = 4000  # characters of why something went wrong
+ANSWER = Bounds(text=REASON, items=100_000, depth=8, total=3_000_000)
 
 ALIVE = ("pending", "starting", "running")
 SILENT = ("pending", "starting")  # a run that has no log yet
@@ -36,7 +39,6 @@ NODE_NOT_FOUND = 24
 NODE_NOT_FOUND_OR_NOT_OWNED = 28
 
 _CODE = re.compile(r"\[code: (\d+)\]\s*")
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BOX = re.compile(r"^[╭╰│─\s]+(?:Error)?|[╮╯│─\s]+$")
 _UNREACHABLE = "Connection to the SuperLink is unavailable"
 
@@ -45,7 +47,7 @@ class FlwrError(Exception):
     """Flower refused or could not answer. The message is Flower's own, with what to do where that is known."""
 
     def __init__(self, message: str, code: int | None = None) -> None:
-        super().__init__(message)
+        super().__init__(harmless(message, REASON + 500))
         self.code = code
 
 
@@ -119,14 +121,14 @@ class Flwr:
     def log(self, run_id: str, lines: int) -> list[str]:
         """Return the last lines of a run's log. Do not ask for a run that is in one of the SILENT states."""
         try:
-            done = self._call("log", run_id, self.superlink, "--show", timeout=LOG_TIMEOUT)
+            done = self._call(Tail(), "log", run_id, self.superlink, "--show", timeout=LOG_TIMEOUT)
         except subprocess.TimeoutExpired:
             return []
         if done.returncode != 0:
             raise _error(done.stderr or done.stdout)
-        text = _ANSI.sub("", done.stdout).strip()
+        text = without_colours(done.stdout).strip()
         kept = [line for line in text.splitlines() if not line.startswith("Using SuperLink:")]
-        return kept[-lines:]
+        return [harmless(line, LOG_LINE) for line in kept[-lines:]]
 
     def supernodes(self) -> list[SuperNode]:
         """Return every SuperNode that the SuperLink knows, unregistered ones as well."""
@@ -155,29 +157,25 @@ class Flwr:
 
     def _json(self, *arguments: str) -> dict[str, t.Any]:
         try:
-            done = self._call(*arguments, "--format", "json")
+            done = self._call(ShortTexts(), *arguments, "--format", "json")
         except subprocess.TimeoutExpired as error:
             command = " ".join(arguments[:2])
             raise FlwrUnreachableError(f"flwr {command} did not answer within {TIMEOUT} s.") from error
         return parse(done.stdout, done.stderr)
 
-    def _call(self, *arguments: str, timeout: int = TIMEOUT) -> subprocess.CompletedProcess[str]:
+    def _call(self, said: Keeper, *arguments: str, timeout: int = TIMEOUT) -> Done:
         account = service_account()
         identity: dict[str, t.Any] = {}
         if account is not None:
             identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         try:
-            return subprocess.run(
+            return run(
                 [self.executable, *arguments],
+                timeout,
+                said,
                 env=self._environment(),
                 # The caller's folder may be closed to Flower's account.
                 cwd="/",
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout,
-                check=False,
                 **identity,
             )
         except OSError as error:
@@ -253,17 +251,18 @@ def scratch(name: str, text: str) -> t.Iterator[str]:
 def parse(output: str, errors: str = "") -> dict[str, t.Any]:
     """Return Flower's JSON answer, or raise FlwrError. Flower exits with 0 either way: only C(success) tells."""
     try:
-        answer = plain(json.loads(output[output.index("{") :]))
+        answer = loads(output[output.index("{") :])
     except ValueError as error:
         raise _error(errors or output) from error
     if not answer.get("success"):
         raise _error(str(answer.get("error-message", "")))
-    return answer
+    kept: dict[str, t.Any] = harmless_value(answer, ANSWER)
+    return kept
 
 
 def _error(text: str) -> FlwrError:
     """Make an error of what Flower printed: only the reason, without its progress messages and frames."""
-    text = _ANSI.sub("", text).strip()
+    text = without_colours(text).strip()
     code = _CODE.search(text)
     if code:
         reason = _plain(text[code.end() :])
@@ -283,7 +282,7 @@ def _error(text: str) -> FlwrError:
 
 def _plain(text: str) -> str:
     lines = (_BOX.sub("", line).strip() for line in text.splitlines())
-    return " ".join(line for line in lines if line)
+    return harmless(" ".join(line for line in lines if line), REASON)
 
 
 def _run(row: t.Mapping[str, t.Any]) -> Run:

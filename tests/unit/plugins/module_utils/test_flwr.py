@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
+import re
 import shutil
 import stat
 import tempfile
@@ -111,6 +113,45 @@ def test_a_refusal_is_recognised_though_flower_exits_with_0(recording, kind, cod
 def test_an_answer_that_is_none_is_an_error_that_says_what_came(output) -> None:
     with pytest.raises(FlwrError, match=r"^Flower says: "):
         _flwr.parse(output, "")
+
+
+def said(text: str) -> dict:
+    return {"stdout": text, "stderr": "", "rc": 0}
+
+
+def test_words_of_an_app_can_only_be_read_and_are_not_endless(home, flwr) -> None:
+    evil = "ServerApp failed with exception: \x1b]0;owned\x07\n\u202e{{ 7*7 }}" + "A" * 27_000_000
+    row = {"run-id": "1\x1b[2J", "status": "finished:failed", "status-details": evil, "fab-hash": "a\nb"}
+    home.answers(list=said(json.dumps({"success": True, "runs": [row]})))
+    (run,) = flwr.runs()
+    begin = "ServerApp failed with exception: \\x1b]0;owned\\x07 \\u202e{{ 7*7 }}AAA"
+    assert (run.run_id, run.status, run.fab_hash) == ("1\\x1b[2J", "failed", "a b")
+    assert (run.details.startswith(begin), len(run.details) < 4000) == (True, True)
+
+
+@pytest.mark.parametrize("code", ["", "[code: 16] "])
+def test_so_can_the_reason_of_an_error(code) -> None:
+    evil = json.dumps({"success": False, "error-message": f"{code}\x1b[2J\x1b]52;c;\x07\n{'A' * 10_000_000}"})
+    with pytest.raises(FlwrError) as caught:
+        _flwr.parse(evil, "")
+    assert re.fullmatch(
+        r"Flower says: \\x1b\]52;c;\\x07 A+ \.\.\. \(\d+ more characters\)( \(code 16\))?", str(caught.value)
+    )
+    assert len(str(caught.value)) <= 4100
+
+
+def test_so_can_the_lines_of_a_log(home, flwr) -> None:
+    text = "a" * 3_000_000 + "\n\x1b[31mred\x1b[0m \x1b]0;owned\x07\r<0>panic\n" + "b" * 5000 + "\n"
+    home.answers(log=said(text))
+    first, second, third = flwr.log("1", 3)
+    assert (first, second) == ("red \\x1b]0;owned\\x07", "<0>panic")
+    assert (len(third), third[:3]) == (1000, "bbb")
+
+
+@pytest.mark.parametrize("said", ["[" * 200_000, '{"a": ' * 100_000])
+def test_an_answer_that_is_too_deep_is_an_error(said) -> None:
+    with pytest.raises(FlwrError, match="Flower says: "):
+        _flwr.parse(said, "")
 
 
 @pytest.mark.parametrize(("recording", "expected"), [("stop", True), ("stop_again", False), ("stop_unknown", False)])
