@@ -1,18 +1,23 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deciding what it takes to have the service account with exactly its numbers.
+"""Deciding what it takes to have accounts with exactly their numbers.
 
 This module is private to the collection and may change at any time.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+import typing as t
+from contextlib import suppress
 from dataclasses import dataclass
 
 
 class AccountError(Exception):
-    """The account cannot be had as asked; the message says who is in the way and what to do."""
+    """An account cannot be had as asked; the message says who is in the way and what to do."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +28,49 @@ class Found:
     name_of_number: str | None
 
 
-def is_missing(kind: str, name: str, number: int, found: Found) -> bool:
+def is_missing(kind: str, name: str, number: int, found: Found, variable: str = "") -> bool:
     """Tell whether a user or group has to be made; raise AccountError when somebody else stands in its place."""
+    variable = variable or f"runtime_{kind}"
     if found.number_of_name == number:
         return False
     if found.number_of_name is not None:
         raise AccountError(
             f"{kind} is {number} but '{name}' already exists on this host with {kind} {found.number_of_name}. "
-            f"Set runtime_{kind} to {found.number_of_name} for this host, or remove that account."
+            f"Set {variable} to {found.number_of_name} for this host, or remove that account."
         )
     if found.name_of_number is not None:
         raise AccountError(
             f"{kind} is {number} but that number belongs to '{found.name_of_number}' on this host. "
-            f"Set runtime_{kind} to a number that is free, or give '{found.name_of_number}' another one."
+            f"Set {variable} to a number that is free, or give '{found.name_of_number}' another one."
         )
     return True
+
+
+def processes_of(users: t.Collection[int], proc: str = "/proc") -> list[int]:
+    """Return the processes that run as one of these users; a zombie runs no more."""
+    found = []
+    for name in os.listdir(proc):
+        if name.isdecimal():
+            with (
+                suppress(OSError),
+                open(os.path.join(proc, name, "status"), encoding="utf-8", errors="replace") as file,
+            ):
+                about = dict(line.split(":", 1) for line in file if ":" in line)
+                dead = about.get("State", "").split()[:1] in (["Z"], ["X"])
+                if not dead and {int(number) for number in about["Uid"].split()} & {*users}:
+                    found.append(int(name))
+    return sorted(found)
+
+
+def end_processes_of(users: t.Collection[int]) -> int:
+    """Kill what runs as one of these users until nothing does; return how many there were."""
+    ended: set[int] = set()
+    for _attempt in range(100):
+        if not (found := processes_of(users)):
+            return len(ended)
+        ended.update(found)
+        for process in found:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.01)
+    raise AccountError(f"The processes {', '.join(map(str, found))} do not end.")

@@ -19,9 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ._bounded import Done, Keeper, ShortTexts, Tail, run
+from ._layout import APPS, CONTROL, folder
 from ._plain import Bounds, harmless, harmless_value, loads, without_colours
 
-USER = "flower"
+USER = APPS.name  # owns the checkpoints and what ServerApps publish
+CONTROL_USER = CONTROL.name  # runs Flower's command line, and owns the records of trainings
 TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
 LOG_TIMEOUT = 20  # flwr log waits for ever when a run has not logged anything yet
 LOG_LINE = 1000  # characters of a line of a log
@@ -164,7 +166,7 @@ class Flwr:
         return parse(done.stdout, done.stderr)
 
     def _call(self, said: Keeper, *arguments: str, timeout: int = TIMEOUT) -> Done:
-        account = service_account()
+        account = account_of(CONTROL_USER)
         identity: dict[str, t.Any] = {}
         if account is not None:
             identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
@@ -174,7 +176,7 @@ class Flwr:
                 timeout,
                 said,
                 env=self._environment(),
-                # The caller's folder may be closed to Flower's account.
+                # The caller's folder may be closed to the account.
                 cwd="/",
                 **identity,
             )
@@ -187,8 +189,8 @@ class Flwr:
     def _environment(self) -> dict[str, str]:
         return {
             "PATH": f"{os.path.dirname(self.executable)}:/usr/local/bin:/usr/bin:/bin",
-            "HOME": self.home,
-            "FLWR_HOME": os.path.join(self.home, "app", ".flwr"),
+            "HOME": folder(self.home, "control"),
+            "FLWR_HOME": folder(self.home, "control/.flwr"),
             "FLWR_TELEMETRY_ENABLED": "0",
             "FLWR_DISABLE_UPDATE_CHECK": "1",
             "LC_ALL": "C.UTF-8",
@@ -197,31 +199,36 @@ class Flwr:
         }
 
 
-def service_account() -> pwd.struct_passwd | None:
-    """Return Flower's account when we are root, and None when we already are somebody else."""
+def account_of(name: str) -> pwd.struct_passwd | None:
+    """Return an account when we are root, and None when we already are somebody else."""
     if os.geteuid() != 0:
         return None
     try:
-        return pwd.getpwnam(USER)
+        return pwd.getpwnam(name)
     except KeyError as error:
         raise FlwrMissingError(
-            f"The account '{USER}' is not on this host. Deploy this host first (role fedops.flower.runtime)."
+            f"The account '{name}' is not on this host. Deploy this host first (role fedops.flower.runtime)."
         ) from error
 
 
+def service_account() -> pwd.struct_passwd | None:
+    """Return the account that owns the checkpoints when we are root, and None when we already are somebody else."""
+    return account_of(USER)
+
+
 @contextmanager
-def as_service_account() -> t.Iterator[None]:
-    """Touch files as Flower's account.
+def as_account(name: str) -> t.Iterator[None]:
+    """Touch files as an account: C(USER) for checkpoints, C(CONTROL_USER) for records of trainings.
 
     Its folders are its own, so a link in them could lead root anywhere. Start no process in here: it would inherit
-    the way back to root.
+    the way back to root. Whoever is not root stays who they are.
     """
-    account = service_account()
+    account = account_of(name)
     if account is None:
         yield
         return
     group, groups = os.getegid(), os.getgroups()
-    os.setgroups([])
+    os.setgroups(os.getgrouplist(name, account.pw_gid))
     os.setegid(account.pw_gid)
     os.seteuid(account.pw_uid)
     try:
@@ -233,19 +240,26 @@ def as_service_account() -> t.Iterator[None]:
 
 
 @contextmanager
+def as_service_account() -> t.Iterator[None]:
+    """Touch files as the account that owns the checkpoints. Records of trainings are C(CONTROL_USER)'s."""
+    with as_account(USER):
+        yield
+
+
+@contextmanager
 def scratch(name: str, text: str) -> t.Iterator[str]:
-    """Give a temporary file that nobody but Flower's account can read."""
-    with as_service_account():
+    """Give a temporary file that nobody but the account of the command line can read."""
+    with as_account(CONTROL_USER):
         # Root's own folder for temporary files may be closed to the account.
-        folder = tempfile.mkdtemp(prefix="fedops-flwr-", dir="/tmp")
-        path = os.path.join(folder, name)
+        folder_path = tempfile.mkdtemp(prefix="fedops-flwr-", dir="/tmp")
+        path = os.path.join(folder_path, name)
         with open(path, "x", encoding="utf-8") as stream:
             stream.write(text)
     try:
         yield path
     finally:
-        with as_service_account():
-            shutil.rmtree(folder, ignore_errors=True)
+        with as_account(CONTROL_USER):
+            shutil.rmtree(folder_path, ignore_errors=True)
 
 
 def parse(output: str, errors: str = "") -> dict[str, t.Any]:

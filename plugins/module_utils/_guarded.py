@@ -24,6 +24,7 @@ RECORD_LIMIT = 16 << 20  # bytes; far more than any record of ours
 _MOST_LINKS = 40  # as the kernel allows on one path
 _WALK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_MINE = 0o755  # what stays of a mode when a file changes hands
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Owners = t.Optional[t.Collection[int]]  # user ids that are expected; None: whoever
@@ -162,9 +163,9 @@ def make_directory(path: str, mode: int, owners: tuple[int, int], ours: t.Collec
 
 def rename(source: str, target: str) -> None:
     """Move a file or directory to another name of the same file system."""
-    with directory(os.path.dirname(os.path.abspath(source))) as here:
-        with directory(os.path.dirname(os.path.abspath(target))) as there:
-            os.rename(os.path.basename(source), os.path.basename(target), src_dir_fd=here, dst_dir_fd=there)
+    source, target = os.path.abspath(source), os.path.abspath(target)
+    with directory(os.path.dirname(source)) as here, directory(os.path.dirname(target)) as there:
+        os.rename(os.path.basename(source), os.path.basename(target), src_dir_fd=here, dst_dir_fd=there)
 
 
 def remove(path: str) -> bool:
@@ -186,7 +187,8 @@ def remove_tree(path: str) -> None:
 def hand_over(path: str, before: t.Collection[int], owners: tuple[int, int]) -> int:
     """Give what belongs to the users C(before) in a directory, itself included, to others; tell how much that was.
 
-    Links, and files that have another name somewhere else, stay as they are: they may be anybody's.
+    Links, and files that have another name somewhere else, stay as they are: they may be anybody's. What is handed over
+    can be written by its new owner alone. Whoever has it open already can still do so: end those processes before.
     """
     with directory(path) as descriptor:
         return _hand_over(descriptor, before, owners)
@@ -208,11 +210,14 @@ def _hand_over(descriptor: int, before: t.Collection[int], owners: tuple[int, in
                 found = os.fstat(file)
                 if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid in before:
                     os.fchown(file, *owners)
+                    os.fchmod(file, stat.S_IMODE(found.st_mode) & _MINE)
                     count += 1
             finally:
                 os.close(file)
-    if os.fstat(descriptor).st_uid in before:
+    found = os.fstat(descriptor)
+    if found.st_uid in before:
         os.fchown(descriptor, *owners)
+        os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & _MINE)
         count += 1
     return count
 

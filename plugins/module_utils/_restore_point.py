@@ -39,7 +39,8 @@ FILES = (
     "/etc/systemd/system/flower-supernode@*.service.d/flower.conf",
     "/etc/systemd/system/nginx.service.d/flower.conf",
     "/etc/nginx/flower.conf",
-    "app/.flwr/config.toml",
+    "app/.flwr/config.toml",  # of before the command line had an account of its own
+    "control/.flwr/config.toml",
     "bin/flower-supernode",
     "supernode.toml",
     "supernodes/*/supernode.toml",

@@ -151,13 +151,13 @@ def superlink_home(tmp_path_factory):
         path = home / "app" / "testapp" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    for folder in ("state", "venv/bin", "app/.flwr"):
+    for folder in ("state", "venv/bin", "control/.flwr"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     (home / "venv" / "bin" / "flwr").symlink_to(BIN / "flwr")
     write_certificates(home)
     (home / "secret").write_bytes(secrets.token_bytes(32))
     port = free_port()
-    (home / "app" / ".flwr" / "config.toml").write_text(
+    (home / "control" / ".flwr" / "config.toml").write_text(
         f'[superlink.local]\naddress = "127.0.0.1:{port}"\nroot-certificates = "{home}/ca.crt"\n'
         f'[superlink.dead]\naddress = "127.0.0.1:{free_port()}"\nroot-certificates = "{home}/ca.crt"\n'
     )
@@ -178,5 +178,6 @@ def superlink_home(tmp_path_factory):
 def flwr(superlink_home, monkeypatch):
     from ansible_collections.fedops.flower.plugins.module_utils import _flwr
 
-    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    for user in ("USER", "CONTROL_USER"):
+        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
     return _flwr.Flwr(str(superlink_home))

@@ -32,9 +32,17 @@ def events(name: str) -> list[dict[str, Any]]:
 def runs() -> dict[str, str]:
     """Return how Flower itself says that its runs stand."""
     command = [str(HOME / "venv/bin/flwr"), "list", "local", "--format", "json"]
-    environment = {"FLWR_HOME": str(HOME / "app/.flwr"), "PATH": "/usr/bin:/bin", "FLWR_TELEMETRY_ENABLED": "0"}
+    environment = {"FLWR_HOME": str(HOME / "control/.flwr"), "PATH": "/usr/bin:/bin", "FLWR_TELEMETRY_ENABLED": "0"}
     said = subprocess.run(
-        ["runuser", "-u", "flower", "--", "env", *(f"{key}={value}" for key, value in environment.items()), *command],
+        [
+            "runuser",
+            "-u",
+            "flower-control",
+            "--",
+            "env",
+            *(f"{key}={value}" for key, value in environment.items()),
+            *command,
+        ],
         capture_output=True,
         text=True,
         check=True,

@@ -107,7 +107,8 @@ def make_home(path: Path) -> Home:
 
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Home:
-    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    for user in ("USER", "CONTROL_USER"):
+        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
     return make_home(tmp_path / "home")
 
 

@@ -74,7 +74,8 @@ def source(tmp_path: Path) -> Source:
 
 @pytest.fixture
 def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppDeployment:
-    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    for user in ("USER", "CONTROL_USER"):
+        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
     home = tmp_path / "home"
     (home / "venv" / "bin").mkdir(parents=True)
     (home / "app").mkdir()

@@ -31,7 +31,8 @@ def fab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def installation(fab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    for user in ("USER", "CONTROL_USER"):
+        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
     return Installation(str(tmp_path / "home"), str(fab))
 
 

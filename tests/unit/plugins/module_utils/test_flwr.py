@@ -57,8 +57,8 @@ def test_a_call_has_flowers_own_home_and_is_quiet(home, flwr) -> None:
     home.answers(list="list_empty")
     flwr.runs()
     assert home.calls[0]["environment"] == {
-        "HOME": str(home.path),
-        "FLWR_HOME": f"{home.path}/app/.flwr",
+        "HOME": f"{home.path}/control",
+        "FLWR_HOME": f"{home.path}/control/.flwr",
         "FLWR_TELEMETRY_ENABLED": "0",
     }
 
@@ -194,14 +194,15 @@ def test_supernodes_are_listed_with_their_state(home, flwr) -> None:
 
 
 def test_a_host_without_flower_is_told_so(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    for user in ("USER", "CONTROL_USER"):
+        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
     with pytest.raises(_flwr.FlwrMissingError, match=r"cannot be run: No such file or directory\. Deploy this host"):
         Flwr(str(tmp_path)).runs()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
-def test_root_asks_flower_as_the_account_of_flower(monkeypatch) -> None:
-    monkeypatch.setattr(_flwr, "USER", "nobody")
+def test_root_asks_flower_as_the_account_of_its_command_line(monkeypatch) -> None:
+    monkeypatch.setattr(_flwr, "CONTROL_USER", "nobody")
     nobody = pwd.getpwnam("nobody")
     folder = Path(tempfile.mkdtemp())  # outside pytest's own, which is closed to others
     try:
@@ -221,8 +222,8 @@ def test_root_asks_flower_as_the_account_of_flower(monkeypatch) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
-def test_root_writes_files_as_the_account_of_flower_and_is_root_again(monkeypatch) -> None:
-    monkeypatch.setattr(_flwr, "USER", "nobody")
+def test_root_writes_files_as_that_account_and_is_root_again(monkeypatch) -> None:
+    monkeypatch.setattr(_flwr, "CONTROL_USER", "nobody")
     before = os.geteuid(), os.getegid(), os.getgroups()
     with _flwr.scratch("a.txt", "text") as path:
         status, folder = os.stat(path), os.stat(os.path.dirname(path))
@@ -235,6 +236,15 @@ def test_root_writes_files_as_the_account_of_flower_and_is_root_again(monkeypatc
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs the account")
 def test_root_without_the_account_is_told_so(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(_flwr, "USER", "no-such-account")
+    monkeypatch.setattr(_flwr, "CONTROL_USER", "no-such-account")
     with pytest.raises(_flwr.FlwrMissingError, match=r"^The account 'no-such-account' is not on this host\."):
         Flwr(str(tmp_path)).runs()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
+@pytest.mark.parametrize("user", ["USER", "CONTROL_USER"])
+def test_root_touches_files_as_either_account(monkeypatch, user) -> None:
+    monkeypatch.setattr(_flwr, user, "nobody")
+    with _flwr.as_account(getattr(_flwr, user)):
+        assert (os.geteuid(), os.getegid()) == (pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
+    assert os.geteuid() == 0

@@ -86,7 +86,8 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    for user in ("USER", "CONTROL_USER"):
+        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
     return World(tmp_path)
 
 

@@ -24,7 +24,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._trainings import NA
 
 @pytest.fixture
 def trainings(tmp_path, monkeypatch) -> str:
-    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    for user in ("USER", "CONTROL_USER"):
+        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
     return str(tmp_path / "trainings")
 
 

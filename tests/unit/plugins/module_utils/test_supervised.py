@@ -25,7 +25,8 @@ REQUEST = Request("default", "/app", "a = 1\n", "h", 3, request_id="1")
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch) -> Desk:
-    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    for user in ("USER", "CONTROL_USER"):
+        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
     return Desk(TrainingFolder(str(tmp_path), "default"))
 
 

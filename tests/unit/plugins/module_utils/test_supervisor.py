@@ -250,7 +250,8 @@ class World:
 
 @pytest.fixture(autouse=True)
 def own_account(monkeypatch) -> None:
-    monkeypatch.setattr(_flwr, "USER", pwd.getpwuid(os.geteuid()).pw_name)
+    for user in ("USER", "CONTROL_USER"):
+        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
 
 
 @pytest.fixture

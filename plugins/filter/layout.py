@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils._layout import LayoutError
+from ansible_collections.fedops.flower.plugins.module_utils._layout import host_layout as layout
+
+
+def host_layout(
+    kinds: Sequence[str], user: str, uid: int, gid: int, numbers: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    try:
+        return layout(kinds, user, int(uid), int(gid), numbers)
+    except LayoutError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"host_layout": host_layout}
