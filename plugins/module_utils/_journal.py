@@ -13,7 +13,7 @@ import os
 import sys
 import typing as t
 
-from ._plain import plain, plain_text
+from ._plain import TEXT, Bounds, harmless, harmless_value, plain_text
 from ._supervised import now
 
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6  # as syslog numbers them
@@ -40,6 +40,14 @@ EVENTS: t.Mapping[str, int] = {
     "training_refused": ERROR,
 }
 
+# journald cuts a line that is longer than 48 KiB, and its second half could pass for an event.
+LONGEST = 40_000
+BOUNDS = (
+    Bounds(text=TEXT, items=200, depth=8, total=2000),
+    Bounds(text=200, items=50, depth=4, total=150),
+    Bounds(text=200, items=16, depth=1, total=16),
+)
+
 RESULT_FACTS = ("rounds", "loss", "accuracy", "checkpoint", "sha256")  # of a training that has reached its end
 
 
@@ -55,12 +63,17 @@ class Journal:
     def event(self, name: str, message: str, **facts: t.Any) -> None:
         """Write an event down."""
         content = {"event": name, "training": self.training, "time": now("milliseconds"), "message": message, **facts}
-        self._write(json.dumps(plain(content), ensure_ascii=False, allow_nan=False), EVENTS[name])
+        for bounds in BOUNDS:
+            line = json.dumps(harmless_value(content, bounds), ensure_ascii=False, allow_nan=False)
+            if len(line.encode()) <= LONGEST:
+                break
+        self._write(line, EVENTS[name])
 
     def say(self, text: str, level: int = INFO) -> None:
-        """Write text down for a person."""
+        """Write text down for a person. Nothing in it can pass for an event."""
         for line in text.splitlines():
-            self._write(line, level)
+            shown = harmless(line)
+            self._write(f"| {shown}" if shown.lstrip().startswith("{") else shown, level)
 
     def _write(self, line: str, level: int) -> None:
         line = plain_text(line, self._stream.encoding or "utf-8")  # that must not be what ends a supervisor

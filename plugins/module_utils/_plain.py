@@ -149,9 +149,9 @@ def _kept(value: t.Any, bounds: Bounds, depth: int, left: list[int]) -> t.Any:
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return _kept_dict(value, bounds, depth, left) if depth > 0 else MARK
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return _kept_list(value, bounds, depth, left) if depth > 0 else MARK
-    return harmless(repr(value), bounds.text)
+    return harmless(str(value), bounds.text, bounds.multiline)
 
 
 def _kept_dict(value: dict[t.Any, t.Any], bounds: Bounds, depth: int, left: list[int]) -> dict[t.Any, t.Any]:
@@ -167,7 +167,7 @@ def _kept_dict(value: dict[t.Any, t.Any], bounds: Bounds, depth: int, left: list
     return kept
 
 
-def _kept_list(value: t.Sequence[t.Any], bounds: Bounds, depth: int, left: list[int]) -> list[t.Any]:
+def _kept_list(value: t.Collection[t.Any], bounds: Bounds, depth: int, left: list[int]) -> list[t.Any]:
     kept: list[t.Any] = []
     for number, item in enumerate(value):
         if left[0] <= 0:

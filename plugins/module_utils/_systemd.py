@@ -15,7 +15,10 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ._plain import harmless
+
 TIMEOUT = 90  # seconds; a unit has this long to stop before systemd kills it
+STATUS = 500  # characters of what a unit says of itself
 _PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "User", "ControlGroup",
     "ActiveEnterTimestampMonotonic",
@@ -102,7 +105,7 @@ def control(*arguments: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise SystemdError(f"'{' '.join(command)}' took longer than {TIMEOUT} s.") from error
     if done.returncode != 0:
-        raise SystemdError(f"'{' '.join(command)}' failed: {(done.stderr or done.stdout).strip()}")
+        raise SystemdError(f"'{' '.join(command)}' failed: {harmless((done.stderr or done.stdout).strip())}")
     return done.stdout
 
 
@@ -111,7 +114,7 @@ def notify(**facts: t.Any) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    text = "\n".join(f"{name}={value}" for name, value in facts.items())
+    text = "\n".join(f"{name}={harmless(str(value), STATUS)}" for name, value in facts.items())
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
         link.connect("\0" + address[1:] if address.startswith("@") else address)
         link.sendall(text.encode("utf-8", "replace"))

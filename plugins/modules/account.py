@@ -133,7 +133,6 @@ import pwd
 import stat
 from typing import Any, Callable
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils import _guarded
 from ansible_collections.fedops.flower.plugins.module_utils._account import (
     AccountError,
@@ -141,6 +140,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._account import (
     end_processes_of,
     is_missing,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 
 
 def attempt(look_up: Callable[..., Any], key: Any, field: str) -> Any:

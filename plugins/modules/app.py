@@ -111,11 +111,11 @@ app:
       sample: {"num-rounds": 3}
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._app_deployment import (
     AppDeployment,
     DeploymentError,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 
 
 def main() -> None:

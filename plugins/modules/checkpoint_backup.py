@@ -95,7 +95,6 @@ problems:
 from base64 import b64encode
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint_backup import (
     bring_back,
     elsewhere,
@@ -105,6 +104,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint_backup i
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import CheckpointError
 from ansible_collections.fedops.flower.plugins.module_utils._fetching import FetchError
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError, FlwrMissingError
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 
 
 def work(params: dict[str, Any]) -> dict[str, Any]:

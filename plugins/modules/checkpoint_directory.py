@@ -76,9 +76,9 @@ import os
 import stat
 from contextlib import suppress
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._bring import Source, Target, bring, conflicts, remove
 from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded, release
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._places import foreign_problem, strangers
 from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError, as_user, probe
 from ansible_collections.fedops.flower.plugins.module_utils._storage import (

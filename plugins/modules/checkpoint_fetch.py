@@ -94,10 +94,10 @@ problems:
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import CheckpointError, arrays_name
 from ansible_collections.fedops.flower.plugins.module_utils._fetching import Fetcher, FetchError
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._rclone import (
     RCLONE,
     Rclone,

@@ -142,7 +142,6 @@ import os
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import (
     Checkpoint,
     CheckpointError,
@@ -153,6 +152,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import 
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError, as_service_account
 from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._storage import unmounted_problem
 
 FROM_MANIFEST = (

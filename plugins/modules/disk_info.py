@@ -88,7 +88,6 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._disks import (
     FILE_SYSTEMS,
     LABEL,
@@ -100,6 +99,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._disks import (
     judge,
     parse,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 
 COLUMNS = "NAME,PATH,TYPE,SIZE,RO,SERIAL,MOUNTPOINTS"
 ENDS = 1 << 20  # bytes

@@ -73,8 +73,8 @@ aside:
 
 import os
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._guard import guard, is_guarded, release
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._places import foreign_problem, strangers
 from ansible_collections.fedops.flower.plugins.module_utils._storage import (
     ASIDE,

@@ -123,8 +123,8 @@ unknown:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import standing_order
 from ansible_collections.fedops.flower.plugins.module_utils._quiescing import Busy, Quiescing
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import SystemdError

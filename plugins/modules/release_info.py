@@ -97,8 +97,8 @@ import os
 import tempfile
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._files import nearest
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._releases import Releases
 from ansible_collections.fedops.flower.plugins.module_utils._restore_point import (
     DATABASE,

@@ -85,8 +85,8 @@ release:
 import sqlite3
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._archive import ArchiveError
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._restore_point import RestorePointError, RestorePoints
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import SystemdError
 

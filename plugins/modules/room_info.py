@@ -66,11 +66,11 @@ storage:
   sample: 83214209024
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import list_checkpoints, room
 from ansible_collections.fedops.flower.plugins.module_utils._files import nearest
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError, as_service_account
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._sizing import MEGABYTE, model_bytes, physical_memory
 
 

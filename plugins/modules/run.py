@@ -194,10 +194,10 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._directories import DirectorySharedError, refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError, Run
 from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import QuiescedError, standing_order
 from ansible_collections.fedops.flower.plugins.module_utils._runs import (
     Known,

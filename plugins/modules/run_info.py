@@ -262,7 +262,6 @@ superlink_problem:
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
     Flwr,
     FlwrError,
@@ -281,6 +280,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._follow import (
     wait,
     watch,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import standing_order
 from ansible_collections.fedops.flower.plugins.module_utils._runs import ABSENT, Known

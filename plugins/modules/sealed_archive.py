@@ -119,8 +119,8 @@ names:
 import os
 import sqlite3
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils import _archive
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._sealing import METHODS, Seal, SealError
 
 

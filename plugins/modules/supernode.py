@@ -139,8 +139,8 @@ supernodes:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError, SuperNode
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._supernodes import (
     Ledger,
     Registrar,

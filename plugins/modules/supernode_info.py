@@ -106,13 +106,13 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
     Flwr,
     FlwrError,
     FlwrMissingError,
     FlwrUnreachableError,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._supernodes import list_supernodes
 
 ASK_EVERY = 2.0  # seconds between two questions; asking takes another one

@@ -91,9 +91,9 @@ left:
 
 import pwd
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._instances import NAME, NAME_RULE
 from ansible_collections.fedops.flower.plugins.module_utils._keys import Key, Keys, KeysError
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 
 
 def lines(keys: list[Key], changed: bool = False) -> str:

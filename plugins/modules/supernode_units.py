@@ -121,8 +121,8 @@ removed:
 
 import pwd
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._instances import NAME, NAME_RULE
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._units import Units, UnitsError, Wanted
 
 

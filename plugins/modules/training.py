@@ -261,10 +261,10 @@ log_tail:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._directories import DirectorySharedError, refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import QuiescedError
 from ansible_collections.fedops.flower.plugins.module_utils._ranges import range_problems

@@ -129,7 +129,7 @@ removed:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._releases import Releases, release_name
 from ansible_collections.fedops.flower.plugins.module_utils._venv import Venv, VenvError
 

@@ -79,6 +79,16 @@ def test_a_manager_is_told_how_we_are(tmp_path, monkeypatch, abstract) -> None:
         assert manager.recv(100) == b"STATUS=round 1 of 3\nWATCHDOG=1"
 
 
+def test_what_somebody_else_says_is_no_fact_of_its_own(tmp_path, monkeypatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        notify(STATUS="failed: x\nMAINPID=1\x1b[2J" + "A" * 1_000_000)
+        (line,) = manager.recv(100_000).decode().splitlines()
+    assert line.startswith("STATUS=failed: x MAINPID=1\\x1b[2JAAA")
+    assert len(line) <= len("STATUS=") + 500
+
+
 def test_without_a_manager_or_when_it_is_gone_nothing_happens(tmp_path, monkeypatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     notify(READY=1)
