@@ -52,9 +52,16 @@ class Source:
         with _told(os.path.join(self.path, name)), self._folder(name) as folder:
             descriptor = os.open(os.path.basename(name), _NO_LINK, dir_fd=folder)
         with open(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            found = os.fstat(stream.fileno())
+            if not stat.S_ISREG(found.st_mode):
                 raise StepError(os.path.join(self.path, name), errno.EOPNOTSUPP)
+            if found.st_nlink > 1 and found.st_uid != self._owner:
+                raise StepError(os.path.join(self.path, name), errno.EMLINK)  # it may be a file of somebody else's
             yield stream
+
+    @property
+    def _owner(self) -> int:
+        return os.stat(self.path, follow_symlinks=False).st_uid
 
     @contextmanager
     def _folder(self, name: str) -> t.Iterator[int]:
@@ -134,8 +141,11 @@ def _arrive(path: str, make: t.Callable[[str], t.Any]) -> None:
 
 def _copy(stream: t.BinaryIO, path: str) -> None:
     found = os.fstat(stream.fileno())
+    left = found.st_size  # of one that grows meanwhile no more than it was
     with open(path, "xb") as copy:
-        shutil.copyfileobj(stream, copy, _CHUNK)
+        while chunk := stream.read(min(_CHUNK, left)):
+            copy.write(chunk)
+            left -= len(chunk)
         copy.flush()
         os.fchmod(copy.fileno(), stat.S_IMODE(found.st_mode) & 0o777 | 0o600)
         os.utime(copy.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))

@@ -30,10 +30,11 @@ from ._directories import place_in
 from ._fetching import Fetcher
 from ._flwr import as_service_account, service_account
 from ._follow import training_names
+from ._ground import Ground
 from ._guard import is_guarded
 from ._manifest import UnreadableError
 from ._mirror import folder_of
-from ._storage import unmounted_problem
+from ._storage import StorageError, unmounted_problem
 from ._trainings import TrainingFolder
 
 PIECE = 32 << 20  # bytes of a file that travel at once, so that no model has to fit into memory
@@ -82,12 +83,12 @@ def read(directory: str, name: str, offset: int) -> bytes | None:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def bring_back(staged: str, number: int, directory: str) -> Checkpoint:
+def bring_back(staged: str, number: int, directory: str, home: str) -> Checkpoint:
     """Move a checkpoint into a directory as the account: verified there, and the manifest last."""
     checkpoint = verify(os.path.join(staged, arrays_name(number)))
     fetcher = Fetcher(directory, checkpoint.training, checkpoint.configuration_hash, _Folder(staged, checkpoint))
     try:
-        _make(directory)
+        _make(directory, home)
         brought = fetcher.fetch()
     except OSError as error:
         raise CheckpointError(
@@ -132,15 +133,19 @@ def _place_of(folder: TrainingFolder) -> str | None:
     return place_in(config) if isinstance(config, dict) else None
 
 
-def _make(directory: str) -> None:
+def _make(directory: str, home: str) -> None:
     """Make a directory that is not there, which a host has that keeps no checkpoints."""
     account = service_account()
     with as_service_account():
         if os.path.isdir(directory):
             return
-    os.makedirs(directory, 0o750)
-    if account is not None:
-        os.chown(directory, account.pw_uid, account.pw_gid)
+    if account is None:
+        os.makedirs(directory, 0o750)
+        return
+    try:
+        Ground(directory, account.pw_uid, account.pw_gid, home).have(0o750)
+    except StorageError as error:
+        raise CheckpointError(str(error)) from error
 
 
 class _Folder:

@@ -17,7 +17,7 @@ import zipfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ._manifest import CheckpointError, UnreadableError, check, load, refuse_special_files
+from ._manifest import CheckpointError, UnreadableError, check, load, opened, refuse_special_files
 
 LATEST_ARRAYS = "checkpoint_latest.npz"
 LATEST_MANIFEST = "checkpoint_latest.json"
@@ -224,12 +224,14 @@ def find(directory: str, sha256: str, strict: bool = False) -> Checkpoint | None
     return None
 
 
-def sha256_of(path: str) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
+def sha256_of(path: str, limit: int | None = None) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits; of one that grows, that of its first C(limit) bytes."""
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for chunk in iter(lambda: stream.read(_CHUNK), b""):
+    with opened(path) as stream:
+        left = os.fstat(stream.fileno()).st_size if limit is None else limit
+        while chunk := stream.read(min(_CHUNK, left)):
             digest.update(chunk)
+            left -= len(chunk)
     return digest.hexdigest()
 
 
@@ -284,7 +286,7 @@ def _verify_arrays(checkpoint: Checkpoint) -> None:
         size = os.path.getsize(path)
         if size != manifest["bytes"]:
             raise CheckpointError(f"{path} is damaged: it has {size} bytes, its manifest says {manifest['bytes']}.")
-        digest = sha256_of(path)
+        digest = sha256_of(path, size)
         if digest != checkpoint.sha256:
             raise CheckpointError(f"{path} is damaged: its SHA-256 is {digest}, its manifest says {checkpoint.sha256}.")
         with zipfile.ZipFile(path) as archive:

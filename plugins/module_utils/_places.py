@@ -13,40 +13,22 @@ import re
 import typing as t
 from contextlib import suppress
 
-HOME = "/opt/flower"
-# What the collection itself keeps in the home of the account.
-HOME_FOLDERS = (
-    "app",
-    "bin",
-    "certificates",
-    "data",
-    "mirror",
-    "releases",
-    "state",
-    "supervisor",
-    "trainings",
-    "venv",
+from ._layout import FOLDERS, HOME
+
+# Folders below the home are refused but this one: each of the others is something else's. A mount of our own may lie
+# beside them, under a name that none of them has.
+_BELOW_HOME = "checkpoints"
+HOME_FOLDERS = tuple(sorted({folder.path for folder in FOLDERS} - {_BELOW_HOME} | {"mirror", "venv"}))
+# What the system keeps below the root directory, as the Filesystem Hierarchy Standard and distributions have it.
+# Any other directory there is the site's own.
+_OF_THE_SYSTEM = tuple(
+    "/" + name
+    for name in (
+        *("afs", "bin", "boot", "cdrom", "dev", "efi", "etc", "gnu", "lib", "lib32", "lib64", "libx32", "lost+found"),
+        *("nix", "ostree", "proc", "sbin", "selinux", "snap", "sys", "sysroot", "usr", "var"),
+    )
 )
-# Nothing below these is a place for checkpoints, either since it is the system's, or since the units do not see it.
-_OF_THE_SYSTEM = (
-    "/bin",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/proc",
-    "/sbin",
-    "/sys",
-    "/usr",
-    "/var/cache",
-    "/var/lock",
-    "/var/log",
-    "/var/mail",
-    "/var/spool",
-)
+_OF_THE_SITE = ("/var/lib/flower-checkpoints",)  # the one place below /var
 _HIDDEN = ("/home", "/root", "/run", "/tmp", "/var/run", "/var/tmp")  # ProtectHome, PrivateTmp, gone after a boot
 
 # The directory stands in units of systemd, where blanks, quotes, backslashes, %, $ and : mean something.
@@ -58,14 +40,17 @@ _OURS = re.compile(
 )
 
 
-def directory_problems(directory: str, home: str = HOME) -> list[str]:
-    """Return what is wrong with a directory for checkpoints, one sentence each, without looking at a host."""
+def directory_problems(directory: str, home: str = HOME, mounted: bool = False) -> list[str]:
+    """Return what is wrong with a directory for checkpoints, one sentence each, without looking at a host.
+
+    C(mounted) says that something of our own is mounted there, or is to be.
+    """
     said = f"checkpoints_directory is {directory!r} but"
     if not directory.startswith("/") or os.path.normpath(directory) != directory or directory.count("/") < 2:
         return [f"{said} must be the absolute path of a directory below another one, such as {home}/checkpoints."]
     if not _PLAIN.fullmatch(directory):
         return [f"{said} must be of letters, digits and ._+=@,- between the slashes: systemd reads others its own way."]
-    reason = _reason(directory, os.path.normpath(home))
+    reason = _reason(directory, os.path.normpath(home), mounted)
     return [f"{said} {reason}. Choose a directory for checkpoints alone, such as {home}/checkpoints."] if reason else []
 
 
@@ -93,16 +78,21 @@ def foreign_problem(path: str, names: t.Sequence[str], uid: int, gid: int) -> st
     )
 
 
-def _reason(directory: str, home: str) -> str | None:
+def _reason(directory: str, home: str, mounted: bool) -> str | None:
     if _is_in(home, directory):
         return f"{home}, the home of the account, lies there"
     if _is_in(directory, home):
         first = directory[len(home) + 1 :].split("/")[0]
         if first in HOME_FOLDERS or first.startswith("."):
             return f"{home}/{first} holds something else of Flower"
+        if first != _BELOW_HOME and not mounted:
+            return f"below {home} only {home}/{_BELOW_HOME} holds checkpoints, unless they have a mount of their own"
+        return None
     if any(_is_in(directory, place) for place in _HIDDEN):
         return "the units of Flower do not see what lies there, or it does not survive a boot"
-    if os.path.dirname(directory) == "/var" or any(_is_in(directory, place) for place in _OF_THE_SYSTEM):
+    if any(_is_in(directory, place) for place in _OF_THE_SITE):
+        return None
+    if any(_is_in(directory, place) for place in _OF_THE_SYSTEM):
         return "that belongs to the system, and the service account would get it for its own"
     return None
 

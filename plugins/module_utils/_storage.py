@@ -16,7 +16,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ._disks import DiskError, parse
-from ._places import HOME, directory_problems
+from ._layout import HOME
+from ._places import directory_problems
 
 BACKENDS = ("local", "disk", "nfs")
 ASIDE = ".before-mount"  # what lay in the directory before it became a mount point
@@ -45,6 +46,8 @@ class Mount:
     point: str
     type: str
     source: str
+    device: str = ""
+    root: str = "/"  # what of the file system is mounted; another one than its root is a bind mount
 
 
 def problems(wanted: t.Mapping[str, t.Any]) -> list[str]:
@@ -53,7 +56,7 @@ def problems(wanted: t.Mapping[str, t.Any]) -> list[str]:
     found = []
     if backend not in BACKENDS:
         found.append(f"checkpoints_backend is {backend!r} but must be one of {', '.join(BACKENDS)}.")
-    found += directory_problems(directory, str(wanted.get("home") or HOME))
+    found += directory_problems(directory, str(wanted.get("home") or HOME), backend in ("disk", "nfs"))
     if backend == "disk":
         found += _disk_problems(str(wanted["device"] or ""))
     if backend == "nfs":
@@ -68,13 +71,35 @@ def mounts(mountinfo: str) -> list[Mount]:
         before, dash, after = line.partition(" - ")
         if dash:
             kind, source = after.split(" ")[:2]
-            found.append(Mount(_plain(before.split(" ")[4]), kind, _plain(source)))
+            device, root, point = before.split(" ")[2:5]
+            found.append(Mount(_plain(point), kind, _plain(source), device, _plain(root)))
     return found
 
 
 def mounted_at(found: t.Iterable[Mount], path: str) -> Mount | None:
     """Return what is mounted on exactly this directory: the last one, which covers the others."""
     return next((mount for mount in reversed(list(found)) if mount.point == path), None)
+
+
+def other_paths(found: t.Sequence[Mount], path: str) -> list[str]:
+    """Return what a path really leads to, where it lies in a part of a file system that is mounted a second time."""
+    covering = [mount for mount in found if (path + "/").startswith(mount.point.rstrip("/") + "/")]
+    if not covering:
+        return []
+    own = max(reversed(covering), key=lambda mount: len(mount.point))  # the last of those on one directory
+    if "/" in (own.root, own.point):
+        return []  # all of the file system, or the root of the host: this is its first name
+    inside = _joined(own.root, path[len(own.point.rstrip("/")) :])
+    wider = [mount for mount in found if mount.device == own.device and len(mount.root) < len(own.root)]
+    return sorted(
+        _joined(mount.point, inside[len(mount.root.rstrip("/")) :])
+        for mount in wider
+        if (inside + "/").startswith(mount.root.rstrip("/") + "/")
+    )
+
+
+def _joined(folder: str, rest: str) -> str:
+    return folder.rstrip("/") + rest or "/"
 
 
 def stray_problem(path: str, names: t.Sequence[str]) -> str:

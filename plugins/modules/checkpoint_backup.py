@@ -113,7 +113,8 @@ def work(params: dict[str, Any]) -> dict[str, Any]:
         piece = read(params["path"], params["file"], params["offset"])
         return {"gone": True} if piece is None else {"piece": b64encode(piece).decode(), "bytes": len(piece)}
     if params["staged"]:
-        return {"changed": True, "path": bring_back(params["staged"], params["round"], params["path"]).path}
+        brought = bring_back(params["staged"], params["round"], params["path"], params["home"])
+        return {"changed": True, "path": brought.path}
     found = look(params["path"])
     shown = [{"file": one.file, "round": one.round, "sha256": one.sha256} for one in found.checkpoints]
     others = elsewhere(params["home"], params["path"]) if params["state"] == "present" else []

@@ -12,6 +12,9 @@ version_added: 0.1.0
 description:
   - Makes the directory, gives it to the service account, and takes there every step of a save as that account.
     It creates, writes, syncs, locks, renames, links and removes.
+  - Every directory on the way must be root's, and writable by root alone, or the account's own; no link is followed.
+    Below a directory of the account, the account makes its own. What is there already changes its owner only where it
+    is root's and holds nothing but checkpoints.
   - The proof matters most on NFS, where the server decides what the account may do. What fails is named, with what is
     most likely behind it. The files of the proof are removed again.
 author:
@@ -33,14 +36,22 @@ options:
     description: The directory.
     type: path
     default: /opt/flower/checkpoints
+  home:
+    description: The directory of Flower. Of what is below it, only C(checkpoints) and a mount of its own may be given.
+    type: path
+    default: /opt/flower
+  mounted:
+    description: Whether something of the account's own is mounted on O(path), which may belong to anybody so far.
+    type: bool
+    default: false
   mode:
     description: Permissions of the directory, in octal.
     type: str
     default: "0750"
   adopt:
     description:
-      - Whether the account is given a directory of somebody else that holds what is no checkpoint. Without it, such a
-        directory fails the task and is not touched.
+      - Whether the account is given what is mounted on O(path) also when it holds what is no checkpoint. Without it, such
+        a directory fails the task and is not touched. A directory that is no mount is never given so.
     type: bool
     default: false
   bring:
@@ -74,12 +85,10 @@ brought:
 
 import os
 import stat
-from contextlib import suppress
 
 from ansible_collections.fedops.flower.plugins.module_utils._bring import Source, Target, bring, conflicts, remove
-from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded, release
+from ansible_collections.fedops.flower.plugins.module_utils._ground import Ground, expect_roots_way
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._places import foreign_problem, strangers
 from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError, as_user, probe
 from ansible_collections.fedops.flower.plugins.module_utils._storage import (
     StorageError,
@@ -88,37 +97,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._storage import (
     mounts,
     probe_problem,
 )
-
-
-def own(path: str, uid: int, gid: int, mode: int, adopt: bool, check_mode: bool) -> list[str]:
-    """Make the directory and give it to the account; return what was done."""
-    if not os.path.isdir(path):
-        if not check_mode:
-            os.makedirs(path, 0o700)
-            set_owner(path, uid, gid, mode)
-        return [f"directory {path}"]
-    before = owner_of(path)
-    if before == (uid, gid, mode):
-        return []
-    if found := [] if adopt else strangers(path, uid):
-        raise StorageError(foreign_problem(path, found, uid, gid))
-    if not check_mode:
-        if is_guarded(path):
-            release(path)  # it was a mount point, and is to hold the checkpoints itself now
-        try:
-            set_owner(path, uid, gid, mode)
-        except PermissionError:
-            # A server that does not let root do this may let the owner. If not, the proof tells whether it matters.
-            with suppress(StepError):
-                as_user(uid, gid, lambda: os.chmod(path, mode))
-            if owner_of(path) == before:
-                return []
-    return [f"owner and mode of {path}"]
-
-
-def set_owner(path: str, uid: int, gid: int, mode: int) -> None:
-    os.chown(path, uid, gid)
-    os.chmod(path, mode)
 
 
 def owner_of(path: str) -> tuple[int, int, int]:
@@ -155,6 +133,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "home": {"type": "path", "default": "/opt/flower"},
+            "mounted": {"type": "bool", "default": False},
             "uid": {"type": "int", "default": 49999},
             "gid": {"type": "int", "default": 49999},
             "mode": {"type": "str", "default": "0750"},
@@ -166,10 +146,13 @@ def main() -> None:
     path, uid, gid, source = (module.params[key] for key in ("path", "uid", "gid", "bring"))
     result: dict[str, list[str]] = {"brought": []}
     try:
-        changes = own(path, uid, gid, int(module.params["mode"], 8), module.params["adopt"], module.check_mode)
+        ground = Ground(path, uid, gid, module.params["home"], module.params["mounted"])
+        changes = ground.have(int(module.params["mode"], 8), module.params["adopt"], module.check_mode)
         if not module.check_mode:
             result["steps"] = prove(module, path, uid, gid)
-        if source and os.path.isdir(source):
+        if source:
+            expect_roots_way(source)
+        if source and os.path.isdir(source) and not os.path.islink(source):
             changes.append(f"files of {source} brought to {path}")
             if module.check_mode:
                 Source(source).files()  # what cannot be read is told before anything is done

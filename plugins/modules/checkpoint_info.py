@@ -149,9 +149,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import 
     find,
     inspect,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError, as_service_account
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded
-from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
+from ansible_collections.fedops.flower.plugins.module_utils._looking import look_as_owner
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._storage import unmounted_problem
 
@@ -192,12 +192,7 @@ def main() -> None:
     )
     path, sha256 = module.params["path"], module.params["sha256"]
     try:
-        try:
-            inspection, found = look(path, sha256, strict=True)
-        except UnreadableError:
-            # A server of NFS may show root less than the account that owns the files: it lists them, and opens none.
-            with as_service_account():
-                inspection, found = look(path, sha256, strict=False)
+        inspection, found = look_as_owner(path, lambda strict: look(path, sha256, strict))
     except (CheckpointError, FlwrError) as error:
         module.fail_json(msg=str(error))
     problems = list(inspection.problems)

@@ -14,6 +14,7 @@ description:
     While nothing is mounted there, nobody can write underneath.
   - Files that lie in the directory fail the task, or are put aside.
   - Does nothing while the right thing is mounted there; another one fails the task.
+  - Every directory on the way must be root's, and no link is followed.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
@@ -33,6 +34,10 @@ options:
     description: The directory.
     type: path
     required: true
+  home:
+    description: The directory of Flower. Its folders are no mount points, but for C(checkpoints).
+    type: path
+    default: /opt/flower
   existing:
     description:
       - What is done about files that lie in the directory. V(stop) fails the task and names them, V(move) renames the
@@ -72,7 +77,9 @@ aside:
 """
 
 import os
+from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._ground import Ground, all_mounts
 from ansible_collections.fedops.flower.plugins.module_utils._guard import guard, is_guarded, release
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._places import foreign_problem, strangers
@@ -81,7 +88,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._storage import (
     Mount,
     StorageError,
     mounted_at,
-    mounts,
     stray_problem,
 )
 
@@ -133,10 +139,26 @@ def remove(path: str, mounted: Mount | None, check_mode: bool) -> list[str]:
     return [f"{path} removed"]
 
 
+def ground_of(path: str, params: dict[str, Any]) -> Ground:
+    return Ground(path, params["uid"], params["gid"], params["home"], mounted=True)
+
+
+def expect_roots_place(path: str, params: dict[str, Any]) -> None:
+    """Refuse a path that somebody else than root could lead elsewhere."""
+    ground = ground_of(path, params)
+    ground.refuse_others()
+    if place := ground.territory():
+        raise StorageError(
+            f"{path} cannot be a mount point: {place}, on the way to it, belongs to the user {params['uid']}. Choose a"
+            " directory below those of root."
+        )
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
+            "home": {"type": "path", "default": "/opt/flower"},
             "existing": {"type": "str", "choices": ["stop", "move"], "default": "stop"},
             "uid": {"type": "int", "default": 49999},
             "gid": {"type": "int", "default": 49999},
@@ -145,10 +167,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    path = os.path.normpath(module.params["path"])
+    path = module.params["path"]
     try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
-            mounted = mounted_at(mounts(stream.read()), os.path.realpath(path))
+        expect_roots_place(path, module.params)
+        mounted = mounted_at(all_mounts(), path)
         if module.params["state"] == "absent":
             changes = remove(path, mounted, module.check_mode)
         elif mounted:
@@ -156,6 +178,7 @@ def main() -> None:
             expect(path, mounted, module.params["source"])
         else:
             existing, uid, gid = (module.params[key] for key in ("existing", "uid", "gid"))
+            ground_of(path, module.params).found()  # no link, and no file
             changes = prepare(path, existing, uid, gid, module.check_mode)
     except StorageError as error:
         module.fail_json(msg=str(error))

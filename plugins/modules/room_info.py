@@ -68,7 +68,8 @@ storage:
 
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import list_checkpoints, room
 from ansible_collections.fedops.flower.plugins.module_utils._files import nearest
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError, as_service_account
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._looking import look_as_owner
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._sizing import MEGABYTE, model_bytes, physical_memory
@@ -94,12 +95,10 @@ def main() -> None:
     if not 0 <= params["model_megabytes"] < float("inf"):
         module.fail_json(msg=f"model_megabytes is {params['model_megabytes']} but must be 0 or more.")
     try:
-        try:
-            found = look(params["path"], params["training"], params["model_megabytes"], strict=True)
-        except UnreadableError:
-            # A server of NFS may show root less than the account that owns the files: it lists them, and opens none.
-            with as_service_account():
-                found = look(params["path"], params["training"], params["model_megabytes"], strict=False)
+        found = look_as_owner(
+            params["path"],
+            lambda strict: look(params["path"], params["training"], params["model_megabytes"], strict),
+        )
     except (UnreadableError, FlwrError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:

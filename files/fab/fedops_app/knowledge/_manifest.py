@@ -15,6 +15,7 @@ import re
 import stat
 import typing as t
 
+LIMIT = 64 << 20  # bytes of a manifest; one with an array for every parameter group of the largest models has a few
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 # What every manifest must hold, and as which JSON types. A field that may be null says so.
@@ -57,8 +58,11 @@ def load(path: str) -> t.Any:
     """Return the JSON value in a file."""
     try:
         refuse_special_files(path)
-        with open(path, "rb") as stream:
-            return json.loads(stream.read().decode("utf-8"), parse_constant=_refuse_constant)
+        with opened(path) as stream:
+            text = stream.read(LIMIT + 1)
+        if len(text) > LIMIT:
+            raise CheckpointError(f"{path} is no manifest: it has more than {LIMIT} bytes.")
+        return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
@@ -95,6 +99,11 @@ def refuse_special_files(path: str) -> None:
     # Opening a FIFO would hang for ever, and a module may read this directory as root.
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise CheckpointError(f"{path} is not a regular file.")
+
+
+def opened(path: str) -> t.IO[bytes]:
+    """Open a file to read it; a FIFO that has taken its place since it was looked at does not block."""
+    return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb")
 
 
 def _seal(manifest: t.Mapping[str, t.Any]) -> str:

@@ -131,3 +131,17 @@ def test_a_directory_that_cannot_be_listed_never_looks_empty(
         assert error.value.number == errno.EACCES
     monkeypatch.undo()
     assert set(tree(source)) > set(WHOLE)
+
+
+def test_a_file_that_has_another_name_somewhere_is_not_read_for_the_account(tmp_path: Path) -> None:
+    """As root reads: the account could have linked a file of root's into its directory."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    (tmp_path / "shadow").write_text("secret")
+    os.link(tmp_path / "shadow", source / "checkpoint_round_1.npz")
+    os.chown(source, 49999, 49999)
+    with pytest.raises(StepError) as caught:
+        _bring.bring(_bring.Source(str(source)), _bring.Target(str(target), 0, 0))
+    assert (caught.value.step, caught.value.number) == (str(source / "checkpoint_round_1.npz"), errno.EMLINK)
+    assert list(target.iterdir()) == []

@@ -208,3 +208,34 @@ def test_no_flipped_bit_of_the_arrays_goes_unnoticed(tmp_path: Path, data: st.Da
     content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(content)
     assert _checkpoints.latest_good(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("special", ["fifo", "zero"])
+@pytest.mark.parametrize("suffix", ["json", "npz"])
+def test_what_takes_the_place_of_a_file_after_it_was_looked_at_keeps_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, special: str
+) -> None:
+    write(tmp_path, 1)
+    path = tmp_path / f"checkpoint_round_1.{suffix}"
+    size = path.stat().st_size
+    path.unlink()
+    if special == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    monkeypatch.setattr(_checkpoints, "refuse_special_files", lambda path: None)
+    monkeypatch.setattr(_manifest, "refuse_special_files", lambda path: None)
+    monkeypatch.setattr(_manifest, "LIMIT", 1000)
+    monkeypatch.setattr(os.path, "getsize", lambda path: size)
+    with pytest.raises(_manifest.CheckpointError):
+        _checkpoints.verify(str(tmp_path / "checkpoint_round_1.npz"))
+
+
+def test_a_manifest_is_read_only_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, 1)
+    path = tmp_path / "checkpoint_round_1.json"
+    monkeypatch.setattr(_manifest, "LIMIT", path.stat().st_size)
+    assert _checkpoints.verify(str(path)).round == 1
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(_manifest.CheckpointError, match="is no manifest: it has more than"):
+        _checkpoints.verify(str(path))

@@ -20,8 +20,6 @@ ROOT = Path(__file__).resolve().parents[4]
     [
         "/opt/flower/checkpoints",
         "/opt/flower/checkpoints/heart",
-        "/opt/flower/xfs",
-        "/opt/flower/stateful",
         "/opt/checkpoints",
         "/srv/checkpoints",
         "/mnt/checkpoints",
@@ -43,6 +41,18 @@ def test_a_directory_of_its_own_is_no_problem(directory: str) -> None:
         ("/opt/flower", "/opt/flower, the home of the account, lies there."),
         ("/opt/flower/state", "/opt/flower/state holds something else of Flower."),
         ("/opt/flower/certificates/checkpoints", "/opt/flower/certificates holds something else of Flower."),
+        ("/opt/flower/supernodes", "/opt/flower/supernodes holds something else of Flower."),
+        ("/opt/flower/records/x", "/opt/flower/records holds something else of Flower."),
+        ("/opt/flower/xfs", "below /opt/flower only /opt/flower/checkpoints holds checkpoints"),
+        ("/opt/flower/checkpoints.before-mount", "below /opt/flower only /opt/flower/checkpoints holds checkpoints"),
+        ("/opt/flower/checkpoints/", "must be the absolute path"),
+        ("/opt/flower/checkpoints/../state", "must be the absolute path"),
+        ("/opt/flower/checkpoints//a", "must be the absolute path"),
+        ("/var/lib/cloud/scripts/per-boot", "that belongs to the system"),
+        ("/var/lib/systemd/linger", "that belongs to the system"),
+        ("/var/lib/flower-mirror", "that belongs to the system"),
+        ("/var/backups/flower/upgrades", "that belongs to the system"),
+        ("/snap/bin", "that belongs to the system"),
         ("/opt/flower/.ssh", "/opt/flower/.ssh holds something else of Flower."),
         ("/home/checkpoints", "the units of Flower do not see"),
         ("/root/checkpoints", "the units of Flower do not see"),
@@ -71,17 +81,24 @@ def test_what_systemd_would_read_its_own_way_is_refused_by_the_role_and_the_vari
 
 def test_another_home_has_other_directories() -> None:
     assert _places.directory_problems("/opt/flower/state", "/srv/flower") == []
+    assert _places.directory_problems("/srv/flower/checkpoints", "/srv/flower") == []
     (problem,) = _places.directory_problems("/srv/flower/state", "/srv/flower")
     assert "/srv/flower/state holds something else of Flower." in problem
     (problem,) = _places.directory_problems("/srv/flower", "/srv/flower/home/")
     assert "/srv/flower/home, the home of the account, lies there" in problem
 
 
+def test_a_mount_of_our_own_may_lie_beside_the_folders_of_flower() -> None:
+    assert _places.directory_problems("/opt/flower/xfs", mounted=True) == []
+    (problem,) = _places.directory_problems("/opt/flower/published", mounted=True)
+    assert "/opt/flower/published holds something else of Flower." in problem
+
+
 def test_every_folder_that_a_role_keeps_in_the_home_is_known() -> None:
     texts = [file.read_text() for file in ROOT.glob("roles/*/*/*") if file.suffix in (".yml", ".j2")]
     kept = {name for text in texts for name in re.findall(r"runtime_home *\}\}/([a-z]+)", text)}
     assert {"state", "venv"} < kept
-    assert kept - set(_places.HOME_FOLDERS) == set()
+    assert kept - {"checkpoints", *_places.HOME_FOLDERS} == set()
 
 
 def test_what_saves_and_file_systems_leave_is_not_foreign() -> None:

@@ -81,7 +81,7 @@ def test_the_last_mount_on_a_directory_is_the_one_that_is_seen() -> None:
     found = _storage.mounts(MOUNTINFO)
     assert len(found) == 3
     assert _storage.mounted_at(found, "/opt/flower/check points") == _storage.Mount(
-        "/opt/flower/check points", "nfs4", "nas:/e"
+        "/opt/flower/check points", "nfs4", "nas:/e", "0:50"
     )
     assert _storage.mounted_at(found, "/opt/flower") is None
 

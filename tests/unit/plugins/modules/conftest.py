@@ -9,7 +9,7 @@ import zipfile
 from contextlib import contextmanager
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _manifest
+from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _ground, _manifest
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import sealed
 
 
@@ -51,6 +51,24 @@ def save(tmp_path):
         return {**shown, "path": str(path), "file": path.name}
 
     return write
+
+
+@pytest.fixture
+def anchored(tmp_path, monkeypatch):
+    """A root directory of its own, in which nothing is mounted; C(mount) says that something is."""
+    root, mounted = tmp_path / "root", tmp_path / "mountinfo"
+    root.mkdir(mode=0o755)
+    for folder in (root, tmp_path, *tmp_path.parents[:-1]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    mounted.touch()
+    monkeypatch.setattr(_ground, "ANCHOR", str(root))
+    monkeypatch.setattr(_ground, "MOUNTS", str(mounted))
+
+    def mount(point, source="/dev/vdb", kind="ext4", device="8:16", part="/") -> None:
+        with mounted.open("a") as stream:
+            stream.write(f"36 25 {device} {part} {point} rw,noatime shared:1 - {kind} {source} rw\n")
+
+    return root, mount
 
 
 @pytest.fixture

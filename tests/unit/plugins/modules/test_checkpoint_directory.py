@@ -12,10 +12,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give di
 
 
 @pytest.fixture
-def path(tmp_path):
-    for folder in (tmp_path, *tmp_path.parents[:-1]):
-        folder.chmod(folder.stat().st_mode | 0o055)
-    return tmp_path / "checkpoints"
+def path(anchored):
+    (anchored[0] / "srv").mkdir()
+    return anchored[0] / "srv/checkpoints"
 
 
 def facts(path) -> tuple[int, int, str]:
@@ -52,9 +51,14 @@ def test_a_directory_with_files_of_others_is_not_touched(run_module, path, check
     assert facts(path) == (0, 0, "0o755")
 
 
-def test_a_directory_with_files_of_others_is_adopted_when_that_is_asked_for(run_module, path) -> None:
+def test_a_disk_with_files_of_others_is_adopted_when_that_is_asked_for(run_module, path, anchored) -> None:
     (path / "photos").mkdir(parents=True)
-    assert run_module("checkpoint_directory", path=str(path), adopt=True)["changed"]
+    os.chown(path, 1000, 1000)
+    for mounted in (False, True):  # what is no mount is never given away
+        result = run_module("checkpoint_directory", path=str(path), adopt=True, mounted=mounted)
+        assert result["failed"], result
+    anchored[1](path)
+    assert run_module("checkpoint_directory", path=str(path), adopt=True, mounted=True)["changed"]
     assert facts(path) == (49999, 49999, "0o750")
 
 
@@ -72,7 +76,7 @@ def test_where_a_server_squashes_root_the_account_closes_its_directory(run_modul
     os.chown(path, 49999, 49999)
     path.chmod(0o755)
 
-    def squashed(*arguments: object) -> None:
+    def squashed(*arguments: object, **more: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "chown", squashed)
@@ -86,7 +90,7 @@ def test_where_not_even_the_owner_may_nothing_is_said_to_be_changed(run_module, 
     path.mkdir()
     path.chmod(0o777)
 
-    def squashed(*arguments: object) -> None:
+    def squashed(*arguments: object, **more: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "chown", squashed)
@@ -101,7 +105,7 @@ def test_what_was_a_mount_point_becomes_a_directory_again(run_module, path) -> N
 
 
 def test_a_directory_that_the_account_cannot_reach_is_explained(run_module, path) -> None:
-    path.parent.chmod(0o700)
+    path.parent.chmod(0o700)  # as an operator may have it
     message = run_module("checkpoint_directory", path=str(path))["msg"]
     assert message.startswith(f"The user 49999 cannot list files in {path}: Permission denied.")
 

@@ -12,8 +12,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes mount
 
 
 @pytest.fixture
-def point(tmp_path):
-    path = tmp_path / "checkpoints"
+def point(anchored):
+    path = anchored[0] / "srv/checkpoints"
+    path.parent.mkdir()
     yield path
     if path.is_dir():
         release(str(path))
@@ -69,11 +70,32 @@ def test_what_was_put_aside_before_is_never_overwritten(run_module, point) -> No
     assert "is in the way" in run_module("mount_point", path=str(point), existing="move")["msg"]
 
 
-def test_what_is_mounted_is_told_and_another_source_refused(run_module) -> None:
-    result = run_module("mount_point", path="/proc")
-    assert (result["changed"], result["mounted"]) == (False, {"source": "proc", "type": "proc"})
-    assert "but proc is mounted there" in run_module("mount_point", path="/proc", source="/dev/vdb")["msg"]
-    assert "cannot be removed" in run_module("mount_point", path="/proc", state="absent")["msg"]
+def test_what_is_mounted_is_told_and_another_source_refused(run_module, point, anchored) -> None:
+    point.mkdir()
+    anchored[1](point, "/dev/vdc", "xfs")
+    result = run_module("mount_point", path=str(point))
+    assert (result["changed"], result["mounted"]) == (False, {"source": "/dev/vdc", "type": "xfs"})
+    assert "but /dev/vdc is mounted there" in run_module("mount_point", path=str(point), source="/dev/vdb")["msg"]
+    assert "cannot be removed" in run_module("mount_point", path=str(point), state="absent")["msg"]
+
+
+@pytest.mark.parametrize("existing", ["stop", "move"])
+def test_what_somebody_could_lead_elsewhere_is_no_mount_point(run_module, point, anchored, existing) -> None:
+    (anchored[0] / "etc/flower.d").mkdir(parents=True)
+    theirs = anchored[0] / "srv/theirs"
+    theirs.mkdir()
+    (theirs / "checkpoints").symlink_to(anchored[0] / "etc/flower.d")
+    for owner, path, said in (
+        (0, theirs / "checkpoints", "is a link to"),
+        (49999, theirs / "new", "cannot be a mount point"),
+        (1000, theirs / "new", "belongs to the user 1000"),
+        (0, anchored[0] / "etc/flower.d", "belongs to the system"),
+        (0, f"{point}/../checkpoints", "must be the absolute path"),
+        (0, anchored[0] / "opt/flower/records", "holds something else of Flower"),
+    ):
+        os.chown(theirs, owner, owner)
+        assert said in run_module("mount_point", path=str(path), existing=existing)["msg"]
+    assert (anchored[0] / "etc/flower.d").stat().st_mode & 0o7777 == 0o755
 
 
 def test_a_mount_point_is_removed_once(run_module, point) -> None:
