@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a directory for checkpoints stands on: nobody but root, or the account itself, may lead its path elsewhere.
 
-Every directory on the way is looked at by itself, and no link is followed. What root makes or gives away lies where root
-alone writes; below a directory of the account the account makes its own.
+Every directory on the way is looked at by itself, and no link is followed. What root makes or gives away lies where
+root alone writes; below a directory of the account the account makes its own.
 This module is private to the collection and may change at any time.
 """
 
@@ -116,8 +116,8 @@ class Ground:
         mount = self.mount
         if found.st_uid not in (self.uid, *_trusted()) and mount is None:
             raise StorageError(
-                f"{self.path} belongs to the user {found.st_uid}, and is not taken from them. Choose a directory that is"
-                f" not there yet, or give it away yourself (chown {self.uid}:{self.gid} {self.path}), then run again."
+                f"{self.path} belongs to the user {found.st_uid}, and is not taken from them. Choose a directory that"
+                f" is not there yet, or give it away yourself (chown {self.uid}:{self.gid} {self.path}), then run again."
             )
         if adopt and mount is not None:
             return
@@ -211,7 +211,10 @@ def _descend(descriptor: int, names: t.Sequence[str], uid: int, mode: int, check
             os.mkdir(name, 0o700, dir_fd=here)
             found = os.stat(name, dir_fd=here, follow_symlinks=False)
         if not stat.S_ISDIR(found.st_mode):
-            return {"what": "", "problem": f"{name}, on the way to {{}}, is a link or a file. Give the path of a directory."}
+            return {
+                "what": "",
+                "problem": f"{name}, on the way to {{}}, is a link or a file. Give the path of a directory.",
+            }
         if found.st_uid != uid:
             return {"what": "", "problem": f"{name}, on the way to {{}}, belongs to the user {found.st_uid}."}
         below = os.open(name, _OPEN, dir_fd=here)

@@ -50,8 +50,8 @@ options:
     default: "0750"
   adopt:
     description:
-      - Whether the account is given what is mounted on O(path) also when it holds what is no checkpoint. Without it, such
-        a directory fails the task and is not touched. A directory that is no mount is never given so.
+      - Whether the account is given what is mounted on O(path) also when it holds what is no checkpoint. Without it,
+        such a directory fails the task and is not touched. A directory that is no mount is never given so.
     type: bool
     default: false
   bring:

@@ -58,7 +58,8 @@ OURS = (FLOWER, FLOWER, "0o750")
 
 
 @pytest.mark.parametrize(
-    "name", ["srv/models", "data/checkpoints", "data/a/b/c", "opt/flower/checkpoints/heart", "opt/flower/checkpoints/a/b"]
+    "name",
+    ["srv/models", "data/checkpoints", "data/a/b/c", "opt/flower/checkpoints/heart", "opt/flower/checkpoints/a/b"],
 )
 def test_what_is_missing_is_made_once(root: Path, name: str) -> None:
     path = root / name
@@ -95,51 +96,51 @@ ATTACKS: dict = {}
 
 
 @attack("a link in the checkpoints that leads to the units of systemd")
-def _(root: Path):
+def link_to_units(root: Path) -> Path:
     (root / "opt/flower/checkpoints/evil").symlink_to(root / "etc/systemd/system")
     return root / "opt/flower/checkpoints/evil/systemd-journald.service.d"
 
 
 @attack("a link in the checkpoints in the place of the directory")
-def _(root: Path):
+def link_itself(root: Path) -> Path:
     (root / "opt/flower/checkpoints/evil").symlink_to(root / "etc/systemd/system")
     return root / "opt/flower/checkpoints/evil"
 
 
 @attack("an empty directory of root's behind a link")
-def _(root: Path):
+def empty_behind_link(root: Path) -> Path:
     (root / "etc/empty.d").mkdir()
     (root / "srv/models").symlink_to(root / "etc/empty.d")
     return root / "srv/models"
 
 
 @attack("an empty directory of root's behind a link on the way")
-def _(root: Path):
+def empty_behind_link_on_way(root: Path) -> Path:
     (root / "etc/empty.d").mkdir()
     (root / "srv/models").symlink_to(root / "etc")
     return root / "srv/models/empty.d"
 
 
 @attack("a link that leads nowhere")
-def _(root: Path):
+def dangling(root: Path) -> Path:
     (root / "srv/models").symlink_to(root / "etc/new.d")
     return root / "srv/models"
 
 
 @attack("a directory in one that everybody can write")
-def _(root: Path):
+def sticky(root: Path) -> Path:
     own(root / "srv/public", 0).chmod(0o1777)
     return root / "srv/public/checkpoints"
 
 
 @attack("an empty directory in one that everybody can write")
-def _(root: Path):
+def everybody(root: Path) -> Path:
     own(root / "srv/public", 0).chmod(0o777)
     return own(root / "srv/public/checkpoints", 0)
 
 
 @attack("a directory in one that a group can write")
-def _(root: Path):
+def group_writable(root: Path) -> Path:
     path = own(root / "srv/staff", 0)
     os.chown(path, 0, 50)
     path.chmod(0o2775)
@@ -147,41 +148,41 @@ def _(root: Path):
 
 
 @attack("a directory whose parent is somebody else's")
-def _(root: Path):
+def other_parent(root: Path) -> Path:
     own(root / "srv/alice", STRANGER)
     return own(root / "srv/alice/checkpoints", 0)
 
 
 @attack("a directory of somebody else")
-def _(root: Path):
+def other_owner(root: Path) -> Path:
     return own(root / "srv/alice", STRANGER)
 
 
 @attack("a directory of somebody else in the checkpoints")
-def _(root: Path):
+def other_inside(root: Path) -> Path:
     return own(root / "opt/flower/checkpoints/alice", STRANGER)
 
 
 @attack("a directory of root's in the checkpoints")
-def _(root: Path):
+def roots_inside(root: Path) -> Path:
     own(root / "opt/flower/checkpoints/roots", 0)
     return root / "opt/flower/checkpoints/roots/new"
 
 
 @attack("a file")
-def _(root: Path):
+def file(root: Path) -> Path:
     (root / "srv/models").touch()
     return root / "srv/models"
 
 
 @attack("a file on the way")
-def _(root: Path):
+def file_on_way(root: Path) -> Path:
     (root / "srv/models").touch()
     return root / "srv/models/new"
 
 
 @attack("a file in the checkpoints")
-def _(root: Path):
+def file_inside(root: Path) -> Path:
     (root / "opt/flower/checkpoints/file").touch()
     return root / "opt/flower/checkpoints/file"
 
@@ -218,7 +219,8 @@ def test_a_part_of_a_file_system_that_is_mounted_again_is_judged_by_its_first_na
 ) -> None:
     own(root / "srv/units/new.d", 0)
     Path(_ground.MOUNTS).write_text(
-        f"22 1 8:1 / {root} rw shared:1 - ext4 /dev/vda1 rw\n36 22 8:1 {part} {root}/srv/units rw shared:1 - ext4 /dev/vda1 rw\n"
+        f"22 1 8:1 / {root} rw shared:1 - ext4 /dev/vda1 rw\n"
+        f"36 22 8:1 {part} {root}/srv/units rw shared:1 - ext4 /dev/vda1 rw\n"
     )
     if refused:
         with pytest.raises(StorageError, match=r"leads to .*/etc/systemd/system/new.d.*belongs to the system"):
