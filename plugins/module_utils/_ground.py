@@ -117,7 +117,7 @@ class Ground:
         if found.st_uid not in (self.uid, *_trusted()) and mount is None:
             raise StorageError(
                 f"{self.path} belongs to the user {found.st_uid}, and is not taken from them. Choose a directory that"
-                f" is not there yet, or give it away yourself (chown {self.uid}:{self.gid} {self.path}), then run again."
+                f" is not there yet, or give it away (chown {self.uid}:{self.gid} {self.path}), then run again."
             )
         if adopt and mount is not None:
             return
