@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,7 @@ from phases import Exchange
 
 STOPWATCH = ROOT / "benchmarks" / "round" / "stopwatch.py"
 TASK = ROOT / "benchmarks" / "model_size" / "task.py"
-FLOWERS_UNITS = "flower-*"
-MARK = "stopwatch:"  # as in the stopwatch, which shares no code with us
+NAME = "stopwatch"  # as in the stopwatch itself, which shares no code with us
 
 
 class WatchedHosts:
@@ -33,7 +32,7 @@ class WatchedHosts:
         hosts = self._federation
         asked = time.time()
         hosts.await_end(hosts.train(variables), budget)
-        told = {host: told_by(hosts.journal(host, FLOWERS_UNITS, asked)) for host in hosts.hosts}
+        told = {host: self._told(host, asked) for host in hosts.hosts}
         for host, moments in told.items():
             if not moments:
                 raise BenchmarkError(f"No app process of {host} told its moments: the stopwatch did not run in it.")
@@ -44,11 +43,9 @@ class WatchedHosts:
             supernodes={host: list(hosts.journal(host, "flower-supernode", begin)) for host in hosts.supernodes},
         )
 
-
-def told_by(journal: Iterable[tuple[float, str]]) -> list[dict[str, Any]]:
-    """Return what the stopwatch told, whatever else the processes wrote into the same journal."""
-    marked = (text.partition(MARK) for _moment, text in journal)
-    return [json.JSONDecoder().raw_decode(facts.lstrip())[0] for _other, mark, facts in marked if mark]
+    def _told(self, host: str, since: float) -> list[dict[str, Any]]:
+        command = ["journalctl", "--quiet", "--no-pager", "--all", f"--identifier={NAME}", "--output=cat"]
+        return [json.loads(line) for line in self._federation.on(host, *command, f"--since=@{since:.6f}").splitlines()]
 
 
 @contextmanager
