@@ -54,6 +54,19 @@ ExecStart=/usr/bin/ssh-keygen -A
 WantedBy=multi-user.target
 UNIT
 chroot "$root" systemctl --quiet enable ssh-host-keys.service ssh.service
+# As on a machine of its own, where systemd sees to it: in a container the mounts of credentials would reach no unit.
+cat >"$root/etc/systemd/system/shared-mounts.service" <<UNIT
+[Unit]
+Description=Share mounts between namespaces
+DefaultDependencies=no
+Before=sysinit.target
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/mount --make-rshared /
+[Install]
+WantedBy=sysinit.target
+UNIT
+chroot "$root" systemctl --quiet enable shared-mounts.service
 # Nothing that wakes up by itself.
 chroot "$root" systemctl --quiet mask \
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer
