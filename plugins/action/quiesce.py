@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.fedops.flower.plugins.module_utils._plain import harmless
 from ansible_collections.fedops.flower.plugins.plugin_utils._following import POLL
 
 display = Display()
@@ -27,7 +28,7 @@ class ActionModule(ActionBase):
 
         result = look()
         while not self._task.check_mode and not result.get("failed") and not result.get("done"):
-            display.display(f"still finishing a round: {', '.join(result['waiting_for'])}")
+            display.display(harmless(f"still finishing a round: {', '.join(map(str, result['waiting_for']))}"))
             changed = result["changed"]
             diff = result.get("diff")
             result = look()

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
+from ansible_collections.fedops.flower.plugins.module_utils._plain import harmless
 from ansible_collections.fedops.flower.plugins.module_utils._progress import (
     ENDED,
     Follower,
@@ -63,7 +64,7 @@ class ActionModule(FollowingAction):
         """Show the progress of a run until it has ended; return its end on top of what the submission returned."""
         name, run_id = submitted["name"], submitted["run_id"]
         verb = "submitted" if submitted["submitted"] else "already under way, following it"
-        display.display(f"{name}: run {run_id} {verb}")
+        display.display(harmless(f"{name}: run {run_id} {verb}"))
         follower = Follower(name, run_id)
         unreachable_since: float | None = None
         seen = submitted
@@ -80,7 +81,7 @@ class ActionModule(FollowingAction):
                 return {**seen, "failed": True, "msg": look["msg"], "status": UNKNOWN, "finished": False}
             seen = merged(submitted, look, finished=False)
             for line in follower.lines(look):
-                display.display(line)
+                display.display(harmless(line))
             now = time.monotonic()
             if look["status"] in ENDED:
                 return self._end(submitted, look)
@@ -98,7 +99,7 @@ class ActionModule(FollowingAction):
     def _end(self, submitted: dict[str, Any], look: dict[str, Any]) -> dict[str, Any]:
         problem = end_problem(look)
         if problem is None:
-            display.display(f"{look['name']}: run {look['run_id']} completed")
+            display.display(harmless(f"{look['name']}: run {look['run_id']} completed"))
             return merged(submitted, look, finished=True)
         tail = self._run_info(name=look["name"], run_id=look["run_id"], log_lines=LOG_LINES).get("log_tail") or []
         pointer = ["The end of its log is in log_tail."] if tail and look["status"] != "stopped" else []

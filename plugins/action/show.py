@@ -7,6 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.fedops.flower.plugins.module_utils._plain import harmless
+
+LONGEST = 1_000_000  # characters of a page
 
 
 class ActionModule(ActionBase):
@@ -18,6 +21,6 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec({"text": {"type": "str", "required": True}})
-        self._display.display(f"\n{arguments['text']}\n")
+        self._display.display(f"\n{harmless(arguments['text'], LONGEST, multiline=True)}\n")
         result.update(changed=False)
         return result

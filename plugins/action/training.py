@@ -18,6 +18,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._outlook import (
     TrainingFollower,
     training_problem,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._plain import harmless
 from ansible_collections.fedops.flower.plugins.plugin_utils import _program
 from ansible_collections.fedops.flower.plugins.plugin_utils._following import (
     LOG_LINES,
@@ -78,7 +79,7 @@ class ActionModule(SendingAction, FollowingAction):
                 return {**seen, "failed": True, "msg": look["msg"], "status": UNKNOWN, "finished": False}
             supervision, seen = look["supervision"], self._result(started, look, finished=False)
             for line in follower.lines(look):
-                display.display(line)
+                display.display(harmless(line))
             state, signature = supervision["state"], supervision["signature"]
             if state not in AT_WORK:
                 return self._end(started, look, follower.where, task_vars)

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._app import AppError, read_app
 from ansible_collections.fedops.flower.plugins.module_utils._app_config import AppConfig, for_app
+from ansible_collections.fedops.flower.plugins.module_utils._plain import PAGE, harmless
 from ansible_collections.fedops.flower.plugins.module_utils._problems import ERROR, INFO, WARNING, Problem, worst_first
 from ansible_collections.fedops.flower.plugins.module_utils._sizing import Room
 from ansible_collections.fedops.flower.plugins.module_utils._training import Training, check, merged, node_count
@@ -47,7 +48,7 @@ class ActionModule(ActionBase):
             training = Training.from_variables(sound, arguments["runtime"])
             config = _app_config(arguments["app"], arguments["extra"], training)
         except (AppError, ValueError) as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(harmless(str(error), PAGE, multiline=True)) from error
         problems = worst_first([*problems, *(config.problems if config else ())])
         self._warn(problems)
         # Infos speak of the variables alone: the check before the one with the nodes online has shown them.
@@ -76,12 +77,12 @@ class ActionModule(ActionBase):
     def _warn(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             if problem.severity == WARNING:
-                self._display.warning(problem.message)
+                self._display.warning(harmless(problem.message))
 
     def _inform(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             if problem.severity == INFO:
-                self._display.display(f"[INFO]: {problem.message}", color="bright blue")
+                self._display.display(f"[INFO]: {harmless(problem.message)}", color="bright blue")
 
 
 def _is_first_host(task_vars: Mapping[str, Any]) -> bool:

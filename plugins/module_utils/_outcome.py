@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ._plain import Bounds, harmless_value
 from ._supernodes import named
 
 Found = t.Mapping[str, t.Any]  # what a module has returned
+
+# What a workflow is handed is kept in its database and shown on its pages.
+WORDS = Bounds(text=2000, items=1000, depth=4, total=5000)
+ROUNDS = Bounds(text=2000, items=100_000, total=2_000_000)
 
 NOT_STARTED, TOO_FEW_NODES, QUIESCED, NOT_AS_ASKED = "not_started", "too_few_nodes", "quiesced", "not_as_asked"
 
@@ -33,23 +38,23 @@ def outcome(seen: Found) -> dict[str, t.Any]:
     checkpoint = kept_checkpoint(seen)
     # An app of one's own tells nothing of its rounds.
     told = bool(known) and (bool(rounds or result) or (seen.get("asked") or {}).get("provable", True))
-    return {
+    words = {
         "training": seen.get("name"),
         "status": status(seen),
         "details": details(seen),
         "finished": bool(run.get("finished")) and not failed(seen.get("proof")),
         "run_id": known.get("run_id"),
-        "rounds": result.get("rounds") or last.get("round") or (0 if told else None),
-        "loss": (result or last).get("loss"),
-        "accuracy": (result or last).get("accuracy"),
+        "rounds": _number(result.get("rounds")) or _number(last.get("round")) or (0 if told else None),
+        "loss": _number((result or last).get("loss")),
+        "accuracy": _number((result or last).get("accuracy")),
         "restarts": supervision.get("restarts") or 0,
-        "restart_reasons": [entry["reason"] for entry in supervision.get("restart_reasons") or []],
+        "restart_reasons": [str(entry["reason"]) for entry in supervision.get("restart_reasons") or []],
         "waiting_for": waiting_for(seen),
         "checkpoint": checkpoint.get("path"),
         "checkpoint_round": checkpoint.get("round"),
         "checkpoint_sha256": checkpoint.get("sha256"),
-        "history": rounds,
     }
+    return {**harmless_value(words, WORDS), "history": harmless_value(rounds, ROUNDS)}
 
 
 def last_look(seen: Found) -> Found:
@@ -141,3 +146,7 @@ def kept_checkpoint(seen: Found) -> Found:
 
 def failed(step: Found | None) -> bool:
     return bool((step or {}).get("failed"))
+
+
+def _number(value: t.Any) -> t.Any:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None

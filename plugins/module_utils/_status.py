@@ -9,15 +9,22 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from ._plain import Bounds, harmless, harmless_value, loads
 from ._progress import pace, span_text
 
 Row = Mapping[str, Any]
 
+NOT_OURS = "(NOT REGISTERED BY US)"
 UNKNOWN = "unknown"  # how a SuperNode is while the SuperLink does not answer
 SHOWN_RESTARTS = 3
 SHOWN_BACKLOG = 5
+SHOWN_STRANGERS = 20
+UNREGISTER = "bin/flwr supernode unregister NODE_ID local"
+LARGE = 1e9  # numbers beyond are written with their power of ten
+CELL = 100  # characters of a cell of a table
+PICTURE = Bounds(text=2000, items=1000, depth=12, total=100_000)
 
 
 def federation(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,13 +34,14 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     ``expected`` (the names of the SuperNodes in the inventory), since when it is ``quiesced`` (or none), and what
     ``supernode_info``, ``run_info`` and ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
     ``checkpoint_problems`` are the ``problems`` of the last one. Where there is a mirror of the checkpoints, ``mirror``
-    is what it remembers. When Flower cannot be asked, ``supernodes`` is none and ``problem`` says why.
+    is what it remembers, or ``mirror_state`` the text of that. When Flower cannot be asked, ``supernodes`` is none and
+    ``problem`` says why.
     """
     nodes = [dict(node) for node in found["supernodes"] or []]
     known = {node["name"] for node in nodes}
     other = UNKNOWN if found["supernodes"] is None else "not registered"
     nodes += [{"name": name, "node_id": None, "status": other} for name in found["expected"] if name not in known]
-    return {
+    picture = {
         "superlink": {
             "host": found["host"],
             "healthy": found["health"] == 200,
@@ -42,30 +50,74 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
             "problem": found.get("problem") or None,
         },
         "supernodes": nodes,
+        "supernode_problems": strangers(nodes, found["expected"], found["host"], found.get("home") or "/opt/flower"),
         "trainings": [_training(training) for training in found["trainings"]],
         "checkpoint": found["latest"],
         "checkpoint_problems": list(found.get("checkpoint_problems") or []),
-        "mirror": _mirror(found.get("mirror")),
+        "mirror": _mirror(found.get("mirror") or mirror_state(found.get("mirror_state"))),
     }
+    return cast("dict[str, Any]", harmless_value(picture, PICTURE))
+
+
+def strangers(nodes: Sequence[Row], expected: Iterable[str], host: str, home: str) -> list[str]:
+    """Say which SuperNodes are registered that this inventory does not know, and what to do about them."""
+    names, found = set(expected), []
+    if foreign := [str(node["node_id"]) for node in nodes if node["name"] is None]:
+        what, them = (_counted(foreign), "it") if len(foreign) == 1 else (_counted(foreign), "each")
+        found.append(
+            f"{what} that nobody of this inventory has registered: node id {_some(foreign)}."
+            f" Whoever did had the SuperLink's Control API, which only {host} itself reaches: look who was there."
+            f" Unregister {them} on {host} with '{home}/{UNREGISTER}'."
+        )
+    if names and (left := [node["name"] for node in nodes if node["name"] is not None and node["name"] not in names]):
+        found.append(
+            f"{_counted(left)} that the inventory does not name: {_some(left)}. Put their hosts back into it, or have"
+            " them unregistered with state=absent of the module fedops.flower.supernode."
+        )
+    return found
+
+
+def _counted(nodes: Sequence[Any]) -> str:
+    return "1 SuperNode is registered" if len(nodes) == 1 else f"{len(nodes)} SuperNodes are registered"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN_STRANGERS
+    return ", ".join(names[:SHOWN_STRANGERS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _mirror(state: Row | None) -> dict[str, Any] | None:
     return {key: state.get(key) for key in ("complete", "tried", "backlog", "problem")} if state else None
 
 
+def mirror_state(text: str | None) -> dict[str, Any] | None:
+    """Return what the mirror remembers, by the text of its file."""
+    if not text:
+        return None
+    try:
+        state = harmless_value(loads(text), PICTURE)
+    except ValueError:
+        state = None
+    if not isinstance(state, dict):
+        return {"problem": "What it remembers (state.json) cannot be read"}
+    backlog = state.get("backlog")
+    return {**state, "backlog": [str(file) for file in backlog] if isinstance(backlog, list) else []}
+
+
 def _training(training: Row) -> dict[str, Any]:
-    history = training["history"]
+    history = training.get("history") or []
     last = history[-1] if history else {}
     # Without a supervisor there is the run alone.
-    supervision = training.get("supervision") or {**pace(history), "state": training["status"]}
+    supervision = training.get("supervision") or {**pace(history), "state": training.get("status")}
     return {
-        **{key: training[key] for key in ("name", "status", "details", "run_id")},
+        **{key: training.get(key) for key in ("name", "status", "details", "run_id")},
         **{key: last.get(key) for key in ("round", "loss", "accuracy", "checkpoint_problem")},
-        "num_rounds": supervision.get("num_rounds") or training["num_rounds"],
-        "state": supervision["state"],
-        "detail": supervision.get("detail") or training["details"],
-        "seconds_per_round": supervision["seconds_per_round"],
-        "eta_seconds": supervision["eta_seconds"],
+        "num_rounds": supervision.get("num_rounds") or training.get("num_rounds"),
+        "state": supervision.get("state"),
+        "detail": supervision.get("detail") or training.get("details"),
+        "problems": list(training.get("problems") or []),
+        "seconds_per_round": supervision.get("seconds_per_round"),
+        "eta_seconds": supervision.get("eta_seconds"),
         "checkpoint": supervision.get("checkpoint"),
         "restarts": supervision.get("restarts", 0),
         "restart_reasons": supervision.get("restart_reasons", []),
@@ -76,9 +128,15 @@ def _training(training: Row) -> dict[str, Any]:
 
 def render(status: Mapping[str, Any]) -> str:
     """Write the picture that ``federation`` makes as a page of plain text."""
+    status = harmless_value(status, PICTURE)
     parts = [
         _superlink(status["superlink"]),
-        _supernodes(status["supernodes"], status["superlink"].get("problem")),
+        "\n".join(
+            [
+                _supernodes(status["supernodes"], status["superlink"].get("problem")),
+                *map(_warning, status.get("supernode_problems") or []),
+            ]
+        ),
         _trainings(status["trainings"]),
         "\n".join([_checkpoint(status.get("checkpoint")), *map(_warning, status.get("checkpoint_problems") or [])]),
         *([_mirrored(status["mirror"])] if status.get("mirror") else []),
@@ -116,12 +174,13 @@ def _superlink(superlink: Row) -> str:
 
 
 def _supernodes(nodes: Sequence[Row], problem: str | None) -> str:
-    online = sum(node.get("status") == "online" for node in nodes)
+    known = [node for node in nodes if node.get("name") is not None]
+    online = sum(node.get("status") == "online" for node in known)
     unknown = bool(problem) and all(node.get("status") == UNKNOWN for node in nodes)
-    head = "SuperNodes   unknown" if unknown else f"SuperNodes   {online} of {len(nodes)} online"
+    head = "SuperNodes   unknown" if unknown else f"SuperNodes   {online} of {len(known)} online"
     if not nodes:
         return head if unknown else "SuperNodes   none registered"
-    rows = [(node.get("name") or "-", node.get("node_id") or "-", node.get("status")) for node in nodes]
+    rows = [(node.get("name") or NOT_OURS, node.get("node_id") or "-", node.get("status")) for node in nodes]
     return f"{head}\n{_table(('NAME', 'NODE ID', 'STATUS'), sorted(rows, key=lambda row: str(row[0])))}"
 
 
@@ -170,6 +229,7 @@ def _remarks(training: Row) -> list[str]:
     ]
     if training.get("checkpoint_problem") and state != "completed":
         lines.append(f"WARNING. {training['checkpoint_problem']}")
+    lines += [f"WARNING. {problem}" for problem in training.get("problems") or []]
     if training.get("failed_nodes"):
         lines.append(f"failed in the last rounds: {', '.join(training['failed_nodes'])}")
     return lines
@@ -202,11 +262,13 @@ def _mirrored(mirror: Row) -> str:
 
 
 def _number(value: Any, digits: int = 4) -> str:
-    return f"{value:.{digits}f}" if isinstance(value, (int, float)) else "-"
+    if not isinstance(value, (int, float)):
+        return "-"
+    return f"{value:.{digits}f}" if abs(value) < LARGE else f"{value:.{digits}e}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [[str(cell) for cell in row] for row in (head, *rows)]
+    lines = [[harmless(str(cell), CELL) for cell in row] for row in (head, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(
         "  " + "   ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines

@@ -12,13 +12,15 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ._plain import Bounds, harmless, harmless_value, without_colours
 from ._releases import version_of
 
 MINIMUM = (1, 41)  # the oldest Flower that the units and the launcher of this collection can run
 SETTLED = 3.0  # seconds that a service has to be active: one that cannot start ends sooner
 RELEASE_ROOM, TEMPORARY_ROOM, STATE_ROOM = 1.2, 1.5, 1.1  # of what there is now: wheels, their cache, and some growth
 MEGABYTE = 1_000_000
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+WHY, SAID = 4000, 500  # characters of why a gate was not passed, and of a line that a service has said
+PLAN = Bounds(text=WHY, items=10_000, multiline=True)
 PURPOSE = "upgrade"  # of the order that all trainings stand still
 
 Look = t.Mapping[str, t.Any]
@@ -98,7 +100,7 @@ def plan(looks: t.Mapping[str, Look], federation: Federation, kept: int) -> dict
         lines.insert(0, "An upgrade before this one has not come to its end. This one brings it there.")
     elif not due:
         lines = [f"Every host runs Flower {', '.join(versions)} from its lock already. Nothing is changed."]
-    return {
+    planned = {
         "problems": problems,
         "due": due,
         "needed": bool(due) or unfinished,
@@ -106,6 +108,7 @@ def plan(looks: t.Mapping[str, Look], federation: Federation, kept: int) -> dict
         "versions": versions,
         "lines": lines,
     }
+    return t.cast("dict[str, t.Any]", harmless_value(planned, PLAN))
 
 
 def gate_problems(services: t.Sequence[Look], release: str) -> list[str]:
@@ -149,8 +152,9 @@ def node_problems(
 
 def reason(host: str, gate: str, why: str, journal: t.Sequence[str]) -> str:
     """Say which gate a host has not passed, and why, with the end of what its services have said."""
-    said = (_COLOURS.sub("", line).rstrip() for line in journal)
-    return "\n".join([f"{host}, '{gate}': {why.strip()}", *(f"  | {line}" for line in said)])
+    said = (harmless(without_colours(line).rstrip(), SAID) for line in journal)
+    head = f"{host}, '{gate}': {harmless(why.strip(), WHY, multiline=True)}"
+    return "\n".join([head, *(f"  | {line}" for line in said)])
 
 
 def _host_problems(host: str, look: Look, unfinished: bool) -> list[str]:

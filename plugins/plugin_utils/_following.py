@@ -15,6 +15,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.fedops.flower.plugins.module_utils._plain import harmless
 
 display = Display()
 
@@ -72,7 +73,7 @@ class FollowingAction(ActionBase):
                     if away_since is not None:
                         display.display(f"{arguments['name']}: its host is there again")
                     return answer
-                problem = str(answer.get("msg", ""))
+                problem = harmless(str(answer.get("msg", "")))
             now = time.monotonic()
             if away_since is None:
                 away_since = now

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
+
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._outcome import outcome
 
@@ -201,3 +204,25 @@ def test_of_a_host_that_was_lost_at_the_start_what_was_found_before_is_told() ->
 
 def test_a_quiesced_federation_is_told_where_nothing_could_begin() -> None:
     assert told(quiesced=True)["status"] == "quiesced"
+
+
+EVIL = "a\x1b]0;owned\x07\u202e\nb{{ 7*7 }}" + "A" * 27_000_000
+
+
+def test_a_workflow_is_handed_nothing_endless_and_nothing_that_does_more_than_be_read() -> None:
+    history = rounds(3, checkpoint_problem="\x1b\n{{ 7*7 }}")
+    seen = {
+        "name": "default",
+        "asked": ASKED,
+        "run": run(EVIL, EVIL, [EVIL] * 3, details=EVIL, result={"loss": EVIL, "rounds": EVIL}, history=history),
+        "model": {
+            "latest": {"training": "default", "configuration_hash": "h", "path": EVIL, "round": 3, "sha256": EVIL}
+        },
+    }
+    found = outcome({**seen, "run": {**seen["run"], "finished": True}})
+    assert found["details"].startswith("a\\x1b]0;owned\\x07\\u202e b{{ 7*7 }}AAA")
+    assert (found["loss"], found["rounds"]) == (None, 3)
+    assert found["history"][0]["checkpoint_problem"] == "\\x1b {{ 7*7 }}"
+    text = json.dumps(found, ensure_ascii=False)
+    assert not [c for c in text if unicodedata.category(c) in ("Cc", "Cf")]
+    assert len(text) < 20_000

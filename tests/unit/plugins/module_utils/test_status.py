@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
+
+import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _status
 
 
@@ -42,7 +46,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
     }
     nothing = {
         "checkpoint": None, "restarts": 0, "restart_reasons": [], "waiting_for": [], "failed_nodes": [],
-        "seconds_per_round": None, "eta_seconds": None,
+        "seconds_per_round": None, "eta_seconds": None, "problems": [],
     }  # fmt: skip
     assert _status.federation(found) == {
         "superlink": {"host": "superlink", "healthy": True, "certificate_days": 12, "quiesced": None, "problem": None},
@@ -50,6 +54,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
             {"name": "b", "node_id": "7", "status": "online"},
             {"name": "a", "node_id": None, "status": "not registered"},
         ],
+        "supernode_problems": [],
         "trainings": [
             {
                 "name": "default",
@@ -90,6 +95,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
                 "num_rounds": 9,
                 "round": 1,
                 "checkpoint_problem": None,
+                "problems": [],
             },
         ],
         "checkpoint": None,
@@ -308,3 +314,114 @@ def test_what_the_mirror_copied_is_not_for_the_page() -> None:
         "latest": None, "mirror": {**MIRROR, "copied": {"a-1": {"1": "x"}}},
     }  # fmt: skip
     assert _status.federation(found)["mirror"] == MIRROR
+
+
+NOTHING = {
+    "host": "h", "health": 200, "certificate_days": 1, "expected": [], "supernodes": [], "trainings": [],
+    "latest": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", None),
+        ('{"complete": "10:00", "backlog": ["a", 1]}', {"complete": "10:00", "backlog": ["a", "1"]}),
+        ('{"complete": "10:00", "backlog": 3}', {"complete": "10:00", "backlog": []}),
+        ('{"problem": "\\u001b[2J"}', {"problem": "\\x1b[2J", "backlog": []}),
+        ("[" * 100_000, {"problem": "What it remembers (state.json) cannot be read", "backlog": None}),
+        ("[]", {"problem": "What it remembers (state.json) cannot be read", "backlog": None}),
+    ],
+)
+def test_whatever_the_mirror_remembers_is_told(text, told) -> None:
+    picture = _status.federation({**NOTHING, "mirror_state": text})
+    nothing = {"complete": None, "tried": None, "problem": None}
+    assert picture["mirror"] == (told and {**nothing, **told})
+    _status.render(picture)
+
+
+STRANGERS = [
+    {"name": "a", "node_id": "1", "status": "online"},
+    {"name": None, "node_id": "66", "status": "online"},
+    {"name": None, "node_id": "67", "status": "registered"},
+]
+
+
+def test_supernodes_that_nobody_of_us_registered_are_told_loudly_and_count_for_nobody() -> None:
+    picture = _status.federation({**NOTHING, "host": "fl", "expected": ["a", "b"], "supernodes": STRANGERS})
+    problem = (
+        "2 SuperNodes are registered that nobody of this inventory has registered: node id 66, 67. Whoever did had the"
+        " SuperLink's Control API, which only fl itself reaches: look who was there. Unregister each on fl with"
+        " '/opt/flower/bin/flwr supernode unregister NODE_ID local'."
+    )
+    assert picture["supernode_problems"] == [problem]
+    assert _status.render(picture).split("\n\n")[1] == (
+        "SuperNodes   1 of 2 online\n"
+        "  NAME                     NODE ID   STATUS\n"
+        "  (NOT REGISTERED BY US)   66        online\n"
+        "  (NOT REGISTERED BY US)   67        registered\n"
+        "  a                        1         online\n"
+        "  b                        -         not registered\n"
+        f"  WARNING. {problem}"
+    )
+
+
+def test_a_supernode_that_the_inventory_does_not_name_is_told() -> None:
+    nodes = [{"name": name, "node_id": "1", "status": "offline"} for name in ("a", "old")]
+    assert _status.federation({**NOTHING, "expected": ["a"], "supernodes": nodes})["supernode_problems"] == [
+        "1 SuperNode is registered that the inventory does not name: old. Put their hosts back into it, or have them"
+        " unregistered with state=absent of the module fedops.flower.supernode."
+    ]
+    assert _status.federation({**NOTHING, "supernodes": nodes})["supernode_problems"] == []
+
+
+def test_very_many_strangers_are_not_all_named() -> None:
+    nodes = [{"name": None, "node_id": str(number), "status": "online"} for number in range(5000)]
+    picture = _status.federation({**NOTHING, "supernodes": nodes})
+    assert "5000 SuperNodes are registered" in picture["supernode_problems"][0]
+    assert ", 19 and 4980 more." in picture["supernode_problems"][0]
+    assert len(_status.render(picture)) < 100_000
+
+
+def test_a_training_that_cannot_be_read_is_told_beside_those_that_can() -> None:
+    broken = {"name": "broken", "problems": ["its effective.json cannot be read: it is too deep."]}
+    sound = {"name": "sound", "status": "running", "details": None, "run_id": "1", "num_rounds": 3, "history": []}
+    page = _status.render(_status.federation({**NOTHING, "trainings": [broken, sound]}))
+    assert "  broken   -         0/?" in page
+    assert "  sound    running   0/3" in page
+    assert "  broken: WARNING. its effective.json cannot be read: it is too deep." in page
+
+
+EVIL = "a\x1b]0;owned\x07\u202e\nSuperLink    h: healthy\x85{{ 7*7 }}" + "A" * 100_000
+
+
+def test_nothing_in_the_picture_or_the_page_does_more_than_be_read() -> None:
+    training = {
+        "name": "t", "status": EVIL, "details": EVIL, "run_id": EVIL, "num_rounds": 8, "problems": [EVIL] * 5,
+        "history": [{"round": 1, "loss": 1e308, "accuracy": EVIL, "checkpoint_problem": EVIL}],
+        "supervision": {
+            **LOOKED_AFTER, "state": EVIL, "detail": EVIL, "failed_nodes": [EVIL] * 5,
+            "restart_reasons": [{"run_id": EVIL, "time": EVIL, "round": EVIL, "detail": EVIL}],
+        },
+    }  # fmt: skip
+    picture = _status.federation(
+        {
+            **NOTHING,
+            "supernodes": [{"name": EVIL, "node_id": EVIL, "status": EVIL}],
+            "problem": EVIL,
+            "trainings": [training],
+            "latest": {"round": 1, "training": EVIL, "age": None, "path": EVIL},
+            "checkpoint_problems": [EVIL],
+            "mirror_state": json.dumps({"problem": EVIL, "backlog": [EVIL] * 9, "complete": EVIL}),
+        }
+    )
+    page = _status.render(picture)
+    for text in (
+        json.dumps(picture, ensure_ascii=False),
+        page,
+        _status.history_table([{"round": EVIL, "replies": EVIL}]),
+    ):
+        assert not [c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")]
+        assert "{{ 7*7 }}" in text
+        assert len(text) < 100_000
+    assert page.count("\nSuperLink") == 0

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -208,3 +209,16 @@ def test_a_reason_has_the_end_of_the_journal() -> None:
         reason("sn", "Wait", " a is offline.\n", ["\x1b[92mone \x1b[0m", "two"])
         == "sn, 'Wait': a is offline.\n  | one\n  | two"
     )
+
+
+EVIL = "a\x1b]0;owned\x07\u202e{{ 7*7 }}" + "A" * 100_000
+
+
+def test_what_a_host_says_can_only_be_read() -> None:
+    text = reason("sn", "Wait", EVIL + "\n<0>x\x9b", [EVIL] * 15)
+    assert text.startswith("sn, 'Wait': a\\x1b]0;owned\\x07\\u202e{{ 7*7 }}AAA")
+    assert len(text) < 15_000
+    assert not [c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf")]
+    look = {"unreachable": False, "problem": EVIL, "wanted": "", "info": {}, "supernodes": [], "built": False}
+    (problem,) = plan({"sn": look}, Federation("sn", 200, [], "now", "upgrade"), 2)["problems"]
+    assert (problem[:20], len(problem) < 5000) == ("sn: a\\x1b]0;owned\\x0", True)
