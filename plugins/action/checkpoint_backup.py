@@ -18,6 +18,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import 
     inspect,
     manifest_name,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._manifest import LIMIT, check, load
 
 LOOKS = 5  # at the host, until its newest checkpoint has arrived: retention may be faster than a connection
 ARRIVING = ".arriving"
@@ -83,9 +84,16 @@ class ActionModule(ActionBase):
         shutil.rmtree(arriving, ignore_errors=True)
         os.mkdir(arriving, 0o700)
         try:
+            limit = LIMIT
             for name in (manifest_name(one["round"]), arrays_name(one["round"])):
-                if not self._fetch_file(name, os.path.join(arriving, name)):
+                target = os.path.join(arriving, name)
+                if not self._fetch_file(name, target, limit):
                     return f"{name} was removed while it was being read."
+                if name == manifest_name(one["round"]):
+                    # From here on it is known how much may come, whatever the host sends.
+                    manifest = load(target)
+                    check(target, one["round"], manifest)
+                    limit = manifest["bytes"]
             keep(arriving, one["round"], self._backup)
         except CheckpointError as error:
             return str(error)  # another has taken its place meanwhile
@@ -93,17 +101,20 @@ class ActionModule(ActionBase):
             shutil.rmtree(arriving, ignore_errors=True)
         return ""
 
-    def _fetch_file(self, name: str, target: str) -> bool:
-        """Fetch a file piece by piece; tell whether it was there to its end."""
+    def _fetch_file(self, name: str, target: str, limit: int) -> bool:
+        """Fetch a file of so many bytes at most, piece by piece; tell whether it was there to its end."""
         with open(target, "xb") as stream:
             while True:
                 answer = self._ask(file=name, offset=stream.tell())
                 if answer.get("gone"):
                     return False
-                if not answer["bytes"]:
+                piece = b64decode(str(answer["piece"]))
+                if not piece:
                     os.fsync(stream.fileno())
                     return True
-                stream.write(b64decode(answer["piece"]))
+                if stream.tell() + len(piece) > limit:
+                    raise CheckpointError(f"{name} has more than the {limit} bytes that it can have.")
+                stream.write(piece)
 
     def _restore(self) -> dict[str, Any]:
         looked = self._ask()
@@ -131,6 +142,8 @@ class ActionModule(ActionBase):
         )
         if answer.get("failed"):
             raise _FailedError(answer)
+        if "found" in answer:
+            answer["found"] = [_sound(one) for one in answer["found"]]
         return answer
 
     def _told(self, travelled: list[dict[str, Any]], looked: dict[str, Any]) -> dict[str, Any]:
@@ -143,6 +156,14 @@ class ActionModule(ActionBase):
             "problems": looked["problems"] + looked["elsewhere"],
             "diff": {"before": "", "after": after},
         }
+
+
+def _sound(one: Any) -> dict[str, Any]:
+    """Return what a host says of a checkpoint, where names of files on the controller come from."""
+    number, digest = (one.get(key) for key in ("round", "sha256")) if isinstance(one, dict) else (None, None)
+    if type(number) is not int or number < 1 or not isinstance(digest, str):
+        raise AnsibleActionFail("The host tells of a checkpoint without a round or a hash.")
+    return {"round": number, "sha256": digest, "file": arrays_name(number)}
 
 
 class _FailedError(Exception):

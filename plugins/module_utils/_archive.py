@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An archive of what a host cannot make again: files with owner and mode, and a database as it was at one moment.
+"""An archive of what a host cannot make again: files, and a database as it was at one moment.
 
+Whoever made an archive, it brings back only what is on a list, as the list has it: C(_kept) for a SuperLink host.
+What is read from folders of other accounts is a regular file of a bounded size, opened once.
 This file is private to the collection and may change at any time.
 """
 
@@ -12,147 +14,353 @@ import hashlib
 import io
 import json
 import os
+import pwd
+import re
 import shutil
-import sqlite3
 import stat
 import tarfile
 import tempfile
 import typing as t
-from contextlib import closing, suppress
+from dataclasses import dataclass, field
 
-from ._checkpoints import sha256_of
+from . import _guarded
+from ._database import ArchiveError, check_database, snapshot
+from ._kept import DATABASE, RECORD, RULES, Rule, folder_of, is_left_out, place_of, rule_of, wanted
+from ._layout import APPS, Account
 from ._sealing import Seal
+from ._tar import Member, TarError, members
+
+__all__ = ["ArchiveError", "check_database", "create", "restore", "snapshot", "unpack", "verify"]
 
 CONTENTS = "contents.json"
+SUPERLINK, FILES = "superlink", "files"  # what an archive holds
+HOLDS = (SUPERLINK, FILES)
+MOST_FILES = 200000
 _CHUNK = 1 << 20
+_SHOWN = 10  # problems that are named
+_FLAT = Rule(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}", None, 0o644)
+_SPECIAL_BITS = 0o7000
 
 
-class ArchiveError(Exception):
-    """Something cannot be kept or brought back as it is; the message says what."""
+@dataclass
+class Kept:
+    """What was put into an archive, and a sentence about each file that was not."""
+
+    files: dict[str, dict[str, t.Any]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
 def create(
     path: str,
     base: str,
-    names: t.Iterable[str],
-    databases: t.Iterable[str],
     seal: Seal,
+    holds: str = SUPERLINK,
+    names: t.Iterable[str] = (),
     required: t.Iterable[str] = (),
-) -> dict[str, t.Any]:
-    """Keep files and folders below C(base) in a sealed archive; return what is in it.
+) -> Kept:
+    """Keep what is on the list below C(base) in a sealed archive; of C(holds=files), the files with these names.
 
-    What of C(names) is not there is left out. Folders and files that change meanwhile are kept as they are found.
+    What is not there is left out. What cannot be kept as it is, since it is a link, a pipe or too large, is told.
     """
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-    entries: dict[str, dict[str, t.Any]] = {}
+    kept = Kept()
+    sought = wanted(lambda folder: _names(os.path.join(base, folder))) if holds == SUPERLINK else list(names)
+    databases = [DATABASE] if holds == SUPERLINK else []
     with seal.writing(path) as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
         for name in databases:
             with tempfile.TemporaryDirectory(prefix="fedops-archive-") as folder:  # 0700, as it must be
                 copy = os.path.join(folder, "copy.db")
                 snapshot(os.path.join(base, name), copy)
-                entries[name] = _add(archive, name, copy, os.stat(os.path.join(base, name)))
-        for found in sorted({found for name in names for found in _files(base, name)}):
-            with suppress(FileNotFoundError):  # a temporary name, which a training that goes on has given up since
-                entries[found] = _add(archive, found, os.path.join(base, found), os.stat(os.path.join(base, found)))
-        _expect(required, entries, base)
-        text = json.dumps({"version": 1, "files": entries, "databases": list(databases)}, indent=2).encode()
+                kept.files[name] = _add_file(archive, name, copy)
+        for name in sorted(sought):
+            if name in kept.files:
+                continue
+            try:
+                entry = _add(archive, name, os.path.join(base, name), _rule(name, holds))
+            except FileNotFoundError:
+                continue  # it is not there, or a training that goes on has given it up since
+            except OSError as error:
+                kept.problems.append(f"{name} is not in the backup: {_guarded_reason(error)}.")
+                continue
+            kept.files[name] = entry
+        _expect(required, {_place(name, holds) for name in kept.files}, base)
+        text = json.dumps({"version": 2, "files": kept.files, "databases": databases}, indent=2).encode()
         archive.addfile(_info(CONTENTS, len(text)), io.BytesIO(text))
+    return kept
+
+
+def unpack(
+    path: str, target: str, seal: Seal, holds: str = SUPERLINK, required: t.Iterable[str] = ()
+) -> dict[str, dict[str, t.Any]]:
+    """Unpack an archive into an empty folder and verify every byte of it; return what is in it, by its place on a host.
+
+    Before anything is written, every name, kind and size in it is held against the list; all that is wrong is told at
+    once. In the folder each file has a number for its name, C(staged) of its entry.
+    """
+    try:
+        sizes, contents = _scan(path, seal, holds, _free(target))
+        found = _take(path, target, seal, sizes)
+    except TarError as error:
+        raise ArchiveError(f"{path} is damaged: {error}.") from error
+    entries = {}
+    for number, name in enumerate(sizes):
+        about, place = contents["files"].get(name), _place(name, holds)
+        if about is None or place is None:
+            continue
+        if found[name] != about["sha256"]:
+            raise ArchiveError(f"{path} is damaged: {name} in it is not what its list says.")
+        entries[place] = {
+            "sha256": about["sha256"],
+            "mode": about["mode"],
+            "bytes": sizes[name],
+            "name": name,
+            "staged": os.path.join(target, str(number)),
+        }
+    _expect(required, entries, path)
     return entries
 
 
-def snapshot(source: str, target: str) -> None:
-    """Copy a database as it is at one moment, with what is still in its write-ahead log; prove that it is whole."""
-    if not os.path.exists(source):
-        raise ArchiveError(f"{source} is missing: there is no state to be kept.")
-    with (
-        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as here,
-        closing(sqlite3.connect(target)) as there,
-    ):
-        here.backup(there)
-    check_database(target, source)
-
-
-def check_database(path: str, name: str) -> None:
-    """Raise ArchiveError unless SQLite finds a database whole."""
-    try:
-        with closing(sqlite3.connect(path)) as database:
-            said = database.execute("PRAGMA integrity_check").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        said = str(error)
-    if said != "ok":
-        raise ArchiveError(f"{name} is damaged: {said}.")
-
-
-def unpack(path: str, target: str, seal: Seal, required: t.Iterable[str] = ()) -> dict[str, dict[str, t.Any]]:
-    """Unpack an archive into an empty folder and verify every byte of it; return what is in it."""
-    try:
-        with seal.reading(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-            for member in archive:
-                _unpack_one(archive, member, target)
-    except tarfile.TarError as error:
-        raise ArchiveError(f"{path} is damaged: {error}.") from error
-    try:
-        with open(os.path.join(target, CONTENTS), encoding="utf-8") as text:
-            contents = json.load(text)
-    except (OSError, ValueError):
-        raise ArchiveError(f"{path} is damaged: it has no list of its contents.") from None
-    found = {
-        os.path.relpath(os.path.join(folder, name), target) for folder, _d, names in os.walk(target) for name in names
-    }
-    if found - {CONTENTS} != set(contents["files"]):
-        raise ArchiveError(f"{path} is damaged: it does not hold what its list says.")
-    for name, entry in contents["files"].items():
-        if sha256_of(os.path.join(target, name)) != entry["sha256"]:
-            raise ArchiveError(f"{path} is damaged: {name} in it is not what its list says.")
-    for name in contents["databases"]:
-        check_database(os.path.join(target, name), f"{name} in {path}")
-    _expect(required, contents["files"], path)
-    return contents["files"]
-
-
-def verify(path: str, seal: Seal, required: t.Iterable[str] = ()) -> dict[str, dict[str, t.Any]]:
+def verify(
+    path: str, seal: Seal, holds: str = SUPERLINK, required: t.Iterable[str] = ()
+) -> dict[str, dict[str, t.Any]]:
     """Verify an archive without leaving anything of it behind."""
     with tempfile.TemporaryDirectory(prefix="fedops-archive-") as folder:
-        return unpack(path, folder, seal, required)
+        entries = unpack(path, folder, seal, holds, required)
+        if DATABASE in entries:
+            check_database(entries[DATABASE]["staged"], f"{DATABASE} in {path}")
+        return entries
 
 
 def restore(
     path: str,
     base: str,
     seal: Seal,
-    uid: int | None = None,
-    gid: int | None = None,
+    holds: str = SUPERLINK,
+    user: str = APPS.name,
+    names: t.Collection[str] = (),
     required: t.Iterable[str] = (),
 ) -> list[str]:
     """Bring back what is not there, all of it or nothing; return the names.
 
-    A file that is there with other contents is refused. C(uid) and C(gid) stand for the account, whatever it was.
+    A file that is there with other contents is refused. Owners are accounts of this host by their names, modes those of
+    the list. C(user) is the account of the ServerApps. C(names) are those that may come, where that is no list of ours.
     """
     os.makedirs(base, 0o755, exist_ok=True)
-    # Beside its final place, so that a rename is all that is left to do.
+    _expect_own(base)
+    # Beside its final place, so that a rename is all that is left to do. Accounts may pass, as SQLite reads as one.
     staging = tempfile.mkdtemp(prefix=".restore-", dir=base)
     try:
-        entries = unpack(path, staging, seal, required)
-        present = [name for name in entries if os.path.lexists(os.path.join(base, name))]
-        differing = [name for name in present if sha256_of(os.path.join(base, name)) != entries[name]["sha256"]]
+        os.chmod(staging, 0o711)
+        entries = unpack(path, staging, seal, holds, required)
+        if foreign := sorted(set(entries) - set(names)) if names else []:
+            raise ArchiveError(f"{path} holds {_listed(foreign)}, which is not asked for. Nothing was brought back.")
+        owners = {name: _owners(_rule(entry["name"], holds).owner, user) for name, entry in entries.items()}
+        present = [name for name in entries if _guarded.status(os.path.join(base, name)) is not None]
+        differing = [name for name in present if not _is_same(os.path.join(base, name), entries[name])]
         if differing:
             raise ArchiveError(
-                f"{base} already has {', '.join(sorted(differing)[:5])}, with other contents. Nothing was brought back."
+                f"{base} already has {_listed(sorted(differing))}, with other contents. Nothing was brought back."
                 " Restore to a fresh host, or remove what is there first."
             )
-        wanted = sorted(set(entries) - set(present))
-        for name in wanted:
-            entry = entries[name]
-            if os.geteuid() == 0:
-                owner = (uid, gid) if entry["account"] and uid is not None and gid is not None else (0, 0)
-                os.chown(os.path.join(staging, name), *owner)
-            os.chmod(os.path.join(staging, name), entry["mode"])
-        for name in wanted:
-            _make_folders(base, os.path.dirname(name), entries[name], uid, gid)
-            os.rename(os.path.join(staging, name), os.path.join(base, name))
-        return wanted
+        coming = sorted(set(entries) - set(present))
+        for name in coming:
+            staged = entries[name]["staged"]
+            if owners[name] is not None:
+                os.chown(staged, *owners[name], follow_symlinks=False)
+            os.chmod(staged, _mode(entries[name], holds))
+        if DATABASE in coming:
+            check_database(entries[DATABASE]["staged"], f"{DATABASE} in {path}")
+        for name in coming:
+            _make_folders(base, os.path.dirname(name), user)
+            _guarded.rename(entries[name]["staged"], os.path.join(base, name))
+        return coming
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _scan(path: str, seal: Seal, holds: str, free: int) -> tuple[dict[str, int], dict[str, t.Any]]:
+    """Read all of an archive without writing anything; return the sizes of its files, and its list of them."""
+    sizes: dict[str, int] = {}
+    problems: list[str] = []
+    places: set[str | None] = set()
+    text = b""
+    with seal.reading(path) as stream:
+        for member in members(stream):
+            problem = _problem(member, holds, sizes, places)
+            if problem:
+                problems.append(problem)
+            else:
+                sizes[member.name] = member.size
+                places.add(_place(member.name, holds))
+            if len(sizes) > MOST_FILES or len(problems) > MOST_FILES:
+                raise ArchiveError(f"{path} is not one of ours: it has more than {MOST_FILES} files.")
+            if member.name == CONTENTS and not problem:
+                text = b"".join(member.chunks())
+    total = sum(sizes.values())
+    if total > free:
+        problems.append(f"it holds {total} bytes, and {free} are free")
+    contents = _contents(text, path) if CONTENTS in sizes and not problems else None
+    if contents is None and not problems:
+        raise ArchiveError(f"{path} is damaged: it has no list of its contents.")
+    sizes.pop(CONTENTS, None)
+    if contents is not None:
+        problems += [
+            f"{name} has the mode {entry['mode']:04o}"
+            for name, entry in contents["files"].items()
+            if entry["mode"] & _SPECIAL_BITS
+        ]
+        if not problems and set(contents["files"]) != set(sizes):
+            raise ArchiveError(f"{path} is damaged: it does not hold what its list says.")
+    if problems:
+        raise ArchiveError(f"{path} is not one of ours: {_listed(problems, '; ')}. Nothing was brought back.")
+    assert contents is not None
+    return sizes, contents
+
+
+def _problem(member: Member, holds: str, known: t.Container[str], places: t.Container[str | None]) -> str:
+    """Say why a member may not be in an archive; empty when it may."""
+    shown = repr(member.name)
+    if len(shown) > 200:
+        shown = shown[:200] + "…"
+    if member.kind:
+        return f"{shown} is {member.kind}"
+    if member.mode & _SPECIAL_BITS:
+        return f"{shown} has the mode {member.mode:04o}"
+    if member.name == CONTENTS:
+        limit: int | None = RECORD
+    elif holds == SUPERLINK and is_left_out(member.name):
+        limit = RECORD
+    else:
+        rule = _find_rule(member.name, holds)
+        if rule is None:
+            return f"{shown} is not on the list of what is brought back"
+        limit = rule.limit
+    place = _place(member.name, holds)
+    if member.name in known or (place is not None and place in places):
+        return f"{shown} is there twice"
+    if limit is not None and member.size > limit:
+        return f"{shown} has {member.size} bytes, more than the {limit} that are brought back"
+    return ""
+
+
+def _take(path: str, target: str, seal: Seal, sizes: t.Mapping[str, int]) -> dict[str, str]:
+    """Write the files of an archive that was scanned, and return the hash of each."""
+    numbers = {name: number for number, name in enumerate(sizes)}
+    found = {}
+    with _guarded.directory(target) as folder, seal.reading(path) as stream:
+        for member in members(stream):
+            if member.name == CONTENTS:
+                continue
+            if sizes.get(member.name) != member.size or member.kind or member.name in found:
+                raise ArchiveError(f"{path} has changed while it was read.")
+            digest = hashlib.sha256()
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(str(numbers[member.name]), flags, 0o600, dir_fd=folder)
+            with open(descriptor, "wb") as staged:
+                for chunk in member.chunks():
+                    digest.update(chunk)
+                    staged.write(chunk)
+                staged.flush()
+                os.fsync(descriptor)
+            found[member.name] = digest.hexdigest()
+    if set(found) != set(sizes):
+        raise ArchiveError(f"{path} has changed while it was read.")
+    return found
+
+
+def _contents(text: bytes, path: str) -> dict[str, t.Any]:
+    """Return the list that is in an archive, in which every entry is as it must be."""
+    try:
+        contents = json.loads(text.decode("utf-8"))
+        files = contents["files"]
+        sound = all(
+            re.fullmatch("[0-9a-f]{64}", entry["sha256"]) and type(entry["mode"]) is int and entry["mode"] >= 0
+            for entry in files.values()
+        )
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        sound, files = False, {}
+    if not sound:
+        raise ArchiveError(f"{path} is damaged: its list of contents cannot be read.")
+    return {"files": files}
+
+
+def _find_rule(name: str, holds: str) -> Rule | None:
+    if holds == SUPERLINK:
+        return rule_of(name)
+    return _FLAT if re.fullmatch(_FLAT.pattern, name) else None
+
+
+def _rule(name: str, holds: str) -> Rule:
+    return _find_rule(name, holds) or RULES[0]
+
+
+def _place(name: str, holds: str) -> str | None:
+    if holds == SUPERLINK:
+        return place_of(name)
+    return name if name != CONTENTS else None
+
+
+def _mode(entry: t.Mapping[str, t.Any], holds: str) -> int:
+    """Return the mode of the list; of files that no list of ours has, their own, without what others may write."""
+    if holds == SUPERLINK:
+        return _rule(entry["name"], holds).mode
+    return entry["mode"] & 0o644 | 0o600
+
+
+def _owners(account: Account | None, user: str) -> tuple[int, int] | None:
+    """Return an account of this host by its name; None where we are not root, and all of it is ours."""
+    if os.geteuid() != 0:
+        return None
+    if account is None:
+        return 0, 0
+    name = user if account is APPS else account.name
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        raise ArchiveError(
+            f"The account {name} is not on this host. Deploy it first (role fedops.flower.runtime)."
+        ) from None
+    return found.pw_uid, found.pw_gid
+
+
+def _make_folders(base: str, folder: str, user: str) -> None:
+    """Make the folders of a file that are not there, as the list has them."""
+    path = ""
+    for part in filter(None, folder.split("/")):
+        path = os.path.join(path, part)
+        whole = os.path.join(base, path)
+        if _guarded.status(whole) is None:
+            owner, group, mode = folder_of(path)
+            users, groups = _owners(owner, user), _owners(group, user)
+            owners = (users[0], groups[1]) if users and groups else (os.geteuid(), os.getegid())
+            _guarded.make_directory(whole, mode, owners)
+
+
+def _is_same(path: str, entry: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether a file is there with the very contents."""
+    try:
+        with _guarded.regular_file(path, entry["bytes"]) as stream:
+            return _hash(stream, entry["bytes"])[0] == entry["sha256"]
+    except OSError:
+        return False
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return _guarded.names(path)
+    except OSError:
+        return []
+
+
+def _expect_own(base: str) -> None:
+    """Refuse a directory in which somebody else could put something in the place of what is staged."""
+    with _guarded.directory(base) as descriptor:
+        found = os.fstat(descriptor)
+    if found.st_uid not in (0, os.geteuid()) or found.st_mode & stat.S_IWOTH:
+        raise ArchiveError(
+            f"{base} belongs to the user {found.st_uid}, who could change what is brought back. Deploy this host first"
+            " (role fedops.flower.runtime)."
+        )
 
 
 def _expect(required: t.Iterable[str], there: t.Container[str], place: str) -> None:
@@ -161,56 +369,57 @@ def _expect(required: t.Iterable[str], there: t.Container[str], place: str) -> N
         raise ArchiveError(f"{place} lacks {', '.join(lacking)}.")
 
 
-def _files(base: str, name: str) -> t.Iterator[str]:
-    """Return the regular files at or below a name; a link could lead anywhere."""
-    path = os.path.join(base, name)
-    if os.path.isfile(path) and not os.path.islink(path):
-        yield name
-    for folder, _folders, names in os.walk(path):
-        for found in names:
-            whole = os.path.join(folder, found)
-            with suppress(FileNotFoundError):
-                if stat.S_ISREG(os.lstat(whole).st_mode):
-                    yield os.path.relpath(whole, base)
+def _free(folder: str) -> int:
+    there = os.statvfs(folder)
+    return there.f_bavail * there.f_frsize
 
 
-def _add(archive: tarfile.TarFile, name: str, path: str, about: os.stat_result) -> dict[str, t.Any]:
-    if path.endswith("copy.db"):
-        with open(path, "rb") as stream:
-            archive.addfile(_info(name, os.path.getsize(path)), stream)
-        digest = sha256_of(path)
-    else:
-        with open(path, "rb") as stream:
-            content = stream.read()  # whole, as a file that grows has another size a moment later
-        archive.addfile(_info(name, len(content)), io.BytesIO(content))
-        digest = hashlib.sha256(content).hexdigest()
-    return {"sha256": digest, "mode": stat.S_IMODE(about.st_mode), "account": about.st_uid != 0}
+def _listed(names: t.Sequence[str], between: str = ", ") -> str:
+    more = len(names) - _SHOWN
+    return between.join(names[:_SHOWN]) + (f"{between}and {more} more" if more > 0 else "")
+
+
+def _guarded_reason(error: OSError) -> str:
+    if isinstance(error, _guarded.UnsafeFileError):
+        return f"it {error.reason}"
+    return error.strerror or str(error)
+
+
+def _add(archive: tarfile.TarFile, name: str, path: str, rule: Rule) -> dict[str, t.Any]:
+    """Add a small file: whole in memory, since one that grows has another size a moment later."""
+    limit = rule.limit or RECORD
+    with _guarded.regular_file(path, limit) as stream:
+        found = os.fstat(stream.fileno())
+        if found.st_nlink > 1:
+            raise _guarded.UnsafeFileError(path, "has another name somewhere else, and may be anybody's")
+        content = stream.read(found.st_size)
+    archive.addfile(_info(name, len(content)), io.BytesIO(content))
+    return {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "mode": stat.S_IMODE(found.st_mode) & 0o777,
+        "account": found.st_uid != 0,
+    }
+
+
+def _add_file(archive: tarfile.TarFile, name: str, path: str) -> dict[str, t.Any]:
+    """Add a large file of our own."""
+    with _guarded.regular_file(path, None) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        archive.addfile(_info(name, size), stream)
+        stream.seek(0)
+        digest = _hash(stream, size)[0]
+    return {"sha256": digest, "mode": 0o600, "account": True}
+
+
+def _hash(stream: t.IO[bytes], size: int) -> tuple[str, int]:
+    digest, left = hashlib.sha256(), size
+    while chunk := stream.read(min(_CHUNK, left)):
+        digest.update(chunk)
+        left -= len(chunk)
+    return digest.hexdigest(), left
 
 
 def _info(name: str, size: int) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o600
     return info
-
-
-def _unpack_one(archive: tarfile.TarFile, member: tarfile.TarInfo, target: str) -> None:
-    parts = member.name.split("/")
-    if not member.isreg() or member.name.startswith("/") or {"", ".", ".."} & set(parts):
-        raise ArchiveError(f"The archive is not one of ours: it has {member.name!r}.")
-    path = os.path.join(target, *parts)
-    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-    source = archive.extractfile(member)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        shutil.copyfileobj(source, stream, _CHUNK)
-        os.fsync(stream.fileno())
-
-
-def _make_folders(base: str, folder: str, entry: t.Mapping[str, t.Any], uid: int | None, gid: int | None) -> None:
-    """Make the folders of a file that are not there, for the account that the file belongs to."""
-    path = base
-    for part in filter(None, folder.split("/")):
-        path = os.path.join(path, part)
-        if not os.path.isdir(path):
-            os.mkdir(path, 0o750)
-            if os.geteuid() == 0 and uid is not None and gid is not None and entry["account"]:
-                os.chown(path, uid, gid)

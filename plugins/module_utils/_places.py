@@ -18,7 +18,7 @@ from ._layout import FOLDERS, HOME
 # Folders below the home are refused but this one: each of the others is something else's. A mount of our own may lie
 # beside them, under a name that none of them has.
 _BELOW_HOME = "checkpoints"
-HOME_FOLDERS = tuple(sorted({folder.path for folder in FOLDERS} - {_BELOW_HOME} | {"mirror", "venv"}))
+HOME_FOLDERS = tuple(sorted({folder.path.split("/")[0] for folder in FOLDERS} - {_BELOW_HOME} | {"mirror", "venv"}))
 # What the system keeps below the root directory, as the Filesystem Hierarchy Standard and distributions have it.
 # Any other directory there is the site's own.
 _OF_THE_SYSTEM = tuple(

@@ -41,16 +41,20 @@ options:
     type: str
     choices: [present, verified, restored]
     default: present
+  holds:
+    description:
+      - V(superlink) is all that a SuperLink host cannot make again, below its home. It has a list of ours. A restore
+        writes nothing else, with the owners and modes of the list. What archives of older releases hold goes to its
+        place of today.
+      - V(files) are files that lie beside each other in O(base), and belong to whoever brings them back.
+    type: str
+    choices: [superlink, files]
+    default: superlink
   base:
-    description: The directory that O(names) and O(databases) lie in, or are brought back to.
+    description: The directory that the files lie in, or are brought back to.
     type: path
   names:
-    description: Files and directories below O(base). What is not there is left out; links are not followed.
-    type: list
-    elements: str
-    default: []
-  databases:
-    description: Files of SQLite below O(base).
+    description: The files of O(holds=files). What is not there is left out; a restore brings back no others.
     type: list
     elements: str
     default: []
@@ -78,14 +82,10 @@ options:
   password:
     description: The password of O(method=vault).
     type: str
-  uid:
-    description: Number of the account that gets what did not belong to root.
-    type: int
-    default: 49999
-  gid:
-    description: Number of its group.
-    type: int
-    default: 49999
+  user:
+    description: The account of the ServerApps on the host that is restored.
+    type: str
+    default: flower
 """
 
 EXAMPLES = r"""
@@ -93,8 +93,6 @@ EXAMPLES = r"""
   fedops.flower.sealed_archive:
     path: /var/backups/flower/superlink.sealed
     base: /opt/flower
-    names: [certificates, state/superexec.secret, trainings]
-    databases: [state/state.db]
     method: age
     recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
 
@@ -114,6 +112,12 @@ names:
   type: list
   elements: str
   sample: [certificates/server.key, state/state.db]
+problems:
+  description: A sentence about each file that was not kept, since it is a link, a pipe or too large.
+  returned: when not in check mode
+  type: list
+  elements: str
+  sample: []
 """
 
 import os
@@ -121,18 +125,20 @@ import sqlite3
 
 from ansible_collections.fedops.flower.plugins.module_utils import _archive
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError
 from ansible_collections.fedops.flower.plugins.module_utils._sealing import METHODS, Seal, SealError
 
 
-def work(params: dict) -> list[str]:
+def work(params: dict) -> tuple[list[str], list[str]]:
+    """Return the names of what was done, and the problems."""
     seal = Seal(params["method"], params["recipients"], params["identity"] or "", params["password"] or "")
-    path, base = params["path"], params["base"]
-    required = params["required"]
+    path, base, holds, required = (params[key] for key in ("path", "base", "holds", "required"))
     if params["state"] == "present":
-        return sorted(_archive.create(path, base, params["names"], params["databases"], seal, required))
+        kept = _archive.create(path, base, seal, holds, params["names"], required)
+        return sorted(kept.files), kept.problems
     if params["state"] == "verified":
-        return sorted(_archive.verify(path, seal, required))
-    return _archive.restore(path, base, seal, params["uid"], params["gid"], required)
+        return sorted(_archive.verify(path, seal, holds, required)), []
+    return _archive.restore(path, base, seal, holds, params["user"], params["names"], required), []
 
 
 def main() -> None:
@@ -140,16 +146,15 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "verified", "restored"], "default": "present"},
+            "holds": {"type": "str", "choices": list(_archive.HOLDS), "default": "superlink"},
             "base": {"type": "path"},
             "names": {"type": "list", "elements": "str", "default": []},
-            "databases": {"type": "list", "elements": "str", "default": []},
             "required": {"type": "list", "elements": "str", "default": []},
             "method": {"type": "str", "required": True, "choices": list(METHODS)},
             "recipients": {"type": "list", "elements": "str", "default": []},
             "identity": {"type": "str", "no_log": True},
             "password": {"type": "str", "no_log": True},
-            "uid": {"type": "int", "default": 49999},
-            "gid": {"type": "int", "default": 49999},
+            "user": {"type": "str", "default": "flower"},
         },
         required_if=[("state", "present", ["base"]), ("state", "restored", ["base"])],
         supports_check_mode=True,
@@ -158,8 +163,8 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=state != "verified")
     try:
-        names = work(module.params)
-    except (SealError, _archive.ArchiveError) as error:
+        names, problems = work(module.params)
+    except (SealError, StepError, _archive.ArchiveError) as error:
         module.fail_json(msg=str(error))
     except sqlite3.Error as error:
         module.fail_json(msg=f"A database below {module.params['base']} cannot be read: {error}.")
@@ -171,7 +176,7 @@ def main() -> None:
         )
     changed = state == "present" or (state == "restored" and bool(names))
     after = "".join(f"{name}\n" for name in names) if changed else ""
-    module.exit_json(changed=changed, names=names, diff={"before": "", "after": after})
+    module.exit_json(changed=changed, names=names, problems=problems, diff={"before": "", "after": after})
 
 
 if __name__ == "__main__":

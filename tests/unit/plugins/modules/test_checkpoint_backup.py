@@ -195,7 +195,8 @@ def test_all_is_done_as_the_account(play, save, tmp_path, backup, monkeypatch) -
     for path in (tmp_path, *tmp_path.glob("checkpoint_*")):
         os.chown(path, OTHER, OTHER, follow_symlinks=False)
     account = pwd.struct_passwd(("flower", "x", OTHER, OTHER, "", "/", "/bin/false"))
-    monkeypatch.setattr(_flwr, "service_account", lambda: account)
+    monkeypatch.setattr(_flwr, "account_of", lambda name: account)
+    monkeypatch.setattr(os, "getgrouplist", lambda name, group: [group])
     opened, by_root = os.open, []
 
     def squashing(path, *arguments, **more):
@@ -257,3 +258,37 @@ def test_a_directory_that_does_not_take_them_is_told(play, save, tmp_path, monke
     result = play(state="restored", path=str(target))
     assert result["failed"]
     assert str(target) in result["msg"]
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"round": "../../../../tmp/evil", "sha256": "0" * 64, "file": "x"},
+        {"round": True, "sha256": "0" * 64},
+        {"round": -1, "sha256": "0" * 64},
+        {"sha256": "0" * 64},
+        "checkpoint",
+    ],
+)
+def test_a_host_that_lies_names_no_file_on_the_controller(lie) -> None:
+    with pytest.raises(AnsibleActionFail, match="tells of a checkpoint without a round or a hash"):
+        action_backup._sound(lie)
+
+
+def test_the_name_of_a_file_follows_from_its_round() -> None:
+    assert action_backup._sound({"round": 5, "sha256": "h", "file": "/etc/passwd"})["file"] == "checkpoint_round_5.npz"
+
+
+def test_a_host_that_sends_without_end_is_stopped(play, save, tmp_path, monkeypatch) -> None:
+    save(1)
+    read = _checkpoint_backup.read
+    pieces = []
+
+    def endless(directory, name, offset):
+        pieces.append(name)
+        return read(directory, name, offset) if name.endswith("json") else b"x" * 100
+
+    monkeypatch.setattr(_checkpoint_backup, "read", endless)
+    with pytest.raises(AnsibleActionFail, match="has more than the [0-9]+ bytes that it can have"):
+        play()
+    assert len(pieces) < 200

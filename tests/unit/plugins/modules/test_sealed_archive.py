@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pwd
 import sqlite3
 from contextlib import closing
 
@@ -11,13 +12,25 @@ import pytest
 VAULT = {"method": "vault", "password": "correct horse"}
 
 
+NAMES = ["certificates/server.key", "state/state.db"]
+
+
 @pytest.fixture
-def archive(tmp_path, run_module):
+def archive(tmp_path, run_module, monkeypatch):
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        folder.chmod(folder.stat().st_mode | 0o055)
     base = tmp_path / "base"
-    (base / "certificates").mkdir(parents=True)
+    for folder in ("certificates", "state"):
+        (base / folder).mkdir(parents=True)
     (base / "certificates/server.key").write_text("key")
-    with closing(sqlite3.connect(base / "state.db")) as database:
+    with closing(sqlite3.connect(base / "state/state.db")) as database:
         database.execute("CREATE TABLE node (name)")
+    numbers = {"flower": 49999, "flower-superlink": 49998, "flower-control": 49997}
+
+    def entry(name: str) -> pwd.struct_passwd:
+        return pwd.struct_passwd((name, "x", numbers[name], numbers[name], "", "/", "/bin/false"))
+
+    monkeypatch.setattr(pwd, "getpwnam", entry)
 
     def run(**arguments) -> dict:
         wanted = {"path": str(tmp_path / "backup/a.sealed"), "base": str(base), **VAULT, **arguments}
@@ -27,19 +40,25 @@ def archive(tmp_path, run_module):
 
 
 def test_what_is_kept_is_brought_back_once(archive, tmp_path) -> None:
-    kept = archive(names=["certificates"], databases=["state.db"])
-    assert (kept["changed"], kept["names"]) == (True, ["certificates/server.key", "state.db"])
+    kept = archive()
+    assert (kept["changed"], kept["names"], kept["problems"]) == (True, NAMES, [])
     verified = archive(state="verified")
-    assert (verified["changed"], verified["names"]) == (False, kept["names"])
+    assert (verified["changed"], verified["names"]) == (False, NAMES)
     fresh = str(tmp_path / "fresh")
     first, second = (archive(state="restored", base=fresh) for dummy in range(2))
-    assert (first["changed"], first["names"]) == (True, kept["names"])
+    assert (first["changed"], first["names"]) == (True, NAMES)
     assert (second["changed"], second["names"]) == (False, [])
     assert (tmp_path / "fresh/certificates/server.key").read_text() == "key"
 
 
+def test_what_is_not_kept_is_told(archive, tmp_path) -> None:
+    (tmp_path / "base/certificates/server.crt").symlink_to("/etc/shadow")
+    problem = "certificates/server.crt is not in the backup: it is a link, and is not followed."
+    assert archive()["problems"] == [problem]
+
+
 def test_a_rehearsal_writes_nothing(archive, tmp_path) -> None:
-    assert archive(names=["certificates"], check_mode=True)["changed"]
+    assert archive(check_mode=True)["changed"]
     assert not (tmp_path / "backup").exists()
 
 
@@ -48,8 +67,8 @@ def test_a_rehearsal_writes_nothing(archive, tmp_path) -> None:
     [
         ({"method": "none"}, "value of method must be one of: age, vault, got: none"),
         ({"password": ""}, "method is vault, which needs password. Nothing is kept in plain text."),
-        ({"databases": ["gone.db"]}, "gone.db is missing: there is no state to be kept."),
-        ({"names": ["certificates"], "required": ["state.secret"]}, "/base lacks state.secret."),
+        ({"base": "/nowhere"}, "state.db is missing: there is no state to be kept."),
+        ({"required": ["state.secret"]}, "/base lacks state.secret."),
         ({"state": "verified", "path": "/nowhere/a"}, "/nowhere/a cannot be opened: No such file or directory."),
     ],
 )
@@ -61,19 +80,19 @@ def test_what_goes_wrong_is_told(archive, arguments, said) -> None:
 
 
 def test_what_is_required_is_found_although_the_password_is_a_part_of_its_name(archive, tmp_path) -> None:
-    (tmp_path / "base/superexec.secret").write_text("s")
-    arguments = {"password": "secret", "required": ["superexec.secret"]}
-    kept = archive(names=["superexec.secret"], **arguments)
-    assert kept["names"] == ["superexec.********"]  # no result shows it
+    (tmp_path / "base/certificates/superexec.secret").write_text("s")
+    arguments = {"password": "secret", "required": ["certificates/superexec.secret"]}
+    kept = archive(**arguments)
+    assert kept["names"] == ["certificates/server.key", "certificates/superexec.********", "state/state.db"]
     assert not archive(state="verified", **arguments).get("failed")
-    lacking = archive(state="verified", password="secret", required=["superexec.secret", "server.key"])
-    assert lacking["msg"].endswith("a.sealed lacks server.key.")
+    lacking = archive(state="verified", password="secret", required=["certificates/superexec.secret", "server.crt"])
+    assert lacking["msg"].endswith("a.sealed lacks server.crt.")
 
 
 def test_an_archive_that_lacks_something_is_neither_made_nor_brought_back(archive, tmp_path) -> None:
-    assert archive(names=["certificates"], required=["gone"])["failed"]
+    assert archive(required=["gone"])["failed"]
     assert not (tmp_path / "backup/a.sealed").exists()
-    archive(names=["certificates"])
+    archive()
     fresh = tmp_path / "fresh"
     assert archive(state="restored", base=str(fresh), required=["gone"])["failed"]
     assert list(fresh.iterdir()) == []
