@@ -21,14 +21,15 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 # The history is read with the collection's own code, which needs no Ansible.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plugins"))
 
-from module_utils._trainings import is_round, parse_lines, replay
+from module_utils._claims import rounds_in
+from module_utils._trainings import replay
 
 Round = Mapping[str, Any]
 
 
 def read_history(text: str) -> list[Round]:
     """Return the rounds that led to the model, as the collection itself reads them."""
-    return replay(line for line in parse_lines(text) if is_round(line))
+    return replay(rounds_in(text.encode())[0])
 
 
 def resumed_at(rounds: Sequence[Round]) -> list[int]:

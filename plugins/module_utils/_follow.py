@@ -8,12 +8,13 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import os
 import time
 import typing as t
 from dataclasses import asdict, replace
 
 from ._flwr import SILENT, Flwr, FlwrError, FlwrUnreachableError, Run
+from ._guarded import names
+from ._layout import folder as folder_of
 from ._runs import ABSENT, COMPLETED, LOST, Known, known_runs
 from ._supervised import Desk, Memory, unit_name
 from ._systemd import look
@@ -30,16 +31,15 @@ RUNNING = "running"
 def training_names(home: str) -> list[str]:
     """Return the names of the trainings that left anything."""
     try:
-        names = os.listdir(os.path.join(home, "trainings"))
+        found = names(folder_of(home, "trainings"))
     except OSError:
         return []
-    return sorted(name for name in names if NAME.fullmatch(name))
+    return [name for name in found if NAME.fullmatch(name)]
 
 
 def other_trainings(folder: TrainingFolder) -> list[TrainingFolder]:
     """Return the folders of the other trainings of the same home."""
-    home = os.path.dirname(folder.parent)
-    return [TrainingFolder(home, name) for name in training_names(home) if name != folder.name]
+    return [TrainingFolder(folder.home, name) for name in training_names(folder.home) if name != folder.name]
 
 
 def find_training(home: str, run_id: str) -> str | None:
@@ -73,6 +73,7 @@ def describe(folder: TrainingFolder, run: Known) -> dict[str, t.Any]:
         "history": folder.history,
         "effective": folder.effective,
         "result": folder.result,
+        "problems": folder.problems,
     }
 
 

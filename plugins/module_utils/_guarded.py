@@ -12,6 +12,7 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 import shutil
@@ -129,6 +130,31 @@ def write_bytes(path: str, content: bytes, mode: int, owners: tuple[int, int] | 
     """Write a file, so that a reader sees the old one or the new one, whole."""
     with replacing(path, mode, owners) as stream:
         stream.write(content)
+
+
+@contextmanager
+def locked(path: str, mode: int = 0o600, wait: bool = True) -> t.Iterator[bool]:
+    """Hold the lock of a file of our own, which is made where there is none; give whether we have it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    with directory(os.path.dirname(os.path.abspath(path))) as parent:
+        try:
+            descriptor = os.open(os.path.basename(path), flags, mode, dir_fd=parent)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
+                raise UnsafeFileError(path, "is a link or a pipe, and no lock") from None
+            error.filename = path
+            raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UnsafeFileError(path, "is no regular file, and no lock")
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 def make_directory(path: str, mode: int, owners: tuple[int, int], ours: t.Collection[int] = (ROOT,)) -> bool:

@@ -12,12 +12,11 @@ from __future__ import annotations
 import math
 import os
 import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 
-from ._flwr import as_service_account
-from ._trainings import read_object, write_object
+from ._guarded import remove
+from ._trainings import as_keeper, make_folder, read_object, write_object
 
 MARKER = "quiesced.json"
 
@@ -81,8 +80,7 @@ def give_order(trainings: str, timeout: float, purpose: str = "") -> bool:
         order = replace(sooner, since=known.since, purpose=purpose and known.purpose)
     if order == known:
         return False
-    with as_service_account():
-        os.makedirs(trainings, 0o750, exist_ok=True)
+    make_folder(trainings)
     write_object(os.path.join(trainings, MARKER), asdict(order))
     return known is None
 
@@ -94,5 +92,6 @@ def boot_seconds() -> float:
 
 def lift_order(trainings: str) -> None:
     """Let trainings be trained again."""
-    with as_service_account(), suppress(FileNotFoundError):
-        os.unlink(os.path.join(trainings, MARKER))
+    path = os.path.join(trainings, MARKER)
+    with as_keeper(path):
+        remove(path)

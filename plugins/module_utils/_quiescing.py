@@ -8,7 +8,6 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import os
 import time
 import typing as t
 from contextlib import suppress
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 
 from ._flwr import Flwr, FlwrMissingError, FlwrUnreachableError
 from ._follow import training_names
+from ._layout import folder
 from ._outlook import outlook
 from ._quiesce import give_order, lift_order, standing_order
 from ._runs import known_runs
@@ -50,7 +50,7 @@ class Quiescing:
 
     def __init__(self, flwr: Flwr) -> None:
         self.flwr = flwr
-        self.trainings = os.path.join(flwr.home, "trainings")
+        self.trainings = folder(flwr.home, "trainings")
 
     def desks(self) -> list[Desk]:
         """Return the desk of every training that is or was supervised."""

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which run a training has, and what it takes to have it trained as asked.
 
-Flower's runs carry no name, so a run belongs to a training when our ledger or what its ServerApp wrote says so.
+Flower's runs carry no name, so a run belongs to a training when our ledger says so. What its ServerApp wrote is no proof of that.
 This module is private to the collection and may change at any time.
 """
 
@@ -52,12 +52,11 @@ def known_runs(folder: t.Any, runs: t.Iterable[Run]) -> list[Known]:
     ledger = {entry.run_id: entry for entry in folder.ledger}
     reporting = effective.get("run_id")
     listed = {run.run_id: run for run in sorted(runs, key=lambda run: run.pending_at)}
-    belonging = [*ledger, *([reporting] if reporting and reporting not in ledger else [])]
     # What the SuperLink lost is older than what it knows.
-    ordered = [run_id for run_id in belonging if run_id not in listed]
-    ordered += [run_id for run_id in listed if run_id in belonging]
+    ordered = [run_id for run_id in ledger if run_id not in listed]
+    ordered += [run_id for run_id in listed if run_id in ledger]
     return [
-        _known(run_id, ledger.get(run_id), listed.get(run_id), effective if run_id == reporting else None, result)
+        _known(ledger[run_id], listed.get(run_id), effective if run_id == reporting else None, result)
         for run_id in ordered
     ]
 
@@ -130,20 +129,15 @@ def short(configuration_hash: str | None) -> str:
 
 
 def _known(
-    run_id: str,
-    entry: t.Any,
-    run: Run | None,
-    effective: t.Mapping[str, t.Any] | None,
-    result: t.Mapping[str, t.Any],
+    entry: t.Any, run: Run | None, effective: t.Mapping[str, t.Any] | None, result: t.Mapping[str, t.Any]
 ) -> Known:
-    ended = result.get("run_id") == run_id
-    asked = (effective or {}).get("run_config") or {}
+    ended = result.get("run_id") == entry.run_id
     return Known(
-        run_id=run_id,
+        run_id=entry.run_id,
         status=run.status if run else COMPLETED if ended else LOST,
-        configuration_hash=entry.configuration_hash if entry else (effective or {}).get("configuration_hash"),
-        num_rounds=entry.num_rounds if entry else asked.get("num-rounds"),
-        fab_hash=(run.fab_hash if run else entry.fab_hash if entry else None) or None,
+        configuration_hash=entry.configuration_hash,
+        num_rounds=entry.num_rounds,
+        fab_hash=(run.fab_hash if run else entry.fab_hash) or None,
         details=run.details if run else None,
         alive=run.alive if run else False,
         reports=effective is not None or ended,

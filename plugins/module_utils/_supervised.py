@@ -8,21 +8,19 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import typing as t
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 
-from ._files import replacing
-from ._flwr import as_service_account
+from ._guarded import remove, write_bytes
 from ._quiesce import Order, standing_order
 from ._sound import fits, sound
-from ._trainings import TrainingFolder, read_object, write_object
+from ._trainings import MEMORY, RECORD_MODE, REQUEST, TrainingFolder, as_keeper, held, read_object, write_object
 
-REQUEST, MEMORY, MARKER, LOCK = "request.json", "supervision.json", "stopped", ".supervisor.lock"
+MARKER, LOCK = "stopped", ".supervisor.lock"
 LEFT = "stopping"  # the run that is still to be stopped of a training that is
 ONCE, CONTINUOUS = "once", "continuous"
 MAY_BE_NONE = ("configuration_hash", "num_rounds")
@@ -138,10 +136,9 @@ class Desk:
 
     def ask(self, request: Request) -> None:
         """Write down what is asked for; an order to stop that came before it is void."""
-        self._make_folder()
+        self.folder.make()
         write_object(os.path.join(self.folder.path, REQUEST), asdict(request))
-        with as_service_account(), suppress(FileNotFoundError):
-            os.unlink(self.marker)
+        self._remove(self.marker)
         self.leave("")
 
     @property
@@ -159,10 +156,9 @@ class Desk:
         """Tell whether there is room for what is to be remembered."""
         path = os.path.join(self.folder.path, f".{MEMORY}.probe")
         try:
-            with as_service_account(), replacing(path, 0o640) as stream:
-                stream.write(bytes(PROBE_BYTES))
-            with as_service_account():
-                os.unlink(path)
+            with as_keeper(path):
+                write_bytes(path, bytes(PROBE_BYTES), RECORD_MODE)
+                remove(path)
         except OSError:
             return False
         return True
@@ -181,9 +177,10 @@ class Desk:
         """Have the training stand still, also after a reboot; tell whether it was not to before."""
         if self.is_stopped:
             return False
-        self._make_folder()
-        with as_service_account(), open(self.marker, "w", encoding="utf-8") as stream:
-            stream.write(f"Stopped at {now()}. Remove this file, or train again, to lift it.\n")
+        self.folder.make()
+        text = f"Stopped at {now()}. Remove this file, or train again, to lift it.\n"
+        with as_keeper(self.marker):
+            write_bytes(self.marker, text.encode(), RECORD_MODE)
         return True
 
     @property
@@ -198,29 +195,19 @@ class Desk:
         if run_id:
             write_object(path, {"run_id": run_id})
             return
-        with as_service_account(), suppress(FileNotFoundError):
-            os.unlink(path)
+        self._remove(path)
 
     @contextmanager
     def watch(self) -> t.Iterator[bool]:
         """Be the only supervisor of the training; give whether that worked."""
-        self._make_folder()
-        with as_service_account():
-            path = os.path.join(self.folder.path, LOCK)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(descriptor)
+        self.folder.make()
+        with held(os.path.join(self.folder.path, LOCK), wait=False) as alone:
+            yield alone
 
-    def _make_folder(self) -> None:
-        with as_service_account():
-            os.makedirs(self.folder.path, 0o750, exist_ok=True)
+    @staticmethod
+    def _remove(path: str) -> None:
+        with as_keeper(path):
+            remove(path)
 
 
 def unit_name(training: str) -> str:

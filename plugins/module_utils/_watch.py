@@ -21,7 +21,7 @@ from ._supernodes import list_supernodes, named
 from ._supervised import Memory, Request
 from ._supervision import GONE, LIVING, UNKNOWN, UNREACHABLE, Situation
 from ._systemd import Unit, look
-from ._trainings import TrainingFolder, read_object
+from ._trainings import TrainingFolder
 
 EXECUTOR, SUPERLINK = "flower-superexec.service", "flower-superlink.service"
 
@@ -280,14 +280,10 @@ class Watch:
         self._missing = named(nodes, online=False)
 
     def _read_history(self) -> None:
-        path = os.path.join(self._folder.path, "history.jsonl")
-        try:
-            stat = os.stat(path)
-        except OSError:
+        stamp = self._folder.history_stamp
+        if stamp is None:
             self._history = []
-            return
-        stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        if stamp != self._history_stamp:
+        elif stamp != self._history_stamp:
             self._history, self._history_stamp = self._folder.history, stamp
 
     def _seconds(self) -> tuple[float, ...]:
@@ -303,5 +299,5 @@ class Watch:
 
     def _failure(self) -> dict[str, t.Any]:
         """Return what the ServerApp says of the end of this run, should it have failed."""
-        failure = read_object(os.path.join(self._folder.path, "failure.json")) or {}
+        failure = self._folder.failure or {}
         return failure if failure.get("run_id") == self._memory.run_id else {}

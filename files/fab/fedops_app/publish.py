@@ -17,18 +17,25 @@ from .errors import RunFailedError
 
 EFFECTIVE, HISTORY, RESULT, FAILURE = "effective.json", "history.jsonl", "result.json", "failure.json"
 PREVIOUS = "previous"
-QUIESCED = "quiesced.json"  # beside the folders of the trainings, while all of them are to stand still
+QUIESCED = "quiesced.json"  # in the folder of orders, while all trainings are to stand still
+FILE_MODE, FOLDER_MODE = 0o640, 0o750  # whoever supervises the training reads it as a member of the group
 
 logger = logging.getLogger("flwr")  # Flower's own logger: what it gets, `flwr log` shows
 
 
 class Publisher:
-    """The files of one training; without a directory everything goes to the log alone."""
+    """The files of one training; without a directory everything goes to the log alone.
 
-    def __init__(self, root: str | None, training: str, common: Mapping[str, object]) -> None:
+    ``orders`` is where orders to all trainings are found, unless that is the same directory.
+    """
+
+    def __init__(
+        self, root: str | None, training: str, common: Mapping[str, object], orders: str | None = None
+    ) -> None:
         self._directory = os.path.join(root, training) if root else None
         self._common = common  # what every event says
-        self._quiesced = os.path.join(root, QUIESCED) if root else None
+        orders = orders or root
+        self._quiesced = os.path.join(orders, QUIESCED) if orders else None
 
     @property
     def is_to_stand_still(self) -> bool:
@@ -45,7 +52,7 @@ class Publisher:
         if self._directory is None:
             return
         try:
-            os.makedirs(self._directory, mode=0o750, exist_ok=True)
+            os.makedirs(self._directory, mode=FOLDER_MODE, exist_ok=True)
             self._begin_history(resumed)
             self._write(EFFECTIVE, {**content, "process": _process()})
         except OSError as error:
@@ -83,7 +90,7 @@ class Publisher:
         if self._directory is None:
             return
         try:
-            os.makedirs(self._directory, mode=0o750, exist_ok=True)
+            os.makedirs(self._directory, mode=FOLDER_MODE, exist_ok=True)
             self._write(FAILURE, content)
         except OSError as problem:
             logger.warning("%s/%s cannot be written: %s", self._directory, FAILURE, problem.strerror)
@@ -101,7 +108,7 @@ class Publisher:
         if old:
             moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
             target = os.path.join(self._directory, PREVIOUS, moment)
-            os.makedirs(target, mode=0o750)
+            os.makedirs(target, mode=FOLDER_MODE)
             for name in old:
                 shutil.move(os.path.join(self._directory, name), target)
 
@@ -115,8 +122,9 @@ class Publisher:
         try:
             with open(os.path.join(self._directory, HISTORY), encoding="utf-8", errors="replace") as stream:
                 for line in stream:
-                    with suppress(ValueError):
-                        yield json.loads(line)
+                    with suppress(ValueError, RecursionError):
+                        if isinstance(found := json.loads(line), Mapping):
+                            yield found
         except OSError:
             return
 
@@ -124,6 +132,7 @@ class Publisher:
         path = os.path.join(self._directory, name)
         try:
             with open(path + ".partial", "w", encoding="utf-8") as stream:
+                os.fchmod(stream.fileno(), FILE_MODE)
                 stream.write(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -147,7 +156,7 @@ def _log(event: str, content: Mapping[str, object]) -> None:
 
 def _append(path: str, line: str) -> None:
     """Append one line in one write. A line that a crash cut short is ended first, so that only it is lost."""
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     try:
         size = os.fstat(descriptor).st_size
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"

@@ -45,6 +45,7 @@ def run_training(grid: Grid, context: Context) -> None:
             "run_id": str(context.run_id),
             "configuration_hash": training.configuration_hash,
         },
+        os.environ.get("FEDOPS_ORDERS_DIR"),
     )
     try:
         with ExitStack() as stack:

@@ -19,6 +19,8 @@ from ansible_collections.fedops.flower.plugins.module_utils import _flwr
 ROOT = Path(__file__).resolve().parents[3]
 RECORDED = json.loads((Path(__file__).parent / "module_utils" / "fixtures" / "flwr" / "recorded.json").read_text())
 
+CLAIMS = ("effective", "result", "failure")  # what ServerApps write
+
 REPLAY = f"""#!{sys.executable}
 import json, os, sys
 home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0]))))
@@ -78,13 +80,21 @@ class Home:
         ]
 
     def training(self, name: str = "default", history: list | None = None, **files: dict) -> Path:
-        """Write the files of a training."""
+        """Write the files of a training, each where it belongs; return the folder of what is asked for."""
         folder = self.path / "trainings" / name
         folder.mkdir(parents=True, exist_ok=True)
         for stem, value in files.items():
-            (folder / f"{stem}.json").write_text(json.dumps(value))
+            place = self.published(name) if stem in CLAIMS else folder
+            (place / f"{stem}.json").write_text(json.dumps(value))
         if history is not None:
-            (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in history))
+            text = "".join(json.dumps(line) + "\n" for line in history)
+            (self.published(name) / "history.jsonl").write_text(text)
+        return folder
+
+    def published(self, name: str = "default") -> Path:
+        """Return the folder of what ServerApps tell of a training."""
+        folder = self.path / "published" / name
+        folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def ledger(self, *runs: tuple, name: str = "default") -> None:

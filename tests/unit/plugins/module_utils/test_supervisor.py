@@ -206,11 +206,13 @@ class World:
     def round(self, number: int, run_id: str = "1") -> None:
         event = {"event": "round_finished", "round": number, "num_rounds": 3, "run_id": run_id, "seconds": 2.0,
                  "configuration_hash": "h"}  # fmt: skip
-        with open(f"{self.folder.path}/history.jsonl", "a") as stream:
+        os.makedirs(self.folder.published, exist_ok=True)
+        with open(f"{self.folder.published}/history.jsonl", "a") as stream:
             stream.write(json.dumps(event) + "\n")
 
     def write(self, stem: str, value: dict) -> None:
-        with open(f"{self.folder.path}/{stem}.json", "w") as stream:
+        os.makedirs(self.folder.published, exist_ok=True)
+        with open(f"{self.folder.published}/{stem}.json", "w") as stream:
             json.dump(value, stream)
 
     # --- the supervisor ---

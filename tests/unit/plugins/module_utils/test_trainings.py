@@ -11,7 +11,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._trainings import (
     LedgerEntry,
     TrainingFolder,
     TrainingNameError,
-    read_lines,
     read_object,
     replay,
     write_object,
@@ -48,18 +47,6 @@ def test_a_safe_name_is_a_folder_below_trainings(name, tmp_path) -> None:
 )
 def test_the_history_holds_the_rounds_that_lead_to_the_newest_model(events, rounds) -> None:
     assert [(line["round"], line["run_id"]) for line in replay(events)] == rounds
-
-
-def test_a_line_that_is_still_being_written_is_left_out(tmp_path) -> None:
-    path = tmp_path / "history.jsonl"
-    path.write_text('{"round": 1}\n[1]\n\n{"rou')
-    assert read_lines(str(path)) == [{"round": 1}]
-
-
-def test_a_damaged_line_takes_no_other_with_it(tmp_path) -> None:
-    path = tmp_path / "history.jsonl"
-    path.write_bytes(b'{"round": 1}\n\xff\xfe\n{"round": 2, "by": "\xff"}\n{"round": 3, "by": "a\xe2\x80\xa8b"}\n')
-    assert [line["round"] for line in read_lines(str(path))] == [1, 2, 3]
 
 
 def test_what_is_read_and_written_is_what_every_reader_of_json_takes(home, tmp_path) -> None:
