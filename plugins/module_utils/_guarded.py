@@ -68,7 +68,7 @@ def regular_file(path: str, limit: int | None = RECORD_LIMIT, owners: Owners = N
                 raise UnsafeFileError(path, "is no regular file") from None
             error.filename = path
             raise
-    with open(descriptor, "rb") as stream:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise UnsafeFileError(path, "is no regular file")
@@ -76,6 +76,10 @@ def regular_file(path: str, limit: int | None = RECORD_LIMIT, owners: Owners = N
             raise UnsafeFileError(path, f"belongs to the user {found.st_uid}, which must not write it")
         if limit is not None and found.st_size > limit:
             raise UnsafeFileError(path, f"has {found.st_size} bytes, but at most {limit} are read")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    with open(descriptor, "rb") as stream:
         yield stream
 
 

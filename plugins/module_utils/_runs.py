@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which run a training has, and what it takes to have it trained as asked.
 
-Flower's runs carry no name, so a run belongs to a training when our ledger says so. What its ServerApp wrote is no proof of that.
+Flower's runs carry no name, so a run belongs to a training when our ledger says so. What its ServerApp has written
+proves nothing of that.
 This module is private to the collection and may change at any time.
 """
 

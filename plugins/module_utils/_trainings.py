@@ -67,7 +67,7 @@ class TrainingFolder:
     @property
     def published(self) -> str:
         """Return where its ServerApps write; before the host has separate accounts, that is the same folder."""
-        if keeper_of(self.path) == _flwr.USER:
+        if is_shared(self.path):
             return self.path
         return os.path.join(folder_of(self.home, "published"), self.name)
 
@@ -241,7 +241,7 @@ def read_record(path: str) -> dict[str, t.Any] | None:
 
 
 def write_object(path: str, value: t.Mapping[str, t.Any]) -> None:
-    """Write a JSON object as the account that supervises trainings: a reader sees the old file or the new one, whole."""
+    """Write a JSON object as the account that keeps it, so that a reader sees the old file or the new one, whole."""
     text = json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
     with as_keeper(path), replacing(path, RECORD_MODE) as stream:
         stream.write(text.encode())
@@ -255,14 +255,18 @@ def as_keeper(path: str) -> t.Iterator[None]:
 
 
 def keeper_of(path: str) -> str:
-    """Return the account that keeps a file of trainings: the owner of the nearest folder.
+    """Return the account that keeps a file of trainings."""
+    return _flwr.USER if is_shared(path) else _flwr.CONTROL_USER
 
-    Nobody but root makes a folder of another owner there. Before a host has separate accounts, all of it belongs to the
-    account that runs the ServerApps, and what is asked of a training then has to reach it there.
+
+def is_shared(path: str) -> bool:
+    """Tell whether a file of trainings lies where the account that runs the ServerApps keeps all of them.
+
+    That is so before a host has separate accounts. Nobody but root makes a folder of another owner there.
     """
     ours, theirs = uid_of(_flwr.CONTROL_USER), uid_of(_flwr.USER)
     found = _nearest_folder(path)
-    return _flwr.USER if found is not None and found.st_uid == theirs != ours else _flwr.CONTROL_USER
+    return found is not None and found.st_uid == theirs != ours
 
 
 def claimants() -> set[int]:

@@ -143,6 +143,13 @@ result:
   returned: when O(name) or O(run_id) is given
   type: dict
   sample: {"training": "default", "rounds": 3, "accuracy": 0.93, "checkpoint": "checkpoint_round_3.npz"}
+problems:
+  description:
+    - What cannot be read of the training, or is about none of its runs, and is left out of everything else.
+  returned: when O(name) or O(run_id) is given
+  type: list
+  elements: str
+  sample: ["its effective.json cannot be read: run_config is a text but must be an object."]
 supervision:
   description: How the training stands by its supervisor; null for a training without one.
   returned: when O(name) or O(run_id) is given
@@ -357,6 +364,7 @@ def _foreign(flwr: Flwr, run_id: str, lines: int, check_mode: bool) -> dict[str,
         "history": [],
         "effective": None,
         "result": None,
+        "problems": [],
         "supervision": None,
         "log_tail": log_tail(flwr, run, lines),
     }

@@ -241,6 +241,13 @@ result:
   returned: success
   type: dict
   sample: {"training": "default", "rounds": 3, "accuracy": 0.93, "checkpoint": "checkpoint_round_3.npz"}
+problems:
+  description:
+    - What cannot be read of the training, or is about none of its runs, and is left out of everything else.
+  returned: success
+  type: list
+  elements: str
+  sample: ["its effective.json cannot be read: run_config is a text but must be an object."]
 supervision:
   description: How the training stands, as RV(fedops.flower.run_info#module:supervision).
   returned: success

@@ -47,10 +47,10 @@ def test_a_round_that_is_there_needs_no_question(home, waiting) -> None:
 def test_a_round_that_comes_ends_the_wait(home, waiting, monkeypatch) -> None:
     monkeypatch.setattr(_follow, "FIRST_QUESTION", 60)
     home.ledger((RUNNING, "h", 10))
-    folder = home.training(history=[event(1)])
+    home.training(history=[event(1)])
 
     def train() -> None:
-        with open(folder / "history.jsonl", "a") as stream:
+        with open(home.published() / "history.jsonl", "a") as stream:
             stream.write(json.dumps(event(2)) + "\n")
 
     timer = threading.Timer(0.3, train)
@@ -97,7 +97,8 @@ def test_a_run_that_the_superlink_does_not_know_is_lost(home, waiting) -> None:
 def test_trainings_are_found_by_folder_and_by_run(home) -> None:
     assert (training_names(str(home.path)), find_training(str(home.path), "1")) == ([], None)
     home.ledger(("1", "h", 3), name="b")
-    home.training("a", effective={"run_id": "2"})
+    home.ledger(("2", "h", 3), name="a")
+    home.training("b", effective={"run_id": "2"})  # whatever a ServerApp claims
     (home.path / "trainings" / ".lock").touch()
     assert training_names(str(home.path)) == ["a", "b"]
     assert [find_training(str(home.path), run_id) for run_id in ("1", "2", "3")] == ["b", "a", None]

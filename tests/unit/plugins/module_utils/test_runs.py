@@ -63,12 +63,9 @@ def test_force_replaces_whatever_is_alive_and_repeats_what_is_finished() -> None
     assert decide([REPORTED, OTHER], RESULT, "h", 3, force=True) == Decision("submit", None, (OTHER,))
 
 
-def test_a_run_belongs_to_a_training_by_the_ledger_or_by_what_it_wrote(home) -> None:
+def test_a_run_belongs_to_a_training_by_the_ledger_and_not_by_what_a_serverapp_claims(home) -> None:
     home.ledger(("1", "h1", 3), ("2", "h2", 3))
-    home.training(
-        effective={"run_id": "4", "configuration_hash": "h4", "run_config": {"num-rounds": 7}},
-        result={"run_id": "1"},
-    )
+    home.training(effective={"run_id": "4"}, result={"run_id": "1"})
     runs = [
         Run("4", "running", None, "f4", "2026-01-04"),
         Run("3", "running", None, "f3", "2026-01-03"),
@@ -77,5 +74,4 @@ def test_a_run_belongs_to_a_training_by_the_ledger_or_by_what_it_wrote(home) -> 
     assert known_runs(TrainingFolder(str(home.path), "default"), runs) == [
         Known("1", "completed", "h1", 3, "f", reports=True),  # lost by the SuperLink, but its result is there
         Known("2", "failed", "h2", 3, "f2", "why"),
-        Known("4", "running", "h4", 7, "f4", alive=True, reports=True),  # submitted by hand
     ]

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._serverapps import of_others, own_processes, told_process
@@ -16,14 +13,12 @@ TOLD = {"run_id": "1", "process": {"pid": 7, "ticks": 70}}
 
 
 @pytest.fixture
-def training(tmp_path):
-    def make(name: str = "mine", **files: object) -> TrainingFolder:
-        folder = TrainingFolder(str(tmp_path), name)
-        os.makedirs(folder.path, exist_ok=True)
-        for stem, value in files.items():
-            with open(f"{folder.path}/{stem}.json", "w") as stream:
-                json.dump(value, stream)
-        return folder
+def training(home):
+    def make(name: str = "mine", **files: dict) -> TrainingFolder:
+        """Write the files of a training whose runs are those that the files speak of."""
+        home.ledger(*{(value["run_id"], "h", 3) for value in files.values()}, name=name)
+        home.training(name, **files)
+        return TrainingFolder(str(home.path), name)
 
     return make
 

@@ -16,10 +16,10 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import (
     _flwr,
+    _guarded,
     _quiesce,
     _submission,
     _supervise,
-    _supervised,
     _trainings,
     _watch,
 )
@@ -666,8 +666,9 @@ def test_a_supervisor_that_dies_while_it_stops_a_run_does_not_take_that_for_an_o
 
 def test_a_training_that_begins_anew_does_so_once(world) -> None:
     world.ask(run_config='resume = "never"\nnum-rounds = 3\n', force=True)
+    world.folder.record(LedgerEntry("0", "h", "abcd", 3, ""))
     world.write("result", {"run_id": "0", "configuration_hash": "h", "rounds": 3})
-    world.later(5, lambda: os.unlink(f"{world.folder.path}/result.json"))  # as the app does when it begins anew
+    world.later(5, lambda: os.unlink(f"{world.folder.published}/result.json"))  # as the app does when it begins anew
     world.later(12, lambda: world.die("1"))
     assert world.live() == AGAIN
     world.later(30, lambda: world.finish("2"))
@@ -875,7 +876,7 @@ def test_what_is_trained_again_meanwhile_is_not_stopped(world, monkeypatch) -> N
 def test_a_request_that_is_damaged_is_refused_in_an_event_with_all_that_is_documented(world, capsys) -> None:
     world.ask()
     world.desk.remember(Memory(request_id="1", run_id="7", restart_count=2))
-    world.write("request", {"name": "default", "app": None})
+    _trainings.write_object(f"{world.folder.path}/request.json", {"name": "default", "app": None})
     assert _supervise.main(["--home", world.home, "default"]) == REFUSED
     event = json.loads(capsys.readouterr().out.splitlines()[0])
     assert {key: event[key] for key in ("event", "reason", "run_id", "restarts")} == {
@@ -942,14 +943,14 @@ def test_a_message_that_is_no_text_ends_a_training_like_any_other(world) -> None
 @pytest.mark.parametrize("outage", [20, 3600])
 def test_a_disk_that_is_full_for_a_while_is_waited_for_and_ends_nothing(world, monkeypatch, capsys, outage) -> None:
     world.ask()
-    real, signs = _supervised.replacing, []
+    real, signs = _guarded.replacing, []
 
-    def replacing(path: str, mode: int):
+    def replacing(path: str, mode: int, owners: object = None):
         if 10 <= world.at < 10 + outage:
             raise OSError(28, "No space left on device", path)
-        return real(path, mode)
+        return real(path, mode, owners)
 
-    for module in (_supervised, _trainings):
+    for module in (_guarded, _trainings):
         monkeypatch.setattr(module, "replacing", replacing)
     for name in ("monotonic", "sleep"):
         monkeypatch.setattr(_supervise.time, name, getattr(world, name))
@@ -1115,7 +1116,7 @@ def test_a_session_that_was_stopped_is_finished_when_the_training_is_trained_aga
     world.later(15, lambda: world.finish("1", 3))
     world.later(30, lambda: world.nodes.update(site3="online"))
     # The run of the second session goes on from the checkpoint: it takes the result away.
-    world.later(90, lambda: os.unlink(f"{world.folder.path}/result.json"))
+    world.later(90, lambda: os.unlink(f"{world.folder.published}/result.json"))
     world.later(95, lambda: [world.round(4, "2"), world.round(5, "2")])
     world.later(105, world.desk.stop)
     assert world.live() == STOPPED

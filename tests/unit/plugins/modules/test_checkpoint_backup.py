@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import shutil
@@ -165,9 +164,8 @@ def test_a_training_that_saves_elsewhere_is_told(play, save, home, tmp_path) -> 
         "none": {"checkpoint-enabled": False, "checkpoint-path": "/srv/none"},
         "odd": "what is this",
     }.items():
-        folder = home.path / "trainings" / name
-        folder.mkdir(parents=True)
-        (folder / "effective.json").write_text(json.dumps({"run_config": config}))
+        home.ledger(("1", "h", 3), name=name)
+        home.training(name, effective={"run_id": "1", "run_config": config})
     result = play()
     assert result["problems"] == [
         "The training other saves to /srv/other. Make a backup with fl_checkpoint_path=/srv/other and a"

@@ -104,8 +104,8 @@ def test_what_has_come_to_stand_still_is_told_with_its_round(home, systemd, run_
         "num_rounds": 3,
         "run_id": SLOW,
         "checkpoint": "c.npz",
-        "time": None,
     }
+    home.ledger((SLOW, "h", 3), name="one")
     home.training("one", history=[event])
     result = run_module("quiesce")
     told = [

@@ -39,6 +39,7 @@ def test_a_new_training_is_submitted_and_written_down(home, run_module) -> None:
         "history": [],
         "effective": None,
         "result": None,
+        "problems": [],
         "diff": {
             "before": {"run_id": None, "status": "absent", "configuration": "unknown", "num_rounds": None},
             "after": {"run_id": RUN, "status": "pending", "configuration": "h", "num_rounds": 3},
@@ -100,7 +101,7 @@ def test_nothing_is_submitted_while_the_federation_is_quiesced(home, run_module)
 def test_a_finished_training_is_left_alone(home, run_module) -> None:
     home.ledger((RUN, "h", 3))
     result = {"run_id": RUN, "configuration_hash": "h", "rounds": 3, "checkpoint": "checkpoint_round_3.npz"}
-    home.training(result=result, history=[{"event": "round_finished", "round": 3}])
+    home.training(result=result, history=[{"event": "round_finished", "round": 3, "run_id": RUN}])
     home.answers(list="list_after")
     assert run_module("run", **ASKED) == {
         "changed": False,
@@ -115,9 +116,10 @@ def test_a_finished_training_is_left_alone(home, run_module) -> None:
         "configuration_hash": "h",
         "num_rounds": 3,
         "fab_hash": FAB,
-        "history": [{"event": "round_finished", "round": 3}],
+        "history": [{"event": "round_finished", "round": 3, "run_id": RUN}],
         "effective": None,
         "result": result,
+        "problems": [],
     }
 
 

@@ -26,6 +26,7 @@ ABSENT = {
     "history": [],
     "effective": None,
     "result": None,
+    "problems": [],
     "supervision": None,
     "log_tail": [],
 }
@@ -155,6 +156,7 @@ def supervised(home, monkeypatch):
     from ansible_collections.fedops.flower.plugins.module_utils import _follow, _outlook, _supervised
     from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
 
+    home.ledger(("7", "h", 3))
     units = [Unit("flower-training@default.service", "loaded", "active", "running")]
     for module in (_follow, _outlook):
         monkeypatch.setattr(module, "look", lambda name: units)

@@ -241,6 +241,7 @@ def test_nothing_is_trained_while_the_federation_is_quiesced(
 
 def test_a_finished_training_is_told_while_the_federation_is_quiesced(home, systemd, run_module) -> None:
     give_order(str(home.path / "trainings"), 10)
+    home.ledger((SLOW, "h", 3))
     home.training(result={"run_id": SLOW, "configuration_hash": "h", "rounds": 3})
     assert run_module("training", **ASKED)["finished"] is True
 
