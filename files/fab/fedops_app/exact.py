@@ -10,7 +10,6 @@ order), leaves out bad replies, keeps the model's names, shapes and dtypes, and 
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
-from flwr.common.constant import ErrorCode
+from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 
@@ -29,6 +28,9 @@ from .guards import Rejection, site_of
 from .integrity import FINGERPRINT, fingerprint
 from .knowledge._strategies import least_replies_trimmed, trimmed
 from .publish import logger
+from .sites import Site, Sites
+
+_REASONS = 20  # that are told of a round; all of them are in the history
 
 RETRY_PAUSES = (1.0, 5.0, 15.0, 45.0)  # seconds before each repetition of a round
 
@@ -74,6 +76,7 @@ class ExactStrategy(Strategy):
         self.round = Round(rounds_done)
         self._guard = guard
         self._seed = seed
+        self._sites: dict[int, Site] = {}  # of the newest replies, by node
 
     def summary(self) -> None:
         """Let the strategy describe itself."""
@@ -118,7 +121,7 @@ class ExactStrategy(Strategy):
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """Average the metrics of the evaluation."""
-        ordered, rejected = self._sifted(replies, guards.check_evaluation)
+        ordered, rejected = self._sifted(replies, guards.check_evaluation, "evaluate")
         self.round.rejected = [*self.round.rejected, *rejected]
         self.round.failed = [*self.round.failed, *self._errors(ordered, "evaluate")]
         metrics = self.strategy.aggregate_evaluate(self.round.number, ordered)
@@ -143,7 +146,7 @@ class ExactStrategy(Strategy):
             max_update_norm=self._guard.max_update_norm,
         )
         arrived = list(replies)
-        ordered, self.round.rejected = self._sifted(arrived, check)
+        ordered, self.round.rejected = self._sifted(arrived, check, "train")
         silent = self._silent(arrived)
         self.round.failed = [*self._errors(ordered, "train"), *silent]
         self.round.unavailable = len(silent) + sum(_is_unavailable(reply) for reply in ordered)
@@ -152,9 +155,9 @@ class ExactStrategy(Strategy):
         return ordered
 
     def _sifted(
-        self, replies: Iterable[Message], check: Callable[[RecordDict], str]
+        self, replies: Iterable[Message], check: Callable[[RecordDict], str], work: str
     ) -> tuple[list[Message], list[Rejection]]:
-        kept, rejected = guards.sift(_in_order(replies), check)
+        kept, rejected = guards.sift(self._in_order(replies), check, self._name_of, work)
         for rejection in rejected:
             logger.warning(
                 "Round %d: what %s replied to %s is rejected: %s.",
@@ -165,27 +168,37 @@ class ExactStrategy(Strategy):
             )
         return kept, rejected
 
+    def _in_order(self, replies: Iterable[Message]) -> list[Message]:
+        """Return replies in the order of their sites, and remember whose they are."""
+        plain = [guards.with_plain_error(reply) for reply in replies]
+        self._sites = self._known_sites.identify((self._node(reply), site_of(reply)) for reply in plain)
+        return sorted(plain, key=lambda reply: self._sites[self._node(reply)])
+
+    def _name_of(self, reply: Message) -> str:
+        return self._sites[self._node(reply)].name
+
     def _errors(self, replies: Iterable[Message], work: str) -> list[Rejection]:
         """Name the nodes whose reply is an error."""
-        return [
-            Rejection(self._name(self._node(reply)), work, guards.plain(plain_reason(reply.error.reason)))
-            for reply in replies
-            if reply.has_error()
-        ]
+        return [Rejection(self._name_of(reply), work, reply.error.reason) for reply in replies if reply.has_error()]
 
     def _silent(self, replies: Iterable[Message]) -> list[Rejection]:
         """Name the nodes that were asked to train and have not replied."""
         answered = {self._node(reply) for reply in replies}
         reason = f"no answer within {self._guard.round_timeout:g} seconds"
-        return [Rejection(self._name(node), "train", reason) for node in self._asked_nodes if node not in answered]
+        return [
+            Rejection(self._known_sites.name(node), "train", reason)
+            for node in self._asked_nodes
+            if node not in answered
+        ]
 
     def _node(self, reply: Message) -> int:
         grid = self._asked[2]
         return grid.node_of(reply) if isinstance(grid, SteadyGrid) else reply.metadata.src_node_id
 
-    def _name(self, node: int) -> str:
-        names = self._asked[2].names if isinstance(self._asked[2], SteadyGrid) else {}
-        return names.get(node, f"node {node}")
+    @property
+    def _known_sites(self) -> Sites:
+        grid = self._asked[2]
+        return grid.sites if isinstance(grid, SteadyGrid) else Sites(None)
 
     def _check_finite(self, arrays: ArrayRecord) -> None:
         """End the run over a broken model, whatever a shortfall may do: the strategy's own state is broken with it."""
@@ -233,14 +246,23 @@ class ExactStrategy(Strategy):
             )
 
     def _shortfall(self, replies: list[Message]) -> str:
-        reasons = sorted({plain_reason(reply.error.reason) for reply in replies if reply.has_error()})
+        reasons = sorted({self._said(reply) for reply in replies if reply.has_error()})
         reasons.extend(str(rejection) for rejection in self.round.rejected)
         if silent := self.round.asked - len(replies) - len(self.round.rejected):
             reasons.append(f"{silent} did not answer within {self._guard.round_timeout:g} seconds")
+        if (more := len(reasons) - _REASONS) > 0:
+            reasons[_REASONS:] = [f"and {more} more"]
         return (
             f"{self.round.replies} valid replies, {self._guard.minimum_replies} needed, {self.round.failures} failed"
             + (f" ({'; '.join(reasons)})" if reasons else "")
         )
+
+    def _said(self, reply: Message) -> str:
+        """Return the reason of an error, with whose it is: a site says what it likes, also another's name."""
+        name, reason = self._name_of(reply), reply.error.reason
+        if reply.metadata.src_node_id == SUPERLINK_NODE_ID or reason.startswith(f"{name}: "):
+            return reason
+        return f"{name}: {reason}"
 
     def _fall_short(self, what: str) -> None:
         if self._guard.on_shortfall == "skip":
@@ -266,19 +288,6 @@ def _seeded(seed: str) -> Iterator[None]:
 def _begin_wait(grid: Grid) -> None:
     if isinstance(grid, SteadyGrid):
         grid.begin_wait()
-
-
-def _in_order(replies: Iterable[Message]) -> list[Message]:
-    return sorted(replies, key=lambda reply: (site_of(reply), reply.metadata.src_node_id))
-
-
-def plain_reason(reason: str) -> str:
-    """Take off the frame that Flower puts around an exception of a ClientApp: ``<class 'Name'>:<'text'>``."""
-    framed = re.fullmatch(r"<class '([^']*)'>:<'(.*)'>", reason, re.DOTALL)
-    if framed is None:
-        return reason
-    name, text = framed.groups()
-    return text if name == "RuntimeError" else f"{name.rpartition('.')[2]}: {text}"
 
 
 def _is_unavailable(reply: Message) -> bool:

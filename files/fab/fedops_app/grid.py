@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, ObjectPu
 from flwr.supercore.run import Run
 
 from .errors import SuperLinkLostError, TooFewNodesError
-from .pulling import STARTED_ANEW, give_up_on_half_sent
+from .pulling import STARTED_ANEW, Bound, Fetching, can_fetch, in_own_words
+from .sites import REGISTRY, Sites
 
 # Seconds between two looks for replies; Flower's own grid always waits 3. Within the first second nobody can answer: a
 # SuperNode has to see the message, and a process to start. A look that meets a reply on its way in costs a second too.
@@ -37,9 +39,8 @@ class SteadyGrid(Grid):
         self._while_waiting = while_waiting  # for nodes; may raise
         self._budget = node_wait_timeout
         self._waiting_since: float | None = None
-        self.names: dict[int, str] = {}  # of the nodes that were ever online
+        self.sites = Sites(os.environ.get(REGISTRY))
         self._asked = Asked(self, ())  # the messages of the last exchange
-        give_up_on_half_sent(grid, self._started_anew)
 
     def wait_for_nodes(self, minimum: int) -> int:
         """Wait until enough nodes are online and return how many are; raise when the budget is spent."""
@@ -63,7 +64,7 @@ class SteadyGrid(Grid):
         """Return the nodes that are online, in the same order."""
         with reaching_the_superlink():
             nodes = sorted(self._grid.get_nodes(), key=lambda node: (node.name, node.node_id))
-        self.names.update((node.node_id, node.name) for node in nodes if node.name)
+        self.sites.see({node.node_id: node.name for node in nodes})
         return nodes
 
     def _poll(self, minimum: int | None) -> list[int]:
@@ -89,13 +90,14 @@ class SteadyGrid(Grid):
         """
         self._waiting_since = None
         asked = self._asked = Asked(self, messages)
+        fetching = Fetching(self._grid, asked.bound) if can_fetch(self._grid) else None
         open_messages = asked.push()
         give_back_memory()
         end = None if timeout is None else time.monotonic() + timeout
         replies: list[Message] = []
         pause = _FIRST_PAUSE
         while open_messages:
-            arrived = list(self.pull_messages(open_messages))
+            arrived = self._arrived(open_messages, fetching)
             replies.extend(arrived)
             if arrived:
                 give_back_memory()
@@ -106,7 +108,7 @@ class SteadyGrid(Grid):
             if not open_messages or (end is not None and time.monotonic() >= end):
                 break
             # Replies of one round come close together: after the first, look often.
-            pause = _PAUSE_AFTER_REPLY if arrived else pause
+            pause = _PAUSE_AFTER_REPLY if arrived or (fetching and fetching.is_under_way) else pause
             time.sleep(pause if end is None else min(pause, max(end - time.monotonic(), 0)))
             pause = min(pause * 1.3, _LONGEST_PAUSE)
         return iter(replies)
@@ -115,8 +117,16 @@ class SteadyGrid(Grid):
         """Return whose reply it is: what Flower says in a node's place comes from the SuperLink."""
         return self._asked.addressees.get(reply.metadata.reply_to_message_id, reply.metadata.src_node_id)
 
-    def _started_anew(self) -> set[int]:
-        return self._asked.started_anew()
+    def _arrived(self, waited_for: Set[str], fetching: Fetching | None) -> list[Message]:
+        """Return the replies that are complete by now, one for each message."""
+        if fetching is not None:
+            with reaching_the_superlink():
+                return fetching.fetch(waited_for)
+        replies: dict[str, Message] = {}
+        for reply in self.pull_messages(waited_for):
+            if (question := reply.metadata.reply_to_message_id) in waited_for:
+                replies.setdefault(question, in_own_words(reply))
+        return list(replies.values())
 
     def set_run(self, run: Run) -> None:
         """Pass on."""
@@ -154,6 +164,7 @@ class Asked:
     def __init__(self, grid: Grid, messages: Iterable[Message]) -> None:
         self._grid = grid
         self._messages = list(messages)
+        self.bound = Bound.of(self._messages)  # of the replies
         self._open: dict[str, Message] = {}  # without content
         self.addressees: dict[str, int] = {}  # by message
         self._activated = {} if not self._messages else self._activations()

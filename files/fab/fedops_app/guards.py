@@ -8,23 +8,38 @@ Flower checks all replies of a round together and ends the run over one of them;
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, Error, Message, MetricRecord, RecordDict
 from flwr.common.constant import SType
 from numpy.typing import NDArray
 
 from . import integrity
+from .knowledge import _npy as npy
+from .knowledge._plain import harmless
+from .pulling import REFUSED, Bound
 from .settings import SITE_RECORD
 
 ARRAYS, METRICS, WEIGHT = "arrays", "metrics", "num-examples"  # as the ClientApp names them
 MOST_EXAMPLES = 2**53  # a count; the sum of larger weights could overflow, which makes a model of zeros
 
-_SHOWN = 200  # characters of a text that a client chose
+# What a site may report beside its model. The names reach the history, logs and tables; what is more than a person
+# looks at is of no use there, and everything is kept for every round.
+MOST_METRICS = 64
+LONGEST_METRIC_NAME = 64  # characters
+MOST_VALUES = 1024  # of a metric that is a list, such as one value for each class
+MOST_ABOUT = 16  # entries of the record that names the site
+
+# The largest number of a model. No weight comes near it, and squares of it, added up over any model, are still numbers
+# in float32: one site could else make every strategy that squares updates end the run.
+LARGEST = 1e12
+LARGEST_LOSS = 1e12  # QFedAvg raises it to a power
+
+SHOWN = 500  # characters of a text that a site chose
 _CHUNK = 1 << 20  # numbers that are looked at, or turned into float64, at a time
 
 
@@ -54,19 +69,31 @@ class TrainingCheck:
             return f"it holds no model, or more than the one named {ARRAYS}"
         arrays = content.array_records[ARRAYS]
         return (
-            _integrity_flaw(content)
-            or check_evaluation(content)
+            self._size_flaw(arrays)
+            or _integrity_flaw(content)
+            or _record_flaw(content)
             or self._loss_flaw(content.metric_records[METRICS])
             or _names_flaw(list(arrays), list(self.model))
             or next(filter(None, (_array_flaw(name, arrays[name], self.model[name]) for name in arrays)), "")
             or self._norm_flaw(arrays)
         )
 
+    def _size_flaw(self, arrays: ArrayRecord) -> str:
+        """Say what is wrong before anything is computed: many names may stand for one array, which is large."""
+        if len(arrays) != len(self.model) and (flaw := _names_flaw(list(arrays), list(self.model))):
+            return flaw
+        largest = Bound(sum(len(array.data) for array in self.model.values())).numbers
+        return "" if sum(len(array.data) for array in arrays.values()) <= largest else "it is too large for the model"
+
     def _loss_flaw(self, metrics: MetricRecord) -> str:
         if not self.loss_key:
             return ""
         # The strategy raises it to a power, which is no number for a negative one.
-        return _number_flaw(self.loss_key, metrics.get(self.loss_key), lambda loss: loss >= 0, "at least 0")
+        if flaw := _number_flaw(self.loss_key, metrics.get(self.loss_key), lambda loss: loss >= 0, "at least 0"):
+            return flaw
+        return _number_flaw(
+            self.loss_key, metrics.get(self.loss_key), lambda loss: loss <= LARGEST_LOSS, f"at most {LARGEST_LOSS:g}"
+        )
 
     def _norm_flaw(self, arrays: ArrayRecord) -> str:
         if not self.max_update_norm:
@@ -78,51 +105,76 @@ class TrainingCheck:
 
 
 def check_evaluation(content: RecordDict) -> str:
-    """Say what is wrong with the metrics of a reply; nothing when all is well."""
-    if list(content.metric_records) != [METRICS]:
-        return f"it holds no metrics, or more than the ones named {METRICS}"
-    return _number_flaw(
-        WEIGHT,
-        content.metric_records[METRICS].get(WEIGHT),
-        lambda weight: 0 < weight <= MOST_EXAMPLES,
-        f"above 0 and at most {MOST_EXAMPLES}",
-    )
+    """Say what is wrong with the reply to an evaluation; nothing when all is well."""
+    if content.array_records:
+        return "it holds a model, and was asked for none"
+    if flaw := _record_flaw(content):
+        return flaw
+    for name, value in content.metric_records[METRICS].items():
+        if not all(math.isfinite(number) for number in (value if isinstance(value, list) else [value])):
+            return f"{name} is no finite number"  # it would be the average of all sites
+    return ""
 
 
-def sift(replies: Iterable[Message], check: Callable[[RecordDict], str]) -> tuple[list[Message], list[Rejection]]:
-    """Part the replies that may be aggregated from those that must not. Errors stay: strategies skip them."""
-    flaws = [(reply, "" if reply.has_error() else _flaw(reply.content, check)) for reply in replies]
-    usual = _usual_metrics([reply for reply, flaw in flaws if not flaw])
+def sift(
+    replies: Iterable[Message],
+    check: Callable[[RecordDict], str],
+    name_of: Callable[[Message], str] | None = None,
+    work: str = "",
+) -> tuple[list[Message], list[Rejection]]:
+    """Part the replies that may be aggregated from those that must not. Errors stay: strategies skip them.
+
+    Replies can be averaged only when they report the same metrics: those that a majority reports. Where there is none,
+    nobody's count, for a site that lies would decide who is believed.
+    """
+    named = name_of or (lambda reply: plain(site_of(reply)) or f"node {reply.metadata.src_node_id}")
+    flaws = [(reply, _flaw(reply, check)) for reply in replies]
+    usual = _usual_metrics([reply for reply, flaw in flaws if not flaw and not reply.has_error()])
     kept: list[Message] = []
     rejected: list[Rejection] = []
     for reply, flaw in flaws:
         if not flaw and not reply.has_error() and _metrics(reply) != usual:
             flaw = "its metrics are not those that the other sites report"
+            if usual is None:
+                flaw += ", and no metrics are those of a majority"
         if flaw:
-            rejected.append(_rejection(reply, flaw))
+            rejected.append(Rejection(named(reply), work or plain(reply.metadata.message_type), plain(flaw)))
         else:
             kept.append(reply)
     return kept, rejected
 
 
 def site_of(reply: Message) -> str:
-    """Return the name of the site that a reply comes from, as it says; nothing where it says none."""
+    """Return the name of the site that a reply claims to come from; nothing where it claims none."""
     if reply.has_error():
         return ""
-    return str(reply.content.config_records.get(SITE_RECORD, {}).get("site", ""))
+    claim = reply.content.config_records.get(SITE_RECORD, {}).get("site", "")
+    return claim if isinstance(claim, str) else ""
+
+
+def with_plain_error(reply: Message) -> Message:
+    """Have an error say its reason in one line that is not too long: it goes to logs, files and terminals."""
+    if reply.has_error():
+        reply.error = Error(reply.error.code, plain(plain_reason(reply.error.reason or "it does not say why")))
+    return reply
+
+
+def plain_reason(reason: str) -> str:
+    """Take off the frame that Flower puts around an exception of a ClientApp: ``<class 'Name'>:<'text'>``."""
+    framed = re.fullmatch(r"<class '([^']{1,200})'>:<'(.*)'>", reason, re.DOTALL)
+    if framed is None:
+        return reason
+    name, text = framed.groups()
+    return text if name == "RuntimeError" else f"{name.rpartition('.')[2]}: {text}"
 
 
 def view(array: Array) -> NDArray:
     """Return the numbers of an array where they lie: no copy, and no memory for what a header only claims."""
     if array.stype != SType.NUMPY:
         raise ValueError(f"the serialization {array.stype!r} is not {SType.NUMPY}")
-    stream = BytesIO(array.data)
-    version = np.lib.format.read_magic(stream)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-    shape, in_fortran_order, dtype = read_header(stream)
-    if stream.tell() + dtype.itemsize * math.prod(shape) != len(array.data):
-        raise ValueError(f"{len(array.data)} bytes are not what the header {dtype}{list(shape)} says")
-    return np.ndarray(shape, dtype, array.data, stream.tell(), order="F" if in_fortran_order else "C")
+    header = npy.read(array.data[: npy.LONGEST], len(array.data))
+    order = "F" if header.in_fortran_order else "C"
+    return np.ndarray(header.shape, header.descr, array.data, header.begin, order=order)
 
 
 def update_norm(arrays: ArrayRecord, model: ArrayRecord) -> float:
@@ -140,19 +192,58 @@ def update_norm(arrays: ArrayRecord, model: ArrayRecord) -> float:
     return math.sqrt(total)
 
 
-def is_finite(values: NDArray) -> bool:
-    """Tell whether an array holds neither NaN nor infinite numbers."""
+def is_finite(values: NDArray, largest: float = math.inf) -> bool:
+    """Tell whether an array holds neither NaN nor infinite numbers, nor any beyond the largest."""
     if not np.issubdtype(values.dtype, np.inexact):
         return True
     flat = values.reshape(-1, order="A")  # as it lies, so that nothing is copied
-    return all(bool(np.isfinite(flat[start : start + _CHUNK]).all()) for start in range(0, flat.size, _CHUNK))
+    return all(_is_finite(flat[start : start + _CHUNK], largest) for start in range(0, flat.size, _CHUNK))
 
 
-def _flaw(content: RecordDict, check: Callable[[RecordDict], str]) -> str:
+def _is_finite(part: NDArray, largest: float) -> bool:
+    if np.issubdtype(part.dtype, np.complexfloating):
+        return bool(np.isfinite(part).all()) and float(np.abs(part).max()) <= largest
+    low, high = float(part.min()), float(part.max())  # NaN when there is one, which compares as false
+    return -math.inf < low and high < math.inf and -largest <= low and high <= largest
+
+
+def _flaw(reply: Message, check: Callable[[RecordDict], str]) -> str:
+    if reply.has_error():
+        return (reply.error.reason or "") if reply.error.code == REFUSED else ""
     try:
-        return check(content)
+        return check(reply.content)
     except Exception as error:  # whatever a client can send, it must not end the run
         return f"it cannot be read: {error}"
+
+
+def _record_flaw(content: RecordDict) -> str:
+    """Say what is wrong with all of a reply that is no model."""
+    if list(content.metric_records) != [METRICS]:
+        return f"it holds no metrics, or more than the ones named {METRICS}"
+    if not set(content.config_records) <= {SITE_RECORD}:
+        return f"it holds more records than {ARRAYS}, {METRICS} and {SITE_RECORD}"
+    if len(content.config_records.get(SITE_RECORD, {})) > MOST_ABOUT:
+        return f"its record {SITE_RECORD} has more than {MOST_ABOUT} entries"
+    metrics = content.metric_records[METRICS]
+    return _metrics_flaw(metrics) or _number_flaw(
+        WEIGHT,
+        metrics.get(WEIGHT),
+        lambda weight: 0 < weight <= MOST_EXAMPLES,
+        f"above 0 and at most {MOST_EXAMPLES}",
+    )
+
+
+def _metrics_flaw(metrics: MetricRecord) -> str:
+    if len(metrics) > MOST_METRICS:
+        return f"it reports {len(metrics)} metrics but at most {MOST_METRICS} are taken"
+    for name, value in metrics.items():
+        if not name or len(name) > LONGEST_METRIC_NAME or name != harmless(name):
+            return f"a metric is called {plain(name, LONGEST_METRIC_NAME)!r}, which is not 1 to" + (
+                f" {LONGEST_METRIC_NAME} characters that can be read"
+            )
+        if isinstance(value, list) and len(value) > MOST_VALUES:
+            return f"the metric {name!r} has {len(value)} values but at most {MOST_VALUES} are taken"
+    return ""
 
 
 def _integrity_flaw(content: RecordDict) -> str:
@@ -175,7 +266,11 @@ def _array_flaw(name: str, array: Array, expected: Array) -> str:
     if different := kinds - {(str(wanted.dtype), wanted.shape)}:
         dtype, shape = min(different)
         return f"the array {name!r} is {dtype}{list(shape)} but must be {wanted.dtype}{list(wanted.shape)}"
-    return "" if is_finite(values) else f"the array {name!r} holds NaN or infinite numbers"
+    if is_finite(values, LARGEST):
+        return ""
+    if is_finite(values):
+        return f"the array {name!r} holds numbers beyond {LARGEST:g}"
+    return f"the array {name!r} holds NaN or infinite numbers"
 
 
 def _number_flaw(name: str, value: object, rule: Callable[[float], bool], words: str) -> str:
@@ -192,17 +287,12 @@ def _metrics(reply: Message) -> tuple[tuple[str, int | None], ...]:
     return tuple(sorted((name, len(value) if isinstance(value, list) else None) for name, value in metrics.items()))
 
 
-def _usual_metrics(replies: list[Message]) -> tuple[tuple[str, int | None], ...]:
-    counted = Counter(_metrics(reply) for reply in replies if not reply.has_error())
-    return next((metrics for metrics, dummy in counted.most_common(1)), ())
+def _usual_metrics(replies: list[Message]) -> tuple[tuple[str, int | None], ...] | None:
+    """Return the metrics that more than half of the replies report; None where there are no such."""
+    counted = Counter(map(_metrics, replies))
+    return next((metrics for metrics, count in counted.items() if 2 * count > len(replies)), None)
 
 
-def _rejection(reply: Message, reason: str) -> Rejection:
-    site = plain(site_of(reply)) or f"node {reply.metadata.src_node_id}"
-    return Rejection(site, reply.metadata.message_type, plain(reason))
-
-
-def plain(text: str) -> str:
-    """Return a text that a client may have chosen so that it fits into one line of a log."""
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+def plain(text: str, limit: int = SHOWN) -> str:
+    """Return a text that a site may have chosen as one line, of bounded length, that nothing but a reader acts on."""
+    return harmless(text, limit)

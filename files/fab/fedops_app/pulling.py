@@ -1,68 +1,302 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Fetching replies from the SuperLink, and giving up on those of which only a half was ever sent.
+"""Fetching replies from the SuperLink, without trusting any of them.
 
-A SuperNode announces its reply and then sends it in pieces. When it dies in between, Flower's grid tries to fetch the
-missing pieces until the SuperLink forgets the reply, for three minutes, and looks for no other reply meanwhile.
+A reply is a tree of pieces. Flower's own grid fetches all of them, however many and large they are, waits for those
+that are missing while it looks for no other reply, and takes from the reply itself who has sent it and what it answers.
+Here a reply has as many bytes as the model gives reason for, one that is not there yet is left until the next look, and
+the SuperLink says whose it is. What is wrong with one is its site's failure, and nobody else's.
 """
 
 from __future__ import annotations
 
+import json
 import threading
-import time
-from collections.abc import Callable, Set
+from collections.abc import Iterable, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, cast
 
-from flwr.proto.message_pb2 import PullObjectRequest, PullObjectResponse
-from flwr.proto.runtime_pb2 import PullAppMessagesRequest, PullAppMessagesResponse
+from flwr.app import Array, Error, Message
+from flwr.app.message import make_message
+from flwr.common.constant import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE, SUPERLINK_NODE_ID, ErrorCode
+from flwr.common.serde_utils import metadata_from_proto
+from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, ObjectTree, PullObjectRequest, PullObjectResponse
+from flwr.proto.message_pb2 import Message as Announced
+from flwr.proto.runtime_pb2 import PullAppMessagesRequest
 from flwr.serverapp import Grid
-from flwr.supercore.inflatable.inflatable_object import iterate_object_tree
-from flwr.supercore.inflatable.inflatable_utils import ObjectPullError
+from flwr.supercore.constant import FLWR_PRIVATE_MAX_CONCURRENT_OBJ_PULLS
+from flwr.supercore.inflatable.inflatable_object import (
+    get_object_body,
+    get_object_head_values_from_object_content,
+    iterate_object_tree,
+)
+from flwr.supercore.inflatable.inflatable_utils import get_num_workers, inflate_object_from_contents
 
-_PATIENCE = 5.0  # seconds that a piece must be missing before it is asked what has become of its sender
+from .knowledge._sizing import said
+from .publish import logger
+
 STARTED_ANEW = "the SuperNode was started anew, and what it was working at is lost"
+REFUSED = 1000  # the code of an error that stands for a reply that was not taken; Flower's own end below
+
+_CHUNK = "ArrayChunk"  # the kind of piece that holds numbers
+_SLACK = 16 << 20  # bytes; a model of another shape, if it is no larger than this, is told as that
+_RECORDS = 1 << 20  # bytes of metrics, names, and what else is no number of an array
+_PER_ARRAY = 1 << 10  # bytes that say what an array is, its name aside
+_PER_CHUNK = 1 << 7  # bytes that name a piece, twice
+_PIECES = 64  # of a reply without a model: itself, its records, and what a later release of Flower may add
+_MOST_STRAYS = 100  # messages that nobody asked for, told and removed one by one
 
 
-class PullingClient:
-    """Flower's client of the Runtime API, for senders that may die."""
+@dataclass(frozen=True)
+class Bound:
+    """What a reply may have. Twice the model: one of doubles in the place of floats is told by name and type."""
 
-    def __init__(self, client: Any, started_anew: Callable[[], Set[int]]) -> None:
-        self._client = client
-        self._started_anew = started_anew  # the nodes that were, since they were asked
-        self._lock = threading.Lock()  # pieces are fetched from several threads
-        self._senders: dict[str, int] = {}
-        self._missing: dict[str, float] = {}
+    model: int  # bytes of the arrays of the model
+    arrays: int = 0
+    names: int = 0  # bytes of their names
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+    @classmethod
+    def of(cls, messages: Iterable[Message]) -> Bound:
+        """Return what the replies to some messages may have; an evaluation answers with metrics alone."""
+        training = next((each for each in messages if each.metadata.message_type.startswith("train")), None)
+        if training is None:
+            return cls(0)
+        arrays = [item for record in training.content.array_records.values() for item in record.items()]
+        return cls(
+            sum(len(array.data) for dummy, array in arrays),
+            len(arrays),
+            sum(len(name.encode()) for name, dummy in arrays),
+        )
 
-    def PullMessages(self, request: PullAppMessagesRequest) -> PullAppMessagesResponse:
-        """Fetch what is announced, and remember whose the pieces are."""
-        response = cast(PullAppMessagesResponse, self._client.PullMessages(request))
-        self._senders = {
-            piece.object_id: message.metadata.src_node_id
-            for message, tree in zip(response.messages_list, response.message_object_trees, strict=True)
-            for piece in iterate_object_tree(tree)
-        }
-        self._missing = {}
-        return response
+    @property
+    def numbers(self) -> int:
+        """How many bytes of arrays."""
+        return 2 * self.model + _SLACK
 
-    def PullObject(self, request: PullObjectRequest) -> PullObjectResponse:
-        """Fetch a piece; raise ObjectPullError when it will not come any more."""
+    @property
+    def records(self) -> int:
+        """How many bytes of everything else. JSON writes a character of a name in six."""
+        return _RECORDS + 2 * (_PER_ARRAY * self.arrays + 6 * self.names + _PER_CHUNK * self._chunks)
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces."""
+        return _PIECES + 2 * (self.arrays + self._chunks)
+
+    @property
+    def _chunks(self) -> int:
+        return self.arrays + self.numbers // FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE + 1
+
+
+class _RefusedError(Exception):
+    """A reply is not taken; the text says why."""
+
+
+class _UnavailableError(Exception):
+    """A piece of a reply will not come."""
+
+
+@dataclass
+class _Arriving:
+    """A reply that is announced, and those of its pieces that are here."""
+
+    announced: Announced
+    missing: list[str]
+    bound: Bound
+    pieces: dict[str, bytes] = field(default_factory=dict)
+    numbers: int = 0
+    records: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # pieces are fetched from several threads
+
+    @property
+    def question(self) -> str:
+        return self.announced.metadata.reply_to_message_id
+
+    def take(self, name: str, content: bytes) -> None:
+        """Take a piece; refuse the reply when it is more than there is reason for."""
+        is_chunk = content.startswith(_CHUNK.encode())
+        with self._lock:
+            self.pieces[name] = content
+            self.numbers += len(content) if is_chunk else 0
+            self.records += 0 if is_chunk else len(content)
+            if self.numbers > self.bound.numbers + _PER_CHUNK * len(self.pieces):
+                raise _RefusedError(self._too_large())
+            if self.records > self.bound.records:
+                raise _RefusedError(f"it has more than {said(self.bound.records)} beside the numbers of its arrays")
+
+    def unpacked(self) -> Message:
+        """Return the message that the pieces make."""
+        if self._unpacked_size() > self.bound.numbers:
+            raise _RefusedError(self._too_large())
+        identifier = self.announced.metadata.message_id
+        message = inflate_object_from_contents(identifier, self.pieces)
+        if not isinstance(message, Message):
+            raise _RefusedError(f"it is a {type(message).__name__}, and no message")
+        # The SuperLink has checked these; those in the message are its sender's own words.
+        message.__dict__["_metadata"] = metadata_from_proto(self.announced.metadata)
+        return message
+
+    def _unpacked_size(self) -> int:
+        """Return how many bytes the arrays will have: they may name the same piece any number of times."""
+        size = 0
+        for content in self.pieces.values():
+            kind, children, dummy = get_object_head_values_from_object_content(content)
+            if kind == Array.__qualname__:
+                numbers = json.loads(get_object_body(content, Array))["arraychunk_ids"]
+                size += sum(len(self.pieces[children[number]]) for number in numbers)
+        return size - _PER_CHUNK * len(self.pieces)
+
+    def _too_large(self) -> str:
+        model = f"the model has {said(self.bound.model)}" if self.bound.model else "no model was asked for"
+        return f"it is larger than {said(self.bound.numbers)}, and {model}"
+
+
+class Fetching:
+    """Fetches the replies of one exchange of messages."""
+
+    def __init__(self, grid: Grid, bound: Bound) -> None:
+        self._grid = cast(Any, grid)
+        self._run_id = grid.run.run_id
+        self._bound = bound
+        self._arriving: list[_Arriving] = []
+        self._known: set[str] = set()  # the messages whose replies were announced
+
+    @property
+    def is_under_way(self) -> bool:
+        """Tell whether a reply is here in part."""
+        return bool(self._arriving)
+
+    def fetch(self, waited_for: Set[str]) -> list[Message]:
+        """Return the replies that are complete by now, or an error in the place of one that is no good."""
+        self._arriving = [each for each in self._arriving if each.question in waited_for]  # or it was given up
+        replies = [*self._look(waited_for)]
+        for each in list(self._arriving):
+            if (reply := self._advanced(each)) is not None:
+                self._arriving.remove(each)
+                self._confirm(each.announced)
+                replies.append(reply)
+        return replies
+
+    def _look(self, waited_for: Set[str]) -> Iterable[Message]:
+        """Ask for announcements. One that is no answer to an open question is dropped, whoever made it."""
+        asked = waited_for - self._known
+        if not asked:
+            return
+        response = self._client.PullMessages(PullAppMessagesRequest(message_ids=asked))
+        strays = 0
+        for announced, tree in zip(response.messages_list, response.message_object_trees, strict=True):
+            question = announced.metadata.reply_to_message_id
+            if question not in asked or question in self._known:
+                # A SuperNode can write to the ServerApp without being asked, in the name of the SuperLink.
+                strays += 1
+                if strays <= _MOST_STRAYS:
+                    self._confirm(announced)
+                continue
+            self._known.add(question)
+            arriving = _Arriving(announced, [], self._bound)
+            if (names := _names(tree, self._bound.pieces)) is None:
+                self._confirm(announced)
+                yield self._error(arriving, REFUSED, f"it has more than {self._bound.pieces} pieces")
+                continue
+            arriving.missing = names
+            self._arriving.append(arriving)
+        if strays:
+            logger.warning("%d messages came that nobody was asked for. They are dropped.", strays)
+
+    def _advanced(self, arriving: _Arriving) -> Message | None:
+        """Fetch what is there of a reply; return it when it is complete, or an error."""
+        try:
+            if not self._fetched(arriving):
+                return None
+            return in_own_words(arriving.unpacked())
+        except _UnavailableError as error:
+            return self._error(arriving, ErrorCode.MESSAGE_UNAVAILABLE, str(error))
+        except _RefusedError as error:
+            return self._error(arriving, REFUSED, str(error))
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            return self._error(arriving, REFUSED, f"it cannot be read: {error}")
+        except Exception as error:
+            if type(error).__module__.startswith("google."):  # of the decoder of messages
+                return self._error(arriving, REFUSED, f"it cannot be read: {error}")
+            raise
+
+    def _fetched(self, arriving: _Arriving) -> bool:
+        """Tell whether every piece is here; the first that is not there yet ends this try."""
+        stop = threading.Event()
+
+        def pull(name: str) -> None:
+            if stop.is_set():
+                return
+            try:
+                content = self._piece(name)
+                if content is None:
+                    stop.set()
+                else:
+                    arriving.take(name, content)
+            except BaseException:
+                stop.set()
+                raise
+
+        with ThreadPoolExecutor(get_num_workers(FLWR_PRIVATE_MAX_CONCURRENT_OBJ_PULLS)) as pool:
+            pulls = [pool.submit(pull, name) for name in arriving.missing]
+        for each in pulls:
+            each.result()
+        arriving.missing = [name for name in arriving.missing if name not in arriving.pieces]
+        return not arriving.missing
+
+    def _piece(self, name: str) -> bytes | None:
+        request = PullObjectRequest(node=self._grid.node, run_id=self._run_id, object_id=name)
         response = cast(PullObjectResponse, self._client.PullObject(request))
-        if response.object_found and not response.object_available and self._will_not_come(request.object_id):
-            raise ObjectPullError(request.object_id, STARTED_ANEW)
-        return response
+        if not response.object_found:
+            raise _UnavailableError("the reply was not sent completely before the SuperLink forgot it")
+        return response.object_content if response.object_available else None
 
-    def _will_not_come(self, piece: str) -> bool:
-        sender, now = self._senders.get(piece), time.monotonic()
-        with self._lock:  # one thread at a time asks for the nodes
-            since = self._missing.setdefault(piece, now)
-            return sender is not None and now - since > _PATIENCE and sender in self._started_anew()
+    def _confirm(self, announced: Announced) -> None:
+        """Tell the SuperLink that it may forget a message."""
+        self._client.ConfirmMessageReceived(
+            ConfirmMessageReceivedRequest(
+                node=self._grid.node,
+                run_id=self._run_id,
+                message_object_id=announced.metadata.message_id,
+            )
+        )
+
+    @property
+    def _client(self) -> Any:
+        return self._grid._runtime_client
+
+    @staticmethod
+    def _error(arriving: _Arriving, code: int, reason: str) -> Message:
+        arriving.pieces.clear()
+        return make_message(metadata_from_proto(arriving.announced.metadata), error=Error(code, reason))
 
 
-def give_up_on_half_sent(grid: Grid, started_anew: Callable[[], Set[int]]) -> None:
-    """Have Flower's grid give up on them; one that fetches in another way stays as it is."""
-    client = getattr(grid, "_runtime_client", None)
-    if client is not None and hasattr(grid, "_client"):
-        grid._client = PullingClient(client, started_anew)
+def can_fetch(grid: Grid) -> bool:
+    """Tell whether a grid fetches over the Runtime API; one that fetches in another way is asked to do so itself."""
+    return hasattr(type(grid), "_runtime_client")
+
+
+def in_own_words(reply: Message) -> Message:
+    """Have an error of a site say no more than that it failed: it is not for a site to tell what Flower tells of it."""
+    if reply.has_error() and reply.metadata.src_node_id != SUPERLINK_NODE_ID and reply.error.code in _NOT_A_SITES:
+        reply.error = Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, reply.error.reason)
+    return reply
+
+
+_NOT_A_SITES = (
+    REFUSED,
+    ErrorCode.MESSAGE_UNAVAILABLE,
+    ErrorCode.REPLY_MESSAGE_UNAVAILABLE,
+    ErrorCode.NODE_UNAVAILABLE,
+)
+
+
+def _names(tree: ObjectTree, most: int) -> list[str] | None:
+    """Return the pieces of a tree, each once; None when there are too many."""
+    names: list[str] = []
+    for count, piece in enumerate(iterate_object_tree(tree)):
+        if count >= most:
+            return None
+        names.append(piece.object_id)
+    return list(dict.fromkeys(names))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from simulated import Federation
 
-from fedops_app import exact
+from fedops_app import exact, guards
 from fedops_app.errors import RunFailedError
 from fedops_app.grid import SteadyGrid
 
@@ -178,4 +178,4 @@ def test_too_many_silent_nodes_are_a_shortfall(federation: Federation) -> None:
     ],
 )
 def test_the_reason_of_a_failed_client_is_told_without_flowers_frame(reason: str, plain: str) -> None:
-    assert exact.plain_reason(reason) == plain
+    assert guards.plain_reason(reason) == plain

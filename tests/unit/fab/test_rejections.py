@@ -209,7 +209,151 @@ def test_a_bad_evaluation_is_left_out(federation: Federation, monkeypatch: pytes
 def test_a_strategy_that_makes_infinite_numbers_ends_the_run(
     federation: Federation, spoiled: Callable[..., None], on_shortfall: str
 ) -> None:
-    spoiled(with_array("hidden.weight", with_value(3e38)), *federation.names)
+    spoiled(with_array("hidden.weight", with_value(1e12)), *federation.names)
     with pytest.raises(RunFailedError, match=r"^Round 1 failed: the strategy made NaN or infinite numbers .* 'hidden"):
-        federation.train(strategy="FedAvgM", server_lr=1000.0, on_shortfall=on_shortfall)
+        federation.train(strategy="FedAvgM", server_lr=1e30, on_shortfall=on_shortfall)
     assert not list(federation.checkpoints().glob("*.npz"))
+
+
+def test_a_tie_between_metrics_rejects_both_and_says_so(
+    federation: Federation, spoiled: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two sites, the one that reports something else would decide who is believed."""
+    spoiled(with_metrics(other=1.0), "site01")
+    offline = set(federation.names[2:])
+    said = "its metrics are not those that the other sites report, and no metrics are those of a majority"
+    with pytest.raises(
+        RunFailedError, match=r"^Round 1 failed: 0 valid replies, 2 needed, 2 failed \(site00: its metr"
+    ):
+        federation.train(num_rounds=1, min_available_clients=2, on_shortfall="fail", grid={"offline": offline})
+    spoiled(with_metrics(other=1.0), "site00", "site01", "site02")
+    with pytest.raises(RunFailedError, match="No round of this run aggregated anything"):
+        federation.train(
+            num_rounds=1, min_available_clients=6, on_shortfall="skip", grid={"offline": {federation.names[6]}}
+        )
+    (line,) = federation.published("history.jsonl")
+    assert line["rejected"][:6] == [
+        {"site": name, "work": "train", "reason": said} for name in federation.names[:6]
+    ]  # fmt: skip
+
+
+def test_a_majority_needs_more_than_half_and_not_the_most_votes(
+    federation: Federation, spoiled: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def different(arrays: task.Arrays, metrics: dict[str, object]) -> Result:
+        return arrays, {**metrics, f"m{len(arrays)}-{metrics['num-examples']}": 1.0}
+
+    spoiled(different, *federation.names[:4])
+    with pytest.raises(RunFailedError, match="0 valid replies, 2 needed, 7 failed"):
+        federation.train(num_rounds=1, on_shortfall="fail")
+    spoiled(different, *federation.names[:3])
+    federation.train(num_rounds=1)
+    assert federation.published("history.jsonl")[-1]["replies"] == 4
+
+
+ESC = "\x1b]0;owned\x07"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (
+            lambda arrays, metrics: (arrays, {**metrics, **{f"m{number}": 1.0 for number in range(100)}}),
+            "it reports 102 metrics but at most 64 are taken",
+        ),
+        (
+            lambda arrays, metrics: (arrays, {**metrics, "x" * 65: 1.0}),
+            "a metric is called '",
+        ),
+        (lambda arrays, metrics: (arrays, {**metrics, ESC: 1.0}), r"a metric is called '\\x1b]0;owned\\x07', which is"),
+        (lambda arrays, metrics: (arrays, {**metrics, "": 1.0}), "a metric is called '', which is not 1 to 64 charac"),
+        (with_metrics(train_loss=[1.0] * 1025), "the metric 'train_loss' has 1025 values but at most 1024 are taken"),
+        (with_array("hidden.bias", with_value(2e12)), "the array 'hidden.bias' holds numbers beyond 1e+12"),
+        (with_array("hidden.bias", with_value(-2e12)), "the array 'hidden.bias' holds numbers beyond 1e+12"),
+    ],
+)
+def test_what_a_site_reports_is_bounded_in_count_length_and_kind(
+    federation: Federation, spoiled: Callable[..., None], spoil: Spoil, reason: str
+) -> None:
+    federation.train("without", num_rounds=1, grid={"fails": lambda site, number, attempt: site == "site03"})
+    spoiled(spoil, "site03")
+    federation.train(num_rounds=1)
+    (rejected,) = federation.published("history.jsonl")[0]["rejected"]
+    assert rejected["site"] == "site03"
+    assert rejected["reason"].startswith(reason)
+    assert rejected["reason"].isprintable()
+    assert len(rejected["reason"]) <= 500
+    assert federation.arrays(1) == federation.arrays(1, "without")
+
+
+def test_one_site_cannot_make_a_strategy_end_the_run(federation: Federation, spoiled: Callable[..., None]) -> None:
+    spoiled(with_metrics(train_loss=1e300), "site03")
+    federation.train(strategy="QFedAvg", num_rounds=1)
+    (rejected,) = federation.published("history.jsonl")[0]["rejected"]
+    assert rejected == {"site": "site03", "work": "train", "reason": "train_loss is 1e+300 but must be at most 1e+12"}
+    for strategy in ("FedAdam", "FedYogi", "FedAdagrad", "QFedAvg"):
+        spoiled(with_array("hidden.weight", with_value(3e38)), "site03")
+        federation.train(strategy, strategy=strategy, num_rounds=1)
+
+
+def claiming(name: str, site: str) -> Callable[[str, object], None]:
+    """Have a site's replies say that they come from another."""
+
+    def change(sender: str, message: object) -> None:
+        if sender == site and message.has_content() and "site" in message.content.config_records:
+            message.content["site"]["site"] = name
+
+    return change
+
+
+@pytest.mark.parametrize("claim", ["!", "site00", "site06", "", "x" * 10**6, ESC])
+def test_what_a_site_calls_itself_changes_nothing(federation: Federation, claim: str) -> None:
+    federation.train("honest", num_rounds=1)
+    federation.train(num_rounds=1, grid={"on_the_way": claiming(claim, "site05")})
+    assert federation.arrays(1) == federation.arrays(1, "honest")
+
+
+def test_a_rejection_names_the_sender_and_not_whom_it_claims_to_be(
+    federation: Federation, spoiled: Callable[..., None]
+) -> None:
+    spoiled(with_array("hidden.bias", with_value(math.nan)), "site05")
+    federation.train(num_rounds=1, grid={"on_the_way": claiming("site00", "site05")})
+    assert [each["site"] for each in federation.published("history.jsonl")[0]["rejected"]] == ["site05"]
+
+
+def test_the_reason_of_an_error_is_one_bounded_line_under_its_senders_name(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lie(arrays: task.Arrays, data: Path, settings: object) -> Result:
+        raise RuntimeError(f"site00: {ESC}\n\u202e" + "x" * 10**6)
+
+    monkeypatch.setattr(client_app.task, "train", lie)
+    monkeypatch.setattr(client_app, "_named", lambda site, work: work())
+    with pytest.raises(RunFailedError) as failure:
+        federation.train(num_rounds=1, on_shortfall="fail")
+    text = str(failure.value)
+    assert text.isprintable()
+    assert len(text) < 7 * 600
+    assert r"site03: site00: \x1b]0;owned\x07 \u202exxx" in text
+    assert len(caplog.text) < 60_000
+    assert "\x1b" not in caplog.text
+    line = (federation.root / "trainings/default/failure.json").read_text()
+    assert len(line) < 7 * 700
+
+
+def test_an_evaluation_that_is_no_number_is_left_out(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate = task.evaluate
+
+    def task_evaluate(arrays: task.Arrays, data: Path) -> dict[str, float]:
+        wrong = {"site00": {"loss": math.nan}, "site01": {"accuracy": math.inf}}
+        return {**evaluate(arrays, data), **wrong.get(data.name, {})}
+
+    (federation.root / "server/test.npz").unlink()
+    monkeypatch.setattr(client_app.task, "evaluate", task_evaluate)
+    federation.train(num_rounds=1)
+    (line,) = federation.published("history.jsonl")
+    assert [(each["site"], each["reason"]) for each in line["rejected"]] == [
+        ("site00", "loss is no finite number"),
+        ("site01", "accuracy is no finite number"),
+    ]
+    assert math.isfinite(line["loss"])

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Who a SuperNode is: whom its registered key says, and not what its replies claim.
+
+The SuperLink knows nodes by their keys and tells their numbers. Which site a number is stands in a record that root
+writes (FEDOPS_REGISTRY), and where there is none, in the name that the node was registered under. Only where neither is
+known, as in a simulation, does a node's own word count, and then for a name that nobody else claims.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .knowledge._plain import harmless
+from .publish import logger
+
+REGISTRY = "FEDOPS_REGISTRY"  # in the environment: the path of the record
+_MOST_BYTES = 16 << 20  # of the record: some ten thousand SuperNodes
+_LONGEST_NAME = 200  # characters; a host's name has 253 at most, and lines are to stay readable
+
+
+@dataclass(frozen=True, order=True)
+class Site:
+    """A site in the order of sites. Replies are added up in it: a site must have no say in where it comes."""
+
+    label: str  # what replies are ordered by; nothing where only the number is known
+    name: str  # what it is called, in every text and record
+    node: int
+
+
+class Sites:
+    """The sites of a federation. The record is read again when a number is unknown: nodes join during a training."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._recorded: dict[int, tuple[str, str]] = {}  # label and name, by node
+        self._registered: dict[int, str] = {}
+
+    def see(self, names: Mapping[int, str]) -> None:
+        """Remember the names that nodes were registered under, as the SuperLink tells them."""
+        self._registered.update({node: _name(name) for node, name in names.items() if name})
+
+    def identify(self, claims: Iterable[tuple[int, str]]) -> dict[int, Site]:
+        """Return the site of each node, of which some claim a name."""
+        claimed = dict(claims)
+        if self._path and not claimed.keys() <= self._recorded.keys():
+            self._recorded = _recorded(self._path)
+        often = Counter(map(_name, claimed.values()))
+        return {node: self._site(node, _name(claim), often) for node, claim in claimed.items()}
+
+    def name(self, node: int) -> str:
+        """Return what a node is called that has claimed nothing."""
+        return self.identify([(node, "")])[node].name
+
+    def _site(self, node: int, claim: str, often: Mapping[str, int]) -> Site:
+        if node in self._recorded:
+            return Site(*self._recorded[node], node)
+        if name := self._registered.get(node):
+            return Site(name, name, node)
+        if self._path or self._registered or not claim or often[claim] > 1:
+            return Site("", f"node {node}", node)
+        return Site(claim, claim, node)
+
+
+def _name(text: str) -> str:
+    return harmless(text, _LONGEST_NAME)
+
+
+def _recorded(path: str) -> dict[int, tuple[str, str]]:
+    """Return label and name by node; nothing, with a warning, where the record is not what it should be."""
+    try:
+        entries = json.loads(_content(path))["supernodes"]
+        named = {int(entry["node_id"]): (entry.get("site") or entry["name"], entry["name"]) for entry in entries}
+        if not all(isinstance(text, str) for pair in named.values() for text in pair):
+            raise ValueError("a name in it is no text")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        logger.warning("%s cannot be read, and names no SuperNode: %s", path, error)
+        return {}
+    return {node: (_name(label), _name(name)) for node, (label, name) in named.items()}
+
+
+def _content(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as stream:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+            raise ValueError(f"it is no regular file, or has more than {_MOST_BYTES} bytes")
+        return stream.read(_MOST_BYTES)
