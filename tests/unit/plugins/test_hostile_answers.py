@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real plays, whose hosts answer with what is meant to be templated, or to command a terminal: it stays text."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+MARK = "{{ 7*7 }}{% for x in range(3) %}{{ lookup('pipe', 'echo pwned') }}{% endfor %}{# c #}"
+EVIL = f"a\x1b]0;owned\x07\u202e{MARK}\x9b2J"
+SHOWN = f"a\\x1b]0;owned\\x07\\u202e{MARK}\\x9b2J"
+
+ROUND = {"event": "round_finished", "round": 1, "num_rounds": 3, "run_id": "1", "configuration_hash": "h"}
+TRAINING = {
+    "name": "t", "status": EVIL, "details": EVIL, "run_id": "1", "num_rounds": 3, "finished": False, "alive": False,
+    "fab_hash": None, "history": [{**ROUND, "loss": 0.5, "checkpoint": EVIL, "checkpoint_problem": EVIL}],
+    "effective": {"run_id": "1", "strategy": EVIL}, "result": {"run_id": "1", "sha256": EVIL},
+    "supervision": {
+        "state": EVIL, "detail": EVIL, "restarts": 1, "waiting_for": [EVIL], "failed_nodes": [EVIL],
+        "restart_reasons": [{"time": EVIL, "reason": EVIL, "detail": EVIL, "run_id": EVIL, "round": 1}],
+        "seconds_per_round": 1.0, "eta_seconds": 2.0, "checkpoint": {"file": EVIL, "round": 1, "age": 1.0},
+    },
+    "problems": [EVIL],
+}  # fmt: skip
+MODEL = {"path": EVIL, "training": "t", "configuration_hash": "h", "round": 1, "age": 1.0, "sha256": EVIL}
+ANSWERS = {
+    "supernode_info": {"online": 1, "supernodes": [{"name": EVIL, "node_id": EVIL, "status": EVIL}]},
+    "run_info": {"trainings": [TRAINING], "quiesced": EVIL, "superlink_problem": EVIL},
+    "checkpoint_info": {"latest": MODEL, "match": None, "problems": [EVIL]},
+    "room_info": TRAINING,  # for a play that wants a training's answer under another name
+}
+INVENTORY = {
+    "all": {
+        "vars": {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "ansible_become": False,
+            "superlink_fleet_port": 1,
+        },
+        "children": {"superlink": {"hosts": {"sl": None}}, "supernodes": {"hosts": {"sn": None}}},
+    }
+}
+REPORT = [
+    {
+        "hosts": "superlink",
+        "gather_facts": False,
+        "vars": {
+            "fl_training_name": "t",
+            "__training_asked": {
+                "configuration_hash": "h", "provable": True, "app": None,
+                "training": {"training_name": "t", "strategy": "FedAvg", "checkpoint_path": "/c",
+                             "checkpoint_enabled": True, "min_available_clients": 2, "min_fit_clients": 2},
+            },
+            **{f"__training_{step}": {} for step in ("refusal", "quiesced", "supernodes", "room", "check", "proof")},
+            "__training_plan": {"status": "absent", "finished": False},
+        },
+        "tasks": [
+            {"fedops.flower.room_info": {"path": "/"}, "register": "__training_run"},
+            {"ansible.builtin.include_role": {"name": "fedops.flower.training", "tasks_from": "report.yml"}},
+            {"ansible.builtin.set_fact": {"kept": "{{ __training_run.details }}"}},
+            {"ansible.builtin.copy": {"content": "{{ kept }}", "dest": "{{ told }}", "mode": "0600"}},
+        ],
+    }
+]  # fmt: skip
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Play a playbook with the collection, whose modules answer as a host may that belongs to somebody else."""
+    collection = tmp_path / "collections" / "ansible_collections" / "fedops" / "flower"
+    (collection / "plugins" / "modules").mkdir(parents=True)
+    for name in ("playbooks", "roles", "meta", "galaxy.yml", "files"):
+        (collection / name).symlink_to(ROOT / name)
+    for path in (ROOT / "plugins").iterdir():
+        if path.name != "modules":
+            (collection / "plugins" / path.name).symlink_to(path)
+    for path in (ROOT / "plugins" / "modules").glob("*.py"):
+        if path.stem not in ANSWERS:
+            (collection / "plugins" / "modules" / path.name).symlink_to(path)
+    for name, answer in ANSWERS.items():
+        text = f"#!/usr/bin/python\nprint({json.dumps({'changed': False, **answer})!r})\n"
+        (collection / "plugins" / "modules" / f"{name}.py").write_text(text)
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps(INVENTORY))
+
+    def play(book: str, **variables: str) -> str:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, book, "-e", json.dumps(variables)],
+            env={
+                "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"), "ANSIBLE_SHOW_CUSTOM_STATS": "1",
+            },
+            cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    return play
+
+
+def is_text_alone(said: str) -> None:
+    """Fail where something was templated, or would be acted on."""
+    assert "49" not in said.replace(MARK, "")
+    assert "pwned" not in said.replace(MARK, "").replace(json.dumps(MARK)[1:-1], "")
+    assert not [c for c in said if c not in "\n\t" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")]
+
+
+def statistics(said: str) -> dict:
+    """Return what a workflow is handed."""
+    return json.loads(said.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2])
+
+
+def test_the_status_shows_what_hosts_say_as_text(play, tmp_path) -> None:
+    said = play("fedops.flower.status", runtime_home=str(tmp_path / "home"))
+    is_text_alone(said)
+    assert said.count(SHOWN) > 10
+    status = statistics(said)["flower_status"]
+    assert status["trainings"][0]["detail"] == SHOWN
+    assert status["supernodes"][0] == {"name": SHOWN, "node_id": SHOWN, "status": SHOWN}
+    assert len(json.dumps(status)) < 10_000
+
+
+def test_the_result_of_a_training_is_told_as_text(play, tmp_path) -> None:
+    book, told = tmp_path / "report.yml", tmp_path / "told.json"
+    book.write_text(json.dumps(REPORT))
+    said = play(str(book), told=str(told))
+    is_text_alone(said)
+    assert said.count(SHOWN) > 4
+    found = statistics(said)
+    assert (found["flower_status"], found["flower_details"], found["flower_restart_reasons"]) == (SHOWN, SHOWN, [SHOWN])
+    assert (found["flower_checkpoint"], found["flower_checkpoint_sha256"]) == (SHOWN, SHOWN)
+    assert told.read_text() == EVIL  # a variable and a file keep what they are given, and nothing is made of it
