@@ -1,3 +1,110 @@
 #!/usr/bin/python
-import json
-print(json.dumps({"failed": True, "msg": "a\x1b]0;owned\x07\u202e{{ 7*7 }}"}))
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: room_info
+short_description: Look what room the SuperLink host has for a training
+version_added: 0.1.0
+description:
+  - Returns the memory of the host, the room in the directory of the checkpoints, and the size of the model as far as
+    it is known, for M(fedops.flower.training_config) to hold the training against.
+author:
+  - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.flwr.info
+options:
+  path:
+    description:
+      - The checkpoint directory. While it does not exist, the room is that of the nearest directory above it.
+    type: path
+    default: /opt/flower/checkpoints
+  training:
+    description:
+      - Name of the training. The size of the model is that of its newest checkpoint, and what it holds in O(path)
+        counts as room, because it makes way for newer ones.
+    type: str
+    required: true
+  model_megabytes:
+    description:
+      - Size of the model's arrays in megabytes (10^6 bytes), where no checkpoint tells it yet. V(0) says that it is not
+        known.
+    type: float
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: Look what room there is
+  fedops.flower.room_info:
+    training: default
+    model_megabytes: 350
+  register: room
+
+- name: Hold the training against it
+  fedops.flower.training_config:
+    room: "{{ room }}"
+"""
+
+RETURN = r"""
+model:
+  description: Size of the model's arrays in bytes. Null when it is not known.
+  returned: success
+  type: int
+  sample: 350000000
+memory:
+  description: Memory of the host in bytes.
+  returned: success
+  type: int
+  sample: 16658747392
+storage:
+  description: Bytes that are free in the directory of the checkpoints, with those that the training holds there.
+  returned: success
+  type: int
+  sample: 83214209024
+"""
+
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import list_checkpoints, room
+from ansible_collections.fedops.flower.plugins.module_utils._files import nearest
+from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._looking import look_as_owner
+from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._sizing import MEGABYTE, model_bytes, physical_memory
+
+
+def look(path: str, training: str, megabytes: float, strict: bool) -> dict[str, int | None]:
+    """Return what is there."""
+    own = [checkpoint for checkpoint in list_checkpoints(path, strict) if checkpoint.training == training]
+    model = model_bytes(own[-1].manifest) if own else int(megabytes * MEGABYTE) or None
+    return {"model": model, "memory": physical_memory(), "storage": room(nearest(path), own)}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "training": {"type": "str", "required": True},
+            "model_megabytes": {"type": "float", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    if not 0 <= params["model_megabytes"] < float("inf"):
+        module.fail_json(msg=f"model_megabytes is {params['model_megabytes']} but must be 0 or more.")
+    try:
+        found = look_as_owner(
+            params["path"],
+            lambda strict: look(params["path"], params["training"], params["model_megabytes"], strict),
+        )
+    except (UnreadableError, FlwrError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{params['path']} cannot be looked at: {error.strerror}.")
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()
