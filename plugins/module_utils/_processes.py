@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The processes of ServerApps on this host. They carry no run id, so a run is known by when its process began.
 
+A process is a ServerApp of ours when it runs Flower's program as the account of the ServerApps, in the control group of
+the SuperExec's unit: nothing else is ever taken for one, or ended, whatever a file says.
 This module is private to the collection and may change at any time.
 """
 
@@ -16,7 +18,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from . import _flwr
+from ._trainings import uid_of
+
 COMMAND = "flwr-serverapp"
+EXECUTOR = "flower-superexec.service"
+_GROUP = f"/system.slice/{EXECUTOR}"
+_OF_SYSTEMD = "/init.scope"  # where systemd itself is, below the control group that it has to itself
 EARLIER, LATER = 2.0, 5.0  # seconds that a process may begin before and after Flower says so: it counts whole ones
 _DEAD = ("Z", "X", "x")  # a SuperExec does not always reap its children
 
@@ -39,32 +47,61 @@ class ProcessTable:
     def serverapps(self) -> list[Process]:
         """Return the ServerApps that live, of whatever run."""
         numbers = [int(name) for name in os.listdir(self.path) if name.isdigit()]
-        found = (self._living(number) for number in numbers if self.runs(number, COMMAND))
+        found = (self._living(number) for number in numbers if self._is_serverapp(number))
         return [process for process in found if process]
 
     def lives(self, process: Process) -> bool:
-        return self._living(process.pid) == process
+        """Tell whether a process lives and is a ServerApp."""
+        return self._living(process.pid) == process and self._is_serverapp(process.pid)
+
+    def shows_others(self) -> bool:
+        """Tell whether processes of other accounts are seen at all: the first one always is somebody else's."""
+        return bool(self._group(1))
 
     def began(self, process: Process) -> float:
         """Return when a process began, by the clock as it goes now."""
         since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
         return time.time() - (since_boot - process.ticks / self._hertz)
 
-    def runs(self, number: int, program: str) -> bool:
-        """Tell whether a process is of a program. Of another account's, nothing can be told."""
+    def kill(self, process: Process) -> None:
+        """Kill a ServerApp that is surely the one that is meant. What is none is left alone."""
+        if not self.lives(process):
+            return
+        with suppress(OSError):
+            descriptor = os.pidfd_open(process.pid)
+            try:
+                if self.lives(process):  # still: from now on the descriptor means this one, and no other of its number
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            finally:
+                os.close(descriptor)
+
+    def _is_serverapp(self, number: int) -> bool:
+        uid = str(uid_of(_flwr.USER))
         try:
             with open(os.path.join(self.path, str(number), "cmdline"), "rb") as stream:
-                words = stream.read().split(b"\0")
+                words = stream.read(4096).split(b"\0")
+            status = _lines(self.path, str(number), "status")
         except OSError:
             return False
         # The interpreter comes first where the program is a script.
-        return any(os.path.basename(word) == program.encode() for word in words[:2])
+        if not any(os.path.basename(word) == COMMAND.encode() for word in words[:2]):
+            return False
+        # The real user, the effective, the saved one, and that of files.
+        if [line.split()[1:] for line in status if line.startswith("Uid:")] != [[uid] * 4]:
+            return False
+        root = self._group(1)
+        root = root[: -len(_OF_SYSTEMD)] if root.endswith(_OF_SYSTEMD) else root.rstrip("/")
+        return self._group(number) == root + _GROUP
 
-    def kill(self, process: Process) -> None:
-        """Kill a process that is surely the one that is meant."""
-        if self.lives(process):
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+    def _group(self, number: int) -> str:
+        """Return the control group of a process as systemd has it; empty where that is not told."""
+        try:
+            groups = [line.split(":", 2) for line in _lines(self.path, str(number), "cgroup")]
+            paths = {controllers: path for _number, controllers, path in groups}
+        except (OSError, ValueError):
+            return ""
+        # A tree of its own in version 1, and in version 2 the one that there is.
+        return paths.get("name=systemd") or paths.get("", "")
 
     def _living(self, number: int) -> Process | None:
         try:

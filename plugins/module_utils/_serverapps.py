@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which of the ServerApps on this host is the one of a run.
 
-The app of the collection writes its process down. Any other is known by when it began, which may fit several: what
-another training knows to be its own is left out, and while more than one remains, none is taken for the run's.
+The app of the collection writes its process down, which is a claim: it counts unless a supervisor knows the process as
+another training's. Any other is known by when it began, which may fit several: what another training knows to be its
+own is left out, and while more than one remains, none is taken for the run's.
 This module is private to the collection and may change at any time.
 """
 
@@ -30,20 +31,20 @@ def told_process(folder: TrainingFolder, run_id: str) -> Process | None:
     """Return the process that the ServerApp of a run says it is, once it has."""
     effective = folder.effective or {}
     process = effective.get("process") if run_id and effective.get("run_id") == run_id else None
-    try:
-        return Process(int(process["pid"]), int(process["ticks"])) if process else None
-    except (KeyError, TypeError, ValueError):
-        return None
+    told = Process(process["pid"], process["ticks"]) if process else None
+    return told if told is not None and told not in _remembered_elsewhere(folder) else None
+
+
+def _remembered_elsewhere(folder: TrainingFolder) -> set[Process]:
+    """Return the processes that the supervisors of other trainings know to be theirs."""
+    memories = [Desk(other).memory or Memory() for other in other_trainings(folder)]
+    return {known[0] for memory in memories if len(known := known_processes(memory)) == 1}
 
 
 def of_others(folder: TrainingFolder) -> set[Process]:
     """Return the processes that are known to be the ServerApps of other trainings."""
-    others: set[Process] = set()
-    for other in other_trainings(folder):
-        told = told_process(other, (other.effective or {}).get("run_id", ""))
-        known = known_processes(Desk(other).memory or Memory())
-        others.update([told] if told else [], known if len(known) == 1 else [])
-    return others
+    told = (told_process(other, (other.effective or {}).get("run_id", "")) for other in other_trainings(folder))
+    return {*filter(None, told), *_remembered_elsewhere(folder)}
 
 
 def own_processes(folder: TrainingFolder, memory: Memory) -> list[Process]:
@@ -53,6 +54,14 @@ def own_processes(folder: TrainingFolder, memory: Memory) -> list[Process]:
     known = known_processes(memory)
     others = of_others(folder) if known else set()
     return [process for process in known if process not in others]
+
+
+def ends_with_its_process(folder: TrainingFolder, memory: Memory, table: ProcessTable) -> bool:
+    """Tell whether the end of the process that is known for the run's ends the run: no other could be its ServerApp."""
+    own = own_processes(folder, memory)
+    if len(own) != 1:
+        return False
+    return table.lives(own[0]) or not set(table.serverapps()) - of_others(folder)
 
 
 class Finder:

@@ -21,7 +21,7 @@ from ._files import replacing
 from ._flwr import Flwr, FlwrError, FlwrMissingError
 from ._processes import ProcessTable
 from ._runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
-from ._serverapps import own_processes
+from ._serverapps import ends_with_its_process, own_processes
 from ._supervised import Desk, Memory, Request, now, same, unit_name
 from ._supervision import BY_OPERATOR, FAILED, GIVEN_UP, REFUSED, STOPPED
 from ._systemd import SystemdError, Unit, control, look
@@ -163,7 +163,7 @@ class Supervising:
         again = "Stop the training again (playbook fedops.flower.stop) as soon as the SuperLink answers."
         if not run_id:
             return f"A run that was just being submitted may have arrived. {again}" if before.submitting else ""
-        if len(own_processes(self.folder, self.desk.memory or before)) == 1:
+        if ends_with_its_process(self.folder, self.desk.memory or before, ProcessTable()):
             return f"The ServerApp of run {run_id} is ended; the SuperLink gives the run up when it is back."
         if not check_mode and self._has_it_stopped_later(run_id):
             return f"Run {run_id} is stopped as soon as the SuperLink answers: {self.name} waits for that."

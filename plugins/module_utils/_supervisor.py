@@ -17,7 +17,7 @@ from ._directories import shared_text, taken_by
 from ._flwr import INVALID_RUN_CONFIG, Flwr, FlwrError, FlwrUnreachableError
 from ._journal import Journal
 from ._runs import RunConflictError, covers
-from ._serverapps import own_processes
+from ._serverapps import ends_with_its_process, own_processes
 from ._sessions import BEGIN, Sessions
 from ._submission import FOLLOW, Submitter
 from ._supernodes import list_supernodes, named
@@ -291,7 +291,7 @@ class Supervisor:
                     self.flwr.stop(run_id)
                     return
                 except FlwrUnreachableError as error:
-                    if len(own_processes(self.folder, self.memory)) == 1:
+                    if ends_with_its_process(self.folder, self.memory, self.host.processes):
                         return
                     # Nobody trains it yet, as far as is known: it would be taken up when the SuperLink is back.
                     self._idle(away(f"Run {run_id} is to be stopped. {error}"), ASK_AWAY, heeds=False)

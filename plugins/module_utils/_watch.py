@@ -8,13 +8,12 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import os
-import pwd
 import typing as t
 from dataclasses import replace
 
+from . import _flwr
 from ._flwr import ALIVE, Flwr, FlwrError
-from ._processes import Process, ProcessTable, memory_counts, memory_kills, moment
+from ._processes import EXECUTOR, Process, ProcessTable, memory_counts, memory_kills, moment
 from ._runs import LOST
 from ._serverapps import Finder, known_processes
 from ._supernodes import list_supernodes, named
@@ -23,7 +22,7 @@ from ._supervision import GONE, LIVING, UNKNOWN, UNREACHABLE, Situation
 from ._systemd import Unit, look
 from ._trainings import TrainingFolder
 
-EXECUTOR, SUPERLINK = "flower-superexec.service", "flower-superlink.service"
+SUPERLINK = "flower-superlink.service"
 
 ASK_A_YOUNG_RUN = 3.0  # seconds between questions to Flower: until the ServerApp's process is known
 ASK_AWAY = 3.0  # while the SuperLink does not answer
@@ -59,8 +58,7 @@ class Host:
 
     def would_show_serverapps(self, unit: Unit) -> bool:
         """Tell whether a ServerApp of this SuperExec would be among the processes that we see."""
-        # By the account: Flower's SuperExec hides itself from others, be they of its own account.
-        return unit.load == "loaded" and unit.user == pwd.getpwuid(os.geteuid()).pw_name
+        return unit.load == "loaded" and unit.user == _flwr.USER and self.processes.shows_others()
 
     def memory_counts(self, process: Process) -> str:
         return memory_counts(process.pid)

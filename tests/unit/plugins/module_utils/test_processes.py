@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _processes
 from ansible_collections.fedops.flower.plugins.module_utils._processes import (
     Process,
     ProcessTable,
@@ -18,10 +21,24 @@ from ansible_collections.fedops.flower.plugins.module_utils._processes import (
     of_run,
 )
 
+UID = 49999
+ROOT_GROUP = "/libpod_parent/libpod-1d"  # a host that is a container
+GROUP = f"{ROOT_GROUP}/system.slice/flower-superexec.service"
+LAYOUTS = {
+    # Version 1, beside it the tree of version 2, and memory in a group of its own.
+    "v1": "13:net_cls,net_prio:/\n9:name=systemd:{0}\n4:memory:/drill\n0::{0}\n",
+    "v2": "0::{0}\n",
+}
 
-def put(proc, number: int, *words: str, state: str = "S", ticks: int = 100, name: str = "python") -> None:
+
+def put(
+    proc, number: int, *words: str, state: str = "S", ticks: int = 100, name: str = "python",
+    uids: tuple = (UID,) * 4, group: str = GROUP, layout: str = LAYOUTS["v2"],
+) -> None:  # fmt: skip
     folder = proc / str(number)
     folder.mkdir()
+    (folder / "status").write_text("Name:\tx\nUid:\t" + "\t".join(map(str, uids)) + "\nGid:\t7\t7\t7\t7\n")
+    (folder / "cgroup").write_text(layout.format(group))
     (folder / "cmdline").write_bytes("\0".join([*words, ""]).encode())
     fields = [state, *["0"] * 18, str(ticks), *["0"] * 10]
     (folder / "stat").write_text(f"{number} ({name}) {' '.join(fields)}\n")
@@ -30,16 +47,25 @@ def put(proc, number: int, *words: str, state: str = "S", ticks: int = 100, name
 @pytest.fixture
 def proc(tmp_path):
     (tmp_path / "self").mkdir()
+    put(tmp_path, 1, "/sbin/init", uids=(0,) * 4, group=f"{ROOT_GROUP}/init.scope")
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def account(monkeypatch) -> None:
+    monkeypatch.setattr(_flwr, "USER", "us")
+    monkeypatch.setattr(_processes, "uid_of", {"us": UID}.__getitem__)
+
+
 def test_serverapps_are_found_by_their_program_whatever_else_runs(proc) -> None:
-    put(proc, 1, "/sbin/init")
     put(proc, 2, "/opt/flower/venv/bin/python", "/opt/flower/venv/bin/flwr-serverapp", "--token", "x", ticks=7)
     put(proc, 3, "flwr-serverapp", name="a ) S 1 (b", ticks=8)
     put(proc, 4, "python", "/bin/flwr-serverapp", state="Z")
     put(proc, 5, "grep", "--", "flwr-serverapp")
     (proc / "6").mkdir()  # it ends while we look
+    put(proc, 7, "flwr-serverapp", uids=(UID, 0, UID, UID))
+    put(proc, 8, "flwr-serverapp", uids=(UID + 1,) * 4)
+    put(proc, 9, "flwr-serverapp", group=f"{ROOT_GROUP}/system.slice/ssh.service")
     assert sorted(ProcessTable(str(proc)).serverapps(), key=lambda process: process.pid) == [
         Process(2, 7),
         Process(3, 8),
@@ -52,19 +78,96 @@ def test_a_number_that_is_given_again_is_another_process(proc) -> None:
     assert [table.lives(Process(2, 7)), table.lives(Process(2, 8)), table.lives(Process(3, 7))] == [True, False, False]
 
 
-def test_a_real_process_is_seen_and_killed_only_when_it_is_the_one_that_is_meant() -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "flwr-serverapp"]) as child:
-        table = ProcessTable()
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize(
+    ("facts", "is_ours"),
+    [
+        ({}, True),
+        ({"group": "/system.slice/flower-superexec.service"}, False),  # of the host around the container
+        ({"group": f"{ROOT_GROUP}/user.slice/user-7.slice/system.slice/flower-superexec.service"}, False),
+        ({"group": f"{GROUP}/below"}, False),
+        ({"group": f"{ROOT_GROUP}/system.slice/flower-superlink.service"}, False),
+        ({"uids": (0, 0, 0, 0)}, False),
+        ({"uids": (UID, UID, 0, UID)}, False),
+        ({"words": ("/usr/sbin/sshd",)}, False),
+        ({"words": ("python", "-c", "flwr-serverapp")}, False),
+        ({"state": "Z"}, False),
+    ],
+)
+def test_only_a_serverapp_of_ours_is_taken_for_one(proc, layout, facts, is_ours) -> None:
+    facts = dict(facts)
+    put(proc, 2, *facts.pop("words", ("python", "/opt/flower/venv/bin/flwr-serverapp")), layout=layout, **facts)
+    table = ProcessTable(str(proc))
+    assert (table.lives(Process(2, 100)), table.serverapps()) == (is_ours, [Process(2, 100)] if is_ours else [])
+
+
+def test_on_a_host_of_its_own_systemd_is_at_the_root(tmp_path) -> None:
+    put(tmp_path, 1, "/sbin/init", uids=(0,) * 4, group="/init.scope")
+    put(tmp_path, 2, "flwr-serverapp", group="/system.slice/flower-superexec.service")
+    assert ProcessTable(str(tmp_path)).lives(Process(2, 100))
+    assert ProcessTable(str(tmp_path)).shows_others()
+
+
+def test_where_foreign_processes_are_hidden_that_is_seen(tmp_path) -> None:
+    put(tmp_path, 2, "flwr-serverapp", group="/system.slice/flower-superexec.service")
+    assert not ProcessTable(str(tmp_path)).shows_others()
+
+
+@pytest.fixture
+def child(proc):
+    """A real process, and what C(/proc) would say of it if it were a ServerApp."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
         with open(f"/proc/{child.pid}/stat") as stream:
             ticks = int(stream.read().rpartition(")")[2].split()[19])
-        process = Process(child.pid, ticks)
-        assert abs(table.began(process) - time.time()) < 10
-        table.kill(Process(child.pid, ticks + 1))
-        assert table.lives(process)
-        table.kill(process)
-        assert child.wait(10) == -9
-        assert not table.lives(process)
-        table.kill(process)
+        put(proc, child.pid, "flwr-serverapp", ticks=ticks)
+        yield child, Process(child.pid, ticks)
+        child.kill()
+
+
+def test_a_real_process_is_killed_only_when_it_is_the_one_that_is_meant(proc, child) -> None:
+    running, process = child
+    table = ProcessTable(str(proc))
+    assert abs(table.began(process) - time.time()) < 10
+    table.kill(Process(process.pid, process.ticks + 1))
+    assert running.poll() is None
+    table.kill(process)
+    assert running.wait(10) == -signal.SIGKILL
+    (proc / str(process.pid) / "stat").unlink()
+    table.kill(process)
+
+
+def test_whatever_a_claim_says_no_foreign_process_is_killed(child, monkeypatch) -> None:
+    """The account may be right and the moment too: it is not in the group of the SuperExec, and no ServerApp."""
+    monkeypatch.setattr(_processes, "uid_of", lambda name: os.geteuid())
+    running, process = child
+    table = ProcessTable()
+    assert not table.lives(process)
+    table.kill(process)
+    table.kill(Process(1, 0))
+    assert running.poll() is None
+
+
+def test_a_number_that_is_given_again_in_between_is_not_killed(proc, child, monkeypatch) -> None:
+    running, process = child
+    opened = os.pidfd_open
+
+    def another(pid: int) -> int:
+        (proc / str(pid) / "cmdline").write_bytes(b"/usr/sbin/sshd\0")
+        return opened(pid)
+
+    monkeypatch.setattr(os, "pidfd_open", another)
+    ProcessTable(str(proc)).kill(process)
+    assert running.poll() is None
+
+
+@pytest.mark.parametrize("error", [PermissionError, ProcessLookupError, OSError])
+def test_a_process_that_may_not_be_killed_is_no_traceback(proc, child, monkeypatch, error) -> None:
+    def refused(descriptor: int, number: int) -> None:
+        raise error
+
+    monkeypatch.setattr(signal, "pidfd_send_signal", refused)
+    ProcessTable(str(proc)).kill(child[1])
+    assert child[0].poll() is None
 
 
 def test_the_process_of_a_run_is_the_one_that_began_when_flower_says(proc) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._processes import Process
-from ansible_collections.fedops.flower.plugins.module_utils._serverapps import of_others, own_processes, told_process
+from ansible_collections.fedops.flower.plugins.module_utils._serverapps import (
+    ends_with_its_process,
+    of_others,
+    own_processes,
+    told_process,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._supervised import Memory
 from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
 
@@ -49,3 +54,43 @@ def test_others_know_a_process_by_being_told_or_where_only_one_fits(training) ->
     assert of_others(mine) == {Process(8, 80), Process(9, 90)}
     memory = Memory(run_id="6", processes=[[9, 90], [12, 120]])
     assert own_processes(mine, memory) == [Process(12, 120)]
+
+
+def test_a_claim_to_a_process_that_a_supervisor_knows_as_another_trainings_counts_nothing(training) -> None:
+    theirs = training("theirs", supervision={"run_id": "3", "processes": [[7, 70]]})
+    mine = training(effective=TOLD)
+    assert (told_process(mine, "1"), own_processes(mine, Memory(run_id="1"))) == (None, [])
+    assert own_processes(theirs, Memory(run_id="3", processes=[[7, 70]])) == [Process(7, 70)]
+
+
+class Table:
+    """The ServerApps that live."""
+
+    def __init__(self, *living: Process) -> None:
+        self.living = living
+
+    def lives(self, process: Process) -> bool:
+        return process in self.living
+
+    def serverapps(self) -> list[Process]:
+        return list(self.living)
+
+
+@pytest.mark.parametrize(
+    ("living", "sure"),
+    [
+        ([], True),  # it has ended
+        ([Process(7, 70)], True),
+        ([Process(7, 70), Process(8, 80)], True),
+        ([Process(9, 90)], True),  # another training's
+        ([Process(8, 80)], False),  # what it has told is not there, and what is there may be the run's
+    ],
+)
+def test_a_process_that_is_told_and_not_there_is_no_proof_of_the_end(training, living, sure) -> None:
+    mine = training(effective=TOLD)
+    training("other", supervision={"run_id": "3", "processes": [[9, 90]]})
+    assert ends_with_its_process(mine, Memory(run_id="1"), Table(*living)) is sure
+
+
+def test_without_a_process_the_end_of_one_proves_nothing(training) -> None:
+    assert ends_with_its_process(training(), Memory(run_id="1"), Table()) is False
