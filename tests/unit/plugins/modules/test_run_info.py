@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import replace
@@ -222,3 +223,108 @@ def test_news_of_a_supervised_training_end_the_wait(home, supervised, run_module
     expected = {"round": "running", "state": "waiting", "unit": "halted"}[news]
     assert (look["supervision"]["state"], len(look["history"])) == (expected, 1 if news == "round" else 0)
     assert home.calls == []
+
+
+def planted_pipe(path) -> None:
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def planted_link(target: str):
+    def plant(path) -> None:
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+
+    return plant
+
+
+def written(text: str):
+    return lambda path: path.write_text(text)
+
+
+MALFORMED = {
+    "a text for a table": (
+        "effective.json",
+        written('{"run_id": "7", "run_config": "odd"}'),
+        "run_config is a text but",
+    ),
+    "too deep": ("effective.json", written("[" * 200_000), "it is too deep"),
+    "a pipe": ("result.json", planted_pipe, "is no regular file"),
+    "a link": ("failure.json", planted_link("/etc/shadow"), "is a link, and is not followed"),
+    "endless": ("history.jsonl", planted_link("/dev/zero"), "is a link, and is not followed"),
+    "a round of text": ("history.jsonl", written('{"event": "round_finished", "round": "1"}\n'), "round is a text but"),
+    "not whole": ("result.json", written('{"run'), "it is not whole JSON"),
+}
+
+
+@pytest.mark.parametrize(("name", "plant", "said"), MALFORMED.values(), ids=MALFORMED)
+def test_a_claim_that_is_malformed_is_told_beside_the_healthy_trainings(home, run_module, name, plant, said) -> None:
+    home.ledger((RUNS["failed"], "h", 3), name="b")
+    home.ledger(("7", "h", 3), name="odd")
+    plant(home.published("odd") / name)
+    home.answers(list="list_after")
+    healthy, odd = run_module("run_info")["trainings"]
+    assert (healthy, odd["run_id"], odd["status"]) == ({**FAILED, "name": "b"}, "7", "lost")
+    (problem,) = odd["problems"]
+    assert problem.startswith(f"its {name} cannot be read: {said}")
+    assert (odd["history"], odd["effective"], odd["result"]) == ([], None, None)
+
+
+def test_a_claim_about_the_run_of_another_training_counts_nothing(home, run_module) -> None:
+    home.ledger((RUNS["failed"], "h", 3), name="b")
+    foreign = {"run_id": RUNS["failed"]}
+    home.training("b", result=foreign)
+    home.ledger((RUNS["completed"], "h", 3), name="liar")
+    history = [{"event": "round_finished", "round": 3, **foreign}]
+    home.training("liar", history=history, effective=foreign, result=foreign, failure=foreign)
+    home.answers(list="list_after")
+    honest, liar = run_module("run_info")["trainings"]
+    assert (honest["result"], honest["problems"]) == (foreign, [])
+    assert (liar["run_id"], liar["history"], liar["effective"], liar["result"]) == (RUNS["completed"], [], None, None)
+    said = f"tells of run {RUNS['failed']}, which is no run of it."
+    assert liar["problems"] == [f"its {name}.json {said}" for name in ("effective", "result", "failure")]
+
+
+# What somebody could leave in the place of the folder of what is asked for, or in it.
+def _of_somebody_else(folder) -> None:
+    folder.mkdir()
+    (folder / "ledger.json").write_text('{"runs": [{"run_id": "7"}]}')
+    if os.geteuid() == 0:
+        os.chown(folder / "ledger.json", 4711, 4711)
+    else:
+        (folder / "ledger.json").write_text("")
+
+
+def _link(folder) -> None:
+    folder.symlink_to("/etc")
+    os.chown(folder.parent, 4711, 4711)
+
+
+def _deep(folder) -> None:
+    folder.mkdir()
+    (folder / "supervision.json").write_text('{"a":' * 100_000)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda path: path.write_text("a file"),
+        pytest.param(_link, marks=pytest.mark.skipif(os.geteuid() != 0, reason="one's own link is trusted")),
+        os.mkfifo,
+        _of_somebody_else,
+        _deep,
+    ],
+)
+@pytest.mark.parametrize("name", ["run_info", "quiesce"])
+def test_a_folder_that_is_none_hides_no_other_training(home, run_module, plant, name) -> None:
+    home.ledger((RUNS["failed"], "h", 3), name="b")
+    plant(home.path / "trainings" / "odd")
+    home.answers(list="list_after")
+    result = run_module(name)
+    if name == "quiesce":
+        assert result["done"] is True
+        return
+    healthy, odd = result["trainings"]
+    assert (healthy, odd["run_id"], odd["status"]) == ({**FAILED, "name": "b"}, None, "absent")
+    assert odd["problems"]
+    assert all(" cannot be read: " in problem for problem in odd["problems"])

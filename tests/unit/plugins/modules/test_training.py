@@ -6,6 +6,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
 from dataclasses import replace
 
@@ -418,3 +421,34 @@ def test_a_continuous_training_is_never_finished(home, systemd, archive, run_mod
     result = run_module("training", **ASKED, mode="continuous", session_interval=60, archive=archive)
     assert (result["submitted"], result["finished"]) == (True, False)
     assert (desk.request.continuous, desk.request.session_interval) == (True, 60)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"run_id": "1", "run_config": "odd"}', "[" * 200_000, '{"run_id": "1", "process": "odd"}', None],
+)
+def test_a_training_with_malformed_claims_is_stopped(home, systemd, started, run_module, desk, content) -> None:
+    home.ledger((SLOW, "h", 3))
+    if content is None:
+        os.mkfifo(home.published() / "effective.json")
+    else:
+        (home.published() / "effective.json").write_text(content)
+    home.answers(list="list_three", stop="stop")
+    result = run_module("training", name="default", state="stopped")
+    assert (result["changed"], result["stopped"], desk.is_stopped) == (True, [SLOW], True)
+    assert result["problems"][0].startswith("its effective.json cannot be read: ")
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_no_process_is_killed_because_a_claim_names_it(home, systemd, started, run_module, desk, away) -> None:
+    """The ServerApp says that it is a process of somebody else's, down to the moment when that began."""
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_unreachable" if away else "list_three", stop="stop")
+    desk.remember(Memory(request_id=started["request_id"], state="running", run_id=SLOW, runs=1))
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "flwr-serverapp"]) as victim:
+        with open(f"/proc/{victim.pid}/stat") as stream:
+            ticks = int(stream.read().rpartition(")")[2].split()[19])
+        home.training(effective={"run_id": SLOW, "process": {"pid": victim.pid, "ticks": ticks}})
+        result = run_module("training", name="default", state="stopped")
+        assert (result["changed"], victim.poll()) == (True, None)
+        victim.kill()
