@@ -183,7 +183,7 @@ class Federation:
     def flwr(self, *arguments: str) -> str:
         """Call Flower's command on the SuperLink host."""
         environment = [f"FLWR_HOME={HOME}/control/.flwr", "FLWR_TELEMETRY_ENABLED=0", "FLWR_DISABLE_UPDATE_CHECK=1"]
-        command = ["env", *environment, f"{HOME}/venv/bin/flwr", *arguments, "--format", "json"]
+        command = ["env", *environment, f"{HOME}/bin/flwr", *arguments, "--format", "json"]
         return self.on(self.superlink, "runuser", "-u", "flower-control", "--", *command)
 
     def on(self, host: str, *command: str, given: str | None = None) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,14 @@ SOURCE_SUFFIXES = (".py", ".toml", ".md", ".yaml", ".yml", ".json", ".jsonl")
 SOURCE_NAMES = ("LICENSE", ".gitignore")
 SKIPPED_DIRECTORIES = frozenset({"__pycache__", "node_modules"})
 PYPROJECT = "pyproject.toml"
+
+MOST_FILES = 5000
+MOST_BYTES = 64 << 20  # of all sources; a FAB has 10 MB at most
+# Flower's own rule for a name, with the letters of ASCII; publisher and version are parts of the names of files.
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}", re.ASCII)
+PUBLISHER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII)
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,63}", re.ASCII)
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\\u2028\u2029\u202a-\u202e\ud800-\udfff]")
 
 
 class AppError(Exception):
@@ -66,6 +76,11 @@ def read_app(path: str) -> App:
             f"{path} is not a Flower app: its {PYPROJECT} lacks {', '.join(missing)}. "
             "See Flower's documentation of pyproject.toml, or start from 'flwr new'."
         )
+    for (label, value), rule in zip(found.items(), (NAME, VERSION, PUBLISHER)):
+        if not rule.fullmatch(value):
+            raise AppError(
+                f"{os.path.join(path, PYPROJECT)}: {label} is {value[:100]!r} but must match {rule.pattern}."
+            )
     return App(
         path=path,
         publisher=found["[tool.flwr.app] publisher"],
@@ -88,11 +103,46 @@ def source_files(path: str, overlay: Mapping[str, str] | None = None) -> dict[st
             full = os.path.join(folder, name)
             if (name in SOURCE_NAMES or name.endswith(SOURCE_SUFFIXES)) and not os.path.islink(full):
                 files[os.path.relpath(full, path).replace(os.sep, "/")] = full
-    for name, full in (overlay or {}).items():
+    for name, full in _checked(overlay or {}).items():
         if not os.path.isfile(full):
             raise AppError(f"{full} is to become {name} of the app, but there is no such file.")
-        files[name] = full
+        files[name] = os.path.realpath(full)
+    _refuse_too_much(path, files)
     return dict(sorted(files.items()))
+
+
+def is_inside(name: object) -> bool:
+    """Tell whether a relative path stays in the folder that it is relative to, and can be shown as it is."""
+    if not isinstance(name, str) or not name or len(name) > 500 or _UNSEEN.search(name):
+        return False
+    parts = name.split("/")
+    return not any(part in ("", ".", "..") or len(part.encode("utf-8", "replace")) > 200 for part in parts)
+
+
+def _checked(overlay: Mapping[str, str]) -> Mapping[str, str]:
+    for name, full in overlay.items():
+        if not is_inside(name):
+            raise AppError(f"app_overlay has {name!r}, which must be a path inside the app, such as my_app/task.py.")
+        if not isinstance(full, str):
+            raise AppError(f"app_overlay['{name}'] is {full!r} but must be the path of a file.")
+    return overlay
+
+
+def _refuse_too_much(path: str, files: Mapping[str, str]) -> None:
+    """Refuse what is no app but everything that lies around, and what would never end when it is read."""
+    total = 0
+    for name, full in files.items():
+        if not is_inside(name):
+            raise AppError(f"{path} has a file with the name {name!r}, which no app can have. Rename it.")
+        found = os.stat(full)
+        if not stat.S_ISREG(found.st_mode):
+            raise AppError(f"{full} is no regular file. Remove it from the app.")
+        total += found.st_size
+    if len(files) > MOST_FILES or total > MOST_BYTES:
+        raise AppError(
+            f"{path} has {len(files)} files of an app with {total} bytes, but at most {MOST_FILES} with {MOST_BYTES}"
+            " bytes are deployed. Keep data, models and virtual environments out of the folder of the app."
+        )
 
 
 def digest(files: Mapping[str, str]) -> str:

@@ -3,26 +3,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Putting a Flower app in place on the SuperLink host and building its FAB.
 
+All of it is root's, and nobody else can write where it lies: what an app or its author says never names a file of the
+host.
+
 This module is private to the collection and may change at any time.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
-import shutil
-import subprocess
+import stat
 import tarfile
-import tempfile
-from typing import Any
+import typing as t
 
-from ._app import digest, source_files
-from ._fab import Installation
-from ._flwr import FlwrMissingError
-
-BUILD_TIMEOUT = 120  # seconds; a build takes about two
+from . import _guarded
+from ._app import MOST_BYTES, MOST_FILES, NAME, is_inside
+from ._app_record import read_record, record_path
+from ._building import Build, Builder, BuildError
+from ._fab import MOST, FabError, Installation, files_below, write_files
+from ._layout import folder
 
 
 class DeploymentError(Exception):
@@ -30,150 +31,161 @@ class DeploymentError(Exception):
 
 
 class AppDeployment:
-    """The app ``name`` below ``<home>/app``: its folder, its FAB, and a record that ties the two together."""
+    """The app C(name) below C(<home>/app): its folder, its FAB, and a record that ties the two together."""
 
-    def __init__(self, home: str, name: str) -> None:
-        self.flwr = os.path.join(home, "venv", "bin", "flwr")
-        self.root = os.path.join(home, "app")
+    def __init__(self, home: str, name: str, build: Build | None = None) -> None:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise DeploymentError(f"The app is called {str(name)[:100]!r} but its name must match {NAME.pattern}.")
+        self.home, self.root = home, folder(home, "app")
         self.name = name
         self.path = os.path.join(self.root, name)
-        self.record_path = f"{self.path}.json"
+        self.record_path = record_path(home, name)
+        self.build = build or Builder(home)
 
-    def ensure(self, checksum: str, archive: str | None, check_mode: bool = False) -> dict[str, Any]:
-        """Deploy the source with digest ``checksum``; ask for its archive when it is needed and not given."""
-        record = self._record()
-        if record and record["checksum"] == checksum == digest(source_files(self.path)):
-            repaired = self._install(record["fab_file"], check_mode)
-            return {"changed": repaired, "path": self.path, **_fab(record)}
-        if check_mode:
-            return {
-                "changed": True,
-                "path": self.path,
-                "diff": {"before": f"{self.name} {_short(record)}", "after": f"{self.name} {checksum[:8]}"},
-            }
-        if archive is None:
-            return {"changed": False, "path": self.path, "needs_archive": True}
-        return self._deploy(checksum, archive)
-
-    def _record(self) -> dict[str, Any] | None:
+    def ensure(self, checksum: str, archive: str | None, check_mode: bool = False) -> dict[str, t.Any]:
+        """Deploy the source with digest C(checksum); ask for its archive when it is needed and not given."""
         try:
-            with open(self.record_path, encoding="utf-8") as file:
-                record = json.load(file)
-        except (OSError, ValueError):
-            return None
-        usable = isinstance(record, dict) and {"checksum", "fab_file", "fab_hash"} <= set(record)
-        return record if usable and os.path.isfile(record["fab_file"]) else None
+            self._refuse_a_home_of_before()
+            record = self.record
+            if record and record["checksum"] == checksum == digest_of(self._files()):
+                repaired = self._install(record, self._fab(record), check_mode)
+                return {"changed": repaired, "path": self.path, **self._told(record)}
+            if check_mode:
+                return {
+                    "changed": True,
+                    "path": self.path,
+                    "diff": {"before": f"{self.name} {_short(record)}", "after": f"{self.name} {checksum[:8]}"},
+                }
+            if archive is None:
+                return {"changed": False, "path": self.path, "needs_archive": True}
+            return self._deploy(checksum, archive)
+        except _guarded.UnsafeFileError as error:
+            raise DeploymentError(f"{error}. Nothing was deployed.") from error
 
-    def _deploy(self, checksum: str, archive: str) -> dict[str, Any]:
-        if not os.path.isdir(self.root):
-            raise DeploymentError(f"{self.root} does not exist: run the role fedops.flower.runtime on this host first.")
-        before = _names_and_digests(self.path)
+    @property
+    def record(self) -> dict[str, str] | None:
+        """What is known of the app that is deployed; None when nothing usable is."""
+        record = read_record(self.home, self.name)
+        return record if record and self._fab(record) is not None else None
+
+    def _fab(self, record: t.Mapping[str, str]) -> bytes | None:
+        """Return the FAB of a record, None when it is not there or another one."""
+        try:
+            fab = _guarded.read_bytes(os.path.join(self.root, record["fab_file"]), MOST, [os.geteuid()])
+        except OSError:
+            return None
+        return fab if hashlib.sha256(fab).hexdigest() == record["fab_hash"] else None
+
+    def _files(self) -> dict[str, bytes]:
+        try:
+            return files_below(self.path)
+        except OSError:
+            return {}
+
+    def _refuse_a_home_of_before(self) -> None:
+        """Refuse a place that another account can write."""
+        for path in (self.root, os.path.dirname(self.record_path)):
+            found = _guarded.status(path)
+            if found is None:
+                raise DeploymentError(f"{path} does not exist: run the playbook fedops.flower.site first.")
+            if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise DeploymentError(
+                    f"{path} belongs to the user {found.st_uid} with mode {stat.S_IMODE(found.st_mode):04o}, but root"
+                    " alone must be able to write it. Run the playbook fedops.flower.site first."
+                )
+
+    def _deploy(self, checksum: str, archive: str) -> dict[str, t.Any]:
+        before, files = self._files(), unpack(archive)
+        if digest_of(files) != checksum:
+            raise DeploymentError("The archive holds other files than were announced. Nothing was deployed.")
         # In the same file system as the target, so that putting it in place is a rename.
-        staging = tempfile.mkdtemp(prefix=".staging-", dir=self.root)
+        staging = _guarded.temporary_directory(self.root, ".staging-", 0o755)
         try:
             source = os.path.join(staging, self.name)
-            _unpack(archive, source)
-            fab = self._build(source, staging)
-            with open(fab, "rb") as file:
-                fab_hash = hashlib.sha256(file.read()).hexdigest()
-            after = _names_and_digests(source)
-            fab_file = self._put_in_place(source, fab, staging)
-            self._install(fab_file)
+            write_files(source, files)
+            try:
+                about, fab = self.build(source)
+                fab_hash = hashlib.sha256(fab).hexdigest()
+                record = {
+                    "checksum": checksum,
+                    "fab_file": about.fab_name(fab_hash),
+                    "fab_hash": fab_hash,
+                    "folder": about.folder(fab_hash),
+                }
+                Installation("", "", fab)  # refuses one that could do harm, before anything is changed
+                if about.name != self.name:
+                    raise BuildError(f"it is called {about.name}")
+            except (BuildError, FabError) as error:
+                raise DeploymentError(
+                    f"'flwr build' refused the app {self.name}; what was deployed before still stands.\n{error}"
+                ) from error
+            self._put_in_place(source, fab, record, staging)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
-        record = {"checksum": checksum, "fab_file": fab_file, "fab_hash": fab_hash}
-        _write_json(self.record_path, record)
-        return {"changed": True, "path": self.path, "diff": {"before": before, "after": after}, **_fab(record)}
+            _guarded.remove_tree(staging)
+        diff = {"before": _names_and_digests(before), "after": _names_and_digests(files)}
+        return {"changed": True, "path": self.path, "diff": diff, **self._told(record)}
 
-    def _build(self, source: str, staging: str) -> str:
-        environment = {
-            **os.environ,
-            "COLUMNS": "1000",  # rich folds what it says at this width
-            "FLWR_HOME": staging,
-            "FLWR_TELEMETRY_ENABLED": "0",
-            "FLWR_DISABLE_UPDATE_CHECK": "1",
-        }
-        try:
-            done = subprocess.run(
-                [self.flwr, "build", "--app", source],
-                cwd=staging, env=environment, capture_output=True, text=True, timeout=BUILD_TIMEOUT, check=False,
-            )  # fmt: skip
-        except FileNotFoundError:
-            raise DeploymentError(
-                f"{self.flwr} does not exist: run the role fedops.flower.runtime on this host first."
-            ) from None
-        except subprocess.TimeoutExpired:
-            raise DeploymentError(f"'flwr build' of {self.name} took longer than {BUILD_TIMEOUT} s.") from None
-        built = glob.glob(os.path.join(staging, "*.fab"))
-        if done.returncode != 0 or len(built) != 1:
-            said = _plain(done.stderr) or _plain(done.stdout)
-            raise DeploymentError(
-                f"'flwr build' refused the app {self.name}; what was deployed before still stands.\n{said}"
-            )
-        return built[0]
+    def _put_in_place(self, source: str, fab: bytes, record: dict[str, str], staging: str) -> None:
+        """Exchange the app's folder, its FAB and its record; the old folder goes with the staging folder."""
+        old = self.record
+        _guarded.write_bytes(os.path.join(self.root, record["fab_file"]), fab, 0o644, _us())
+        if _guarded.status(self.path) is not None:
+            _guarded.rename(self.path, os.path.join(staging, "previous"))
+        _guarded.rename(source, self.path)
+        self._install(record, fab)
+        _guarded.write_bytes(self.record_path, (json.dumps(record, indent=2) + "\n").encode(), 0o644, _us())
+        if old and old["fab_file"] != record["fab_file"]:
+            _guarded.remove(os.path.join(self.root, old["fab_file"]))
+        _guarded.remove(f"{self.path}.json")  # the record of an earlier version, which anybody may have written
 
-    def _put_in_place(self, source: str, fab: str, staging: str) -> str:
-        """Exchange the app's folder and its FAB; the old ones go with the staging folder."""
-        old = self._record()
-        fab_file = os.path.join(self.root, os.path.basename(fab))
-        os.chmod(fab, 0o644)
-        os.replace(fab, fab_file)
-        if os.path.exists(self.path):
-            os.rename(self.path, os.path.join(staging, "previous"))
-        os.rename(source, self.path)
-        if old and old["fab_file"] != fab_file:
-            os.unlink(old["fab_file"])
-        return fab_file
-
-    def _install(self, fab_file: str, check_mode: bool = False) -> bool:
+    def _install(self, record: t.Mapping[str, str], fab: bytes | None, check_mode: bool = False) -> bool:
         """Have the app installed for its runs; tell whether it was not, or not whole."""
-        installation = Installation(os.path.join(self.root, ".flwr"), fab_file)
-        try:
-            if installation.is_whole():
-                return False
-            if not check_mode:
-                installation.make()
-        except FlwrMissingError as error:
-            raise DeploymentError(str(error)) from error
+        installation = Installation(os.path.join(self.root, ".flwr"), record["folder"], fab or b"")
+        if installation.is_whole():
+            return False
+        if not check_mode:
+            installation.make()
         return True
 
-
-def _plain(said: str) -> str:
-    """What a command said without the frame that rich draws around it, its last fifteen lines."""
-    lines = (line.strip("╭╮╰╯─│ ") for line in said.splitlines())
-    return "\n".join([line for line in lines if line not in ("", "Error")][-15:])
+    def _told(self, record: t.Mapping[str, str]) -> dict[str, str]:
+        return {"fab_file": os.path.join(self.root, record["fab_file"]), "fab_hash": record["fab_hash"]}
 
 
-def _unpack(archive: str, target: str) -> None:
-    os.mkdir(target)
+def unpack(archive: str) -> dict[str, bytes]:
+    """Return the files in the archive of an app; refuse what is no plain file inside of it, or too much."""
+    files: dict[str, bytes] = {}
+    left = MOST_BYTES
     with tarfile.open(archive) as source:
-        for member in source.getmembers():
-            path = os.path.normpath(os.path.join(target, member.name))
-            if not (member.isfile() and path.startswith(target + os.sep)):
-                raise DeploymentError(f"The archive holds {member.name}, which is not a plain file inside the app.")
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "wb") as file:
-                shutil.copyfileobj(source.extractfile(member), file)
-            os.chmod(path, 0o644)
-    for folder, _folders, _files in os.walk(target):
-        os.chmod(folder, 0o755)  # whatever root's umask is: the service account reads the app
+        for member in source:
+            if not member.isreg() or not is_inside(member.name) or member.name in files:
+                raise DeploymentError(
+                    f"The archive holds {member.name[:200]!r}, which is not a plain file inside the app."
+                )
+            left -= member.size
+            if left < 0 or len(files) >= MOST_FILES:
+                raise DeploymentError(f"The archive holds more than {MOST_FILES} files or {MOST_BYTES} bytes.")
+            files[member.name] = t.cast("t.IO[bytes]", source.extractfile(member)).read(member.size)
+    folders = {"/".join(name.split("/")[:end]) for name in files for end in range(1, name.count("/") + 1)}
+    if folders.intersection(files):
+        raise DeploymentError("The archive holds something that is a file and a folder.")
+    return files
 
 
-def _names_and_digests(path: str) -> str:
-    files = source_files(path)
-    return "".join(f"{name} {digest({name: full})[:12]}\n" for name, full in files.items())
+def digest_of(files: t.Mapping[str, bytes]) -> str:
+    """Return what C(_app.digest) returns for files that hold this."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        total.update(f"{name}\0{hashlib.sha256(files[name]).hexdigest()}\n".encode())
+    return total.hexdigest()
 
 
-def _write_json(path: str, content: dict[str, Any]) -> None:
-    with open(f"{path}.tmp", "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
-    os.replace(f"{path}.tmp", path)
+def _names_and_digests(files: t.Mapping[str, bytes]) -> str:
+    return "".join(f"{name} {digest_of({name: files[name]})[:12]}\n" for name in sorted(files))
 
 
-def _fab(record: dict[str, Any]) -> dict[str, str]:
-    return {"fab_file": record["fab_file"], "fab_hash": record["fab_hash"]}
+def _us() -> tuple[int, int]:
+    return os.geteuid(), os.getegid()
 
 
-def _short(record: dict[str, Any] | None) -> str:
+def _short(record: t.Mapping[str, str] | None) -> str:
     return record["checksum"][:8] if record else "(absent)"

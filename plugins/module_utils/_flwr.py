@@ -15,10 +15,11 @@ import shutil
 import subprocess
 import tempfile
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ._bounded import Done, Keeper, ShortTexts, Tail, run
+from ._guarded import status
 from ._layout import APPS, CONTROL, folder
 from ._plain import Bounds, harmless, harmless_value, loads, without_colours
 
@@ -96,13 +97,38 @@ class Submission:
     fab_hash: str
 
 
+@dataclass(frozen=True)
+class _Client:
+    """How Flower's command line is called: by which account, as which program, with which folders."""
+
+    user: str
+    executable: str
+    home: str
+    flwr_home: str
+
+
+def _client(home: str) -> _Client:
+    """Return how it is called on this host.
+
+    Where trainings still belong to the account of the ServerApps, the host is from before there were several accounts,
+    and until it is migrated. Its command line serves for all that needs no app.
+    """
+    trainings = status(folder(home, "trainings"))
+    if trainings is not None and os.geteuid() == 0 and USER != CONTROL_USER:
+        with suppress(KeyError):
+            if trainings.st_uid == pwd.getpwnam(USER).pw_uid:
+                venv, flwr_home = os.path.join(home, "venv", "bin", "flwr"), os.path.join(home, "app", ".flwr")
+                return _Client(USER, venv, home, flwr_home)
+    executable = os.path.join(folder(home, "bin"), "flwr")
+    return _Client(CONTROL_USER, executable, folder(home, "control"), folder(home, "control/.flwr"))
+
+
 class Flwr:
     """The C(flwr) of the virtual environment below C(home), talking to one configured SuperLink connection."""
 
     def __init__(self, home: str, superlink: str = "local") -> None:
         self.home = home
         self.superlink = superlink
-        self.executable = os.path.join(home, "venv", "bin", "flwr")
 
     def runs(self) -> list[Run]:
         """Return every run that the SuperLink knows."""
@@ -111,7 +137,13 @@ class Flwr:
     def submit(self, app: str, run_config: str | None = None) -> Submission:
         """Submit a run of the app in a folder; return once the SuperLink has accepted it."""
         # A file, because a command line can be read by everybody on the host.
-        with scratch("run_config.toml", run_config or "") as path:
+        client = _client(self.home)
+        if client.user != CONTROL_USER:
+            raise FlwrMissingError(
+                f"{self.home} is as an earlier version has left it, and no run is submitted from there. Deploy"
+                " this host first (playbook fedops.flower.site)."
+            )
+        with scratch("run_config.toml", run_config or "", client.user) as path:
             given = ["--run-config", path] if run_config else []
             answer = self._json("run", app, self.superlink, *given)
         return Submission(str(answer["run-id"]), str(answer["fab-hash"]))
@@ -138,7 +170,7 @@ class Flwr:
 
     def register(self, name: str, public_key: str) -> str:
         """Register a SuperNode by its public key; return its node id."""
-        with scratch("supernode.pub", public_key.strip() + "\n") as path:
+        with scratch("supernode.pub", public_key.strip() + "\n", _client(self.home).user) as path:
             answer = self._json("supernode", "register", path, self.superlink, "--name", name)
         return str(answer["node-id"])
 
@@ -166,37 +198,39 @@ class Flwr:
         return parse(done.stdout, done.stderr)
 
     def _call(self, said: Keeper, *arguments: str, timeout: int = TIMEOUT) -> Done:
-        account = account_of(CONTROL_USER)
+        client = _client(self.home)
+        account = account_of(client.user)
         identity: dict[str, t.Any] = {}
         if account is not None:
             identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         try:
             return run(
-                [self.executable, *arguments],
+                [client.executable, *arguments],
                 timeout,
                 said,
-                env=self._environment(),
+                env=_environment(self.home, client),
                 # The caller's folder may be closed to the account.
                 cwd="/",
                 **identity,
             )
         except OSError as error:
             raise FlwrMissingError(
-                f"{self.executable} cannot be run: {error.strerror}."
+                f"{client.executable} cannot be run: {error.strerror}."
                 " Deploy this host first (role fedops.flower.runtime)."
             ) from error
 
-    def _environment(self) -> dict[str, str]:
-        return {
-            "PATH": f"{os.path.dirname(self.executable)}:/usr/local/bin:/usr/bin:/bin",
-            "HOME": folder(self.home, "control"),
-            "FLWR_HOME": folder(self.home, "control/.flwr"),
-            "FLWR_TELEMETRY_ENABLED": "0",
-            "FLWR_DISABLE_UPDATE_CHECK": "1",
-            "LC_ALL": "C.UTF-8",
-            "COLUMNS": "1000",
-            "NO_COLOR": "1",
-        }
+
+def _environment(home: str, client: _Client) -> dict[str, str]:
+    return {
+        "PATH": f"{home}/venv/bin:/usr/local/bin:/usr/bin:/bin",
+        "HOME": client.home,
+        "FLWR_HOME": client.flwr_home,
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "1000",
+        "NO_COLOR": "1",
+    }
 
 
 def account_of(name: str) -> pwd.struct_passwd | None:
@@ -247,9 +281,10 @@ def as_service_account() -> t.Iterator[None]:
 
 
 @contextmanager
-def scratch(name: str, text: str) -> t.Iterator[str]:
-    """Give a temporary file that nobody but the account of the command line can read."""
-    with as_account(CONTROL_USER):
+def scratch(name: str, text: str, user: str | None = None) -> t.Iterator[str]:
+    """Give a temporary file that only one account can read: that of the command line, unless another is named."""
+    user = user or CONTROL_USER
+    with as_account(user):
         # Root's own folder for temporary files may be closed to the account.
         folder_path = tempfile.mkdtemp(prefix="fedops-flwr-", dir="/tmp")
         path = os.path.join(folder_path, name)
@@ -258,7 +293,7 @@ def scratch(name: str, text: str) -> t.Iterator[str]:
     try:
         yield path
     finally:
-        with as_account(CONTROL_USER):
+        with as_account(user):
             shutil.rmtree(folder_path, ignore_errors=True)
 
 

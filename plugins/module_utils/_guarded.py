@@ -24,6 +24,7 @@ ROOT = 0
 RECORD_LIMIT = 16 << 20  # bytes; far more than any record of ours
 _MOST_LINKS = 40  # as the kernel allows on one path
 _WALK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # needs no right to list what is there
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MINE = 0o755  # what stays of a mode when a file changes hands
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -191,6 +192,19 @@ def make_directory(path: str, mode: int, owners: tuple[int, int], ours: t.Collec
             os.close(descriptor)
 
 
+def temporary_directory(parent: str, prefix: str, mode: int = 0o700) -> str:
+    """Make a directory of a name that nobody knows; return its path."""
+    path = os.path.join(os.path.abspath(parent), f"{prefix}{secrets.token_hex(8)}")
+    with directory(parent) as descriptor:
+        os.mkdir(os.path.basename(path), 0o700, dir_fd=descriptor)
+        made = os.open(os.path.basename(path), _WALK, dir_fd=descriptor)
+        try:
+            os.fchmod(made, mode)
+        finally:
+            os.close(made)
+    return path
+
+
 def rename(source: str, target: str) -> None:
     """Move a file or directory to another name of the same file system."""
     source, target = os.path.abspath(source), os.path.abspath(target)
@@ -254,15 +268,13 @@ def _hand_over(descriptor: int, before: t.Collection[int], owners: tuple[int, in
 
 def _walk(path: str) -> int:
     """Open a directory component by component."""
-    descriptor = os.open("/", _WALK)
     left, links = [part for part in path.split("/") if part], 0
+    descriptor = os.open("/", _PASS if left else _WALK)
     try:
         while left:
             name = left.pop(0)
-            if name == ".":
-                continue
             try:
-                below = os.open(name, _WALK, dir_fd=descriptor)
+                below = os.open(name, _PASS if left else _WALK, dir_fd=descriptor)
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                     error.filename = path
@@ -271,11 +283,8 @@ def _walk(path: str) -> int:
                 target = _trusted_link(descriptor, name, path)
                 if links > _MOST_LINKS:
                     raise UnsafeFileError(path, "has too many links on its way") from None
-                left = [part for part in target.split("/") if part] + left
-                if target.startswith("/"):
-                    below = os.open("/", _WALK)
-                else:
-                    continue
+                left = [part for part in target.split("/") if part not in ("", ".")] + left
+                below = os.open("/" if target.startswith("/") else ".", _PASS if left else _WALK, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = below
     except BaseException:

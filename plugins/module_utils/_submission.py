@@ -13,13 +13,14 @@ import time
 import typing as t
 from contextlib import contextmanager
 
+from ._app_record import deployed_fab_hash
 from ._flwr import Flwr, FlwrError, FlwrUnreachableError, Run
 from ._follow import training_names
 from ._journal import Journal
 from ._processes import moment
 from ._runs import Decision, decide, known_runs
 from ._supervised import Desk, Memory, Request, now, with_values
-from ._trainings import LedgerEntry, TrainingFolder, read_object
+from ._trainings import LedgerEntry, TrainingFolder
 
 SLACK = 2.0  # seconds; Flower's times are whole ones
 
@@ -107,7 +108,7 @@ class Submitter:
         """Find the run that was submitted just before a supervisor died, so that nothing is trained twice."""
         if not self.memory.submitting:
             return
-        began, fab = float(self.memory.submitting), (read_object(f"{self.request.app}.json") or {}).get("fab_hash")
+        began, fab = float(self.memory.submitting), deployed_fab_hash(self.flwr.home, self.request.app)
         others = [TrainingFolder(self.flwr.home, name) for name in training_names(self.flwr.home)]
         owned = {run.run_id for folder in others if folder.name != self.folder.name for run in known_runs(folder, [])}
         owned.update(entry.run_id for entry in self.folder.ledger)

@@ -11,7 +11,9 @@ short_description: Deploy a Flower app and build its FAB
 version_added: 0.1.0
 description:
   - Copies the source of a Flower app from the controller to the SuperLink host and builds the Flower App Bundle (FAB)
-    there with C(flwr build), so that an app that Flower would refuse is refused before any run.
+    there, so that an app that Flower would refuse is refused before any run.
+  - Nothing of the app is executed or imported for that. It is read by a user that systemd makes for the build, which
+    has no network, no rights, and only so much time and memory.
   - The files travel as one archive, and only when the host does not have them yet.
   - An app replaces an older one of the same name as a whole. The older one stays in place when the new one does not
     build.
@@ -130,8 +132,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    deployment = AppDeployment(module.params["home"], module.params["name"])
     try:
+        deployment = AppDeployment(module.params["home"], module.params["name"])
         result = deployment.ensure(module.params["checksum"], module.params["archive"], module.check_mode)
     except DeploymentError as error:
         module.fail_json(msg=str(error))

@@ -15,6 +15,8 @@ description:
   - One execution serves all of them. A task for each file, a handler and a start for each service would be a dozen.
   - All files are written before the first service is touched. Services are touched in the order given, and one that
     fails does not keep the others from their turn.
+  - What is at the path of a file is shown only when it is a regular file of its owner or of root. A link, a pipe or
+    anything else there is replaced, and neither followed nor read. Directories on the way may be links of root alone.
   - A service whose unit was written by a run that was cut short is restarted by the next one.
 author:
   - fedops.flower contributors (@fedops)
@@ -110,50 +112,85 @@ reloaded:
   sample: []
 """
 
+import grp
 import os
+import pwd
+import stat
 import tempfile
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils import _guarded
 from ansible_collections.fedops.flower.plugins.module_utils._services import PROPERTIES, Steps, parse_states, steps
 
 UNITS = ("/etc/systemd/", "/lib/systemd/", "/usr/lib/systemd/")
+MOST = 1 << 20  # bytes; far more than any file of ours
+NOT_SHOWN = "(something else, which is not shown)\n"
 
 
-def found_text(path: str) -> str | None:
-    """Return the text of a file, None when there is none."""
+def found_text(path: str, owner: int | None) -> tuple[str, tuple[int, int, int] | None] | None:
+    """Return the text of a file with its owner, group and mode; None when there is none.
+
+    What is no file of that owner or of root is not read, and has no attributes.
+    """
+    if _guarded.status(os.path.dirname(os.path.abspath(path))) is None:
+        return None
     try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
+        with _guarded.regular_file(path, MOST, {_guarded.ROOT, os.geteuid(), owner}) as stream:
+            found = os.fstat(stream.fileno())
+            text = stream.read(MOST).decode("utf-8", "replace")
+            return text, (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
     except FileNotFoundError:
         return None
+    except _guarded.UnsafeFileError as error:
+        if error.filename != path or stat.S_ISDIR(_guarded.status(path).st_mode):
+            raise
+        return NOT_SHOWN, None
+
+
+def number(look_up: Any, name: str, module: AnsibleModule) -> int | None:
+    """Return the number of a user or group; None in check mode, when there is none yet."""
+    try:
+        return int(name) if name.isdecimal() else look_up(name)[2]
+    except KeyError:
+        if module.check_mode:
+            return None
+        module.fail_json(msg=f"'{name}' is no user or group of this host.")
 
 
 def write(module: AnsibleModule, file: dict[str, Any], diff: list[dict[str, str]]) -> bool:
     """Have one file as wanted, and tell whether that changed anything."""
     path, text = file["path"], file["content"]
-    before = found_text(path)
+    owners = number(pwd.getpwnam, file["owner"], module), number(grp.getgrnam, file["group"], module)
+    mode = int(file["mode"], 8)
+    before, attributes = found_text(path, owners[0]) or ("", None)
+    if (before, attributes) == (text, (*owners, mode)):
+        return False
     if before != text:
-        diff.append({"before_header": path, "after_header": path, "before": before or "", "after": text})
-        if module.check_mode:
-            return True
-        replace(module, path, text, file["validate"])
-    attributes = {key: file[key] for key in ("path", "owner", "group", "mode")}
-    attributes.update(secontext=[None, None, None], attributes=None)
-    return module.set_fs_attributes_if_different(attributes, before != text)
+        diff.append({"before_header": path, "after_header": path, "before": before, "after": text})
+    if not module.check_mode:
+        if before != text and file["validate"]:
+            judge(module, path, text, file["validate"])
+        make_directories(os.path.dirname(os.path.abspath(path)))
+        _guarded.write_bytes(path, text.encode(), mode, owners)
+    return True
 
 
-def replace(module: AnsibleModule, path: str, text: str, validate: str | None) -> None:
-    """Write a file, so that a reader finds the old text or the new one."""
+def judge(module: AnsibleModule, path: str, text: str, validate: str) -> None:
+    """Have a command judge a text before it takes its place."""
     descriptor, temporary = tempfile.mkstemp(dir=module.tmpdir)
     with open(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
-    if validate:
-        code, said, complained = module.run_command(validate.replace("%s", temporary))
-        if code != 0:
-            module.fail_json(msg=f"{path} is refused by '{validate}': {(complained or said).strip()}")
-    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-    module.atomic_move(temporary, path)
+    code, said, complained = module.run_command(validate.replace("%s", temporary))
+    if code != 0:
+        module.fail_json(msg=f"{path} is refused by '{validate}': {(complained or said).strip()}")
+
+
+def make_directories(path: str) -> None:
+    """Make a directory with those above it that are missing."""
+    if _guarded.status(path) is None:
+        make_directories(os.path.dirname(path))
+        _guarded.make_directory(path, 0o755, (os.geteuid(), os.getegid()))
 
 
 def look(module: AnsibleModule, services: list[str], restart: set[str], reload: set[str], units_changed: bool) -> Steps:
@@ -203,6 +240,8 @@ def main() -> None:
     diff: list[dict[str, str]] = []
     try:
         changed = [file for file in module.params["files"] if write(module, file, diff)]
+    except _guarded.UnsafeFileError as error:
+        module.fail_json(msg=f"{error}. Free that path, then run again.")
     except OSError as error:
         module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
     restart = {service for file in changed for service in file["restarts"]}

@@ -65,7 +65,7 @@ class SendingAction(ActionBase):
         with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
             local = os.path.join(folder, "files.tar")
             # Not compressed: wheels are already, and an app is small.
-            with tarfile.open(local, "w") as archive:
+            with tarfile.open(local, "w", dereference=True) as archive:  # a name of its own for every file
                 for name, path in files.items():
                     archive.add(path, arcname=name)
             remote = self._connection._shell.join_path(self._make_tmp_path(), "files.tar")

@@ -28,6 +28,7 @@ from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+LAUNCHER = ROOT / "roles" / "superlink" / "files" / "flwr.py"
 START_TIMEOUT = 60
 
 if AnsibleCollectionConfig.collection_finder is None:
@@ -151,9 +152,11 @@ def superlink_home(tmp_path_factory):
         path = home / "app" / "testapp" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    for folder in ("state", "venv/bin", "control/.flwr"):
+    for folder in ("state", "bin", "control/.flwr"):
         (home / folder).mkdir(parents=True, exist_ok=True)
-    (home / "venv" / "bin" / "flwr").symlink_to(BIN / "flwr")
+    launcher = home / "bin" / "flwr"
+    launcher.write_text(f"#!{BIN}/python -I\n" + LAUNCHER.read_text())
+    launcher.chmod(0o755)
     write_certificates(home)
     (home / "secret").write_bytes(secrets.token_bytes(32))
     port = free_port()

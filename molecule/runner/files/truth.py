@@ -31,7 +31,7 @@ def events(name: str) -> list[dict[str, Any]]:
 
 def runs() -> dict[str, str]:
     """Return how Flower itself says that its runs stand."""
-    command = [str(HOME / "venv/bin/flwr"), "list", "local", "--format", "json"]
+    command = [str(HOME / "bin/flwr"), "list", "local", "--format", "json"]
     environment = {"FLWR_HOME": str(HOME / "control/.flwr"), "PATH": "/usr/bin:/bin", "FLWR_TELEMETRY_ENABLED": "0"}
     said = subprocess.run(
         [

@@ -23,7 +23,7 @@ CLAIMS = ("effective", "result", "failure")  # what ServerApps write
 
 REPLAY = f"""#!{sys.executable}
 import json, os, sys
-home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0]))))
+home = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0])))
 arguments = sys.argv[1:]
 words = 2 if arguments[0] == "supernode" else 1
 with open(home + "/replies.json") as stream:
@@ -107,7 +107,7 @@ class Home:
 
 
 def make_home(path: Path) -> Home:
-    executable = path / "venv" / "bin" / "flwr"
+    executable = path / "bin" / "flwr"
     executable.parent.mkdir(parents=True)
     executable.write_text(REPLAY)
     executable.chmod(0o755)

@@ -208,9 +208,9 @@ def test_root_asks_flower_as_the_account_of_its_command_line(monkeypatch) -> Non
     try:
         folder.chmod(0o755)
         home = make_home(folder / "home")
-        for path in (home.path, home.path / "venv" / "bin"):
+        for path in (home.path, home.path / "bin"):
             path.chmod(0o777)
-        executable = home.path / "venv" / "bin" / "flwr"
+        executable = home.path / "bin" / "flwr"
         executable.write_text("#!/usr/bin/python3\n" + executable.read_text().split("\n", 1)[1])
         home.answers(supernode_register="supernode_register")
         assert Flwr(str(home.path)).register("a", "ecdsa-sha2-nistp384 AAAA a") == "17856385283664728171"

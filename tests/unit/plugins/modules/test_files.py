@@ -122,3 +122,49 @@ def test_what_is_stopped_or_not_enabled_is_started_and_enabled(host: Host) -> No
 def test_files_need_no_service(host: Host, tmp_path: Path) -> None:
     result = host.ensure({"path": str(tmp_path / "one"), "content": "1"}, services=[])
     assert (result["changed"], (tmp_path / "one").read_text(), host.calls) == (True, "1", [])
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda path, secret: path.symlink_to(secret),
+        lambda path, _secret: os.mkfifo(path),
+        lambda path, _secret: path.symlink_to("/dev/zero"),
+        lambda path, secret: secret.rename(path) and os.chown(path, 4444, 4444),
+        lambda path, _secret: path.write_bytes(b"") or os.truncate(path, 1 << 40),
+    ],
+    ids=["link", "pipe", "device", "foreign", "sparse"],
+)
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_somebody_planted_is_neither_shown_nor_followed_and_is_replaced(
+    host: Host, tmp_path: Path, plant: Callable[[Path, Path], Any], check_mode: bool
+) -> None:
+    secret, path = tmp_path / "secret", tmp_path / "config.toml"
+    secret.write_text("root's own")
+    plant(path, secret)
+    result = host.ensure({"path": str(path), "content": "1\n", "mode": "0640"}, services=[], check_mode=check_mode)
+    assert [(diff["before"], diff["after"]) for diff in result["diff"]] == [(files.NOT_SHOWN, "1\n")]
+    assert "root's own" not in json.dumps(result)
+    if not check_mode:
+        found = path.lstat()
+        assert (path.read_text(), found.st_uid, oct(found.st_mode)) == ("1\n", 0, "0o100640")
+    if secret.exists():
+        assert secret.read_text() == "root's own"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_directory_on_the_way_that_is_a_link_of_an_account_is_refused(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".flwr").symlink_to(tmp_path / "etc")
+    os.chown(tmp_path / "home", 4444, 4444)
+    os.chown(tmp_path / "home" / ".flwr", 4444, 4444, follow_symlinks=False)
+    result = host.ensure({"path": str(tmp_path / "home/.flwr/deep/config.toml"), "content": "1"}, services=[])
+    assert "has a link on its way, .flwr, that somebody else than root could have made" in result["msg"]
+    assert os.listdir(tmp_path / "etc") == []
+
+
+def test_a_directory_in_the_way_is_told(host: Host, tmp_path: Path) -> None:
+    result = host.ensure({"path": str(tmp_path), "content": "1"}, services=[])
+    assert result["msg"] == f"{tmp_path} is no regular file. Free that path, then run again."

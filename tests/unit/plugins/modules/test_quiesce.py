@@ -81,7 +81,7 @@ def test_a_federation_without_trainings_is_quiesced_at_once_and_only_once(home, 
 
 
 def test_a_host_that_is_not_deployed_has_nothing_to_wait_for(home, systemd, run_module) -> None:
-    (home.path / "venv" / "bin" / "flwr").unlink()
+    (home.path / "bin" / "flwr").unlink()
     assert run_module("quiesce")["done"] is True
 
 

@@ -71,7 +71,7 @@ def test_check_mode_says_that_a_run_would_be_submitted_and_leaves_no_trace(home,
 
 
 def test_check_mode_works_on_a_host_without_flower(home, run_module) -> None:
-    (home.path / "venv" / "bin" / "flwr").unlink()
+    (home.path / "bin" / "flwr").unlink()
     assert run_module("run", check_mode=True, **ASKED)["changed"] is True
     assert run_module("run", **ASKED)["failed"] is True
 

@@ -120,7 +120,7 @@ def test_one_training_is_told_from_its_files_as_well(home, supervised, run_modul
 
 
 def test_flower_that_fails_in_any_way_hides_no_training(home, supervised, run_module) -> None:
-    (home.path / "venv" / "bin" / "flwr").unlink()
+    (home.path / "bin" / "flwr").unlink()
     seen = run_module("run_info")
     assert [training["supervision"]["state"] for training in seen["trainings"]] == ["running"]
     assert "cannot be run" in seen["superlink_problem"]
@@ -146,7 +146,7 @@ def test_waiting_ends_with_the_round(home, run_module) -> None:
 
 
 def test_a_host_without_flower_has_no_runs_in_check_mode_and_else_fails(home, run_module) -> None:
-    (home.path / "venv" / "bin" / "flwr").unlink()
+    (home.path / "bin" / "flwr").unlink()
     assert run_module("run_info", check_mode=True, name="default") == {"changed": False, **ABSENT}
     assert run_module("run_info", name="default")["failed"] is True
 

@@ -81,7 +81,7 @@ def test_check_mode_tells_the_same_and_does_nothing(home, ledger, run_module) ->
 
 
 def test_check_mode_works_on_a_host_without_flower(home, run_module) -> None:
-    (home.path / "venv" / "bin" / "flwr").unlink()
+    (home.path / "bin" / "flwr").unlink()
     result = run_module("supernode", check_mode=True, name="a", public_key=KEY)
     assert (result["changed"], result["status"]) == (True, "registered")
 

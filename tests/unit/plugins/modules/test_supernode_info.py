@@ -48,7 +48,7 @@ def test_nodes_that_are_online_are_counted(home, run_module) -> None:
 
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_a_host_without_flower_has_none_in_check_mode_and_else_fails(home, run_module, check_mode) -> None:
-    (home.path / "venv" / "bin" / "flwr").unlink()
+    (home.path / "bin" / "flwr").unlink()
     result = run_module("supernode_info", check_mode=check_mode)
     assert (result.get("supernodes"), result.get("failed", False)) == (([], False) if check_mode else (None, True))
 

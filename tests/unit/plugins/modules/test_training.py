@@ -128,7 +128,7 @@ def test_the_directory_of_a_training_that_goes_on_is_refused_before_anything_is_
 
 
 def test_check_mode_changes_nothing(home, systemd, run_module, tmp_path) -> None:
-    (home.path / "venv" / "bin" / "flwr").unlink()
+    (home.path / "bin" / "flwr").unlink()
     result = run_module("training", check_mode=True, **ASKED)
     assert (result["changed"], result["submitted"], result["status"]) == (True, True, "submitted")
     assert (systemd.orders, (home.path / "trainings").exists(), (home.path / "supervisor").exists()) == (
