@@ -94,7 +94,8 @@ options:
     default: []
   migrate:
     description:
-      - Give directories that belong to another one of the accounts to their new owners.
+      - Give directories that belong to another one of the accounts to their new owners, and move what ServerApps have
+        told of their trainings from C(trainings) to C(published).
       - Every process of the old owner is ended first, since it could hold files open that are no longer its own.
         Stop the services before.
     type: bool
@@ -141,6 +142,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._account import (
     is_missing,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._split import split
 
 
 def attempt(look_up: Callable[..., Any], key: Any, field: str) -> Any:
@@ -285,6 +287,8 @@ def main() -> None:
         changes = make_accounts(module)
         made, old = make_directories(module)
         changes += made
+        if module.params["migrate"] and not module.check_mode:
+            changes += [f"training {name}" for name in split(home)]
         for path in (os.path.join(home, item) for item in module.params["secrets"]):
             if make_secret(module, path):
                 changes.append(f"secret {path}")
