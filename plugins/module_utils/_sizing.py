@@ -22,6 +22,9 @@ MEGABYTE = 10**6
 # Flower sends a model in pieces, a bounded number at a time: what is in flight grows with the model only up to here.
 PIECES = 130 * MEGABYTE
 
+# What the gateway lets through to the SuperLink at a time, read and parsed.
+STRANGERS = 128 * 2 * 7 * MEGABYTE
+
 
 @dataclass(frozen=True)
 class Need:
@@ -80,6 +83,15 @@ def memory_needed(model: int, replies: int) -> int:
 def client_memory_needed(model: int) -> int:
     """Return the bytes that a SuperNode host needs, beyond what the training itself takes."""
     return _together(SUPERNODE_HOST, model, 0)
+
+
+def superlink_bound(supernodes: int) -> int:
+    """Return the bytes that the SuperLink is held to: what a model of any size takes, a quarter more, and strangers' requests.
+
+    What a stranger sends is read before its signature is, in as many requests as the gateway lets through at a time.
+    """
+    largest = SUPERLINK_HOST[0].peak(PIECES, max(2, supernodes))
+    return math.ceil(largest * 1.25) + STRANGERS
 
 
 def replies_possible(model: int, memory: int) -> int:
