@@ -29,7 +29,8 @@ from ._systemd import SystemdError, control, look
 OPEN = "open"  # the link to the point that is open
 CONTENTS = "contents.json"
 DATABASE = "state/state.db"  # below the home
-NGINX = "nginx"
+GATEWAY = "flower-gateway.service"
+FENCE = "flower-fence@superlink.service"
 # What says how the services run. Below the home without a slash at the beginning.
 FILES = (
     "/etc/systemd/system/flower-superlink.service",
@@ -37,8 +38,10 @@ FILES = (
     "/etc/systemd/system/flower-supernode.service",
     "/etc/systemd/system/flower-supernode@.service",
     "/etc/systemd/system/flower-supernode@*.service.d/flower.conf",
-    "/etc/systemd/system/nginx.service.d/flower.conf",
-    "/etc/nginx/flower.conf",
+    "/etc/systemd/system/flower-gateway.service",
+    "/etc/systemd/system/flower-fence@.service",
+    "/etc/flower/gateway.conf",
+    "/etc/flower/fence/*.nft",
     "app/.flwr/config.toml",  # of before the command line had an account of its own
     "control/.flwr/config.toml",
     "bin/flower-supernode",
@@ -135,8 +138,9 @@ class RestorePoints:
                 self._restore_file(path, known["files"].get(path))
             self.releases.switch(known["release"])
             control("daemon-reload")
-        if any(NGINX in path for path in changed):
-            control("reload-or-restart", "nginx.service")
+        for part, unit in (("/fence", FENCE), ("gateway", GATEWAY)):
+            if any(part in path for path in changed) and look(unit)[0].load == "loaded":
+                control("reload-or-restart", unit)
         for service in known["services"]:
             with suppress(SystemdError):
                 control("reset-failed", service)

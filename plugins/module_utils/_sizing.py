@@ -86,9 +86,9 @@ def client_memory_needed(model: int) -> int:
 
 
 def superlink_bound(supernodes: int) -> int:
-    """Return the bytes that the SuperLink is held to: what a model of any size takes, a quarter more, and strangers' requests.
+    """Return the bytes that the SuperLink is held to: a quarter more than any model takes, and what strangers send.
 
-    What a stranger sends is read before its signature is, in as many requests as the gateway lets through at a time.
+    A request is read before its signature, and the gateway lets so many of them through at a time.
     """
     largest = SUPERLINK_HOST[0].peak(PIECES, max(2, supernodes))
     return math.ceil(largest * 1.25) + STRANGERS

@@ -204,7 +204,8 @@ def _room_problems(host: str, look: Look) -> list[str]:
 def _federation_problems(federation: Federation, looks: t.Mapping[str, Look]) -> list[str]:
     host = federation.superlink
     if federation.health != 200 or federation.nodes is None:
-        return [f"The SuperLink on {host} does not answer. 'systemctl status flower-superlink nginx' there tells more."]
+        services = "flower-superlink flower-gateway"
+        return [f"The SuperLink on {host} does not answer. 'systemctl status {services}' there tells more."]
     states = {node["name"]: node["status"] for node in federation.nodes}
     return [
         f"{name} is {states.get(name, 'not registered')}, so that its gate could not be passed."

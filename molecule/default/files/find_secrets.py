@@ -11,7 +11,7 @@ import stat
 import subprocess
 from pathlib import Path
 
-PLACES = ("/opt/flower", "/etc/nginx", "/etc/systemd", "/etc/ssl", "/root", "/tmp", "/var/tmp", "/home")
+PLACES = ("/opt/flower", "/etc/flower", "/etc/systemd", "/etc/ssl", "/root", "/tmp", "/var/tmp", "/home")
 SMALL = 64 * 1024
 PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 

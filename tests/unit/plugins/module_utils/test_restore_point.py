@@ -123,15 +123,15 @@ def test_the_state_is_left_alone_while_the_release_before_is_in_use(host: Host) 
     assert (host.unit.read_text(), host.said) == ("old", "later")
 
 
-def test_nginx_is_told_when_its_configuration_is_another(host: Host, orders: list[str]) -> None:
-    path = host.root / "etc/nginx/flower.conf"
+def test_the_gateway_is_told_when_its_configuration_is_another(host: Host, orders: list[str]) -> None:
+    path = host.root / "etc/flower/gateway.conf"
     path.parent.mkdir()
     path.write_text("old")
     host.points.save("t")
     path.write_text("new")
     host.points.restore()
     assert path.read_text() == "old"
-    assert "reload-or-restart nginx.service" in orders
+    assert "reload-or-restart flower-gateway.service" in orders
 
 
 def test_a_point_stays_open_for_what_it_was_made_for_and_makes_way_for_anything_else(host: Host) -> None:
