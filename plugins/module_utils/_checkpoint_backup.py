@@ -86,7 +86,9 @@ def read(directory: str, name: str, offset: int) -> bytes | None:
 def bring_back(staged: str, number: int, directory: str, home: str) -> Checkpoint:
     """Move a checkpoint into a directory as the account: verified there, and the manifest last."""
     checkpoint = verify(os.path.join(staged, arrays_name(number)))
-    fetcher = Fetcher(directory, checkpoint.training, checkpoint.configuration_hash, _Folder(staged, checkpoint))
+    fetcher = Fetcher(
+        directory, checkpoint.training, checkpoint.configuration_hash, _Folder(staged, checkpoint), None, False
+    )
     try:
         _make(directory, home)
         brought = fetcher.fetch()
@@ -158,6 +160,6 @@ class _Folder:
         names = (self._checkpoint.file, manifest_name(self._checkpoint.round))
         return {folder_of(self._checkpoint): {name: os.path.getsize(os.path.join(self._path, name)) for name in names}}
 
-    def download(self, folder: str, name: str, target: t.IO[bytes]) -> None:
+    def download(self, folder: str, name: str, target: t.IO[bytes], limit: int) -> None:
         with open(os.path.join(self._path, name), "rb") as source:
             shutil.copyfileobj(source, target)

@@ -14,18 +14,21 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ._checkpoints import Checkpoint, arrays_name, manifest_name
+from ._mirror_seal import seal_name
 
 REMOTE = "mirror"  # the name that the configuration of rclone gives to the bucket
 
 # What lies in the bucket: of each folder the files and their sizes.
 Listing = t.Mapping[str, t.Mapping[str, int]]
-# What was seen to arrive: of each folder the rounds, and the hash of the manifest that went with each.
+# What was seen to arrive: of each folder the rounds, and the seal that went with each.
 Copied = t.Mapping[str, t.Mapping[str, str]]
 
 _ARRAYS = re.compile(r"checkpoint_round_([1-9][0-9]*)\.npz")
+_SEAL = re.compile(r"checkpoint_round_([1-9][0-9]*)\.seal")
 _MANIFEST = re.compile(r"checkpoint_round_([1-9][0-9]*)\.json")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?")
+_LEAST_SECRET = 32
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _WORD = re.compile(r"[A-Za-z0-9._-]+")
 _KEY = re.compile(r"[!-&(-\[\]-~]+")  # printable, but for what ends or escapes a quoted value
@@ -64,6 +67,12 @@ def problems(wanted: t.Mapping[str, t.Any]) -> list[str]:
                 f"checkpoints_mirror_{key} must be one word without blanks, quotes and backslashes."
                 " Set it, from a vault."
             )
+    secret = str(wanted.get("seal_secret") or "")
+    if secret and not (_KEY.fullmatch(secret) and len(secret) >= _LEAST_SECRET):
+        found.append(
+            f"checkpoints_mirror_seal_secret must be one word of at least {_LEAST_SECRET} letters, without blanks,"
+            " quotes and backslashes. Set it, from a vault, or leave it empty: the host makes one."
+        )
     for key, least in (("keep", 0), ("interval", 5)):
         if not _is_whole(wanted[key]) or int(wanted[key]) < least:
             found.append(f"checkpoints_mirror_{key} is {wanted[key]!r} but must be a whole number, at least {least}.")
@@ -94,10 +103,12 @@ def rounds(files: t.Mapping[str, int]) -> list[int]:
     return [number for number in _numbers(_MANIFEST, files) if arrays_name(number) in files]
 
 
-def missing(local: t.Iterable[Checkpoint], remote: Listing, copied: Copied) -> list[Checkpoint]:
+def missing(
+    local: t.Iterable[Checkpoint], remote: Listing, copied: Copied, seal: t.Callable[[Checkpoint], str]
+) -> list[Checkpoint]:
     """Return the checkpoints that are not in the mirror as they are here; the newest, worth most, first."""
     return sorted(
-        (checkpoint for checkpoint in local if not _arrived(checkpoint, remote, copied)),
+        (checkpoint for checkpoint in local if not _arrived(checkpoint, remote, copied, seal)),
         key=lambda checkpoint: checkpoint.round,
         reverse=True,
     )
@@ -126,7 +137,8 @@ def superfluous(
 ) -> dict[str, list[int]]:
     """Return the rounds that retention gives up: all but the newest, and those that the host itself has files of.
 
-    Arrays without a manifest are of no use to anybody: the copying was cut off, and the host has removed them since.
+    Arrays or a seal without a manifest are of no use to anybody: the copying was cut off, and the host has removed them
+    since.
 
     Only of trainings that the host has checkpoints of: what another one has left is not its to remove.
     """
@@ -137,7 +149,8 @@ def superfluous(
     for folder, kept in here.items():
         whole = rounds(remote.get(folder, {}))
         given_up = whole[:-keep] if keep else []
-        halves = set(_numbers(_ARRAYS, remote.get(folder, {}))) - set(whole)
+        parts = remote.get(folder, {})
+        halves = {*_numbers(_ARRAYS, parts), *_numbers(_SEAL, parts)} - set(whole)
         found[folder] = sorted({*given_up, *halves} - kept - set(doubtful))
     return {folder: numbers for folder, numbers in found.items() if numbers}
 
@@ -146,13 +159,14 @@ def _numbers(pattern: re.Pattern[str], names: t.Iterable[str]) -> list[int]:
     return sorted(int(match.group(1)) for match in map(pattern.fullmatch, names) if match)
 
 
-def _arrived(checkpoint: Checkpoint, remote: Listing, copied: Copied) -> bool:
+def _arrived(checkpoint: Checkpoint, remote: Listing, copied: Copied, seal: t.Callable[[Checkpoint], str]) -> bool:
     folder, number = folder_of(checkpoint), checkpoint.round
     files = remote.get(folder, {})
     return (
-        copied.get(folder, {}).get(str(number)) == checkpoint.manifest["manifest_sha256"]
+        copied.get(folder, {}).get(str(number)) == seal(checkpoint)
         and files.get(arrays_name(number)) == checkpoint.manifest["bytes"]
         and manifest_name(number) in files
+        and seal_name(number) in files
     )
 
 

@@ -18,11 +18,22 @@ import typing as t
 from contextlib import suppress
 from datetime import datetime, timezone
 
-from ._checkpoints import PREVIOUS, CheckpointError, arrays_name, list_checkpoints, list_rounds, manifest_name, verify
+from ._checkpoints import (
+    PREVIOUS,
+    Checkpoint,
+    CheckpointError,
+    arrays_name,
+    list_checkpoints,
+    list_rounds,
+    manifest_name,
+    verify,
+)
 from ._mirror import folder_of, missing, overtaken, superfluous
+from ._mirror_seal import read_secret, seal_name, seal_of
 from ._rclone import Rclone, RcloneError
 
 STATE = "state.json"
+SEALS = "seals"  # where a seal lies while it travels
 
 
 class State:
@@ -30,6 +41,7 @@ class State:
 
     def __init__(self, folder: str) -> None:
         self._path = os.path.join(folder, STATE)
+        self.seals = os.path.join(folder, SEALS)
         self.values: dict[str, t.Any] = {"copied": {}, "backlog": [], "problem": None, "complete": None, "tried": None}
         with suppress(OSError, ValueError), open(self._path, encoding="utf-8") as stream:
             self.values.update(json.load(stream))
@@ -49,8 +61,9 @@ class State:
 class Mirror:
     """A directory, a bucket, and the passes that make the one follow the other."""
 
-    def __init__(self, directory: str, bucket: Rclone, state: State, keep: int) -> None:
+    def __init__(self, directory: str, bucket: Rclone, state: State, keep: int, secret: bytes) -> None:
         self.directory, self.bucket, self.state, self.keep = directory, bucket, state, keep
+        self._seal: t.Callable[[Checkpoint], str] = lambda checkpoint: seal_of(checkpoint, secret)
         self.problems: list[str] = []
 
     def pass_once(self, say: t.Callable[[str], t.Any]) -> bool:
@@ -71,7 +84,7 @@ class Mirror:
         tried: set[str] = set()
         while True:
             # Looked at again after each: the newest may have come meanwhile, and an old one may be gone.
-            lacking = missing(list_checkpoints(self.directory, strict=True), remote, self.state.copied)
+            lacking = missing(list_checkpoints(self.directory, strict=True), remote, self.state.copied, self._seal)
             lacking = [checkpoint for checkpoint in lacking if checkpoint.manifest["manifest_sha256"] not in tried]
             if not lacking:
                 return
@@ -82,6 +95,7 @@ class Mirror:
                 verify(checkpoint.path)
                 # In this order: without its manifest nobody takes a checkpoint for one.
                 self.bucket.upload(self.directory, arrays_name(number), folder)
+                self._upload_seal(checkpoint, folder)
                 self.bucket.upload(self.directory, manifest_name(number), folder)
             except (CheckpointError, RcloneError) as error:
                 if os.path.lexists(checkpoint.path):
@@ -89,11 +103,22 @@ class Mirror:
                         raise
                     self.problems.append(str(error).rstrip("."))
                 continue
-            self._remember(folder, number, checkpoint.manifest["manifest_sha256"])
+            self._remember(folder, number, self._seal(checkpoint))
             remote.setdefault(folder, {}).update(
-                {arrays_name(number): checkpoint.manifest["bytes"], manifest_name(number): 0}
+                {arrays_name(number): checkpoint.manifest["bytes"], seal_name(number): 0, manifest_name(number): 0}
             )
             say(f"Round {number} of {checkpoint.training} is in the mirror.")
+
+    def _upload_seal(self, checkpoint: Checkpoint, folder: str) -> None:
+        name = seal_name(checkpoint.round)
+        os.makedirs(self.state.seals, 0o755, exist_ok=True)
+        path = os.path.join(self.state.seals, name)
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write(self._seal(checkpoint))
+        try:
+            self.bucket.upload(self.state.seals, name, folder)
+        finally:
+            os.unlink(path)
 
     def _take_away(self, say: t.Callable[[str], t.Any]) -> None:
         there = list_rounds(self.directory)
@@ -101,12 +126,14 @@ class Mirror:
         doubtful = set(there) - {checkpoint.round for checkpoint in local}
         for folder, numbers in overtaken(local, remote, doubtful).items():
             target = f"{PREVIOUS}/{folder}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
-            for name in (arrays_name, manifest_name):
-                self.bucket.move(folder, target, [name(number) for number in numbers])
+            for name in (arrays_name, seal_name, manifest_name):
+                there_too = [name(number) for number in numbers if name(number) in remote[folder]]
+                if there_too:
+                    self.bucket.move(folder, target, there_too)
             self._forget(folder, numbers)
             say(f"The training has begun again before rounds {_told(numbers)} of {folder}; they are moved to {target}.")
         for folder, numbers in superfluous(local, self.bucket.list(), self.keep, doubtful).items():
-            for name in (manifest_name, arrays_name):
+            for name in (manifest_name, seal_name, arrays_name):
                 self.bucket.delete(folder, [name(number) for number in numbers])
             self._forget(folder, numbers)
             say(f"Rounds {_told(numbers)} of {folder} are removed from the mirror, which keeps {self.keep}.")
@@ -125,8 +152,7 @@ class Mirror:
             return [
                 arrays_name(checkpoint.round)
                 for checkpoint in list_checkpoints(self.directory, strict=True)
-                if self.state.copied.get(folder_of(checkpoint), {}).get(str(checkpoint.round))
-                != checkpoint.manifest["manifest_sha256"]
+                if self.state.copied.get(folder_of(checkpoint), {}).get(str(checkpoint.round)) != self._seal(checkpoint)
             ]
         return self.state.values["backlog"]
 
@@ -134,11 +160,12 @@ class Mirror:
 def main() -> int:
     """Be the program: 0 when the mirror is complete, 1 when another pass is needed."""
     parser = argparse.ArgumentParser()
-    for name in ("--directory", "--base", "--state"):
+    for name in ("--directory", "--base", "--state", "--secret"):
         parser.add_argument(name, required=True)
     parser.add_argument("--keep", type=int, required=True)
     given = parser.parse_args()
-    mirror = Mirror(given.directory, Rclone(given.base), State(given.state), given.keep)
+    secret = read_secret(given.secret)
+    mirror = Mirror(given.directory, Rclone(given.base), State(given.state), given.keep, secret)
     complete = mirror.pass_once(_say)
     if not complete:
         waiting = len(mirror.state.values["backlog"])

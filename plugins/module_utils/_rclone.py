@@ -8,14 +8,20 @@ This file is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import subprocess
+import tempfile
 import typing as t
 
+from ._manifest import CheckpointError
 from ._mirror import Listing, listing
 
 RCLONE = "/usr/bin/rclone"
+LISTING_LIMIT = 64 << 20  # bytes
+_CHUNK = 1 << 20
 _NOT_FOUND = 3  # of a folder and of a bucket alike
 # An outage is to be noticed soon: whoever calls has patience of its own, and tries again.
 _OPTIONS = (
@@ -29,6 +35,10 @@ class RcloneError(Exception):
     """rclone has failed; the message says why, in its own words."""
 
 
+class TooLargeError(CheckpointError):
+    """Something in the mirror is larger than it can be."""
+
+
 class Rclone:
     """A folder in a bucket, reached through rclone. What rclone has to know is in its environment, the keys too."""
 
@@ -39,13 +49,20 @@ class Rclone:
 
     def list(self) -> Listing:
         """Return what lies in the folders; none when there is nothing yet."""
-        done = self._run("lsjson", "--recursive", "--max-depth", "2", "--no-modtime", "--no-mimetype", self.base)
-        if done.returncode == _NOT_FOUND:
+        text = io.BytesIO()
+        options = ("--recursive", "--max-depth", "2", "--no-modtime", "--no-mimetype")
+        returned, errors = self._pour("lsjson", *options, self.base, target=text, limit=LISTING_LIMIT)
+        if returned == _NOT_FOUND:
             bucket = self.base.partition("/")[0]
             if self._run("lsjson", "--dirs-only", bucket).returncode == _NOT_FOUND:
                 raise RcloneError(f"the bucket {bucket.partition(':')[2]} does not exist")
             return {}
-        return listing(json.loads(self._checked(done)))
+        if returned:
+            raise RcloneError(reason(errors))
+        try:
+            return listing(json.loads(text.getvalue()))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise RcloneError("the list of what it holds cannot be read") from None
 
     def upload(self, directory: str, name: str, folder: str) -> None:
         """Copy one file, and have rclone compare what has arrived."""
@@ -53,9 +70,11 @@ class Rclone:
             self._run("copy", "--checksum", "--files-from-raw", "-", directory, self._at(folder), names=[name])
         )
 
-    def download(self, folder: str, name: str, target: t.IO[bytes]) -> None:
-        """Write a file of the mirror to an open one."""
-        self._checked(self._run("cat", self._at(folder, name), stdout=target))
+    def download(self, folder: str, name: str, target: t.IO[bytes], limit: int) -> None:
+        """Write a file of the mirror to an open one; TooLargeError when it has more than so many bytes."""
+        returned, errors = self._pour("cat", self._at(folder, name), target=target, limit=limit)
+        if returned:
+            raise RcloneError(reason(errors))
 
     def move(self, folder: str, target: str, names: t.Sequence[str]) -> None:
         self._checked(self._run("move", "--files-from-raw", "-", self._at(folder), self._at(target), names=names))
@@ -66,16 +85,38 @@ class Rclone:
     def _at(self, *parts: str) -> str:
         return "/".join((self.base, *parts))
 
-    def _run(
-        self, *arguments: str, names: t.Sequence[str] = (), stdout: t.IO[bytes] | int = subprocess.PIPE
-    ) -> subprocess.CompletedProcess[bytes]:
+    def _pour(self, *arguments: str, target: t.IO[bytes], limit: int) -> tuple[int, str]:
+        """Have rclone write to an open file, as far as the limit; return its status and what it says of errors."""
+        command = [*self._command, *arguments]
+        with tempfile.TemporaryFile() as errors:
+            try:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=self._environment,
+                )
+            except OSError as error:
+                raise RcloneError(f"{command[0]} cannot be started: {error.strerror}") from error
+            with process:
+                source, left = t.cast("t.IO[bytes]", process.stdout), limit
+                while chunk := source.read(min(_CHUNK, left + 1)):
+                    if len(chunk) > left:
+                        process.kill()
+                        raise TooLargeError(f"{arguments[-1]} has more than the {limit} bytes that it can have.")
+                    target.write(chunk)
+                    left -= len(chunk)
+            errors.seek(0)
+            return process.returncode, errors.read(_CHUNK).decode("utf-8", "replace")
+
+    def _run(self, *arguments: str, names: t.Sequence[str] = ()) -> subprocess.CompletedProcess[bytes]:
         command = [*self._command, *arguments]
         try:
             return subprocess.run(
                 command,
                 input="".join(f"{name}\n" for name in names).encode(),
-                stdout=stdout,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 env=self._environment,
                 check=False,
             )
@@ -90,14 +131,20 @@ class Rclone:
 
 
 def read_environment(path: str) -> dict[str, str]:
-    """Return what is in a file that systemd and a shell read as well: NAME='value', one a line."""
+    """Return what is in a file that systemd and a shell read as well: NAME='value' or NAME="value", one a line."""
     found = {}
     with open(path, encoding="utf-8") as stream:
         for line in stream:
             name, is_one, value = line.strip().partition("=")
             if is_one and not name.startswith("#"):
-                found[name] = value[1:-1] if value[:1] == "'" else value
+                found[name] = _unquoted(value)
     return found
+
+
+def _unquoted(value: str) -> str:
+    if value[:1] == "'":
+        return value[1:-1]
+    return re.sub(r'\\(["\\`$])', r"\1", value[1:-1]) if value[:1] == '"' else value
 
 
 def reason(errors: str) -> str:

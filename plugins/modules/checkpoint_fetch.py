@@ -14,6 +14,8 @@ description:
   - Otherwise the newest checkpoint in the mirror that is whole is brought into the directory, and the training goes on
     from there. Each is verified against its manifest by size, SHA-256 and the names of its arrays before it gets its
     name; a damaged one is stepped over and told in RV(problems).
+  - Only what carries a seal of O(secret_file) is believed. The manifest is brought before the arrays, and neither may
+    be larger than it can be.
   - A mirror that cannot be reached fails the task, since a training that begins anew by mistake costs more.
 author:
   - fedops.flower contributors (@fedops)
@@ -50,6 +52,19 @@ options:
     description: File on the host with what rclone reads from its environment, the keys among it, as C(NAME='value').
     type: path
     required: true
+  secret_file:
+    description:
+      - File on the host with the secret by which the host that mirrored has sealed each checkpoint. Only root writes
+        it. A checkpoint without a seal of this secret is stepped over, since whoever can write the bucket could have
+        put it there. When there are only such ones, the task fails.
+    type: path
+    default: /opt/flower/certificates/mirror.secret
+  accept_unsealed:
+    description:
+      - Whether a checkpoint is taken whatever its seal says. It is for what an older release has mirrored, for one
+        time, where everybody is trusted who can write the bucket.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -94,9 +109,11 @@ problems:
 import os
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils import _guarded
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import CheckpointError, arrays_name
 from ansible_collections.fedops.flower.plugins.module_utils._fetching import Fetcher, FetchError
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._mirror_seal import MOST, checked_secret
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._rclone import (
     RCLONE,
@@ -125,6 +142,14 @@ def told(name: str | None) -> dict[str, Any]:
     return {"changed": name is not None, "diff": {"before": "", "after": after}}
 
 
+def read_secret(path: str) -> bytes | None:
+    """Return the secret of the seals, which root alone writes; None when the host has none."""
+    try:
+        return checked_secret(_guarded.read_bytes(path, MOST, (0, os.geteuid())), path)
+    except FileNotFoundError:
+        return None
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -133,6 +158,8 @@ def main() -> None:
             "configuration_hash": {"type": "str", "required": True},
             "base": {"type": "str", "required": True},
             "environment_file": {"type": "path", "required": True},
+            "secret_file": {"type": "path", "default": "/opt/flower/certificates/mirror.secret", "no_log": False},
+            "accept_unsealed": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -141,7 +168,8 @@ def main() -> None:
     prepared = os.path.exists(RCLONE) and os.path.exists(path)
     try:
         bucket = Rclone(params["base"], read_environment(path) if prepared or not module.check_mode else None)
-        fetcher = Fetcher(params["path"], params["training"], params["configuration_hash"], bucket)
+        secret, sealed = read_secret(params["secret_file"]), not params["accept_unsealed"]
+        fetcher = Fetcher(params["path"], params["training"], params["configuration_hash"], bucket, secret, sealed)
         if fetcher.local:
             result = {**told(None), "fetched": None}
         else:
@@ -152,7 +180,7 @@ def main() -> None:
             f" {params['base']} cannot be asked for one: {error}. Nothing was begun. Mend the mirror and run again, or"
             " set fl_resume to never to begin anew."
         )
-    except (FetchError, FlwrError, CheckpointError) as error:
+    except (FetchError, FlwrError, CheckpointError, ValueError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or params['path']} cannot be opened: {error.strerror}.")

@@ -45,7 +45,12 @@ def remote(*numbers: int, size: int = 10) -> dict[str, dict[str, int]]:
     for number in numbers:
         files[f"checkpoint_round_{number}.npz"] = size
         files[f"checkpoint_round_{number}.json"] = 500
+        files[f"checkpoint_round_{number}.seal"] = 64
     return {FOLDER: files}
+
+
+def seal(found: Checkpoint) -> str:
+    return str(found.manifest["manifest_sha256"])
 
 
 def copied(*numbers: int) -> dict[str, dict[str, str]]:
@@ -60,6 +65,7 @@ def copied(*numbers: int) -> dict[str, dict[str, str]]:
         {"endpoint": "http://127.0.0.1:9000", "prefix": ""},
         {"endpoint": "http://[::1]:9000", "keep": "0"},
         {"ca_file": "/etc/ssl/ours.pem"},
+        {"seal_secret": "s" * 32},
     ],
 )
 def test_a_mirror_that_can_be_reached_is_no_problem(changes: dict[str, object]) -> None:
@@ -87,6 +93,8 @@ def test_without_a_mirror_nothing_is_asked_of_it() -> None:
         ({"ca_file": "ours.pem"}, ["must be the absolute path of a file on the SuperLink host"]),
         ({"keep": -1, "interval": True}, ["checkpoints_mirror_keep is -1", "checkpoints_mirror_interval is True"]),
         ({"interval": 1}, ["at least 5"]),
+        ({"seal_secret": "short"}, ["checkpoints_mirror_seal_secret must be one word of at least 32 letters"]),
+        ({"seal_secret": "two words " * 9}, ["checkpoints_mirror_seal_secret must be one word"]),
         (
             {"access_key_id": "", "secret_access_key": "two words"},
             ["checkpoints_mirror_access_key_id must be", "checkpoints_mirror_secret_access_key must be"],
@@ -101,7 +109,7 @@ def test_all_problems_are_told_at_once_and_no_key(changes: dict[str, object], sa
 
 def test_the_newest_that_is_missing_comes_first() -> None:
     local = [checkpoint(number) for number in (1, 2, 3, 4)]
-    assert [entry.round for entry in _mirror.missing(local, remote(2, 4), copied(1, 2, 4))] == [3, 1]
+    assert [entry.round for entry in _mirror.missing(local, remote(2, 4), copied(1, 2, 4), seal)] == [3, 1]
 
 
 @pytest.mark.parametrize(
@@ -109,13 +117,14 @@ def test_the_newest_that_is_missing_comes_first() -> None:
     [
         (remote(1), {}),  # nobody knows whether it is the same
         (remote(1, size=9), copied(1)),  # another size
-        ({FOLDER: {"checkpoint_round_1.npz": 10}}, copied(1)),  # no manifest
+        ({FOLDER: {"checkpoint_round_1.npz": 10, "checkpoint_round_1.seal": 64}}, copied(1)),  # no manifest
+        ({FOLDER: {"checkpoint_round_1.npz": 10, "checkpoint_round_1.json": 500}}, copied(1)),  # no seal
         ({}, copied(1)),  # somebody has removed it
         (remote(1), {FOLDER: {"1": "that of an older training"}}),
     ],
 )
 def test_what_did_not_arrive_as_it_is_here_is_missing(there: dict, known: dict) -> None:
-    assert [entry.round for entry in _mirror.missing([checkpoint(1)], there, known)] == [1]
+    assert [entry.round for entry in _mirror.missing([checkpoint(1)], there, known, seal)] == [1]
 
 
 def test_newer_rounds_than_the_host_has_are_overtaken_and_only_of_its_trainings() -> None:

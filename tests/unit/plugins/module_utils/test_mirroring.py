@@ -11,17 +11,21 @@ import pwd
 import shutil
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _fetching, _flwr, _mirroring, _rclone
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import inspect
+from ansible_collections.fedops.flower.plugins.module_utils._escape import environment_line
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import sealed
+from ansible_collections.fedops.flower.plugins.module_utils._mirror_seal import is_sealed, read_secret, seal_of
 from ansible_collections.fedops.flower.plugins.module_utils._rclone import Rclone, RcloneError
 
 FAKE = Path(__file__).resolve().parents[1] / "rclone.py"
 HASH = "a" * 64
 FOLDER = "demo-aaaaaaaa"
+SECRET, OTHER_SECRET = bytes(range(32)), bytes(32)
 
 
 def save(directory: Path, number: int, content: str = "", training: str = "demo") -> None:
@@ -58,6 +62,7 @@ class World:
         executable.write_text(f"#!{sys.executable}\n" + FAKE.read_text())
         executable.chmod(0o755)
         self.said: list[str] = []
+        self.secret: bytes | None = SECRET
         self._environment = {"RCLONE_CONFIG_MIRROR_ENDPOINT": str(path / "buckets")}
         self._executable = str(executable)
 
@@ -66,10 +71,10 @@ class World:
 
     def mirror(self, keep: int = 0) -> bool:
         state = _mirroring.State(str(self.state))
-        return _mirroring.Mirror(str(self.here), self.bucket(), state, keep).pass_once(self.said.append)
+        return _mirroring.Mirror(str(self.here), self.bucket(), state, keep, self.secret).pass_once(self.said.append)
 
-    def fetcher(self, base: str = "mirror:models/flower") -> _fetching.Fetcher:
-        return _fetching.Fetcher(str(self.here), "demo", HASH, self.bucket(base))
+    def fetcher(self, base: str = "mirror:models/flower", sealed: bool = True) -> _fetching.Fetcher:
+        return _fetching.Fetcher(str(self.here), "demo", HASH, self.bucket(base), self.secret, sealed)
 
     @property
     def folder(self) -> Path:
@@ -101,8 +106,10 @@ def test_every_checkpoint_is_copied_the_newest_first_and_its_manifest_last(world
             assert (world.folder / name).read_bytes() == (world.here / name).read_bytes()
     assert [line for line in world.calls.read_text().splitlines() if line.startswith("copy")] == [
         f"copy {FOLDER} checkpoint_round_2.npz",
+        f"copy {FOLDER} checkpoint_round_2.seal",
         f"copy {FOLDER} checkpoint_round_2.json",
         f"copy {FOLDER} checkpoint_round_1.npz",
+        f"copy {FOLDER} checkpoint_round_1.seal",
         f"copy {FOLDER} checkpoint_round_1.json",
     ]
     assert (world.known["backlog"], world.known["problem"]) == ([], None)
@@ -140,7 +147,11 @@ def test_a_damaged_checkpoint_is_told_and_never_copied(world: World) -> None:
         stream.write(b"x")
     assert not world.mirror()
     assert world.rounds() == [1]
-    assert sorted(path.name for path in world.folder.iterdir()) == ["checkpoint_round_1.json", "checkpoint_round_1.npz"]
+    assert sorted(path.name for path in world.folder.iterdir()) == [
+        "checkpoint_round_1.json",
+        "checkpoint_round_1.npz",
+        "checkpoint_round_1.seal",
+    ]
     assert "checkpoint_round_2.npz is damaged" in world.known["problem"]
 
 
@@ -267,6 +278,130 @@ def test_a_mirror_without_this_training_has_nothing(world: World) -> None:
     assert world.fetcher().fetch() is None
 
 
+def forge(world: World, number: int, how: str) -> None:
+    """Be somebody who can write the bucket, and nothing else."""
+    folder, seal = world.folder, world.folder / f"checkpoint_round_{number}.seal"
+    folder.mkdir(parents=True, exist_ok=True)
+    if how == "swapped":
+        for kind in ("npz", "json", "seal"):
+            shutil.copy(folder / f"checkpoint_round_1.{kind}", folder / f"checkpoint_round_{number}.{kind}")
+        return
+    save(folder, number, "NaN")  # consistent in itself
+    if how == "no seal":
+        seal.unlink(missing_ok=True)
+    elif how == "seal of another round":
+        seal.write_text((folder / "checkpoint_round_1.seal").read_text())
+    elif how == "seal of another secret":
+        seal.write_text(seal_of(inspect(str(folder)).checkpoints[-1], OTHER_SECRET))
+    elif how == "empty seal":
+        seal.write_text("")
+    elif how == "endless seal":
+        seal.write_bytes(b"a" * 100000)
+    elif how == "no text":
+        seal.write_bytes(b"\xff" * 64)
+    else:
+        assert how == "seal of before"
+
+
+FORGERIES = (
+    *("swapped", "no seal", "seal of another round", "seal of another secret", "empty seal", "endless seal"),
+    *("no text", "seal of before"),
+)
+
+
+@pytest.mark.parametrize("how", FORGERIES)
+def test_what_somebody_else_has_put_into_the_bucket_is_stepped_over(world: World, how: str) -> None:
+    for number in (1, 2):
+        save(world.here, number)
+    assert world.mirror()
+    forge(world, 2, how)
+    remove(world.here, 1, 2)
+    fetcher = world.fetcher()
+    assert fetcher.fetch().round == 1
+    (problem,) = fetcher.problems
+    assert "checkpoint_round_2" in problem
+    assert world.rounds(world.here) == [1]
+
+
+@pytest.mark.parametrize("how", ["no seal", "seal of another secret"])
+def test_when_nothing_is_sealed_nothing_begins_and_it_is_told_what_to_do(world: World, how: str) -> None:
+    forge(world, 2, how)
+    with pytest.raises(_fetching.UnsealedError, match=r"the training demo \(round 2\).*checkpoints_mirror_seal_secret"):
+        world.fetcher().fetch()
+    assert world.rounds(world.here) == []
+    assert world.fetcher(sealed=False).fetch().round == 2
+
+
+def test_a_fresh_host_without_the_secret_is_told_that(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    remove(world.here, 1)
+    world.secret = None
+    with pytest.raises(_fetching.UnsealedError, match="as this host has no secret.*Restore the backup"):
+        world.fetcher().fetch()
+
+
+def test_what_an_older_release_has_mirrored_is_sealed_by_the_next_pass(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    (world.folder / "checkpoint_round_1.seal").unlink()
+    state = world.known
+    state["copied"][FOLDER]["1"] = json.loads((world.here / "checkpoint_round_1.json").read_text())["manifest_sha256"]
+    (world.state / "state.json").write_text(json.dumps(state))
+    assert world.mirror()
+    remove(world.here, 1)
+    assert world.fetcher().fetch().round == 1
+
+
+def test_another_secret_seals_all_anew(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    world.secret = OTHER_SECRET
+    assert world.mirror()
+    remove(world.here, 1)
+    assert world.fetcher().fetch().round == 1
+
+
+@pytest.mark.parametrize(("kind", "size"), [("npz", 10_000_000), ("json", 200_000_000)])
+def test_more_than_can_be_is_never_brought(world: World, monkeypatch, kind: str, size: int) -> None:
+    for number in (1, 2):
+        save(world.here, number)
+    assert world.mirror()
+    remove(world.here, 1, 2)
+    with (world.folder / f"checkpoint_round_2.{kind}").open("r+b") as stream:
+        stream.truncate(size)
+    listed = {name: path.stat().st_size for name, path in ((p.name, p) for p in world.folder.iterdir())}
+    listed["checkpoint_round_2.npz"] = json.loads((world.folder / "checkpoint_round_1.json").read_text())["bytes"]
+    monkeypatch.setattr(Rclone, "list", lambda self: {FOLDER: listed})
+    fetcher = world.fetcher()
+    assert fetcher.fetch().round == 1
+    assert "has more than the" in fetcher.problems[0]
+
+
+def test_a_list_without_end_is_cut(world: World, monkeypatch) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    monkeypatch.setattr(_rclone, "LISTING_LIMIT", 100)
+    with pytest.raises(_rclone.TooLargeError, match="has more than the 100 bytes"):
+        world.fetcher().fetch()
+
+
+def test_a_seal_holds_for_all_that_a_manifest_says(world: World) -> None:
+    save(world.here, 1)
+    (checkpoint,) = inspect(str(world.here)).checkpoints
+    assert is_sealed(checkpoint, SECRET, seal_of(checkpoint, SECRET))
+    for field in ("training", "configuration_hash", "round", "sha256", "bytes", "manifest_sha256"):
+        other = replace(checkpoint, manifest={**checkpoint.manifest, field: "other"})
+        assert not is_sealed(other, SECRET, seal_of(checkpoint, SECRET))
+
+
+@pytest.mark.parametrize("size", [0, 15, 5000])
+def test_what_is_no_secret_is_refused(tmp_path: Path, size: int) -> None:
+    (tmp_path / "secret").write_bytes(bytes(size))
+    with pytest.raises(ValueError, match=f"has {min(size, 4097)} bytes but must have 16 to 4096"):
+        read_secret(str(tmp_path / "secret"))
+
+
 def test_a_bucket_that_does_not_exist_is_not_an_empty_one(world: World) -> None:
     with pytest.raises(RcloneError, match="the bucket moodels does not exist"):
         world.fetcher("mirror:moodels/flower").fetch()
@@ -306,3 +441,10 @@ def test_a_run_that_saves_there_keeps_the_mirror_out(world: World) -> None:
 )
 def test_rclone_is_quoted_without_times_and_ids(errors: str, said: str) -> None:
     assert _rclone.reason(errors) == said
+
+
+@pytest.mark.parametrize("value", ["plain", "with'quote", 'with"quote', "back\\slash", "a$b`c`", "a = b # c", ""])
+def test_a_key_is_read_as_it_was_written(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "mirror.conf"
+    path.write_text("# made\n" + environment_line("RCLONE_KEY", value) + "\nOTHER='as before'\n")
+    assert _rclone.read_environment(str(path)) == {"RCLONE_KEY": value, "OTHER": "as before"}

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _rclone
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._manifest import sealed
+from ansible_collections.fedops.flower.plugins.module_utils._mirror_seal import seal_of
 
 FAKE = Path(__file__).resolve().parents[1] / "rclone.py"
 HASH = "a" * 64
+SECRET = bytes(range(32))
 
 
 def save(folder: Path, number: int) -> bytes:
@@ -30,7 +33,9 @@ def save(folder: Path, number: int) -> bytes:
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size, "parent": None,
         "loss": 0.5, "accuracy": None,
     }  # fmt: skip
-    path.with_suffix(".json").write_text(json.dumps(sealed(manifest)))
+    manifest = sealed(manifest)
+    path.with_suffix(".json").write_text(json.dumps(manifest))
+    path.with_suffix(".seal").write_text(seal_of(Checkpoint(str(path), manifest), SECRET))
     return path.read_bytes()
 
 
@@ -42,6 +47,7 @@ def fetch(tmp_path, run_module, monkeypatch):
     executable.chmod(0o755)
     config.write_text(f"# made\nRCLONE_CONFIG_MIRROR_ENDPOINT='{tmp_path}'\n")
     (tmp_path / "models").mkdir()
+    (tmp_path / "mirror.secret").write_bytes(SECRET)
     (tmp_path / "checkpoints").mkdir()
     monkeypatch.setattr(_rclone, "RCLONE", str(executable))
     monkeypatch.setattr(_rclone.Rclone.__init__, "__defaults__", (None, str(executable)))
@@ -50,6 +56,7 @@ def fetch(tmp_path, run_module, monkeypatch):
         wanted = {
             "base": "mirror:models/flower",
             "environment_file": str(config),
+            "secret_file": str(tmp_path / "mirror.secret"),
             "configuration_hash": HASH,
             **arguments,
         }
@@ -114,3 +121,28 @@ def test_a_directory_that_is_gone_is_named(fetch, tmp_path) -> None:
     save(tmp_path / "models/flower/demo-aaaaaaaa", 4)
     shutil.rmtree(tmp_path / "checkpoints")
     assert fetch()["msg"] == f"{tmp_path}/checkpoints/.lock cannot be opened: No such file or directory."
+
+
+def test_without_a_seal_nothing_is_fetched_unless_that_is_asked_for(fetch, tmp_path) -> None:
+    folder = tmp_path / "models/flower/demo-aaaaaaaa"
+    save(folder, 4)
+    (folder / "checkpoint_round_4.seal").unlink()
+    message = fetch()["msg"]
+    assert "The mirror has the training demo (round 4), but not with a seal of this host's secret." in message
+    assert not (tmp_path / "checkpoints/checkpoint_round_4.npz").exists()
+    assert fetch(accept_unsealed=True)["fetched"]["round"] == 4
+
+
+@pytest.mark.parametrize("make", ["missing", "link", "short"])
+def test_a_secret_that_is_none_seals_nothing(fetch, tmp_path, make) -> None:
+    save(tmp_path / "models/flower/demo-aaaaaaaa", 4)
+    secret = tmp_path / "mirror.secret"
+    secret.unlink()
+    if make == "link":
+        (tmp_path / "other").write_bytes(SECRET)
+        secret.symlink_to(tmp_path / "other")
+    elif make == "short":
+        secret.write_bytes(b"short")
+    result = fetch()
+    assert result["failed"]
+    assert "short" not in result["msg"].replace(str(secret), "")
