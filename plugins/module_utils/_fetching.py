@@ -49,11 +49,11 @@ class UnsealedError(FetchError):
         shown = ", ".join(map(str, rounds[:5])) + (f" and {len(rounds) - 5} more" if len(rounds) > 5 else "")
         secret = "of this host's secret" if has_secret else "that can be verified, as this host has no secret"
         super().__init__(
-            f"The mirror has the training {training} (round {shown}), but not with a seal {secret}. Whoever writes the"
-            " bucket could have put it there. Nothing was begun. Restore the backup of the host that has mirrored it, which"
-            " holds the secret, or set checkpoints_mirror_seal_secret to what was set there. What an older release has"
-            " mirrored has no seal: if you trust all who write the bucket, set checkpoints_mirror_accept_unsealed to"
-            " true for this one time. Or set fl_resume to never to begin anew."
+            f"The mirror has the training {training} (round {shown}), but not with a seal {secret}."
+            " Whoever writes the bucket could have put it there. Nothing was begun. Restore the backup of the host that"
+            " has mirrored it, which holds the secret, or set checkpoints_mirror_seal_secret to what was set there. What an"
+            " older release has mirrored has no seal: if you trust all who write the bucket, set"
+            " checkpoints_mirror_accept_unsealed to true for this one time. Or set fl_resume to never to begin anew."
         )
 
 

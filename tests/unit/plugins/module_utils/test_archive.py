@@ -203,7 +203,7 @@ def plant_second_name(path: Path) -> None:
     [
         (plant_link, "it is a link, and is not followed"),
         (os.mkfifo, "it is no regular file"),
-        (os.mkdir, "Is a directory"),
+        (os.mkdir, "it is no regular file"),
         (plant_sparse, "it has 1099511627776 bytes, but at most"),
         (plant_second_name, "it has another name somewhere else, and may be anybody's"),
     ],
