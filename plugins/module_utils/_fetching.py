@@ -51,8 +51,8 @@ class UnsealedError(FetchError):
         super().__init__(
             f"The mirror has the training {training} (round {shown}), but not with a seal {secret}."
             " Whoever writes the bucket could have put it there. Nothing was begun. Restore the backup of the host that"
-            " has mirrored it, which holds the secret, or set checkpoints_mirror_seal_secret to what was set there. What an"
-            " older release has mirrored has no seal: if you trust all who write the bucket, set"
+            " has mirrored it, which holds the secret, or set checkpoints_mirror_seal_secret to what was set there."
+            " What an older release has mirrored has no seal: if you trust all who write the bucket, set"
             " checkpoints_mirror_accept_unsealed to true for this one time. Or set fl_resume to never to begin anew."
         )
 
