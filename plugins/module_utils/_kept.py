@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from ._layout import APPS, CONTROL, FOLDERS, SUPEREXEC_SECRET, SUPERLINK, Account
 
 RECORD, HISTORY = 16 << 20, 64 << 20  # bytes; far more than any of ours
-MOST_TRAININGS = 10000
+MOST_TRAININGS, MOST_PREVIOUS = 10000, 100
 DATABASE = "state/state.db"
 
 _TRAINING = "[a-z0-9][a-z0-9-]{0,62}"
 _FLAT = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}"
 _CLAIMS = ("effective.json", "failure.json", "history.jsonl", "result.json")
+_MOMENT = r"[0-9]{8}T[0-9]{6}(?:\.[0-9]{1,6})?Z"  # of what another configuration of a training has told before
 _ORDERS = ("ledger.json", "request.json", "stopped", "stopping", "supervision.json")
 
 
@@ -51,14 +52,14 @@ RULES: tuple[Rule, ...] = (
     Rule(re.escape(DATABASE), SUPERLINK, 0o600, None),
     Rule("trainings/quiesced\\.json", CONTROL, 0o644),
     Rule(rf"trainings/{_TRAINING}/{_any(_ORDERS)}", CONTROL, 0o640),
-    Rule(rf"published/{_TRAINING}/{_any(_CLAIMS)}", APPS, 0o640, HISTORY),
+    Rule(rf"published/{_TRAINING}/(?:previous/{_MOMENT}/)?{_any(_CLAIMS)}", APPS, 0o640, HISTORY),
     # As releases kept it that had one account for all.
     Rule(r"state/superexec\.secret", None, 0o600, place=SUPEREXEC_SECRET),
     Rule(r"state/supernodes\.json", None, 0o644, place="records/supernodes.json"),
-    Rule(rf"trainings/({_TRAINING})/({_any(_CLAIMS)})", APPS, 0o640, HISTORY, r"published/\1/\2"),
+    Rule(rf"trainings/({_TRAINING}/(?:previous/{_MOMENT}/)?{_any(_CLAIMS)})", APPS, 0o640, HISTORY, r"published/\1"),
 )
 # Locks and temporary files, which older releases kept too. They are of no use on another host.
-_LEFT_OUT = re.compile(rf"trainings/(?:{_TRAINING}/)?\.[^/]*")
+_LEFT_OUT = re.compile(rf"trainings/(?:{_TRAINING}/)?(?:previous/{_MOMENT}/)?\.[^/]*")
 
 
 def rule_of(name: str) -> Rule | None:
@@ -97,6 +98,10 @@ def wanted(list_names: t.Callable[[str], t.Iterable[str]]) -> list[str]:
     trainings = [name for name in sorted(list_names("trainings")) if re.fullmatch(_TRAINING, name)][:MOST_TRAININGS]
     names.append("trainings/quiesced.json")
     for training in trainings:
-        names += [f"trainings/{training}/{name}" for name in (*_ORDERS, *_CLAIMS)]
-        names += [f"published/{training}/{name}" for name in _CLAIMS]
+        names += [f"trainings/{training}/{name}" for name in _ORDERS]
+        for place in ("published", "trainings"):
+            names += [f"{place}/{training}/{name}" for name in _CLAIMS]
+            before = f"{place}/{training}/previous"
+            moments = sorted(name for name in list_names(before) if re.fullmatch(_MOMENT, name))[-MOST_PREVIOUS:]
+            names += [f"{before}/{moment}/{name}" for moment in moments for name in _CLAIMS]
     return sorted({name for name in names if rule_of(name)})

@@ -50,6 +50,7 @@ FILES = {
     "trainings/quiesced.json": ("{}", 49997),
     "trainings/a/ledger.json": ("{}", 49997),
     "published/a/history.jsonl": ("{}", 49999),
+    "published/a/previous/20261126T032015.000123Z/result.json": ("{}", 49999),
 }
 NAMES = sorted([*FILES, "state/state.db"])
 
@@ -62,8 +63,8 @@ def home(tmp_path: Path):
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text(text)
         (path / name).chmod(0o600)
-        give(path / name, owner)
-        give((path / name).parent, owner)
+        for place in (path / name, *(path / name).parents[: -len(path.parents) - 1]):
+            give(place, owner)
     (path / "certificates/link").symlink_to("/etc/passwd")
     (path / "state").mkdir(0o700)
     with closing(sqlite3.connect(path / "state/state.db")) as database:
@@ -130,6 +131,9 @@ def test_owners_are_accounts_of_the_host_by_their_names_and_modes_those_of_the_l
         "published": (5678, 5678, "0o750"),
         "published/a": (5678, 5678, "0o750"),
         "published/a/history.jsonl": (5678, 5678, "0o640"),
+        "published/a/previous": (5678, 5678, "0o750"),
+        "published/a/previous/20261126T032015.000123Z": (5678, 5678, "0o750"),
+        "published/a/previous/20261126T032015.000123Z/result.json": (5678, 5678, "0o640"),
         "records": (0, 0, "0o755"),
         "records/supernodes.json": (0, 0, "0o644"),
         "state": (1234, 1234, "0o700"),
@@ -155,6 +159,7 @@ def test_an_archive_of_a_release_with_one_account_for_all_goes_to_its_places_of_
             *(f"certificates/{name}" for name in ("ca.crt", "server.crt", "server.csr", "server.key")),
             "certificates/superexec.secret",
             *(f"published/heart/{name}" for name in CLAIMS),
+            "published/heart/previous/20261126T032015.000123Z/history.jsonl",
             "records/supernodes.json",
             "state/state.db",
             *(f"trainings/heart/{name}" for name in _kept._ORDERS),
@@ -308,6 +313,7 @@ REFUSED = {
     "an escape": ("certificates/a\x1b[2Jb", b"", {}),
     "letters that look like others": ("certificates/sеrver.crt", b"", {}),
     "a long name": ("certificates/" + "a" * 200, b"", {}),
+    "a name of a moment": ("published/a/previous/x/result.json", b"", {}),
     "a name of a training": ("trainings/../x/ledger.json", b"", {}),
     "another file of a training": ("trainings/a/evil.pth", b"", {}),
     "a file that runs as another": ("certificates/server.crt", b"", {"mode": 0o4755}),
