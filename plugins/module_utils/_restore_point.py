@@ -20,8 +20,8 @@ import typing as t
 from contextlib import suppress
 from datetime import datetime, timezone
 
+from . import _guarded
 from ._archive import check_database, snapshot
-from ._files import replacing
 from ._releases import Releases
 from ._running import services
 from ._systemd import SystemdError, control, look
@@ -181,52 +181,53 @@ class RestorePoints:
 
     def _restore_file(self, path: str, entry: t.Mapping[str, t.Any] | None) -> None:
         if entry is None:
-            os.unlink(path)
+            _guarded.remove(path)
             return
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        if _guarded.status(os.path.dirname(path)) is None:
+            os.makedirs(os.path.dirname(path), 0o755)
         _put(os.path.join(self.open or "", entry["copy"]), path, entry)
 
     def _keep_database(self, work: str) -> dict[str, t.Any] | None:
         source = os.path.join(self.home, DATABASE)
-        if not os.path.exists(source):
+        found = _guarded.status(source)
+        if found is None:
             return None  # a host of SuperNodes
         snapshot(source, os.path.join(work, os.path.basename(DATABASE)))
         os.chmod(os.path.join(work, os.path.basename(DATABASE)), 0o600)
-        return _entry(source, os.path.basename(DATABASE))
+        return _entry(found, os.path.basename(DATABASE))
 
     def _restore_database(self, entry: t.Mapping[str, t.Any]) -> None:
         copy, target = os.path.join(self.open or "", entry["copy"]), os.path.join(self.home, DATABASE)
         check_database(copy, copy)
         # What is in the log belongs to the database that goes.
         for ending in ("-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                os.unlink(target + ending)
+            _guarded.remove(target + ending)
         _put(copy, target, entry)
 
 
 def _keep(path: str, work: str, name: str) -> dict[str, t.Any]:
-    shutil.copyfile(path, os.path.join(work, name))
-    os.chmod(os.path.join(work, name), 0o600)
-    return _entry(path, name)
+    with _guarded.regular_file(path) as source:
+        found = os.fstat(source.fileno())
+        _guarded.write_bytes(os.path.join(work, name), source.read(_guarded.RECORD_LIMIT), 0o600)
+    return _entry(found, name)
 
 
-def _entry(path: str, copy: str) -> dict[str, t.Any]:
-    about = os.stat(path)
-    return {"copy": copy, "mode": stat.S_IMODE(about.st_mode), "uid": about.st_uid, "gid": about.st_gid}
+def _entry(found: os.stat_result, copy: str) -> dict[str, t.Any]:
+    return {"copy": copy, "mode": stat.S_IMODE(found.st_mode) & 0o777, "uid": found.st_uid, "gid": found.st_gid}
 
 
 def _put(copy: str, target: str, entry: t.Mapping[str, t.Any]) -> None:
     """Bring a file back, so that a reader finds the one before or this one, whole."""
     owners = entry["uid"], entry["gid"]
-    with open(copy, "rb") as source, replacing(target, entry["mode"], owners) as stream:
+    with open(copy, "rb") as source, _guarded.replacing(target, entry["mode"], owners) as stream:
         shutil.copyfileobj(source, stream)
 
 
 def _read(path: str) -> bytes | None:
+    """Return what is in a file: a small one, and a regular one."""
     try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except FileNotFoundError:
+        return _guarded.read_bytes(path)
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

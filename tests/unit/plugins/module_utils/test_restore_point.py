@@ -211,3 +211,35 @@ def test_a_host_without_a_release_has_nothing_to_go_back_to(host: Host) -> None:
     os.unlink(host.points.releases.link)
     with pytest.raises(RestorePointError, match="leads to no release"):
         host.points.save("t")
+
+
+@pytest.mark.parametrize("plant", ["link", "fifo", "endless"])
+def test_what_an_account_plants_is_neither_kept_nor_waited_for(host: Host, plant: str) -> None:
+    """As one account for all owned the configuration of the command line."""
+    config = host.home / "app/.flwr/config.toml"
+    config.parent.mkdir(parents=True)
+    if plant == "link":
+        config.symlink_to("/etc/shadow")
+    elif plant == "fifo":
+        os.mkfifo(config)
+    else:
+        with config.open("wb") as stream:
+            stream.truncate(1 << 40)
+    with pytest.raises(_restore_point._guarded.UnsafeFileError, match=r"config.toml (is|has) "):
+        host.points.save("one")
+    assert host.points.open is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other accounts")
+def test_a_link_in_the_place_of_a_file_is_not_written_through(host: Host) -> None:
+    config = host.home / "control/.flwr/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("old")
+    host.points.save("one")
+    victim = host.root / "victim"
+    victim.write_text("precious")
+    config.unlink()
+    config.symlink_to(victim)
+    with pytest.raises(_restore_point._guarded.UnsafeFileError):
+        host.points.restore()
+    assert victim.read_text() == "precious"
