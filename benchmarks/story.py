@@ -20,17 +20,17 @@ BUDGET = 300.0  # seconds in which a training must have finished another round
 
 @dataclass
 class Story:
-    """What the training leaves in its folder, read as it comes."""
+    """What the training leaves in its folders, read as it comes."""
 
     federation: Federation
-    folder: str
+    folder: str  # of what is asked of it
     _last: list[dict[str, Any]] = field(default_factory=list)
     _moments: list[float] = field(default_factory=list)
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the history as it was written: a round that was trained again stands there twice."""
         with suppress(OSError, ValueError):  # the host may be down
-            text = self._read("history.jsonl")
+            text = self._read("history.jsonl", self.published)
             self._last = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
         for line in self._last[len(self._moments) :]:
             self._moments.append(min(time.time(), datetime.fromisoformat(line["time"]).timestamp()))
@@ -65,7 +65,7 @@ class Story:
     def result(self) -> dict[str, Any]:
         """Return the result; nothing before the end."""
         with suppress(OSError, ValueError):
-            return json.loads(self._read("result.json"))
+            return json.loads(self._read("result.json", self.published))
         return {}
 
     def wait(self, after: int) -> float:
@@ -90,13 +90,19 @@ class Story:
     def undisturbed(self) -> dict[str, Any]:
         """Return the result of the same training on a simulated grid."""
         federation = self.federation
-        effective = json.loads(federation.on(federation.superlink, "cat", f"{self.folder}/effective.json"))
+        effective = json.loads(federation.on(federation.superlink, "cat", f"{self.published}/effective.json"))
         with Simulation.of_hosts(federation.data, tuple(federation.supernodes)) as simulation:
             return simulation.repeat(effective["run_config"])
 
-    def _read(self, name: str) -> str:
+    @property
+    def published(self) -> str:
+        """The folder of what its ServerApps tell."""
+        return self.folder.replace("/trainings/", "/published/")
+
+    def _read(self, name: str, folder: str = "") -> str:
         host = self.federation.superlink
         try:
-            return (self.federation.root(host) / self.folder.lstrip("/") / name).read_text(encoding="utf-8")
+            place = self.federation.root(host) / (folder or self.folder).lstrip("/")
+            return (place / name).read_text(encoding="utf-8")
         except (BenchmarkError, ValueError) as error:  # no process to look through
             raise OSError(str(error)) from error

@@ -9,6 +9,7 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import time
 import typing as t
@@ -26,6 +27,7 @@ from ._watch import Host
 TRY_EVERY = 5.0  # seconds between looks whether files can be written again, or the SuperLink answers
 # At least so many seconds, so that an error that comes back at once does not use up the restarts that systemd allows.
 LEAST_PAUSE = 125.0
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4  # of linux/prctl.h
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
@@ -35,6 +37,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     parser.add_argument("name", help="name of the training")
     options = parser.parse_args(arguments)
     journal = Journal(options.name)
+    keep_capabilities()
     try:
         desk = Desk(TrainingFolder(options.home, options.name))
     except TrainingNameError as error:
@@ -47,6 +50,12 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         return _supervise(options.home, desk, journal)
     except OSError as error:
         return _outlast(desk, journal, error)
+
+
+def keep_capabilities() -> None:
+    """Hand none of the capabilities of the unit on to the programs that are started from here."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 
 
 def _supervise(home: str, desk: Desk, journal: Journal) -> int:

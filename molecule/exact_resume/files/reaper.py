@@ -222,14 +222,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["measure", "kill", "wait", "judge"])
     parser.add_argument("--folder", type=Path, required=True, help="where the lengths and the report are")
-    parser.add_argument("--training", type=Path, required=True, help="folder of the training")
+    parser.add_argument("--training", type=Path, required=True, help="folder of what is asked of the training")
+    parser.add_argument("--published", type=Path, required=True, help="folder of what its ServerApps tell")
     parser.add_argument("--checkpoints", type=Path, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--kills", type=int)
     parser.add_argument("--seed")
     parser.add_argument("--lines", type=int, help="of the report, that are waited for")
     given = parser.parse_args()
-    traces = Traces(given.training, given.checkpoints)
+    traces = Traces(given.training, given.published, given.checkpoints)
     lengths, report = given.folder / "lengths.json", given.folder / "kills.jsonl"
     if given.command == "measure":
         lengths.write_text(json.dumps(asdict(measure(traces, given.rounds))), encoding="utf-8")

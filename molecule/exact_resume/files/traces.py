@@ -21,15 +21,16 @@ Line = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Traces:
-    """The folder of a training, and that of its checkpoints."""
+    """The folders of a training: of what is asked of it, of what its ServerApps tell, and of its checkpoints."""
 
     training: Path
+    published: Path
     checkpoints: Path
 
     def publication(self) -> tuple[int, int] | None:
         """Return what changes when a ServerApp publishes its configuration."""
         try:
-            status = (self.training / "effective.json").stat()
+            status = (self.published / "effective.json").stat()
         except FileNotFoundError:
             return None
         return status.st_ino, status.st_mtime_ns
@@ -45,7 +46,7 @@ class Traces:
 
     def history(self) -> list[Line]:
         """Return every round that a ServerApp has told of."""
-        return read_lines(self.training / "history.jsonl")
+        return read_lines(self.published / "history.jsonl")
 
     def runs(self) -> list[str]:
         """Return the ids of the runs that were submitted, oldest first."""
@@ -72,7 +73,7 @@ class Traces:
             return f"saving round {done}: not yet in the history"
         if done < rounds:
             return f"in round {done + 1}"
-        return "ending: the result is written" if (self.training / "result.json").exists() else "ending"
+        return "ending: the result is written" if (self.published / "result.json").exists() else "ending"
 
     def _is_locked(self) -> bool:
         """Tell whether a submission is under way, which holds the lock of the training."""

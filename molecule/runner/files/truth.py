@@ -51,12 +51,12 @@ def runs() -> dict[str, str]:
 
 
 def main(name: str) -> None:
-    folder, checkpoints = HOME / "trainings" / name, HOME / "checkpoints" / name
-    history = (folder / "history.jsonl").read_text().splitlines() if (folder / "history.jsonl").exists() else []
+    folder, published, checkpoints = (HOME / part / name for part in ("trainings", "published", "checkpoints"))
+    history = (published / "history.jsonl").read_text().splitlines() if (published / "history.jsonl").exists() else []
     told = events(name)
     answer = {
         "rounds": [json.loads(line) for line in history],
-        "result": read(folder / "result.json"),
+        "result": read(published / "result.json"),
         "submitted": [run["run_id"] for run in (read(folder / "ledger.json") or {}).get("runs", [])],
         "sha256": {
             str(path): hashlib.sha256(path.read_bytes()).hexdigest()

@@ -18,6 +18,7 @@ import recovery
 from drills import DRILLS, HOST_DRILLS, VICTIMS, Act, Drill
 
 FOLDER = "/opt/flower/trainings/recovery-1"
+PUBLISHED = "/opt/flower/published/recovery-1"
 
 
 @pytest.fixture
@@ -27,21 +28,22 @@ def exercise(tmp_path: Path) -> recovery.Exercise:
     made = recovery.Exercise(federation, rounds=3)
     made.story = recovery.Story(federation, FOLDER)
     made.round_seconds = 0.01
-    (tmp_path / FOLDER.lstrip("/")).mkdir(parents=True)
+    for folder in (FOLDER, PUBLISHED):
+        (tmp_path / folder.lstrip("/")).mkdir(parents=True)
     return made
 
 
 def tell(root: Path, *rounds: int, name: str = "history.jsonl", moment: str = "") -> None:
     moment = moment or datetime.now(UTC).isoformat()
     lines = ({"round": number, "time": moment, "failed": []} for number in rounds)
-    with (root / FOLDER.lstrip("/") / name).open("a") as stream:
+    with (root / PUBLISHED.lstrip("/") / name).open("a") as stream:
         stream.writelines(json.dumps(line) + "\n" for line in lines)
 
 
 def test_the_story_is_what_is_whole_of_it(exercise, tmp_path) -> None:
     assert (exercise.story.round, exercise.story.supervision(), exercise.story.result()) == (0, {}, {})
     tell(tmp_path, 1, 2)
-    with (tmp_path / FOLDER.lstrip("/") / "history.jsonl").open("a") as stream:
+    with (tmp_path / PUBLISHED.lstrip("/") / "history.jsonl").open("a") as stream:
         stream.write('{"round": 3, "ti')
     assert exercise.story.round == 2
 

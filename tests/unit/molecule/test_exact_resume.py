@@ -27,8 +27,9 @@ LENGTHS = Lengths(start=2.0, round=8.0, save=0.05, end=1.5)
 
 @pytest.fixture
 def traces(tmp_path: Path) -> Traces:
-    traces = Traces(tmp_path / "training", tmp_path / "checkpoints")
+    traces = Traces(tmp_path / "training", tmp_path / "published", tmp_path / "checkpoints")
     traces.training.mkdir()
+    traces.published.mkdir()
     traces.checkpoints.mkdir()
     return traces
 
@@ -52,7 +53,7 @@ def save(traces: Traces, number: int, latest: bool = True, told: bool = True) ->
         link.unlink(missing_ok=True)
         link.symlink_to(arrays.name)
     if told:
-        with (traces.training / "history.jsonl").open("a") as stream:
+        with (traces.published / "history.jsonl").open("a") as stream:
             stream.write(json.dumps({"round": number, "run_id": "1"}) + "\n")
 
 
@@ -92,7 +93,7 @@ def test_the_phase_of_a_killed_serverapp_is_read_off_its_files(traces: Traces) -
     assert traces.phase(True, rounds=2) == "in round 2"
     save(traces, 2)
     assert traces.phase(True, rounds=2) == "ending"
-    (traces.training / "result.json").write_text("{}")
+    (traces.published / "result.json").write_text("{}")
     assert traces.phase(True, rounds=2) == "ending: the result is written"
     second.write_bytes(b"damaged")
     assert traces.done() == 1
@@ -100,7 +101,7 @@ def test_the_phase_of_a_killed_serverapp_is_read_off_its_files(traces: Traces) -
 
 def test_a_line_that_is_being_written_is_not_read(traces: Traces) -> None:
     save(traces, 1)
-    with (traces.training / "history.jsonl").open("a") as stream:
+    with (traces.published / "history.jsonl").open("a") as stream:
         stream.write('{"round": 2')
     assert [line["round"] for line in traces.history()] == [1]
 
@@ -165,14 +166,14 @@ def waited(serverapp: ServerApp, stretch: str, delay: float, traces: Traces, don
 
 def test_a_moment_lies_so_many_seconds_after_its_stretch_begins(serverapp: ServerApp, traces: Traces) -> None:
     assert waited(serverapp, "start", 0.2, traces) < 0.3  # of its life, which has begun before
-    (traces.training / "effective.json").write_text("{}")
+    (traces.published / "effective.json").write_text("{}")
     assert 0.2 <= waited(serverapp, "round", 0.2, traces) < 0.5
     (traces.checkpoints / "checkpoint_round_1.npz.partial").touch()
     assert 0.1 <= waited(serverapp, "save", 0.1, traces) < 0.4
 
 
 def test_only_the_last_kill_lets_the_last_checkpoint_be_completed(serverapp: ServerApp, traces: Traces) -> None:
-    (traces.training / "effective.json").write_text("{}")
+    (traces.published / "effective.json").write_text("{}")
     (traces.checkpoints / "checkpoint_round_2.npz.partial").touch()
     assert waited(serverapp, "save", 60, traces, done=1) < 0.3
     assert waited(serverapp, "round", 60, traces, done=1) < 0.3

@@ -10,6 +10,8 @@ import itertools
 import json
 import os
 import pwd
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
@@ -1240,3 +1242,25 @@ def test_a_continuous_training_begins_no_session_while_the_federation_is_quiesce
 def test_every_end_has_an_exit_status_and_words() -> None:
     assert set(ENDINGS) == set(EXIT)
     assert len(set(EXIT.values())) == len(EXIT)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands capabilities on")
+def test_what_the_supervisor_starts_has_none_of_its_capabilities() -> None:
+    """It may end processes of another account; Flower's command line may not."""
+    plugins = os.path.dirname(os.path.dirname(os.path.abspath(_supervise.__file__)))
+    program = (
+        "import ctypes, subprocess, sys; sys.path.insert(0, sys.argv[1]); libc = ctypes.CDLL(None);"
+        "from module_utils._supervise import keep_capabilities;"
+        "assert libc.prctl(8, 1, 0, 0, 0) == 0;"  # keep what is permitted over the change of the account
+        "libc.setresuid(4711, 4711, 4711);"
+        "import struct; head = struct.pack('Ii', 0x20080522, 0); sets = struct.pack('6I', 32, 32, 32, 0, 0, 0);"
+        "assert libc.capset(head, sets) == 0; assert libc.prctl(47, 2, 5, 0, 0) == 0;"
+        "kinds = ('CapEff', 'CapAmb');"
+        "told = lambda: subprocess.run(['cat', '/proc/self/status'], capture_output=True, text=True).stdout;"
+        "show = lambda text: [line.split()[1] for line in text.splitlines() if line.startswith(kinds)];"
+        "before = show(told()); keep_capabilities();"
+        "print(before, show(told()), show(open('/proc/self/status').read()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, plugins], capture_output=True, text=True, check=False)
+    kill, none = "0000000000000020", "0000000000000000"
+    assert done.stdout.strip() == f"{[kill, kill]} {[none, none]} {[kill, none]}", done.stderr
