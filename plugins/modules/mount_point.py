@@ -145,9 +145,7 @@ def ground_of(path: str, params: dict[str, Any]) -> Ground:
 
 def expect_roots_place(path: str, params: dict[str, Any]) -> None:
     """Refuse a path that somebody else than root could lead elsewhere."""
-    ground = ground_of(path, params)
-    ground.refuse_others()
-    if place := ground.territory():
+    if place := ground_of(path, params).territory():
         raise StorageError(
             f"{path} cannot be a mount point: {place}, on the way to it, belongs to the user {params['uid']}. Choose a"
             " directory below those of root."
@@ -169,8 +167,10 @@ def main() -> None:
     )
     path = module.params["path"]
     try:
-        expect_roots_place(path, module.params)
+        ground_of(path, module.params).refuse_others()
         mounted = mounted_at(all_mounts(), path)
+        if not mounted:
+            expect_roots_place(path, module.params)
         if module.params["state"] == "absent":
             changes = remove(path, mounted, module.check_mode)
         elif mounted:

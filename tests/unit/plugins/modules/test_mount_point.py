@@ -79,6 +79,17 @@ def test_what_is_mounted_is_told_and_another_source_refused(run_module, point, a
     assert "cannot be removed" in run_module("mount_point", path=str(point), state="absent")["msg"]
 
 
+def test_what_is_mounted_below_a_home_that_the_account_has_had_is_left(run_module, anchored) -> None:
+    """As a host has it whose accounts are not separate yet."""
+    home = anchored[0] / "opt/flower"
+    (home / "checkpoints").mkdir(parents=True)
+    os.chown(home, 49999, 49999)
+    assert "cannot be a mount point" in run_module("mount_point", path=str(home / "checkpoints"))["msg"]
+    anchored[1](home / "checkpoints")
+    result = run_module("mount_point", path=str(home / "checkpoints"), source="/dev/vdb")
+    assert (result["changed"], result["mounted"]) == (False, {"source": "/dev/vdb", "type": "ext4"})
+
+
 @pytest.mark.parametrize("existing", ["stop", "move"])
 def test_what_somebody_could_lead_elsewhere_is_no_mount_point(run_module, point, anchored, existing) -> None:
     (anchored[0] / "etc/flower.d").mkdir(parents=True)
