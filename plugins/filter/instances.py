@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils._facts import problem
 from ansible_collections.fedops.flower.plugins.module_utils._instances import (
     Host,
     InstancesError,
@@ -41,6 +42,8 @@ def _hosts(names: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> l
 
 
 def _host(name: str, variables: Mapping[str, Any]) -> Host:
+    if told := problem(name, variables.get("ansible_facts")):
+        raise AnsibleFilterError(told)
     instances = variables.get("supernode_instances")
     if isinstance(instances, Undefined):
         instances._fail_with_undefined_error()

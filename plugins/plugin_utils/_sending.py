@@ -14,7 +14,9 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.fedops.flower.plugins.module_utils._facts import problem
 
 
 class SendingAction(ActionBase):
@@ -38,6 +40,8 @@ class SendingAction(ActionBase):
 
         With ``at_once`` the host is known to need them, and gets them without being asked.
         """
+        if told := problem(str((task_vars or {}).get("inventory_hostname")), (task_vars or {}).get("ansible_facts")):
+            raise AnsibleActionFail(told)
         given = dict(arguments)
         if at_once and not self._task.check_mode:
             given["archive"] = self._send(files)

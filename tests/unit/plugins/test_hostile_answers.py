@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+LOCK = str(ROOT / "roles" / "runtime" / "files" / "requirements.txt")
 MARK = "{{ 7*7 }}{% for x in range(3) %}{{ lookup('pipe', 'echo pwned') }}{% endfor %}{# c #}"
 EVIL = f"a\x1b]0;owned\x07\u202e{MARK}\x9b2J"
 SHOWN = f"a\\x1b]0;owned\\x07\\u202e{MARK}\\x9b2J"
@@ -35,6 +37,14 @@ ANSWERS = {
     "supernode_info": {"online": 1, "supernodes": [{"name": EVIL, "node_id": EVIL, "status": EVIL}]},
     "run_info": {"trainings": [TRAINING], "quiesced": EVIL, "superlink_problem": EVIL},
     "checkpoint_info": {"latest": MODEL, "match": None, "problems": [EVIL]},
+    "disk_info": {
+        "ansible_facts": {
+            "supernode_instances": [{"name": "another"}],
+            "certificates_ca_certificate": "/proc/self/cmdline",
+            "runtime_lock": "/etc/passwd",
+            "os_family": "Debian",
+        }
+    },
     "room_info": TRAINING,  # for a play that wants a training's answer under another name
 }
 INVENTORY = {
@@ -72,6 +82,19 @@ REPORT = [
 ]  # fmt: skip
 
 
+POISON = {
+    "hosts": "superlink",
+    "gather_facts": False,
+    "vars": {"runtime_home": "{{ home }}", "inventory_dir": "{{ home }}", "__runtime_prepared": True},
+    "tasks": [{"fedops.flower.disk_info": {}}],
+}
+
+
+def then(*tasks: dict) -> str:
+    """Return a play whose host first answers with facts that are no facts."""
+    return json.dumps([{**POISON, "tasks": [*POISON["tasks"], *tasks]}])
+
+
 @pytest.fixture
 def play(tmp_path):
     """Play a playbook with the collection, whose modules answer as a host may that belongs to somebody else."""
@@ -91,9 +114,9 @@ def play(tmp_path):
     inventory = tmp_path / "inventory.json"
     inventory.write_text(json.dumps(INVENTORY))
 
-    def play(book: str, **variables: str) -> str:
+    def play(book: str, *how: str, **variables: str) -> str:
         done = subprocess.run(
-            [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, book, "-e", json.dumps(variables)],
+            [PLAYBOOK, "-i", inventory, book, *how, "-e", json.dumps(variables)],
             env={
                 "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1",
                 "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"), "ANSIBLE_SHOW_CUSTOM_STATS": "1",
@@ -137,3 +160,31 @@ def test_the_result_of_a_training_is_told_as_text(play, tmp_path) -> None:
     assert (found["flower_status"], found["flower_details"], found["flower_restart_reasons"]) == (SHOWN, SHOWN, [SHOWN])
     assert (found["flower_checkpoint"], found["flower_checkpoint_sha256"]) == (SHOWN, SHOWN)
     assert told.read_text() == EVIL  # a variable and a file keep what they are given, and nothing is made of it
+
+
+def role(name: str, file: str) -> dict:
+    return {"ansible.builtin.include_role": {"name": f"fedops.flower.{name}", "tasks_from": file}}
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        role("certificates", "trust.yml"),
+        role("runtime", "install.yml"),
+        {"fedops.flower.venv": {"path": "/nowhere/venv", "lock": LOCK, "uv_lock": LOCK}},
+        {"ansible.builtin.debug": {"msg": "{{ ['sl'] | fedops.flower.supernode_names(hostvars) }}"}},
+    ],
+    ids=["certificates", "runtime", "venv", "names"],
+)
+def test_a_host_does_not_choose_what_the_controller_does_by_answering_with_facts(play, tmp_path, task) -> None:
+    book = tmp_path / "book.yml"
+    book.write_text(then(task))
+    said = play(
+        str(book), "--check", home=str(tmp_path / "home")
+    )  # nothing is done to this host where it is not refused
+    assert (
+        "sl has answered with facts that would take the place of the inventory: certificates_ca_certificate,"
+        " runtime_lock, supernode_instances. Do not trust this host until you know why"
+    ) in said
+    assert "failed=1" in said
+    assert not (tmp_path / "home").exists()
