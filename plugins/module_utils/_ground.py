@@ -10,12 +10,15 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
+from . import _guarded
 from ._guard import is_guarded, release
 from ._layout import HOME
 from ._places import directory_problems, foreign_problem, strangers
@@ -110,6 +113,30 @@ class Ground:
                 if _facts(os.stat(self.path)) == before:
                     return []
         return [f"owner and mode of {self.path}"]
+
+    def remove(self, check_mode: bool = False) -> list[str]:
+        """Remove the directory with all that is in it, where it is the account's; return what was done."""
+        self.refuse_others()
+        place = self.territory()
+        if place is not None:
+            descriptor = os.open(place, _WALK)
+            names = _parts(os.path.relpath(self.path, place))
+            try:
+                gone = as_user(self.uid, self.gid, lambda: _remove(descriptor, names, check_mode))
+            except StepError as error:
+                raise StorageError(f"{self.path} cannot be removed: {os.strerror(error.number)}.") from error
+            finally:
+                os.close(descriptor)
+            return [f"{self.path} removed"] if gone else []
+        found = self.found()
+        if found is None:
+            return []
+        self._refuse_to_take(found, adopt=False)
+        if not check_mode:
+            if is_guarded(self.path):
+                release(self.path)
+            _guarded.remove_tree(self.path)
+        return [f"{self.path} removed"]
 
     def _refuse_to_take(self, found: os.stat_result, adopt: bool) -> None:
         """Refuse to change the owner of what is somebody else's."""
@@ -226,6 +253,27 @@ def _descend(descriptor: int, names: t.Sequence[str], uid: int, mode: int, check
                 os.fchmod(here, mode)
     os.close(here)
     return {"what": what, "problem": ""}
+
+
+def _remove(descriptor: int, names: t.Sequence[str], check_mode: bool) -> bool:
+    """Remove the last of the directories, without following a link; tell whether there was one."""
+    here = os.open(".", _OPEN, dir_fd=descriptor)
+    for name in names[:-1]:
+        try:
+            below = os.open(name, _OPEN, dir_fd=here)
+        except FileNotFoundError:
+            return False
+        os.close(here)
+        here = below
+    try:
+        found = os.stat(names[-1], dir_fd=here, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    if found.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+    if not check_mode:
+        shutil.rmtree(names[-1], dir_fd=here)
+    return True
 
 
 def _expect_roots(found: os.stat_result, place: str, path: str) -> None:

@@ -44,6 +44,11 @@ options:
     description: Whether something of the account's own is mounted on O(path), which may belong to anybody so far.
     type: bool
     default: false
+  state:
+    description: With V(absent) the directory is removed with all that is in it, where it is the account's.
+    type: str
+    choices: [present, absent]
+    default: present
   mode:
     description: Permissions of the directory, in octal.
     type: str
@@ -134,6 +139,7 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "default": "/opt/flower/checkpoints"},
             "home": {"type": "path", "default": "/opt/flower"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "mounted": {"type": "bool", "default": False},
             "uid": {"type": "int", "default": 49999},
             "gid": {"type": "int", "default": 49999},
@@ -147,6 +153,10 @@ def main() -> None:
     result: dict[str, list[str]] = {"brought": []}
     try:
         ground = Ground(path, uid, gid, module.params["home"], module.params["mounted"])
+        if module.params["state"] == "absent":
+            gone = ground.remove(module.check_mode)
+            after = "".join(f"{change}\n" for change in gone)
+            module.exit_json(changed=bool(gone), diff={"before": "", "after": after}, **result)
         changes = ground.have(int(module.params["mode"], 8), module.params["adopt"], module.check_mode)
         if not module.check_mode:
             result["steps"] = prove(module, path, uid, gid)

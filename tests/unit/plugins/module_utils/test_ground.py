@@ -262,3 +262,25 @@ def test_what_root_made_for_a_way_is_roots(root: Path) -> None:
     finally:
         os.umask(0o022)
     assert [facts(root / name) for name in ("data", "data/a")] == [(0, 0, "0o755")] * 2
+
+
+@pytest.mark.parametrize("name", ["srv/models", "opt/flower/checkpoints", "opt/flower/checkpoints/heart"])
+def test_a_directory_of_the_account_is_removed_with_all_in_it(root: Path, name: str) -> None:
+    path = root / name
+    have(path)
+    (path / "previous").symlink_to(root / "etc")
+    ground = Ground(str(path), FLOWER, FLOWER)
+    assert (ground.remove(check_mode=True), path.exists()) == ([f"{path} removed"], True)
+    assert (ground.remove(), ground.remove(), path.exists()) == ([f"{path} removed"], [], False)
+    assert (root / "etc/systemd/system").is_dir()
+
+
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_what_is_not_on_the_list_is_not_removed(root: Path, name: str) -> None:
+    path = ATTACKS[name](root)
+    before = everything(root)
+    try:
+        gone = Ground(str(path), FLOWER, FLOWER).remove()
+    except StorageError:
+        gone = []
+    assert (gone, everything(root)) == ([], before)
