@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ._guarded import Owners, UnsafeFileError, read_bytes, regular_file
-from ._plain import Bounds, harmless_value, loads
+from ._plain import CLAIM, Bounds, harmless_value, loads
 
 EFFECTIVE, RESULT, HISTORY, FAILURE = "effective.json", "result.json", "history.jsonl", "failure.json"
 OBJECT_LIMIT = 1 << 20  # bytes of one record
@@ -25,9 +25,9 @@ HISTORY_LIMIT = 8 << 20  # bytes of the history; of a longer one, its end is rea
 LINE_LIMIT = 1 << 16  # bytes of one round
 MOST_ROUNDS = 20000
 TOO_DEEP, NOT_WHOLE = "it is too deep", "it is not whole JSON"
+LONGEST = 1e9  # seconds
 LARGEST = 1 << 53  # a whole number that every reader of JSON takes
 
-_OBJECT = Bounds(text=20000, items=2000, depth=8)
 _ROUND = Bounds(text=2000, items=1000, depth=6, total=5000)
 
 
@@ -50,6 +50,10 @@ def _is_count(value: t.Any) -> bool:
 
 def _is_number(value: t.Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_span(value: t.Any) -> bool:
+    return _is_number(value) and 0 <= value < LONGEST
 
 
 def _is_text(value: t.Any) -> bool:
@@ -97,7 +101,7 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "num_rounds": _COUNT,
         "configuration_hash": _TEXT,
         "time": _TEXT,
-        "seconds": _NUMBER,
+        "seconds": Kind("a number of seconds", _is_span),
         "loss": _NUMBER,
         "accuracy": _NUMBER,
         "replies": _COUNT,
@@ -119,7 +123,7 @@ def read_claim(folder: str, name: str, owners: Owners) -> dict[str, t.Any] | Non
         return None
     except OSError as error:
         raise ClaimError(reason(error)) from None
-    return _sound(name, _value(content), _OBJECT)
+    return _sound(name, _value(content), CLAIM)
 
 
 def read_history(folder: str, owners: Owners) -> tuple[list[dict[str, t.Any]], str]:

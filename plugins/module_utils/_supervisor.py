@@ -243,8 +243,11 @@ class Supervisor:
         self.teller.remember()
         if verdict.kind == FINISHED:
             return self._completed(verdict) if self._is_enough() else None
-        # Resumed in the meantime: it goes on at once.
-        return None if verdict.kind == QUIESCED and not self.desk.quiesce else verdict
+        if verdict.kind == QUIESCED and not self.desk.quiesce:
+            # Resumed in the meantime: it goes on at once, but not for ever when an app merely says so.
+            memory.fruitless = 0 if self._own_rounds else memory.fruitless + 1
+            return None
+        return verdict
 
     def _completed(self, verdict: Verdict) -> Verdict | None:
         """Let a training end that has all its rounds; of a continuous one, a session has ended."""
@@ -256,12 +259,17 @@ class Supervisor:
     def _count(self, verdict: Verdict) -> None:
         """Remember that another run is needed, and why."""
         memory = self.memory
-        rounds = [event["round"] for event in self.folder.history if event.get("run_id") == memory.run_id]
+        rounds = self._own_rounds
         last = rounds[-1] if rounds else None
         if verdict.reason not in WAITED_FOR:
             memory.fruitless = 0 if rounds else memory.fruitless + 1
         memory.restarted(verdict.reason, verdict.text, last)
         self.teller.lost(verdict, last)
+
+    @property
+    def _own_rounds(self) -> list[int]:
+        """Return the rounds that the last run has finished."""
+        return [event["round"] for event in self.folder.history if event.get("run_id") == self.memory.run_id]
 
     def _is_enough(self) -> bool:
         """Tell whether what was trained is all that is asked for: a run that was adopted may have been shorter."""

@@ -1264,3 +1264,17 @@ def test_what_the_supervisor_starts_has_none_of_its_capabilities() -> None:
     done = subprocess.run([sys.executable, "-c", program, plugins], capture_output=True, text=True, check=False)
     kill, none = "0000000000000020", "0000000000000000"
     assert done.stdout.strip() == f"{[kill, kill]} {[none, none]} {[kill, none]}", done.stderr
+
+
+def test_an_app_that_says_again_and_again_that_it_was_quiesced_is_given_up(world) -> None:
+    """Nobody has quiesced anything: it would be submitted for ever."""
+    world.ask(attempts=3)
+    start = world.start
+
+    def fails_at_once(run_id: str) -> None:
+        start(run_id)
+        world.later(1, lambda: world.fail(run_id, "quiesced", "so it is"))
+
+    world.start = fails_at_once
+    assert world.live() == GIVEN_UP
+    assert (world.memory.fruitless, len(world.runs)) == (3, 3)

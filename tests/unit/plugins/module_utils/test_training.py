@@ -9,6 +9,7 @@ import json
 import tomllib
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._plain import CLAIM, harmless_value
 from ansible_collections.fedops.flower.plugins.module_utils._training import (
     Problem,
     Training,
@@ -297,3 +298,11 @@ def test_whatever_a_run_reports_it_differs_without_a_traceback(effective):
 def test_a_training_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Training.from_variables({}).values = {}
+
+
+def test_what_was_made_harmless_on_the_way_is_still_what_was_asked() -> None:
+    """A ServerApp's text reaches us without what a terminal acts on; so does what it is compared with."""
+    training = Training.from_variables({"fl_checkpoint_path": "/srv/\u200dfamily"})
+    effective = harmless_value(effective_of(training), CLAIM)
+    assert effective["run_config"]["checkpoint-path"] == r"/srv/\u200dfamily"
+    assert differences(training, effective) == []
