@@ -302,7 +302,8 @@ def test_a_training_cannot_be_changed():
 
 def test_what_was_made_harmless_on_the_way_is_still_what_was_asked() -> None:
     """A ServerApp's text reaches us without what a terminal acts on; so does what it is compared with."""
-    training = Training.from_variables({"fl_checkpoint_path": "/srv/\u200dfamily"})
+    training = Training.from_variables({})
+    training = dataclasses.replace(training, values={**training.values, "checkpoint_path": "/srv/\u200dfamily"})
     effective = harmless_value(effective_of(training), CLAIM)
     assert effective["run_config"]["checkpoint-path"] == r"/srv/\u200dfamily"
     assert differences(training, effective) == []
