@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 from . import _guarded
 from ._database import ArchiveError, check_database, snapshot
-from ._kept import DATABASE, RECORD, RULES, Rule, folder_of, is_left_out, place_of, rule_of, wanted
+from ._kept import BORN, DATABASE, RECORD, RULES, Rule, folder_of, is_left_out, place_of, rule_of, wanted
 from ._layout import APPS, Account
 from ._sealing import Seal
 from ._tar import Member, TarError, members
@@ -157,13 +157,16 @@ def restore(
             raise ArchiveError(f"{path} holds {_listed(foreign)}, which is not asked for. Nothing was brought back.")
         owners = {name: _owners(_rule(entry["name"], holds).owner, user) for name, entry in entries.items()}
         present = [name for name in entries if _guarded.status(os.path.join(base, name)) is not None]
-        differing = [name for name in present if not _is_same(os.path.join(base, name), entries[name])]
+        other = [name for name in present if not _is_same(os.path.join(base, name), entries[name])]
+        is_fresh = _guarded.status(os.path.join(base, DATABASE)) is None
+        making_way = [name for name in other if is_fresh and holds == SUPERLINK and name in BORN]
+        differing = [name for name in other if name not in making_way]
         if differing:
             raise ArchiveError(
                 f"{base} already has {_listed(sorted(differing))}, with other contents. Nothing was brought back."
                 " Restore to a fresh host, or remove what is there first."
             )
-        coming = sorted(set(entries) - set(present))
+        coming = sorted({*entries} - {*present} | {*making_way})
         for name in coming:
             staged = entries[name]["staged"]
             if owners[name] is not None:

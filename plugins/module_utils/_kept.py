@@ -18,6 +18,8 @@ from ._layout import APPS, CONTROL, FOLDERS, SUPEREXEC_SECRET, SUPERLINK, Accoun
 RECORD, HISTORY = 16 << 20, 64 << 20  # bytes; far more than any of ours
 MOST_TRAININGS, MOST_PREVIOUS = 10000, 100
 DATABASE = "state/state.db"
+# Made on a host before anything is brought back. They make way, on a host without a state of its own.
+BORN = (SUPEREXEC_SECRET, "certificates/mirror.secret")
 
 _TRAINING = "[a-z0-9][a-z0-9-]{0,62}"
 _FLAT = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}"

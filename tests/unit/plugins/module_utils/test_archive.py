@@ -145,6 +145,18 @@ def test_owners_are_accounts_of_the_host_by_their_names_and_modes_those_of_the_l
     }
 
 
+def test_secrets_that_a_fresh_host_has_made_make_way(home: Path, tmp_path: Path) -> None:
+    """The role makes them before anything can be brought back."""
+    path, fresh = create(home), tmp_path / "fresh"
+    (fresh / "certificates").mkdir(parents=True)
+    (fresh / "certificates/superexec.secret").write_text("born here")
+    assert _archive.restore(path, str(fresh), VAULT) == NAMES
+    assert (fresh / "certificates/superexec.secret").read_text() == "s"
+    (fresh / "certificates/superexec.secret").write_text("another")
+    with pytest.raises(_archive.ArchiveError, match=r"already has certificates/superexec.secret, with other contents"):
+        _archive.restore(path, str(fresh), VAULT)  # a host with a state of its own
+
+
 ONE_ACCOUNT = Path(__file__).parent / "fixtures/archive/superlink-one-account.sealed"
 CLAIMS = ("effective.json", "failure.json", "history.jsonl", "result.json")
 
