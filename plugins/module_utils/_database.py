@@ -9,17 +9,15 @@ This file is private to the collection and may change at any time.
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import sqlite3
 import stat
 import tempfile
 import typing as t
-from contextlib import closing, suppress
+from contextlib import closing
 from urllib.parse import quote
 
 from . import _guarded
-from ._layout import APPS, SUPERLINK
 from ._probe import as_user
 
 _CHUNK = 1 << 20
@@ -45,13 +43,18 @@ def snapshot(source: str, target: str) -> None:
     if os.geteuid() != 0 or found.st_uid == 0:
         _refuse_damage(_copy(source, target), source)
         return
-    account = _account(found.st_uid, source)
+    with _guarded.directory(os.path.dirname(source)) as parent:
+        above = os.fstat(parent)
+    if found.st_uid != above.st_uid or found.st_nlink > 1:
+        raise ArchiveError(
+            f"{source} belongs to the user {found.st_uid}, and its directory to {above.st_uid}: it is not kept."
+        )
     folder = tempfile.mkdtemp(prefix="fedops-database-")
     try:
-        os.chown(folder, account.pw_uid, account.pw_gid)
+        os.chown(folder, found.st_uid, found.st_gid)
         copy = os.path.join(folder, "copy.db")
-        _refuse_damage(as_user(account.pw_uid, account.pw_gid, lambda: _copy(source, copy)), source)
-        with _guarded.regular_file(copy, None, (account.pw_uid,)) as stream, _created(target) as kept:
+        _refuse_damage(as_user(found.st_uid, found.st_gid, lambda: _copy(source, copy)), source)
+        with _guarded.regular_file(copy, None, (found.st_uid,)) as stream, _created(target) as kept:
             left = os.fstat(stream.fileno()).st_size
             while chunk := stream.read(min(_CHUNK, left)):
                 kept.write(chunk)
@@ -99,15 +102,6 @@ def _judge(path: str) -> str:
 
 def _first_line(said: object) -> str:
     return (str(said).splitlines() or [""])[0][:200]
-
-
-def _account(uid: int, source: str) -> pwd.struct_passwd:
-    """Return the account that owns a database: that of the SuperLink, or the one that older releases had for all."""
-    with suppress(KeyError):
-        found = pwd.getpwuid(uid)
-        if found.pw_name == SUPERLINK.name or uid == APPS.number or found.pw_name == APPS.name:
-            return found
-    raise ArchiveError(f"{source} belongs to the user {uid}, and not to {SUPERLINK.name}.")
 
 
 def _created(path: str) -> t.IO[bytes]:

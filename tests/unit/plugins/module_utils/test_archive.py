@@ -275,8 +275,11 @@ def test_the_database_is_opened_as_the_account_that_owns_it(
     (home / "state/state.db").unlink()
     os.link(secret, home / "state/state.db")
     os.chown(secret, 4321, 4321)
-    with pytest.raises((_archive.ArchiveError, StopIteration)):
+    with pytest.raises(_archive.ArchiveError, match="belongs to the user 4321, and its directory to 49998"):
         create(home)
+    (home / "state/state.db").unlink()
+    secret.rename(home / "state/state.db")
+    secret = home / "state/state.db"
     os.chown(secret, 49998, 49998)
     judge = _database._judge
     monkeypatch.setattr(_database, "_judge", lambda path: f"{os.geteuid()} {judge(path)}")
