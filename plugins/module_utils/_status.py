@@ -67,7 +67,7 @@ def strangers(nodes: Sequence[Row], expected: Iterable[str], host: str, home: st
         found.append(
             f"{what} that nobody of this inventory has registered: node id {_some(foreign)}."
             f" Whoever did had the SuperLink's Control API, which only {host} itself reaches: look who was there."
-            f" Unregister {them} on {host} with '{home}/{UNREGISTER}'."
+            f" Unregister {them} on {host} with 'sudo -u flower-control {home}/{UNREGISTER}'."
         )
     if names and (left := [node["name"] for node in nodes if node["name"] is not None and node["name"] not in names]):
         found.append(

@@ -352,7 +352,7 @@ def test_supernodes_that_nobody_of_us_registered_are_told_loudly_and_count_for_n
     problem = (
         "2 SuperNodes are registered that nobody of this inventory has registered: node id 66, 67. Whoever did had the"
         " SuperLink's Control API, which only fl itself reaches: look who was there. Unregister each on fl with"
-        " '/opt/flower/bin/flwr supernode unregister NODE_ID local'."
+        " 'sudo -u flower-control /opt/flower/bin/flwr supernode unregister NODE_ID local'."
     )
     assert picture["supernode_problems"] == [problem]
     assert _status.render(picture).split("\n\n")[1] == (
