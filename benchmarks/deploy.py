@@ -30,6 +30,12 @@ RATIO_GOAL = 1.5
 MODULES_GOALS = {"first": 25, "again": 12}  # per SuperNode: on a fresh host, and when there is nothing to do
 SUPERNODES = 3
 FORKS = 20
+# As root, whom both kinds of deployment let in; each keeps the settings of the command line in a place of its own.
+LISTING = """
+cd /opt/flower
+home=$(dirname "$(ls control/.flwr/config.toml app/.flwr/config.toml 2>/dev/null | head -1)")
+FLWR_HOME=/opt/flower/$home FLWR_TELEMETRY_ENABLED=0 venv/bin/flwr supernode list local --format json
+"""
 
 
 @dataclass(frozen=True)
@@ -116,9 +122,7 @@ class Bench:
 
     def _await_federation(self) -> None:
         """Make sure that what was timed has done its work: as many SuperNodes as there are, online."""
-        flwr = ["env", "FLWR_HOME=/opt/flower/app/.flwr", "FLWR_TELEMETRY_ENABLED=0", "/opt/flower/venv/bin/flwr"]
-        listing = [*flwr, "supernode", "list", "local", "--format", "json"]
-        said = self.hosts.on(self.hosts.superlink, "runuser", "-u", "flower", "--", *listing)
+        said = self.hosts.on(self.hosts.superlink, "sh", "-c", LISTING)
         online = sum(node["status"] == "online" for node in json.loads(said)["nodes"])
         if online != len(self.hosts.supernodes):
             raise HostsError(f"{online} SuperNodes are online, but there are {len(self.hosts.supernodes)}.")

