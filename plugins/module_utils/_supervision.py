@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ._flwr import ALIVE
+from ._plain import harmless
 from ._runs import COMPLETED, LOST
 
 UNREACHABLE = "unreachable"
@@ -169,7 +170,8 @@ def _ended(seen: Situation) -> Verdict:
 def _failed(seen: Situation) -> Verdict:
     """Tell an app that would fail again from one that lacked SuperNodes."""
     reason = str(seen.failure.get("reason", ""))
-    text = str(seen.failure.get("message", "")) or seen.details[len(APP_RAISED) :]
+    # It is remembered, for each of the last runs that were lost.
+    text = harmless(str(seen.failure.get("message", "")) or seen.details[len(APP_RAISED) :])
     if reason == QUIESCED:
         return Verdict(QUIESCED, "quiesced", text)
     if reason in NOT_ITS_FAULT:

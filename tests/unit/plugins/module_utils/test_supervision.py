@@ -178,3 +178,14 @@ def test_runs_without_progress_are_given_up() -> None:
 
 def test_only_what_may_succeed_later_has_the_exit_status_that_systemd_retries() -> None:
     assert EXIT == {FINISHED: 0, STOPPED: 10, QUIESCED: 11, FAILED: 65, GIVEN_UP: 69, AGAIN: 75, "refused": 78}
+
+
+@pytest.mark.parametrize("reason", ["failed", "too_few_nodes", "quiesced"])
+def test_what_an_app_says_of_its_end_is_kept_as_a_line_with_an_end(reason) -> None:
+    evil = "a\x1b[2J\n<0>" + "A" * 1_000_000
+    seen = [
+        Situation(word="failed", process="gone", **told(reason=reason, message=evil)),
+        Situation(word="failed", details=APP_RAISED + evil),
+    ]
+    for text in (judge(one, LIMITS).text for one in seen):
+        assert (text[:13], len(text) <= 2000) == ("a\\x1b[2J <0>A", True)
