@@ -8,6 +8,7 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import os
@@ -66,6 +67,9 @@ class Venv:
             uv = self._bootstrap(work)
             _run([uv, "venv", "--no-config", "--python", self.python, path], work)
             self._sync(uv, path, work)
+            # What uv has locked itself with is everybody's to write.
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(path, ".lock"))
             # Under its name at once and whole, for it says that the rest is.
             shutil.copyfile(os.path.join(work, "requirements.txt"), f"{path}/{MARKER}.new")
             os.chmod(f"{path}/{MARKER}.new", 0o644)

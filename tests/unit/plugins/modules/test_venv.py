@@ -104,6 +104,9 @@ def test_the_link_follows_the_lock_and_no_release_is_changed(tmp_path: Path, whe
     # A program of a release runs from that release, whatever the link says.
     assert path.is_symlink()
     assert (path / "bin/tiny").read_text().startswith(f"#!{path.resolve()}/bin/python")
+    # Nobody else can write into one.
+    files = [each for each in releases.rglob("*") if not each.is_symlink()]
+    assert [each for each in files if each.stat().st_mode & 0o022] == []
 
 
 def test_a_release_is_built_beside_the_one_in_use_and_the_switch_needs_no_more(
