@@ -8,6 +8,9 @@ wrote the app would run as whoever builds it. Here modules are looked for as fil
 It also takes connections out of the pyproject.toml of an app that it submits, and would talk to them from then on.
 The connections of a host are those that it was deployed with.
 
+Why a run has ended is whatever its app has said, in any length. A few such runs would keep a listing from ending, that
+of everybody's runs. Here each is listed with the beginning of its reason.
+
 C(fab DIRECTORY) is a command of ours: it writes what the app is, as a line of JSON, and then its FAB.
 """
 
@@ -20,6 +23,7 @@ import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 HOME = Path(__file__).resolve().parents[1]
 QUIET = {
@@ -28,6 +32,8 @@ QUIET = {
     "FLWR_DISABLE_UPDATE_CHECK": "1",
 }
 WITH_AN_APP = ("run", "build", "fab")
+LISTINGS = ("list", "ls")
+REASON = 3500  # characters
 
 
 def find_module(name: str) -> SimpleNamespace | None:
@@ -61,6 +67,20 @@ def tame() -> None:
     run.load_and_validate = functools.partial(run.load_and_validate, check_module=False)
 
 
+def shorten_reasons() -> None:
+    """Have a listing end, whatever apps have said."""
+    listing = importlib.import_module("flwr.cli.ls")
+    write = listing._to_json
+
+    def write_shortened(rows: list[Any]) -> str:
+        for row in rows:
+            if len(row.details) > REASON:
+                row.details = f"{row.details[:REASON]} ... ({len(row.details) - REASON} more characters)"
+        return str(write(rows))
+
+    listing._to_json = write_shortened
+
+
 def write_fab(directory: str) -> None:
     """Write what an app is, and its FAB."""
     from flwr.cli.build import build_fab_from_disk
@@ -84,6 +104,8 @@ def main() -> None:
     command = "".join(sys.argv[1:2])
     if command in WITH_AN_APP:
         tame()
+    if command in LISTINGS:
+        shorten_reasons()
     if command == "fab":
         try:
             write_fab(sys.argv[2])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import runpy
@@ -131,3 +132,15 @@ def test_it_knows_its_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     runpy.run_path(str(launcher), run_name="__main__")
     assert called == [str(tmp_path / "control" / ".flwr")]
     monkeypatch.delenv("FLWR_HOME")
+
+
+def test_a_listing_ends_whatever_apps_have_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = pytest.importorskip("flwr.cli.ls")
+    monkeypatch.setattr(listing, "_to_json", listing._to_json)
+    runpy.run_path(str(LAUNCHER))["shorten_reasons"]()
+    known = {field.name: 0 for field in dataclasses.fields(listing.RunRow)}
+    texts = {"fab_id": "a/b", "fab_hash": "h"}
+    rows = [listing.RunRow(**{**known, **texts, "details": text}) for text in ("", "short", "A" * 27_000_000)]
+    told = [run["status-details"] for run in json.loads(listing._to_json(rows))["runs"]]
+    assert (told[:2], told[2].lstrip("A")) == (["", "short"], " ... (26996500 more characters)")
+    assert len(told[2]) < 3600
