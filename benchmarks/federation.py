@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from typing import Any
 from common import ROOT
 
 HOME = "/opt/flower"
+CHECKOUT = hashlib.sha1(str(ROOT).encode()).hexdigest()[:6]  # as in testbed/vars.yml: two may be measured side by side
 ALIVE, COMPLETED = ("pending", "starting", "running"), "finished:completed"
 SERVER_APP, CLIENT_APP = "flwr-serverapp", "flwr-clientapp"
 COMMANDS = ("flower-superlink", "flower-superexec", "flower-supernode", SERVER_APP, CLIENT_APP)
@@ -238,7 +240,7 @@ class Federation:
         if not self._containers:
             listed = self._call(["podman", "ps", "--format", "{{.Names}}"]).stdout.split()
             for name in self.hosts:
-                ending = f"-{self._environment['MOLECULE_SCENARIO_NAME']}-{name}"
+                ending = f"-{CHECKOUT}-{self._environment['MOLECULE_SCENARIO_NAME']}-{name}"
                 self._containers[name] = next(container for container in listed if container.endswith(ending))
         return self._containers[host]
 
