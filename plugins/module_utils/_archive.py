@@ -163,7 +163,7 @@ def restore(
         differing = [name for name in other if name not in making_way]
         if differing:
             raise ArchiveError(
-                f"{base} already has {_listed(sorted(differing))}, with other contents. Nothing was brought back."
+                f"{base} already has {_listed(sorted(differing, key=lambda name: (name != DATABASE, name)))}, with other contents. Nothing was brought back."
                 " Restore to a fresh host, or remove what is there first."
             )
         coming = sorted({*entries} - {*present} | {*making_way})
