@@ -162,8 +162,9 @@ def restore(
         making_way = [name for name in other if is_fresh and holds == SUPERLINK and name in BORN]
         differing = [name for name in other if name not in making_way]
         if differing:
+            differing.sort(key=lambda name: (name != DATABASE, name))  # the state says the most
             raise ArchiveError(
-                f"{base} already has {_listed(sorted(differing, key=lambda name: (name != DATABASE, name)))}, with other contents. Nothing was brought back."
+                f"{base} already has {_listed(differing)}, with other contents. Nothing was brought back."
                 " Restore to a fresh host, or remove what is there first."
             )
         coming = sorted({*entries} - {*present} | {*making_way})
