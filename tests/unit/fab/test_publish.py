@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import stat
 from datetime import datetime
 from pathlib import Path
 
@@ -247,3 +248,39 @@ def test_a_history_that_cannot_be_written_does_not_stop_the_training(tmp_path: P
     (tmp_path / "demo/history.jsonl").mkdir()
     publisher.round_finished({"round": 1})
     assert (tmp_path / "demo/effective.json").exists()
+
+
+def test_orders_are_found_where_the_app_cannot_write(tmp_path: Path) -> None:
+    orders = tmp_path / "trainings"
+    orders.mkdir()
+    told = Publisher(str(tmp_path / "published"), "demo", COMMON, str(orders))
+    alone = Publisher(str(tmp_path / "published"), "demo", COMMON)
+    (orders / "quiesced.json").write_text("{}")
+    assert (told.is_to_stand_still, alone.is_to_stand_still) == (True, False)
+    assert not Publisher(None, "demo", COMMON).is_to_stand_still
+
+
+def test_what_is_told_is_for_the_group_and_for_nobody_else(tmp_path: Path) -> None:
+    """Whoever supervises the training is another account."""
+    before = os.umask(0o027)
+    try:
+        publisher = Publisher(str(tmp_path), "demo", COMMON)
+        publisher.effective(None, {})
+        publisher.round_finished({"round": 1})
+        publisher.result({"rounds": 1})
+        publisher.failed(RunFailedError("no"))
+        publisher.effective(None, {})  # which puts the history away
+    finally:
+        os.umask(before)
+    modes = {oct(stat.S_IMODE(path.stat().st_mode)) for path in tmp_path.rglob("*") if path.is_file()}
+    folders = {oct(stat.S_IMODE(path.stat().st_mode)) for path in tmp_path.rglob("*") if path.is_dir()}
+    assert (modes, folders) == ({"0o640"}, {"0o750"})
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, "[]", "7", "null", '"round"'])
+def test_a_line_of_a_history_that_is_no_round_is_passed_over(tmp_path: Path, line: str) -> None:
+    publisher = Publisher(str(tmp_path), "demo", COMMON)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo/history.jsonl").write_text(line + "\n")
+    publisher.effective({"round": 1}, {})
+    assert json.loads((tmp_path / "demo/history.jsonl").read_text().splitlines()[-1])["round"] == 1
