@@ -8,15 +8,27 @@ This file is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import math
 import os
 import re
 import stat
 import typing as t
 
+from ._npy import MOST_DIMENSIONS, NAMES
+
 LIMIT = 64 << 20  # bytes of a manifest; one with an array for every parameter group of the largest models has a few
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_PATTERNS = {
+    "training": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"),
+    "configuration_hash": re.compile(r"[A-Za-z0-9]{1,64}"),
+    "sha256": _SHA256,
+}
+_SIGNED = ("loss", "accuracy")
+_LARGEST = 1 << 63  # of any number
+_MOST_SHOWN = 200  # characters of a value in a message
 
 # What every manifest must hold, and as which JSON types. A field that may be null says so.
 _FIELDS: t.Mapping[str, tuple[type, ...]] = {
@@ -57,12 +69,11 @@ def sealed(manifest: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 def load(path: str) -> t.Any:
     """Return the JSON value in a file."""
     try:
-        refuse_special_files(path)
         with opened(path) as stream:
             text = stream.read(LIMIT + 1)
         if len(text) > LIMIT:
             raise CheckpointError(f"{path} is no manifest: it has more than {LIMIT} bytes.")
-        return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
+        return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
@@ -77,33 +88,40 @@ def check(path: str, number: int, manifest: t.Any) -> None:
         if field not in manifest:
             raise CheckpointError(f"{path} is not a manifest: {field} is missing.")
         value = manifest[field]
-        if not isinstance(value, types) or isinstance(value, bool):
-            raise CheckpointError(f"{path} is not a manifest: {field} is {value!r}.")
+        if not isinstance(value, types) or isinstance(value, bool) or not _is_sensible(field, value):
+            raise CheckpointError(f"{path} is not a manifest: {field} is {_shown(value)}.")
     if manifest["round"] != number:
         raise CheckpointError(f"{path} speaks of round {manifest['round']}, its name of round {number}.")
-    if manifest["manifest_sha256"] != _seal(manifest):
+    try:
+        seal = _seal(manifest)
+    except RecursionError as error:
+        raise CheckpointError(f"{path} is not a manifest: it is too deep.") from error
+    if manifest["manifest_sha256"] != seal:
         raise CheckpointError(f"{path} is damaged: its values are not those that it was written with.")
-    if not _SHA256.fullmatch(manifest["sha256"]):
-        raise CheckpointError(f"{path} is not a manifest: sha256 is {manifest['sha256']!r}.")
-    for entry in manifest["arrays"] + manifest["state_arrays"]:
+    entries = manifest["arrays"] + manifest["state_arrays"]
+    for entry in entries:
         if not _describes_an_array(entry):
             raise CheckpointError(f"{path} is not a manifest: an array in it lacks its name, shape or dtype.")
+    if len({entry["name"] for entry in entries}) != len(entries):
+        raise CheckpointError(f"{path} is not a manifest: two arrays in it have the same name.")
     if manifest["num_arrays"] != len(manifest["arrays"]):
         raise CheckpointError(
             f"{path} is not a manifest: num_arrays is {manifest['num_arrays']}, but it lists {len(manifest['arrays'])}."
         )
 
 
-def refuse_special_files(path: str) -> None:
-    """Raise CheckpointError for anything but a regular file."""
-    # Opening a FIFO would hang for ever, and a module may read this directory as root.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise CheckpointError(f"{path} is not a regular file.")
-
-
 def opened(path: str) -> t.IO[bytes]:
-    """Open a file to read it; a FIFO that has taken its place since it was looked at does not block."""
-    return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb")
+    """Open a regular file to read it. A link is not followed, and a FIFO does not block: both are no checkpoint."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
+            raise CheckpointError(f"{path} is not a regular file.") from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise CheckpointError(f"{path} is not a regular file.")
+    return open(descriptor, "rb")
 
 
 def _seal(manifest: t.Mapping[str, t.Any]) -> str:
@@ -112,13 +130,36 @@ def _seal(manifest: t.Mapping[str, t.Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
 
 
+def _is_sensible(field: str, value: t.Any) -> bool:
+    """Tell whether a value of the right type can be used: names become folders, and numbers are computed with."""
+    if isinstance(value, (int, float)):
+        return (field in _SIGNED or value >= 0) and abs(value) < _LARGEST
+    pattern = _PATTERNS.get(field)
+    return pattern is None or value is None or pattern.fullmatch(value) is not None
+
+
+def _shown(value: t.Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
+
+
 def _describes_an_array(entry: t.Any) -> bool:
     return (
         isinstance(entry, dict)
         and isinstance(entry.get("name"), str)
         and isinstance(entry.get("dtype"), str)
         and isinstance(entry.get("shape"), list)
+        and len(entry["shape"]) <= MOST_DIMENSIONS
+        and all(type(length) is int and 0 <= length < _LARGEST for length in entry["shape"])
+        and entry["dtype"] in NAMES
     )
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is larger than any number")
+    return number
 
 
 def _refuse_constant(text: str) -> t.NoReturn:

@@ -17,7 +17,7 @@ BEGIN = f"# --- begin: {NOTICE} ---\n"
 END = "# --- end of the generated part ---\n"
 COPIED = (
     "_variable", "_variables", "_strategies", "_values", "_sizing", "_problems", "_training",
-    "_plain", "_npy", "_manifest", "_checkpoints",
+    "_plain", "_npy", "_npz", "_manifest", "_checkpoints",
 )  # fmt: skip
 
 

@@ -13,15 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
+from zipfile import BadZipFile
 
 from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 
-from . import npz
+from . import guards, npz
 from .errors import DirectoryBusyError, NotSavedError, RunFailedError
 from .knowledge import _checkpoints as layout
 from .knowledge._checkpoints import Checkpoint
-from .knowledge._manifest import CheckpointError, sealed
+from .knowledge._manifest import CheckpointError, UnreadableError, sealed
 from .publish import logger
 
 _TEMPORARY = ".partial"
@@ -80,15 +81,37 @@ class CheckpointDirectory:
         return checkpoint
 
     def load(self, checkpoint: Checkpoint) -> tuple[ArrayRecord, dict[str, NDArray]]:
-        """Return the model and the strategy's state of a verified checkpoint."""
-        state_names = {entry["name"] for entry in checkpoint.manifest["state_arrays"]}
-        prefix = checkpoint.manifest["state_prefix"]
-        arrays, state = {}, {}
-        for name, array in npz.read(checkpoint.path):
-            if name in state_names:
-                state[name[len(prefix) :]] = array
+        """Return the model and the strategy's state of a verified checkpoint.
+
+        It may come from a bucket that others write: whatever is wrong with its arrays is a CheckpointError.
+        """
+        try:
+            return self._loaded(checkpoint)
+        except CheckpointError:
+            raise
+        except OSError as error:
+            raise UnreadableError(f"{checkpoint.path} cannot be read: {error.strerror}.") from error
+        except (ArithmeticError, EOFError, LookupError, RuntimeError, TypeError, ValueError, BadZipFile) as error:
+            raise CheckpointError(f"{checkpoint.path} is damaged: {error}.") from error
+
+    def _loaded(self, checkpoint: Checkpoint) -> tuple[ArrayRecord, dict[str, NDArray]]:
+        manifest, prefix = checkpoint.manifest, checkpoint.manifest["state_prefix"]
+        entries = [*manifest["arrays"], *manifest["state_arrays"]]
+        arrays: dict[str, Array] = {}
+        state: dict[str, NDArray] = {}
+        for entry, array in zip(entries, npz.read(checkpoint.path, checkpoint.members), strict=True):
+            name, said = entry["name"], (entry["dtype"], tuple(entry["shape"]))
+            if said != (array.dtype, array.shape):
+                raise ValueError(f"{name!r} is {array.dtype}{list(array.shape)}, its manifest says {said[0]}{said[1]}")
+            values = guards.view(array)
+            if not guards.is_finite(values):
+                raise ValueError(f"{name!r} holds NaN or infinite numbers")
+            if len(arrays) < len(manifest["arrays"]):
+                arrays[name] = array
+            elif name.startswith(prefix):
+                state[name[len(prefix) :]] = values.copy(order="K")
             else:
-                arrays[name] = Array(array)
+                raise ValueError(f"{name!r} is no state by its name")
         return ArrayRecord(arrays), state
 
     def rounds(self) -> list[int]:

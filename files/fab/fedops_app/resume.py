@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 from flwr.app import ArrayRecord
 from numpy.typing import NDArray
 
+from . import strategies
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .knowledge import _checkpoints as layout
 from .knowledge._checkpoints import Checkpoint, CheckpointError
+from .knowledge._plain import harmless
 from .knowledge._training import Training
 from .publish import logger
+
+_SHOWN = 100  # characters of a name or value that a manifest holds, which may come from a bucket that others write
+_MOST_CHANGES = 20  # that are told of two configurations; ours has about as many entries
 
 
 @dataclass(frozen=True)
@@ -45,18 +50,20 @@ def begin(directory: CheckpointDirectory, training: Training, untrained: ArrayRe
             raise RunFailedError(_nothing_to_resume(directory, remarks))
         _set_aside(directory, directory.rounds(), " ".join(remarks))
         return Beginning(untrained)
-    why = " ".join(remarks) or f"Not all in {directory.path} leads to {found.file}."
-    _set_aside(directory, _in_the_way(directory, found), why)
-    directory.publish(found)
-    arrays, state = directory.load(found)
-    logger.info("Resuming after round %d of %s", found.round, found.path)
-    return Beginning(arrays, state, found)
+    why = " ".join(remarks) or f"Not all in {directory.path} leads to {found.checkpoint.file}."
+    _set_aside(directory, _in_the_way(directory, found.checkpoint), why)
+    directory.publish(found.checkpoint)
+    logger.info("Resuming after round %d of %s", found.rounds_done, found.checkpoint.path)
+    return found
 
 
 def _newest_good(
     directory: CheckpointDirectory, training: Training, untrained: ArrayRecord
-) -> tuple[Checkpoint | None, list[str]]:
-    """Return the newest checkpoint of this training that is whole, and why newer ones are not."""
+) -> tuple[Beginning | None, list[str]]:
+    """Return what the newest checkpoint of this training holds that is good, and why newer ones are not.
+
+    Good is one that is whole and of this training, and whose arrays are those of the model, with numbers in them.
+    """
     remarks: list[str] = []
     told: set[str] = set()  # the older checkpoints of another training differ in the same way
     for number in reversed(directory.rounds()):
@@ -68,7 +75,16 @@ def _newest_good(
             continue
         differences = "; ".join(_differences(checkpoint, training, untrained))
         if not differences:
-            return checkpoint, remarks
+            try:
+                arrays, state = directory.load(checkpoint)
+                strategies.check_state(str(training.values["strategy"]), untrained, state)
+            except CheckpointError as error:
+                remarks.append(str(error))
+            except ValueError as error:
+                remarks.append(f"{path} is damaged: {error}.")
+            else:
+                return Beginning(arrays, state, checkpoint), remarks
+            continue
         if differences not in told:
             remarks.append(f"{path} is of another training: {differences}.")
             told.add(differences)
@@ -92,7 +108,9 @@ def _differences(checkpoint: Checkpoint, training: Training, untrained: ArrayRec
     if checkpoint.configuration_hash != training.configuration_hash:
         then, now = checkpoint.manifest["configuration"], training.identity
         changed = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
-        differences += [f"{key} {_shown(then, key)}, now {_shown(now, key)}" for key in changed] or ["its hash"]
+        differences += [
+            f"{harmless(key, _SHOWN)} {_shown(then, key)}, now {_shown(now, key)}" for key in changed[:_MOST_CHANGES]
+        ] or ["its hash"]
     shapes = [(entry["name"], list(entry["shape"]), entry["dtype"]) for entry in checkpoint.manifest["arrays"]]
     expected = [(name, list(array.shape), array.dtype) for name, array in untrained.items()]
     if shapes != expected:
@@ -102,13 +120,14 @@ def _differences(checkpoint: Checkpoint, training: Training, untrained: ArrayRec
 
 def _shown(configuration: Mapping[str, object], key: str) -> str:
     """Return a value for a message; a parameter that the strategy does not have is not used."""
-    return repr(configuration[key]) if key in configuration else "not used"
+    return harmless(repr(configuration[key]), _SHOWN) if key in configuration else "not used"
 
 
 def _told_apart(arrays: list[tuple], others: list[tuple]) -> str:
     """Name the arrays that the others lack; all of them when only their order differs."""
     apart = [entry for entry in arrays if entry not in others] or arrays
-    return ", ".join(f"{name}{shape} {dtype}" for name, shape, dtype in apart[:5]) + (", ..." if len(apart) > 5 else "")
+    shown = ", ".join(f"{harmless(name, _SHOWN)}{shape} {dtype}" for name, shape, dtype in apart[:5])
+    return shown + (", ..." if len(apart) > 5 else "")
 
 
 def _nothing_to_resume(directory: CheckpointDirectory, remarks: list[str]) -> str:

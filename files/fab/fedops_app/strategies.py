@@ -25,6 +25,8 @@ _STATE: dict[str, tuple[str, ...]] = {
     "FedAvgM": ("current_arrays", "momentum_vector"),
 }
 
+_LIST = "momentum_vector"  # kept as a list, whose arrays are named by their place
+
 
 def build(training: Training) -> Strategy:
     """Return Flower's own strategy object for a training."""
@@ -67,9 +69,23 @@ def restore(strategy: Strategy, state: State) -> None:
             setattr(strategy, attribute, _as_kept(attribute, arrays))
 
 
+def check_state(strategy: str, model: ArrayRecord, state: State) -> None:
+    """Raise ValueError when a state is not one that ``capture`` can have taken beside such a model."""
+    shapes = {
+        f"{attribute}/{index if attribute == _LIST else name}": array.shape
+        for attribute in _STATE.get(strategy, ())
+        for index, (name, array) in enumerate(model.items())
+    }
+    for name, values in state.items():
+        if name not in shapes:
+            raise ValueError(f"{strategy} keeps no {name!r}")
+        if values.shape != shapes[name]:
+            raise ValueError(f"{name!r} has the shape {list(values.shape)}, but the model {list(shapes[name])}")
+
+
 def _as_kept(attribute: str, arrays: State) -> State | list[NDArray] | ArrayRecord:
     """Return arrays in the container that Flower keeps them in."""
-    if attribute == "momentum_vector":
+    if attribute == _LIST:
         return list(arrays.values())
     if attribute == "current_arrays":
         return ArrayRecord({name: Array(array) for name, array in arrays.items()})

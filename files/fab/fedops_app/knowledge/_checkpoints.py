@@ -13,11 +13,11 @@ import hashlib
 import os
 import re
 import typing as t
-import zipfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ._manifest import CheckpointError, UnreadableError, check, load, opened, refuse_special_files
+from ._manifest import CheckpointError, UnreadableError, check, load, opened
+from ._npz import members
 
 LATEST_ARRAYS = "checkpoint_latest.npz"
 LATEST_MANIFEST = "checkpoint_latest.json"
@@ -72,6 +72,11 @@ class Checkpoint:
     @property
     def sha256(self) -> str:
         return self.manifest["sha256"]
+
+    @property
+    def members(self) -> list[str]:
+        """The files in that of the arrays, in their order."""
+        return [entry["name"] + ".npy" for entry in self.manifest["arrays"] + self.manifest["state_arrays"]]
 
     @property
     def loss(self) -> float | None:
@@ -226,12 +231,15 @@ def find(directory: str, sha256: str, strict: bool = False) -> Checkpoint | None
 
 def sha256_of(path: str, limit: int | None = None) -> str:
     """Return the SHA-256 of a file as hexadecimal digits; of one that grows, that of its first C(limit) bytes."""
-    digest = hashlib.sha256()
     with opened(path) as stream:
-        left = os.fstat(stream.fileno()).st_size if limit is None else limit
-        while chunk := stream.read(min(_CHUNK, left)):
-            digest.update(chunk)
-            left -= len(chunk)
+        return _sha256(stream, os.fstat(stream.fileno()).st_size if limit is None else limit)
+
+
+def _sha256(stream: t.IO[bytes], left: int) -> str:
+    digest = hashlib.sha256()
+    while chunk := stream.read(min(_CHUNK, left)):
+        digest.update(chunk)
+        left -= len(chunk)
     return digest.hexdigest()
 
 
@@ -282,21 +290,19 @@ def _verify_arrays(checkpoint: Checkpoint) -> None:
     """Check the arrays against the manifest; the cheap checks come first."""
     path, manifest = checkpoint.path, checkpoint.manifest
     try:
-        refuse_special_files(path)
-        size = os.path.getsize(path)
-        if size != manifest["bytes"]:
-            raise CheckpointError(f"{path} is damaged: it has {size} bytes, its manifest says {manifest['bytes']}.")
-        digest = sha256_of(path, size)
-        if digest != checkpoint.sha256:
-            raise CheckpointError(f"{path} is damaged: its SHA-256 is {digest}, its manifest says {checkpoint.sha256}.")
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        with opened(path) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size != manifest["bytes"]:
+                raise CheckpointError(f"{path} is damaged: it has {size} bytes, its manifest says {manifest['bytes']}.")
+            digest = _sha256(stream, size)
+            if digest != checkpoint.sha256:
+                raise CheckpointError(
+                    f"{path} is damaged: its SHA-256 is {digest}, its manifest says {checkpoint.sha256}."
+                )
+            members(stream, size, checkpoint.members)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing, though its manifest is there.") from error
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
-    except (zipfile.BadZipFile, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged: it is not an .npz file.") from error
-    expected = [entry["name"] + ".npy" for entry in manifest["arrays"] + manifest["state_arrays"]]
-    if names != expected:
-        raise CheckpointError(f"{path} is damaged: the arrays in it are not those that its manifest lists.")
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}.") from error

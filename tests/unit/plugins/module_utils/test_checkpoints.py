@@ -212,23 +212,60 @@ def test_no_flipped_bit_of_the_arrays_goes_unnoticed(tmp_path: Path, data: st.Da
 
 @pytest.mark.parametrize("special", ["fifo", "zero"])
 @pytest.mark.parametrize("suffix", ["json", "npz"])
-def test_what_takes_the_place_of_a_file_after_it_was_looked_at_keeps_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, special: str
-) -> None:
+def test_what_is_no_file_keeps_nobody(tmp_path: Path, suffix: str, special: str) -> None:
     write(tmp_path, 1)
     path = tmp_path / f"checkpoint_round_1.{suffix}"
-    size = path.stat().st_size
     path.unlink()
     if special == "fifo":
         os.mkfifo(path)
     else:
         path.symlink_to("/dev/zero")
-    monkeypatch.setattr(_checkpoints, "refuse_special_files", lambda path: None)
-    monkeypatch.setattr(_manifest, "refuse_special_files", lambda path: None)
-    monkeypatch.setattr(_manifest, "LIMIT", 1000)
-    monkeypatch.setattr(os.path, "getsize", lambda path: size)
-    with pytest.raises(_manifest.CheckpointError):
-        _checkpoints.verify(str(tmp_path / "checkpoint_round_1.npz"))
+    heard: list[str] = []
+    assert _checkpoints.latest_good(str(tmp_path), on_problem=heard.append) is None
+    assert heard == [f"{path} is not a regular file."]
+
+
+@pytest.mark.parametrize("suffix", ["json", "npz"])
+def test_a_link_to_a_good_file_is_not_followed(tmp_path: Path, suffix: str) -> None:
+    write(tmp_path, 1)
+    path = tmp_path / f"checkpoint_round_1.{suffix}"
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to("elsewhere")
+    assert _checkpoints.latest_good(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"training": "../../../etc"}, "training is '../../../etc'"),
+        ({"training": "a\x1b[2J"}, "training is"),
+        ({"configuration_hash": "../x"}, "configuration_hash is"),
+        ({"bytes": -1}, "bytes is -1"),
+        ({"num_rounds": 10**30}, "num_rounds is"),
+        ({"loss": 10**400}, "loss is 1"),
+        ({"strategy": ["x"] * 10**5}, "strategy is ['x'"),
+        ({"arrays": [{"name": "weight", "shape": [-2], "dtype": "float32"}]}, "an array in it lacks"),
+        ({"arrays": [{"name": "weight", "shape": [True], "dtype": "float32"}]}, "an array in it lacks"),
+        ({"arrays": [{"name": "weight", "shape": [1] * 65, "dtype": "float32"}]}, "an array in it lacks"),
+        ({"arrays": [{"name": "weight", "shape": [2], "dtype": "object"}]}, "an array in it lacks"),
+        ({"arrays": [{"name": "weight", "shape": [2], "dtype": "|V0"}]}, "an array in it lacks"),
+        ({"state_arrays": [{"name": "weight", "shape": [2], "dtype": "float32"}]}, "two arrays in it have the same"),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_is_sealed_and_absurd_is_none(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    write(tmp_path, 1, **changes)
+    with pytest.raises(_manifest.CheckpointError) as caught:
+        _checkpoints.verify(str(tmp_path / "checkpoint_round_1.json"))
+    assert said in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_a_number_that_is_none_is_no_json(tmp_path: Path) -> None:
+    write(tmp_path, 1)
+    path = tmp_path / "checkpoint_round_1.json"
+    path.write_text(path.read_text().replace('"loss": 0.5', '"loss": 1e999'))
+    with pytest.raises(_manifest.CheckpointError, match="is not valid JSON"):
+        _checkpoints.verify(str(path))
 
 
 def test_a_manifest_is_read_only_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
