@@ -197,7 +197,11 @@ class Fetching:
             arriving = _Arriving(announced, [], self._bound)
             if (names := _names(tree, self._bound.pieces)) is None:
                 self._confirm(announced)
-                yield self._error(arriving, REFUSED, f"it has more than {self._bound.pieces} pieces")
+                yield self._error(
+                    arriving,
+                    REFUSED,
+                    f"it has more than {self._bound.pieces} pieces, and the model gives no reason for so many",
+                )
                 continue
             arriving.missing = names
             self._arriving.append(arriving)
