@@ -76,15 +76,18 @@ def squashed(monkeypatch):
     """An export that squashes root, of mode 0755: root lists the files, and only the account opens them."""
     became = []
 
-    def of_root(path: str) -> None:
+    opened = _manifest.opened
+
+    def of_root(path: str) -> object:
         if not became:
             raise PermissionError(13, "Permission denied", path)
+        return opened(path)
 
     @contextmanager
     def account():
         became.append(True)
         yield
 
-    monkeypatch.setattr(_manifest, "refuse_special_files", of_root)
+    monkeypatch.setattr(_manifest, "opened", of_root)
     monkeypatch.setattr(_flwr, "as_service_account", account)
     return became

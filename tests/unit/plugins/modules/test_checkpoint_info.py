@@ -88,14 +88,14 @@ def test_what_root_may_list_and_not_open_is_read_as_the_account(run_module, tmp_
 def test_a_disk_that_fails_for_one_file_is_a_problem_and_not_the_end(run_module, tmp_path, save, monkeypatch) -> None:
     save(5)
     save(10)
-    check = _manifest.refuse_special_files
+    opened = _manifest.opened
 
-    def failing(path: str) -> None:
+    def failing(path: str) -> object:
         if path.endswith("round_5.json"):
             raise OSError(5, "Input/output error", path)
-        check(path)
+        return opened(path)
 
-    monkeypatch.setattr(_manifest, "refuse_special_files", failing)
+    monkeypatch.setattr(_manifest, "opened", failing)
     monkeypatch.setattr(_flwr, "as_service_account", nullcontext)
     result = run_module("checkpoint_info", path=str(tmp_path))
     assert result["latest"]["round"] == 10
