@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.fedops.flower.plugins.plugin_utils import _program
+from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
+
+
+class ActionModule(SendingAction):
+    """Build the program on the controller, and send it only to a host that has another one."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        program = _program.build()
+        arguments = {**self._task.args, "program": hashlib.sha256(program).hexdigest()}
+        with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
+            path = Path(folder, _program.NAME)
+            path.write_bytes(program)
+            return self.execute_sending(arguments, {path.name: str(path)}, task_vars)

@@ -1,0 +1,90 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: supervisor
+short_description: Install the program that supervises trainings
+version_added: 0.1.0
+description:
+  - Installs the program and the template of its units on the SuperLink host, both as root's.
+  - The module M(fedops.flower.training) does so for a training. This one is for a host whose trainings are paused.
+author:
+  - fedops.flower contributors (@fedops)
+attributes:
+  check_mode:
+    description: Can run in check mode and tell what would be installed.
+    support: full
+  diff_mode:
+    description: Does not show what changes.
+    support: none
+  idempotent:
+    description: When run twice in a row with the same options, the second run changes nothing.
+    support: full
+options:
+  home:
+    description: Directory of Flower on the host.
+    type: path
+    default: /opt/flower
+  unit:
+    description: Text of the template of the units.
+    type: str
+    required: true
+  program:
+    description: SHA-256 of the program. The action plugin gives it.
+    type: str
+  archive:
+    description: Archive on the host with the program. The action plugin gives it.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Install the supervisor of this release of the collection
+  fedops.flower.supervisor:
+    unit: "{{ lookup('ansible.builtin.template', 'flower-training@.service.j2') }}"
+"""
+
+RETURN = r"""
+installed:
+  description: What was not as it is now, V(program) and V(unit).
+  returned: success
+  type: list
+  elements: str
+  sample: [program, unit]
+"""
+
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._supervising import Installation
+from ansible_collections.fedops.flower.plugins.module_utils._systemd import SystemdError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "home": {"type": "path", "default": "/opt/flower"},
+            "unit": {"type": "str", "required": True},
+            "program": {"type": "str"},
+            "archive": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    installation = Installation(params["home"], params["program"], params["unit"])
+    differences = installation.differences()
+    if not module.check_mode:
+        if "program" in differences and not params["archive"]:
+            module.exit_json(changed=False, needs_archive=True)
+        try:
+            installation.install(differences, params["archive"])
+        except SystemdError as error:
+            module.fail_json(msg=str(error))
+        except OSError as error:
+            module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
+    module.exit_json(changed=bool(differences), installed=list(differences))
+
+
+if __name__ == "__main__":
+    main()
