@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What a stranger may do to the gateway of another host: a body of 1.5 GB, bodies that do not come, and ciphers of before.
+# What a stranger may do to the gateway of another host: a body of 1.5 GB, bodies that do not come, ciphers of before.
 # Prints, as JSON, how each went.
 #   flood.py HOST PORT CA
 import json
@@ -25,8 +25,13 @@ def connect(settings: ssl.SSLContext) -> ssl.SSLSocket:
 
 def post(length: int) -> ssl.SSLSocket:
     stream = connect(context())
-    headers = f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/protobuf\r\nContent-Length: {length}\r\n\r\n"
-    stream.sendall(headers.encode())
+    headers = [
+        f"POST {PATH} HTTP/1.1",
+        f"Host: {host}",
+        "Content-Type: application/protobuf",
+        f"Content-Length: {length}",
+    ]
+    stream.sendall("\r\n".join([*headers, "", ""]).encode())
     return stream
 
 
@@ -49,7 +54,7 @@ def healthy() -> tuple[int, float]:
 def slow() -> tuple[int, float]:
     """Ask for health while many bodies are on their way and do not come."""
     streams = []
-    for _ in range(SLOW):
+    for _number in range(SLOW):
         stream = post(5_000_000)
         stream.sendall(b"x")
         streams.append(stream)
