@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from . import _flwr, _guarded
 from ._claims import EFFECTIVE, FAILURE, HISTORY, RESULT
 from ._layout import folder
-from ._trainings import FOLDER_MODE, NAME
+from ._trainings import FOLDER_MODE, NAME, RECORD_MODE
 
 PREVIOUS = "previous"
 CLAIMS = (EFFECTIVE, RESULT, HISTORY, FAILURE, PREVIOUS)
@@ -45,9 +45,11 @@ def split(home: str) -> list[str]:
         if told:
             _move(place, os.path.join(published, name), told, apps)
             _guarded.hand_over(os.path.join(published, name), [control[0]], apps)
+            # As they were written, whoever supervises the training could not read them.
+            _open_files(os.path.join(published, name), apps[0], (-1, -1))
         if _guarded.hand_over(place, [apps[0]], control) or told:
             changed.append(name)
-    _hand_over_files(trainings, apps[0], control)
+    _open_files(trainings, apps[0], control)
     return changed
 
 
@@ -65,15 +67,15 @@ def _move(source: str, target: str, names: list[str], owners: Owners) -> None:
         _guarded.rename(os.path.join(source, name), os.path.join(kept, name))
 
 
-def _hand_over_files(path: str, before: int, owners: Owners) -> None:
-    """Give the files in a folder to others: an order to all trainings, and locks."""
+def _open_files(path: str, before: int, owners: Owners) -> None:
+    """Let the group read the files in a folder, and give them to others."""
     for name in _guarded.names(path):
         place = os.path.join(path, name)
         found = _guarded.status(place)
         if found is not None and stat.S_ISREG(found.st_mode) and found.st_uid == before and found.st_nlink == 1:
             with _guarded.regular_file(place, None, [before]) as stream:
                 os.fchown(stream.fileno(), *owners)
-                os.fchmod(stream.fileno(), 0o640)
+                os.fchmod(stream.fileno(), RECORD_MODE)
 
 
 def _owners(name: str) -> Owners:

@@ -160,6 +160,7 @@ def _append(path: str, line: str) -> None:
     try:
         size = os.fstat(descriptor).st_size
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.fchmod(descriptor, FILE_MODE)
         os.write(descriptor, (("\n" if torn else "") + line).encode())
         os.fsync(descriptor)
     finally:

@@ -53,7 +53,7 @@ def home(monkeypatch):
         file.write_text("" if content is None else json.dumps(content) + "\n")
     for place in (path / "trainings", *(path / "trainings").rglob("*")):
         os.chown(place, APPS, APPS)
-        place.chmod(0o750 if place.is_dir() else 0o640)
+        place.chmod(0o700 if place.is_dir() else 0o600)
     yield path
     shutil.rmtree(path)
 
@@ -99,6 +99,8 @@ def test_a_training_is_what_it_was_and_belongs_to_two(home, handed_over) -> None
     assert seen(home) == before
     assert [(home / name).stat().st_uid for name in ("trainings", "published")] == [CONTROL, APPS]
     assert split(str(home)) == []
+    with _flwr.as_account("control"):  # which supervises it
+        assert seen(home) == before
 
 
 @pytest.mark.parametrize("step", range(1, 8))
