@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is a SuperNode of this federation: keys and names on our side, node ids on Flower's.
 
-Flower lists node ids without keys or names, so what belongs together is kept in a ledger beside the state database.
+Flower lists node ids without keys or names, so what belongs together is kept in a registry that only root writes.
+Names, sites and hosts come from the inventory. A host answers with public keys, and with nothing else that counts.
 This module is private to the collection and may change at any time.
 """
 
@@ -12,16 +13,24 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import os
 import sqlite3
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from ._flwr import KEY_ALREADY_IN_USE, Flwr, FlwrError, SuperNode
-from ._trainings import read_object, write_object
+from . import _guarded
+from ._flwr import KEY_ALREADY_IN_USE, Flwr, FlwrError, SuperNode, as_account
+from ._layout import SUPERLINK, folder
+from ._values import show
 
 UNREGISTERED = "unregistered"
 REGISTERED = "registered"
+
+REGISTRY = "supernodes.json"
+STATE_USER = SUPERLINK.name
+_SIZE = 16 << 20  # bytes of a registry
+_LONGEST_KEY = 2000  # characters of a public key
 
 CURVES = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
@@ -32,11 +41,13 @@ class SuperNodeError(Exception):
 
 @dataclass(frozen=True)
 class Member:
-    """A line of the ledger."""
+    """A line of the registry."""
 
     name: str
     fingerprint: str
     node_id: str
+    site: str = ""  # what the inventory calls its site
+    host: str = ""  # the host of the inventory that carries it
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,8 @@ class Wanted:
     name: str
     public_key: str | None
     state: str
+    site: str = ""
+    host: str = ""
 
     @property
     def fingerprint(self) -> str | None:
@@ -53,12 +66,17 @@ class Wanted:
 
 
 class Ledger:
-    """The file C(<home>/state/supernodes.json)."""
+    """The file C(<home>/records/supernodes.json), which everybody may read and only root writes."""
 
     def __init__(self, home: str) -> None:
-        self.path = os.path.join(home, "state", "supernodes.json")
-        rows = (read_object(self.path) or {}).get("supernodes", [])
-        self.members = [Member(str(row["name"]), str(row["fingerprint"]), str(row["node_id"])) for row in rows]
+        self.path = os.path.join(folder(home, "records"), REGISTRY)
+        # Where it was when the SuperLink's account wrote it.
+        self.former = os.path.join(folder(home, "state"), REGISTRY)
+        found = _read(self.path, (0, os.geteuid()))
+        self.is_former = found is None
+        self.members = [] if found is None else found
+        if found is None:
+            self.members = _read(self.former, None) or []
 
     def by_fingerprint(self, value: str | None) -> Member | None:
         return next((member for member in self.members if member.fingerprint == value), None)
@@ -74,27 +92,87 @@ class Ledger:
     def remove(self, member: Member) -> None:
         self._write([known for known in self.members if known != member])
 
+    def move(self) -> None:
+        """Leave the place where the SuperLink's account could write."""
+        if self.is_former and self.members:
+            self._write(self.members)
+        if not self.is_former:
+            _guarded.remove(self.former)
+
     def _write(self, members: list[Member]) -> None:
         self.members = sorted(members, key=lambda member: member.name)
-        write_object(self.path, {"supernodes": [asdict(member) for member in self.members]})
+        text = json.dumps({"supernodes": [asdict(member) for member in self.members]}, indent=2) + "\n"
+        os.makedirs(os.path.dirname(self.path), 0o755, exist_ok=True)
+        _guarded.write_bytes(self.path, text.encode(), 0o644)
+        self.is_former = False
+
+
+def _read(path: str, owners: t.Collection[int] | None) -> list[Member] | None:
+    """Return the members in a registry; None when there is none."""
+    try:
+        value = json.loads(_guarded.read_bytes(path, _SIZE, owners))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise SuperNodeError(
+            f"{path} cannot be read, and nothing else says which SuperNode has which name: {error}"
+            " Restore it from a backup, or remove it to have it built anew from the database."
+        ) from None
+    rows = value.get("supernodes") if isinstance(value, dict) else None
+    fields = ("name", "fingerprint", "node_id", "site", "host")
+    return [
+        Member(*(str(row.get(name, "")) for name in fields))
+        for row in (rows if isinstance(rows, list) else [])
+        if isinstance(row, dict) and all(isinstance(row.get(name, ""), str) for name in fields)
+    ]
 
 
 class Registrar:
     """Brings the SuperNodes that Flower knows to what is asked for, with one listing for all of them."""
 
-    def __init__(self, flwr: Flwr, nodes: t.Iterable[SuperNode], check_mode: bool = False) -> None:
+    def __init__(
+        self, flwr: Flwr, nodes: t.Iterable[SuperNode], check_mode: bool = False, inventory: t.Collection[str] = ()
+    ) -> None:
         self.flwr = flwr
         self.ledger = Ledger(flwr.home)
         self.nodes = {node.node_id: node for node in nodes}
         self.check_mode = check_mode
+        self.inventory = inventory  # every name that the inventory has
         self.kept: set[str | None] = set()
+
+    def refusals(self, wanted: t.Sequence[Wanted]) -> dict[str, str]:
+        """Return the names that are asked for with a key that is another's, and why they get nothing."""
+        present = [one for one in wanted if one.state == "present"]
+        given: dict[str | None, list[str]] = {}
+        for one in present:
+            given.setdefault(one.fingerprint, []).append(one.name)
+        refused = {}
+        for one in present:
+            own, names = self.ledger.by_fingerprint(one.fingerprint), given[one.fingerprint]
+            owner = own.name if own else ""
+            if own and owner != one.name and (owner in self.inventory or self.ledger.by_name(one.name)):
+                refused[one.name] = f"its key ({one.fingerprint}) is that of {owner}"
+            elif len(names) > 1 and owner != one.name:
+                others = [name for name in names if name != one.name]
+                refused[one.name] = f"its key ({one.fingerprint}) is given for {', '.join(others)} as well"
+        return refused
 
     def ensure(self, wanted: t.Sequence[Wanted]) -> t.Iterator[dict[str, t.Any]]:
         """Have SuperNodes as asked for, one after the other; tell what became of each."""
         # A key may move from one name to another, and must not be unregistered on the way: that is final.
         self.kept = {one.fingerprint for one in wanted if one.state == "present"}
+        if not self.check_mode:
+            self.ledger.move()
         for one in wanted:
             yield self._present(one) if one.state == "present" else self._absent(one)
+
+    def gone(self, hosts: t.Collection[str]) -> list[Wanted]:
+        """Return the SuperNodes that these hosts carried, by the registry, and that the inventory has no more."""
+        return [
+            Wanted(member.name, None, "absent")
+            for member in self.ledger.members
+            if member.host in hosts and member.name not in self.inventory
+        ]
 
     def _present(self, wanted: Wanted) -> dict[str, t.Any]:
         own = self.ledger.by_fingerprint(wanted.fingerprint)
@@ -103,9 +181,11 @@ class Registrar:
         if own and own.node_id in self.nodes:
             if self._status(own) == UNREGISTERED:
                 raise _burnt(wanted)
-            changed = own.name != wanted.name or bool(replaced)
-            member = replace(own, name=wanted.name)
-            if changed and not self.check_mode:
+            # What is not said stays as it was.
+            site, host = wanted.site or own.site, wanted.host or own.host
+            member = replace(own, name=wanted.name, site=site, host=host)
+            changed = own != member or bool(replaced)
+            if own != member and not self.check_mode:
                 self.ledger.put(member)
         else:
             # A member that the SuperLink does not list is from a database that is gone.
@@ -118,14 +198,14 @@ class Registrar:
     def _register(self, wanted: Wanted) -> Member:
         fingerprint_ = wanted.fingerprint or ""
         if self.check_mode:
-            return Member(wanted.name, fingerprint_, "")
+            return Member(wanted.name, fingerprint_, "", wanted.site, wanted.host)
         try:
             node_id = self.flwr.register(wanted.name, wanted.public_key or "")
         except FlwrError as error:
             if error.code != KEY_ALREADY_IN_USE:
                 raise
             node_id = self._recover(wanted)
-        member = Member(wanted.name, fingerprint_, node_id)
+        member = Member(wanted.name, fingerprint_, node_id, wanted.site, wanted.host)
         # At once: a key whose node id is forgotten can neither be used again nor be unregistered.
         self.ledger.put(member)
         return member
@@ -172,14 +252,47 @@ def list_supernodes(flwr: Flwr, unregistered: bool = False) -> list[dict[str, t.
         if node.status == UNREGISTERED and not unregistered:
             continue
         member = members.get(node.node_id)
-        name = {"name": member.name if member else None, "fingerprint": member.fingerprint if member else None}
-        rows.append({**name, **asdict(node)})
+        about = {"name": None, "fingerprint": None, "site": None, "host": None}
+        if member:
+            about = {"name": member.name, "fingerprint": member.fingerprint, "site": member.site, "host": member.host}
+        rows.append({**about, "registered": member is not None, **asdict(node)})
     return sorted(rows, key=lambda row: (row["name"] is None, row["name"] or "", row["node_id"]))
 
 
 def named(nodes: t.Iterable[t.Mapping[str, t.Any]], online: bool) -> tuple[str, ...]:
     """Return the names of the SuperNodes that are online, or of those that are not."""
     return tuple(str(node["name"] or node["node_id"]) for node in nodes if (node["status"] == "online") == online)
+
+
+def judge(answer: object, members: t.Sequence[t.Mapping[str, str]]) -> tuple[list[dict[str, str]], list[str]]:
+    """Return what a host's answer about its keys is worth, and what is wrong with it.
+
+    The members are those that the inventory has for the host, with name, site and host. For each the answer gives a
+    public key, and nothing else that counts.
+    """
+    rows = answer.get("supernodes") if isinstance(answer, t.Mapping) else None
+    if not isinstance(rows, (list, tuple)):
+        return [], ["it gave no list of keys"]
+    keys: dict[str, str] = {}
+    problems = []
+    names = [member["name"] for member in members]
+    for row in rows[: len(names) + 1]:
+        name = row.get("name") if isinstance(row, t.Mapping) else None
+        key = row.get("public_key") if isinstance(row, t.Mapping) else None
+        if not isinstance(name, str) or name not in names:
+            told = show(name) if isinstance(name, str) else "no name"
+            problems.append(f"it gave a key for {told}, which the inventory does not have there")
+        elif name in keys:
+            problems.append(f"it gave two keys for {name}")
+        elif not isinstance(key, str) or len(key) > _LONGEST_KEY:
+            problems.append(f"what it gave for {name} is no key")
+        else:
+            keys[str(name)] = " ".join(key.split()[:2])
+            problems += _key_problems(Wanted(name, key, "present")) if key else []
+    problems += [f"it gave no key for {name}" for name in names if name not in keys and not problems]
+    if problems:
+        return [], problems
+    return [{**member, "public_key": keys[member["name"]]} for member in members], []
 
 
 def check(wanted: t.Sequence[Wanted]) -> list[str]:
@@ -190,10 +303,7 @@ def check(wanted: t.Sequence[Wanted]) -> list[str]:
             problems.append(f"name of SuperNode {index + 1} is empty. Give each SuperNode a name, such as its host's.")
         if one.state == "present":
             problems.extend(_key_problems(one))
-    present = [one for one in wanted if one.state == "present"]
     problems.extend(_repeated("name", [one.name for one in wanted], "Name each SuperNode once."))
-    keys = [" ".join((one.public_key or "").split()[:2]) for one in present]
-    problems.extend(_repeated("public_key", [key for key in keys if key], "Make a key of its own for each SuperNode."))
     return problems
 
 
@@ -210,12 +320,15 @@ def stored_keys(home: str) -> dict[str, str]:
     """
     path = os.path.join(home, "state", "state.db")
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
-        try:
-            rows = connection.execute("SELECT node_id, public_key FROM node WHERE public_key IS NOT NULL").fetchall()
-        finally:
-            connection.close()
-    except sqlite3.Error:
+        # As the account that could have put anything there.
+        with as_account(STATE_USER), _guarded.regular_file(path, None):
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+            try:
+                query = "SELECT node_id, public_key FROM node WHERE public_key IS NOT NULL"
+                rows = connection.execute(query).fetchall()
+            finally:
+                connection.close()
+    except (OSError, sqlite3.Error):
         return {}
     keys = ((node_id, openssh_key(bytes(pem))) for node_id, pem in rows)
     # SQLite has no unsigned numbers: Flower stores the upper half of the node ids as negative ones.

@@ -11,9 +11,10 @@ short_description: Register SuperNodes by their public keys
 version_added: 0.1.0
 description:
   - Registers SuperNodes at the SuperLink, so that they, and nobody else, can join the federation, or unregisters them.
-  - Flower lists its nodes without names or keys, so the module keeps a ledger of them in C(state/supernodes.json) below
-    O(home). Should that be lost, it is built anew from the state database.
-  - A name that comes with another key replaces the node of that name.
+  - Flower lists its nodes without names or keys, so the module keeps a registry of them in C(records/supernodes.json)
+    below O(home), which only root writes. Should that be lost, it is built anew from the state database.
+  - A name that comes with another key replaces the node of that name. A key that is registered under one name is
+    refused for another that the inventory has, and so is a key that is given for two names.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
@@ -66,6 +67,25 @@ options:
         type: str
         choices: [present, absent]
         default: present
+      site:
+        description: What the inventory calls its site. Apps know it by this name.
+        type: str
+        default: ""
+      host:
+        description: The host of the inventory that carries it.
+        type: str
+        default: ""
+  inventory:
+    description: The names of all SuperNodes of the inventory.
+    type: list
+    elements: str
+    default: []
+  hosts:
+    description:
+      - Unregister the SuperNodes that these hosts carried, by the registry, and that O(inventory) has no more.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: fedops.flower.supernode_info
 """
@@ -109,8 +129,13 @@ status:
   returned: when O(name) is given
   type: str
   sample: online
+refused:
+  description: For each name that was given with the key of another, why it got nothing.
+  returned: success
+  type: dict
+  sample: {"hospital-b": "its key (SHA256:…) is that of hospital-a"}
 supernodes:
-  description: Each SuperNode that was asked for, in the order given.
+  description: Each SuperNode that was asked for and not refused, in the order given, and those that were unregistered.
   returned: success
   type: list
   elements: dict
@@ -156,13 +181,16 @@ def main() -> None:
         "public_key": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
-    many = {**one, "name": {"type": "str", "required": True}}
+    about = {"site": {"type": "str", "default": ""}, "host": {"type": "str", "default": ""}}
+    many = {**one, **about, "name": {"type": "str", "required": True}}
     module = AnsibleModule(
         argument_spec={
             "home": {"type": "path", "default": "/opt/flower"},
             "superlink": {"type": "str", "default": "local"},
             **one,
             "supernodes": {"type": "list", "elements": "dict", "options": many},
+            "inventory": {"type": "list", "elements": "str", "default": []},
+            "hosts": {"type": "list", "elements": "str", "default": []},
         },
         mutually_exclusive=[("name", "supernodes"), ("public_key", "supernodes")],
         required_one_of=[("name", "supernodes")],
@@ -170,24 +198,35 @@ def main() -> None:
     )
     params = module.params
     asked = params["supernodes"] if params["supernodes"] is not None else [params]
-    wanted = [Wanted(item["name"], item["public_key"], item["state"]) for item in asked]
+    wanted = [
+        Wanted(item["name"], item["public_key"], item["state"], item.get("site", ""), item.get("host", ""))
+        for item in asked
+    ]
     problems = check(wanted)
     if problems:
         module.fail_json(msg="\n".join(problems), problems=problems)
 
     flwr = Flwr(params["home"], params["superlink"])
-    before = Ledger(flwr.home).members
     outcomes: list[dict[str, Any]] = []
+    before: list[Any] = []
+    refused: dict[str, str] = {}
+    registrar = None
     try:
-        registrar = Registrar(flwr, _nodes(flwr, module.check_mode), module.check_mode)
+        before = Ledger(flwr.home).members
+        registrar = Registrar(flwr, _nodes(flwr, module.check_mode), module.check_mode, params["inventory"])
+        refused = registrar.refusals(wanted)
+        wanted = [one for one in wanted if one.name not in refused] + registrar.gone(params["hosts"])
         outcomes.extend(registrar.ensure(wanted))
     except (FlwrError, SuperNodeError) as error:
-        changed = Ledger(flwr.home).members != before
+        changed = registrar is not None and registrar.ledger.members != before
         module.fail_json(msg=str(error), changed=changed, supernodes=outcomes)
     except OSError as error:
         module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.", supernodes=outcomes)
 
     result: dict[str, Any] = {"changed": any(item["changed"] for item in outcomes), "supernodes": outcomes}
+    if refused and params["supernodes"] is None:
+        module.fail_json(msg="\n".join(f"{name} was not registered: {why}." for name, why in refused.items()))
+    result["refused"] = refused
     shown = {member.name: member.fingerprint for member in before}
     result["diff"] = {"before": shown, "after": _after(shown, outcomes)}
     if params["supernodes"] is None:

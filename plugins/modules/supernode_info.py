@@ -70,6 +70,19 @@ supernodes:
       description: Name of the SuperNode; null for one that was not registered by the collection.
       type: str
       sample: hospital-a
+    registered:
+      description:
+        - Whether the collection has registered it. V(false) is a node that somebody else has let join.
+      type: bool
+      sample: true
+    site:
+      description: What the inventory calls its site; null for one that was not registered by the collection.
+      type: str
+      sample: Hospital A
+    host:
+      description: The host of the inventory that carries it; null for one that was not registered by the collection.
+      type: str
+      sample: hospital-a
     node_id:
       description: Flower's id of the SuperNode.
       type: str

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import sqlite3
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _supernodes
 from ansible_collections.fedops.flower.plugins.module_utils._supernodes import (
     Wanted,
     check,
     fingerprint,
+    judge,
     openssh_key,
     stored_keys,
 )
@@ -52,7 +56,8 @@ def test_what_is_no_such_key_is_none(pem) -> None:
     assert openssh_key(pem) is None
 
 
-def test_node_ids_in_the_database_are_signed_and_here_they_are_not(tmp_path) -> None:
+def test_node_ids_in_the_database_are_signed_and_here_they_are_not(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(_supernodes, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
     (tmp_path / "state").mkdir()
     with sqlite3.connect(tmp_path / "state" / "state.db") as database:
         database.execute("CREATE TABLE node (node_id BIGINT, public_key BLOB)")
@@ -60,7 +65,8 @@ def test_node_ids_in_the_database_are_signed_and_here_they_are_not(tmp_path) -> 
     assert stored_keys(str(tmp_path)) == {"17856385283664728171": KEY}
 
 
-def test_a_database_that_cannot_be_read_holds_no_keys(tmp_path) -> None:
+def test_a_database_that_cannot_be_read_holds_no_keys(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(_supernodes, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
     assert stored_keys(str(tmp_path)) == {}
     assert list(tmp_path.iterdir()) == []
 
@@ -93,12 +99,63 @@ def test_a_database_that_cannot_be_read_holds_no_keys(tmp_path) -> None:
         ),
         (
             [Wanted("a", KEY, "present"), Wanted("a", f"{KEY} again", "present")],
-            [
-                "name a is given 2 times. Name each SuperNode once.",
-                f"public_key {KEY} is given 2 times. Make a key of its own for each SuperNode.",
-            ],
+            ["name a is given 2 times. Name each SuperNode once."],
         ),
     ],
 )
 def test_all_problems_are_found_before_anything_is_done(wanted, problems) -> None:
     assert check(wanted) == problems
+
+
+MEMBERS = [{"name": name, "site": f"site {name}", "host": "box"} for name in "ab"]
+OTHER = KEY.replace("5bvQ==", "5bvA==")
+
+
+def answered(*rows: object) -> dict:
+    return {"supernodes": list(rows), "left": [{"name": "victim", "public_key": KEY}], "changed": False}
+
+
+def test_an_answer_gives_keys_for_the_names_of_the_inventory() -> None:
+    rows = [{"name": "b", "public_key": f"{OTHER} b"}, {"name": "a", "public_key": f"{KEY} a", "site": "of another"}]
+    assert judge(answered(*rows), MEMBERS) == (
+        [{**MEMBERS[0], "public_key": KEY}, {**MEMBERS[1], "public_key": OTHER}],
+        [],
+    )
+    # In check mode a key is still to be made.
+    assert judge(answered({"name": "a", "public_key": ""}), MEMBERS[:1]) == ([{**MEMBERS[0], "public_key": ""}], [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (None, "it gave no list of keys"),
+        ("supernodes", "it gave no list of keys"),
+        ({}, "it gave no list of keys"),
+        ({"supernodes": {"name": "a"}}, "it gave no list of keys"),
+        (
+            answered({"name": "victim", "public_key": KEY}),
+            "it gave a key for 'victim', which the inventory does not have there",
+        ),
+        (answered(7), "it gave a key for no name, which the inventory does not have there"),
+        (
+            answered({"name": ["a"], "public_key": KEY}),
+            "it gave a key for no name, which the inventory does not have there",
+        ),
+        (answered({"name": "a", "public_key": {"x": 1}}), "what it gave for a is no key"),
+        (answered({"name": "a", "public_key": "k" * 10**6}), "what it gave for a is no key"),
+        (answered(*[{"name": "a", "public_key": KEY}] * 2), "it gave two keys for a"),
+        (answered({"name": "a", "public_key": KEY}), "it gave no key for b"),
+        (
+            answered({"name": "a", "public_key": "ssh-ed25519 AAAA"}, {"name": "b", "public_key": KEY}),
+            "public_key of a is of type ssh-ed25519 but Flower takes ecdsa-sha2-nistp256, ecdsa-sha2-nistp384,"
+            " ecdsa-sha2-nistp521. Make one with 'ssh-keygen -t ecdsa -b 384'.",
+        ),
+    ],
+)
+def test_an_answer_that_is_anything_else_gives_nothing(answer: object, problem: str) -> None:
+    assert judge(answer, MEMBERS) == ([], [problem])
+
+
+def test_an_answer_of_any_length_is_judged_by_its_beginning() -> None:
+    rows = [{"name": f"n{number}", "public_key": KEY} for number in range(100_000)]
+    assert len(judge(answered(*rows), MEMBERS)[1]) == 3

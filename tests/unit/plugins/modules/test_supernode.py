@@ -21,7 +21,8 @@ OFFLINE, UNREGISTERED = "17856385283664728171", "16029726880598031332"  # in the
 @pytest.fixture
 def ledger(home):
     """Read the ledger, or write one of (name, fingerprint, node id)."""
-    path = home.path / "state" / "supernodes.json"
+    path = home.path / "records" / "supernodes.json"
+    path.parent.mkdir()
 
     def access(*rows) -> list | None:
         if rows:
@@ -30,7 +31,8 @@ def ledger(home):
             return None
         if not path.exists():
             return []
-        return [tuple(row.values()) for row in json.loads(path.read_text())["supernodes"]]
+        rows = json.loads(path.read_text())["supernodes"]
+        return [tuple(row[name] for name in ("name", "fingerprint", "node_id")) for row in rows]
 
     return access
 
@@ -47,6 +49,7 @@ def test_a_new_key_is_registered_and_written_down(home, ledger, run_module) -> N
         "fingerprint": FINGERPRINT,
         "status": "registered",
         "supernodes": [outcome("a", FINGERPRINT, OFFLINE, "registered", True)],
+        "refused": {},
         "diff": {"before": {}, "after": {"a": FINGERPRINT}},
     }
     assert ledger() == [("a", FINGERPRINT, OFFLINE)]
@@ -60,6 +63,7 @@ def test_a_known_key_costs_one_listing_and_changes_nothing(home, ledger, run_mod
     assert run_module("supernode", supernodes=[{"name": "a", "public_key": KEY}]) == {
         "changed": False,
         "supernodes": [outcome("a", FINGERPRINT, OFFLINE, "offline", False)],
+        "refused": {},
         "diff": {"before": {"a": FINGERPRINT}, "after": {"a": FINGERPRINT}},
     }
     assert home.commands == ["supernode list local"]
@@ -75,6 +79,7 @@ def test_check_mode_tells_the_same_and_does_nothing(home, ledger, run_module) ->
             outcome("b", OTHER_FINGERPRINT, None, "registered", True),
             outcome("a", FINGERPRINT, OFFLINE, "absent", True),
         ],
+        "refused": {},
         "diff": {"before": {"a": FINGERPRINT}, "after": {"b": OTHER_FINGERPRINT}},
     }
     assert (home.commands, ledger()) == (["supernode list local"], [("a", FINGERPRINT, OFFLINE)])
@@ -100,15 +105,84 @@ def test_another_key_replaces_the_node_of_its_name(home, ledger, run_module) -> 
     assert home.commands[-1] == f"supernode unregister {OFFLINE} local"
 
 
-def test_keys_that_change_places_are_never_unregistered(home, ledger, run_module) -> None:
+def test_a_key_of_another_is_refused_and_the_others_are_served(home, ledger, run_module) -> None:
     ledger(("a", FINGERPRINT, "1"), ("b", OTHER_FINGERPRINT, "2"))
     rows = [{"node-id": node_id, "status": "online"} for node_id in ("1", "2")]
     listing = {"rc": 0, "stdout": json.dumps({"success": True, "nodes": rows}), "stderr": ""}
     home.answers(supernode_list=[listing])
-    nodes = [{"name": "a", "public_key": OTHER_KEY}, {"name": "b", "public_key": KEY}]
-    assert run_module("supernode", supernodes=nodes)["changed"] is True
-    assert ledger() == [("a", OTHER_FINGERPRINT, "2"), ("b", FINGERPRINT, "1")]
+    nodes = [{"name": "a", "public_key": KEY}, {"name": "b", "public_key": f"{KEY} b"}]
+    result = run_module("supernode", supernodes=nodes, inventory=["a", "b"])
+    assert result == {
+        "changed": False,
+        "supernodes": [outcome("a", FINGERPRINT, "1", "online", False)],
+        "refused": {"b": f"its key ({FINGERPRINT}) is that of a"},
+        "diff": {
+            "before": {"a": FINGERPRINT, "b": OTHER_FINGERPRINT},
+            "after": {"a": FINGERPRINT, "b": OTHER_FINGERPRINT},
+        },
+    }
+    assert ledger() == [("a", FINGERPRINT, "1"), ("b", OTHER_FINGERPRINT, "2")]
     assert home.commands == ["supernode list local"]
+
+
+def test_keys_that_would_change_places_stay_where_they_are(home, ledger, run_module) -> None:
+    ledger(("a", FINGERPRINT, "1"), ("b", OTHER_FINGERPRINT, "2"))
+    home.answers(supernode_list="supernode_list_empty")
+    nodes = [{"name": "a", "public_key": OTHER_KEY}, {"name": "b", "public_key": KEY}]
+    result = run_module("supernode", supernodes=nodes, inventory=["a", "b"])
+    assert (result["changed"], sorted(result["refused"])) == (False, ["a", "b"])
+    assert ledger() == [("a", FINGERPRINT, "1"), ("b", OTHER_FINGERPRINT, "2")]
+
+
+def test_a_new_key_that_two_give_is_nobodys(home, ledger, run_module) -> None:
+    home.answers(supernode_list="supernode_list_empty")
+    nodes = [{"name": "a", "public_key": KEY}, {"name": "b", "public_key": KEY}]
+    result = run_module("supernode", supernodes=nodes, inventory=["a", "b"])
+    assert (result["supernodes"], result["refused"]) == (
+        [],
+        {
+            "a": f"its key ({FINGERPRINT}) is given for b as well",
+            "b": f"its key ({FINGERPRINT}) is given for a as well",
+        },
+    )
+    assert (ledger(), home.commands) == ([], ["supernode list local"])
+
+
+def test_those_that_the_inventory_has_no_more_are_unregistered_on_the_hosts_of_the_play(home, run_module) -> None:
+    members = [
+        {"name": name, "fingerprint": f"SHA256:{name}", "node_id": node, "site": name, "host": host}
+        for name, node, host in (("a", OFFLINE, "box"), ("b", "2", "box"), ("c", "3", "other"), ("d", "4", ""))
+    ]
+    (home.path / "records").mkdir()
+    (home.path / "records" / "supernodes.json").write_text(json.dumps({"supernodes": members}))
+    home.answers(supernode_list="supernode_list_end", supernode_unregister="supernode_unreg")
+    result = run_module("supernode", supernodes=[], inventory=["b"], hosts=["box", "d"])
+    assert [(row["name"], row["status"]) for row in result["supernodes"]] == [("a", "absent")]
+    assert home.commands[1:] == [f"supernode unregister {OFFLINE} local"]
+
+
+def test_the_registry_of_before_moves_to_where_only_root_writes(home, run_module) -> None:
+    former = home.path / "state" / "supernodes.json"
+    former.write_text(json.dumps({"supernodes": [{"name": "a", "fingerprint": FINGERPRINT, "node_id": OFFLINE}]}))
+    home.answers(supernode_list="supernode_list_end")
+    nodes = [{"name": "a", "public_key": KEY, "site": "Ward A", "host": "box"}]
+    assert run_module("supernode", supernodes=nodes, inventory=["a"])["changed"] is True
+    moved = home.path / "records" / "supernodes.json"
+    assert json.loads(moved.read_text())["supernodes"] == [
+        {"name": "a", "fingerprint": FINGERPRINT, "node_id": OFFLINE, "site": "Ward A", "host": "box"}
+    ]
+    assert oct(moved.stat().st_mode & 0o777) == "0o644"
+    assert run_module("supernode", supernodes=nodes, inventory=["a"])["changed"] is False
+    assert not former.exists()
+    assert [command for command in home.commands if "register" in command] == []
+
+
+def test_a_registry_that_cannot_be_read_is_said_to_be_so(home, run_module) -> None:
+    (home.path / "records").mkdir()
+    (home.path / "records" / "supernodes.json").symlink_to("/etc/shadow")
+    home.answers(supernode_list="supernode_list_end")
+    result = run_module("supernode", name="a", public_key=KEY)
+    assert (result["failed"], "is a link, and is not followed" in result["msg"]) == (True, True)
 
 
 def test_a_key_that_moves_to_another_name_survives_the_end_of_the_old_name(home, ledger, run_module) -> None:
@@ -159,7 +233,7 @@ def test_after_the_ledger_was_lost_it_is_built_from_the_database(home, ledger, r
         ),
         (
             [],
-            "The key of a is already in use, but {home}/state/supernodes.json does not say by which node."
+            "The key of a is already in use, but {home}/records/supernodes.json does not say by which node."
             " Make a new key for this SuperNode, or restore that file.",
         ),
     ],

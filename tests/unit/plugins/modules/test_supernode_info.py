@@ -14,13 +14,18 @@ OFFLINE, UNREGISTERED = "17856385283664728171", "16029726880598031332"  # in the
 
 @pytest.mark.parametrize(("unregistered", "shown"), [(False, 1), (True, 2)])
 def test_nodes_are_listed_with_the_names_of_the_ledger(home, run_module, unregistered, shown) -> None:
-    members = {"supernodes": [{"name": "a", "fingerprint": "SHA256:x", "node_id": OFFLINE}]}
-    (home.path / "state" / "supernodes.json").write_text(json.dumps(members))
+    member = {"name": "a", "fingerprint": "SHA256:x", "node_id": OFFLINE, "site": "Ward A", "host": "box"}
+    members = {"supernodes": [member]}
+    (home.path / "records").mkdir()
+    (home.path / "records" / "supernodes.json").write_text(json.dumps(members))
     home.answers(supernode_list="supernode_list_end")
     rows = [
         {
             "name": "a",
             "fingerprint": "SHA256:x",
+            "site": "Ward A",
+            "host": "box",
+            "registered": True,
             "node_id": OFFLINE,
             "status": "offline",
             "registered_at": "2026-11-23 06:22:12Z",
@@ -30,6 +35,9 @@ def test_nodes_are_listed_with_the_names_of_the_ledger(home, run_module, unregis
         {
             "name": None,
             "fingerprint": None,
+            "site": None,
+            "host": None,
+            "registered": False,
             "node_id": UNREGISTERED,
             "status": "unregistered",
             "registered_at": "2026-11-23 06:24:00Z",
