@@ -13,8 +13,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._facts import proble
 from ansible_collections.fedops.flower.plugins.module_utils._instances import (
     Host,
     InstancesError,
+    federation_members,
     federation_problems,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._supernodes import judge
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Undefined
 
@@ -33,8 +35,30 @@ def supernode_names(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, An
         raise AnsibleFilterError(str(error)) from error
 
 
+def supernode_members(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    try:
+        return federation_members(_hosts(hosts, hostvars))
+    except InstancesError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def supernode_answer(answer: object, members: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    supernodes, problems = judge(answer, members)
+    return {"supernodes": supernodes, "problems": problems}
+
+
 def supernode_problems(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return federation_problems(_hosts(hosts, hostvars))
+
+
+# The role's own defaults are templates that only the role knows; Host has the same.
+_FIELDS = (
+    ("home", "runtime_home"),
+    ("port", "supernode_port"),
+    ("data_directory", "supernode_data_directory"),
+    ("site", "supernode_site"),
+    ("node_config", "supernode_node_config"),
+)
 
 
 def _hosts(names: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[Host]:
@@ -48,7 +72,7 @@ def _host(name: str, variables: Mapping[str, Any]) -> Host:
     if isinstance(instances, Undefined):
         instances._fail_with_undefined_error()
     fields = {}
-    for field, variable in (("port", "supernode_port"), ("node_config", "supernode_node_config")):
+    for field, variable in _FIELDS:
         with suppress(UndefinedError):
             value = variables.get(variable)
             if value is not None and not isinstance(value, Undefined):
@@ -72,6 +96,8 @@ def _defined(value: Any) -> Any:
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "supernode_answer": supernode_answer,
+            "supernode_members": supernode_members,
             "supernode_plan": supernode_plan,
             "supernode_names": supernode_names,
             "supernode_problems": supernode_problems,

@@ -15,12 +15,15 @@ import tempfile
 import typing as t
 from dataclasses import dataclass
 
+from . import _guarded
 from ._files import Directory, File, has_attributes, remove_empty, set_attributes
 from ._instances import Place
 from ._supernodes import CURVES
 
 # Flower registers a key in PEM as well, and then cannot use it.
 _OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----"
+_LARGEST = 64 << 10  # bytes of a key
+_ROOT = (0, 0)
 
 
 class KeysError(Exception):
@@ -37,13 +40,14 @@ class Key:
 
 
 class Keys:
-    """The keys below C(<home>/certificates). ``host`` is the name of a SuperNode that is the only one of its host."""
+    """The keys below C(<home>/certificates). ``host`` is the name of a SuperNode that is the only one of its host.
 
-    def __init__(self, home: str, host: str, uid: int, gid: int, check_mode: bool = False) -> None:
+    They belong to root; systemd hands each to the SuperNode that it is of.
+    """
+
+    def __init__(self, home: str, host: str, check_mode: bool = False) -> None:
         self.home = home
         self.host = host
-        self.uid = uid
-        self.gid = gid
         self.check_mode = check_mode
 
     def ensure(self, instances: t.Sequence[str]) -> list[Key]:
@@ -81,26 +85,30 @@ class Keys:
         if public is None:
             return Key(name, "" if self.check_mode else self._make(place), changed=True)
         line = f"{public} {name}\n"
-        file = File(f"{place.key}.pub", line, 0o644, self.uid, self.gid)
+        file = File(f"{place.key}.pub", line)
         # Its comment may be any.
         told = " ".join((file.found or "").split()[:2]) == public
-        owned = has_attributes(place.key, 0o600, self.uid, self.gid)
+        owned = told and has_attributes(place.key, 0o600, *_ROOT) and has_attributes(file.path, 0o644, *_ROOT)
         if not self.check_mode:
-            if not told:
-                file.write()
+            if place.instance:
+                Directory(os.path.dirname(place.key)).make()
             if not owned:
-                set_attributes(place.key, 0o600, self.uid, self.gid)
-        return Key(name, line.strip(), changed=not (told and owned))
+                if not told:
+                    file.write()
+                set_attributes(file.path, 0o644, *_ROOT)
+                # As a new file: whoever owned the old one may hold it open.
+                _guarded.write_bytes(place.key, _guarded.read_bytes(place.key, _LARGEST), 0o600, _ROOT)
+        return Key(name, line.strip(), changed=not owned)
 
     def _make(self, place: Place) -> str:
         parent = os.path.dirname(place.key)
         if place.instance:
-            Directory(parent, 0o750, 0, self.gid).make()
+            Directory(parent).make()
         with tempfile.TemporaryDirectory(prefix=".key-", dir=parent) as work:
             born = os.path.join(work, "key")
             _ssh_keygen("-q", "-t", "ecdsa", "-b", "384", "-N", "", "-C", self._name(place), "-f", born)
-            set_attributes(born, 0o600, self.uid, self.gid)
-            set_attributes(f"{born}.pub", 0o644, self.uid, self.gid)
+            set_attributes(born, 0o600, *_ROOT)
+            set_attributes(f"{born}.pub", 0o644, *_ROOT)
             # The private key last: where it is, the other half is.
             os.replace(f"{born}.pub", f"{place.key}.pub")
             os.replace(born, place.key)

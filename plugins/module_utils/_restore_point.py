@@ -30,7 +30,7 @@ OPEN = "open"  # the link to the point that is open
 CONTENTS = "contents.json"
 DATABASE = "state/state.db"  # below the home
 GATEWAY = "flower-gateway.service"
-FENCE = "flower-fence@superlink.service"
+FENCES = tuple(f"flower-fence@{name}.service" for name in ("superlink", "supernode"))
 # What says how the services run. Below the home without a slash at the beginning.
 FILES = (
     "/etc/systemd/system/flower-superlink.service",
@@ -38,6 +38,9 @@ FILES = (
     "/etc/systemd/system/flower-supernode.service",
     "/etc/systemd/system/flower-supernode@.service",
     "/etc/systemd/system/flower-supernode@*.service.d/flower.conf",
+    "/etc/systemd/system/flower-clientapps.service",
+    "/etc/systemd/system/flower-clientapps@.service",
+    "/etc/systemd/system/flower-clientapps@*.service.d/flower.conf",
     "/etc/systemd/system/flower-gateway.service",
     "/etc/systemd/system/flower-fence@.service",
     "/etc/flower/gateway.conf",
@@ -45,6 +48,7 @@ FILES = (
     "app/.flwr/config.toml",  # of before the command line had an account of its own
     "control/.flwr/config.toml",
     "bin/flower-supernode",
+    "bin/flower-clientapps",
     "supernode.toml",
     "supernodes/*/supernode.toml",
 )
@@ -138,7 +142,7 @@ class RestorePoints:
                 self._restore_file(path, known["files"].get(path))
             self.releases.switch(known["release"])
             control("daemon-reload")
-        for part, unit in (("/fence", FENCE), ("gateway", GATEWAY)):
+        for part, unit in (*(("/fence", fence) for fence in FENCES), ("gateway", GATEWAY)):
             if any(part in path for path in changed) and look(unit)[0].load == "loaded":
                 control("reload-or-restart", unit)
         for service in known["services"]:

@@ -18,7 +18,9 @@ from ._releases import DIRECTORY
 from ._systemd import Unit, control, look
 
 # In the order in which they are started.
-SERVICES = ("flower-superlink.service", "flower-superexec.service", "flower-supernode*.service")
+SERVICES = (
+    "flower-superlink.service", "flower-superexec.service", "flower-supernode*.service", "flower-clientapps*.service",
+)  # fmt: skip
 HIERARCHIES = ("", "/systemd")  # the one of today, and systemd's own of before
 BEFORE_RELEASES = "venv"  # what is loaded from an environment in the place of the link
 

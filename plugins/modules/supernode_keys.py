@@ -14,6 +14,7 @@ description:
     all of them.
   - Keys are ECDSA P-384 in OpenSSH form, made by C(ssh-keygen). A key that is there is the identity of its SuperNode
     and is never replaced. One that Flower cannot use is refused, before any other is made.
+  - Keys belong to root. systemd hands each to the SuperNode that it is of.
   - Tells as well of keys of SuperNodes that the host had and is not to have any more.
 author:
   - fedops.flower contributors (@fedops)
@@ -32,10 +33,6 @@ options:
     description: Home of Flower. The keys lie in C(certificates) below it.
     type: path
     default: /opt/flower
-  user:
-    description: Account that Flower runs as. It owns the keys.
-    type: str
-    default: flower
   host:
     description: Name of the SuperNode when it is the only one of its host.
     type: str
@@ -89,8 +86,6 @@ left:
   sample: []
 """
 
-import pwd
-
 from ansible_collections.fedops.flower.plugins.module_utils._instances import NAME, NAME_RULE
 from ansible_collections.fedops.flower.plugins.module_utils._keys import Key, Keys, KeysError
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
@@ -108,7 +103,6 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "home": {"type": "path", "default": "/opt/flower"},
-            "user": {"type": "str", "default": "flower"},
             "host": {"type": "str", "required": True},
             "instances": {"type": "list", "elements": "str", "default": []},
             "purge": {"type": "bool", "default": False},
@@ -120,14 +114,11 @@ def main() -> None:
     if bad:
         module.fail_json(msg="\n".join(f"The name of a SuperNode is '{name}' but {NAME_RULE}." for name in bad))
     try:
-        account = pwd.getpwnam(params["user"])
-        keys = Keys(params["home"], params["host"], account.pw_uid, account.pw_gid, module.check_mode)
+        keys = Keys(params["home"], params["host"], module.check_mode)
         had = keys.ensure(instances)
         left = keys.left(instances)
         if params["purge"]:
             keys.purge(instances)
-    except KeyError:
-        module.fail_json(msg=f"The account {params['user']} does not exist: run the role fedops.flower.runtime first.")
     except KeysError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

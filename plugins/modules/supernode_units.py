@@ -10,8 +10,10 @@ module: supernode_units
 short_description: Run the SuperNodes of a host
 version_added: 0.1.0
 description:
-  - Writes the unit and the configuration of each SuperNode of a host, and has systemd run exactly these. One execution
+  - Writes the units and the configuration of each SuperNode of a host, and has systemd run exactly these. One execution
     serves all of them.
+  - Each SuperNode has two units. C(flower-supernode) has its key and talks to the SuperLink. C(flower-clientapps) runs
+    its ClientApps, as a user that systemd makes for them.
   - A SuperNode is restarted when something has changed that concerns it, and left alone otherwise.
   - A SuperNode that the host has and that is not given is stopped, and everything that belongs to it alone is removed,
     but for its key and its data.
@@ -33,19 +35,29 @@ options:
     type: path
     default: /opt/flower
   user:
-    description: Account that Flower runs as.
+    description: Account that the SuperNodes run as.
+    type: str
+    default: flower-supernode
+  data_group:
+    description: The group that reads data.
     type: str
     default: flower
   unit:
     description:
-      - Text of the unit; for instances, of the template unit that they share.
-      - Required when there are O(supernodes).
+      - Text of the unit of a SuperNode; for instances, of the template unit that they share.
+      - Required when there are O(supernodes), like O(apps_unit), O(launcher) and O(apps_launcher).
+    type: str
+    default: ""
+  apps_unit:
+    description: Text of the unit that runs the ClientApps; for instances, of the template unit that they share.
     type: str
     default: ""
   launcher:
-    description:
-      - Text of the program that the unit starts, which becomes C(bin/flower-supernode) below O(home).
-      - Required when there are O(supernodes).
+    description: Text of the program that the first unit starts, which becomes C(bin/flower-supernode) below O(home).
+    type: str
+    default: ""
+  apps_launcher:
+    description: Text of the program that the second unit starts, which becomes C(bin/flower-clientapps) below O(home).
     type: str
     default: ""
   supernodes:
@@ -63,7 +75,15 @@ options:
         type: str
         required: true
       settings:
-        description: What the instance adds to the template unit.
+        description: What the instance adds to the template unit of O(unit).
+        type: str
+        default: ""
+      apps_settings:
+        description: What the instance adds to the template unit of O(apps_unit).
+        type: str
+        default: ""
+      data_directory:
+        description: Where its data lies. It is made when it would lie in C(data) below O(home).
         type: str
         default: ""
   systemd_directory:
@@ -78,7 +98,9 @@ EXAMPLES = r"""
 - name: Run two SuperNodes
   fedops.flower.supernode_units:
     unit: "{{ lookup('ansible.builtin.template', 'flower-supernode.service.j2') }}"
+    apps_unit: "{{ lookup('ansible.builtin.template', 'flower-clientapps.service.j2') }}"
     launcher: "{{ lookup('ansible.builtin.file', 'flower-supernode.py', rstrip=false) }}"
+    apps_launcher: "{{ lookup('ansible.builtin.file', 'flower-clientapps.py', rstrip=false) }}"
     supernodes:
       - instance: ward-a
         config: |
@@ -86,11 +108,19 @@ EXAMPLES = r"""
         settings: |
           [Service]
           Environment=SUPERNODE_PORT=9094
+        apps_settings: |
+          [Service]
+          User=flower-app-ward-a
+          Environment=SUPERNODE_PORT=9094
       - instance: ward-b
         config: |
           site = "ward-b"
         settings: |
           [Service]
+          Environment=SUPERNODE_PORT=9095
+        apps_settings: |
+          [Service]
+          User=flower-app-ward-b
           Environment=SUPERNODE_PORT=9095
 
 - name: Run none any more
@@ -119,34 +149,37 @@ removed:
   sample: []
 """
 
+import grp
 import pwd
 
 from ansible_collections.fedops.flower.plugins.module_utils._instances import NAME, NAME_RULE
+from ansible_collections.fedops.flower.plugins.module_utils._layout import APPS, SUPERNODE
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._units import Units, UnitsError, Wanted
+from ansible_collections.fedops.flower.plugins.module_utils._units import Owners, Texts, Units, UnitsError, Wanted
 
 
-def problems(unit: str, launcher: str, instances: list[str]) -> list[str]:
+def problems(texts: dict[str, str], instances: list[str]) -> list[str]:
     """Return what is wrong with the arguments."""
     found = [f"instance is '{name}' but {NAME_RULE}." for name in instances if name and not NAME.fullmatch(name)]
     found += [f"instance '{name}' is given twice." for name in dict.fromkeys(instances) if instances.count(name) > 1]
     if "" in instances and len(instances) > 1:
         found.append("A SuperNode without an instance must be the only one of its host.")
-    for option, text in (("unit", unit), ("launcher", launcher)):
+    for option, text in texts.items():
         if instances and not text:
             found.append(f"{option} is empty but supernodes is not. Give the text of their {option}.")
     return found
 
 
-def owner(name: str, needed: bool) -> tuple[int, int]:
-    """Return the numbers of the account; those of root when nothing is to be given to it."""
+def owners(user: str, data_group: str, needed: bool) -> Owners:
+    """Return the numbers of accounts; those of root when nothing is to be given to them."""
     try:
-        account = pwd.getpwnam(name)
+        account, group = pwd.getpwnam(user), grp.getgrnam(data_group)
     except KeyError:
         if needed:
-            raise UnitsError(f"The account {name} does not exist: run the role fedops.flower.runtime first.") from None
-        return 0, 0
-    return account.pw_uid, account.pw_gid
+            missing = f"The account {user} or the group {data_group} does not exist"
+            raise UnitsError(f"{missing}: run the role fedops.flower.runtime first.") from None
+        return Owners()
+    return Owners((account.pw_uid, account.pw_gid), group.gr_gid, group.gr_gid)
 
 
 def main() -> None:
@@ -154,27 +187,32 @@ def main() -> None:
         "instance": {"type": "str", "default": ""},
         "config": {"type": "str", "required": True},
         "settings": {"type": "str", "default": ""},
+        "apps_settings": {"type": "str", "default": ""},
+        "data_directory": {"type": "str", "default": ""},
     }
+    texts = {name: {"type": "str", "default": ""} for name in ("unit", "apps_unit", "launcher", "apps_launcher")}
     module = AnsibleModule(
         argument_spec={
             "home": {"type": "path", "default": "/opt/flower"},
-            "user": {"type": "str", "default": "flower"},
-            "unit": {"type": "str", "default": ""},
-            "launcher": {"type": "str", "default": ""},
+            "user": {"type": "str", "default": SUPERNODE.name},
+            "data_group": {"type": "str", "default": APPS.name},
+            **texts,
             "supernodes": {"type": "list", "elements": "dict", "required": True, "options": supernode},
             "systemd_directory": {"type": "path", "default": "/etc/systemd/system"},
         },
         supports_check_mode=True,
     )
     params = module.params
-    wanted = [Wanted(one["instance"], one["config"], one["settings"]) for one in params["supernodes"]]
-    bad = problems(params["unit"], params["launcher"], [one.instance for one in wanted])
+    wanted = [Wanted(**one) for one in params["supernodes"]]
+    given = {name: params[name] for name in texts}
+    bad = problems(given, [one.instance for one in wanted])
     if bad:
         module.fail_json(msg="\n".join(bad))
     try:
-        uid, gid = owner(params["user"], bool(wanted) and not module.check_mode)
-        outcome = Units(params["home"], uid, gid, params["systemd_directory"], module.check_mode).ensure(
-            params["unit"], params["launcher"], wanted
+        needed = bool(wanted) and not module.check_mode
+        own = owners(params["user"], params["data_group"], needed)
+        outcome = Units(params["home"], own, params["systemd_directory"], module.check_mode).ensure(
+            Texts(**given), wanted
         )
     except UnitsError as error:
         module.fail_json(msg=str(error))

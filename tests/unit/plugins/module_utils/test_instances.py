@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._instances import (
     Place,
     federation_problems,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._values import show
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,25 +31,37 @@ def test_the_default_port_is_the_one_of_the_role() -> None:
 
 def test_a_host_without_instances_is_one_supernode_at_the_old_places() -> None:
     plan = Host("hospital-a", [], port="9094", data_directory="/srv/images", node_config={"partition-id": 3}).plan()
+    hidden = plan["unit"].pop("hidden")
+    assert {"/opt/flower/certificates", "/opt/flower/supernode.toml", "/opt/flower/supernodes"} <= set(hidden)
+    assert not {"/opt/flower/bin", "/opt/flower/data", "/opt/flower/releases"} & set(hidden)
     assert plan == {
         "unit": {
             "site": "hospital-a",
             "port": "9094",
-            "directives": {
+            "directives": {"Service": []},
+            "apps_directives": {
                 "Unit": [("RequiresMountsFor", "/srv/images")],
-                "Service": [("ReadOnlyPaths", "-/srv/images")],
+                "Service": [
+                    ("User", "flower-app"),
+                    ("InaccessiblePaths", "-/opt/flower/data"),
+                    ("BindReadOnlyPaths", "-/srv/images"),
+                ],
             },
+            "supernode": "flower-supernode.service",
             "key": "/opt/flower/certificates/supernode_key",
+            "secret": "/opt/flower/certificates/supernode.secret",
             "config": "/opt/flower/supernode.toml",
-            "directory": "/opt/flower/app",
+            "state": "/var/lib/flower-supernode",
         },
         "supernodes": [
             {
                 "name": "hospital-a",
                 "instance": "",
+                "site": "hospital-a",
                 "data_directory": "/srv/images",
                 "port": 9094,
                 "unit": "flower-supernode.service",
+                "apps_unit": "flower-clientapps.service",
             }
         ],
         "units": [
@@ -55,36 +69,118 @@ def test_a_host_without_instances_is_one_supernode_at_the_old_places() -> None:
                 "instance": "",
                 "config": '# Ansible managed\n"data-path" = "/srv/images"\n"partition-id" = 3\n"site" = "hospital-a"\n',
                 "settings": "",
+                "apps_settings": "",
+                "data_directory": "/srv/images",
             }
         ],
     }
 
 
-def test_instances_share_a_unit_and_each_adds_its_own_directives() -> None:
+def test_instances_share_units_and_each_adds_its_own_directives() -> None:
     given_ = [{"name": "ward-a"}, {"name": "ward.b", "data_directory": "/home/b", "port": "9300"}]
-    plan = Host("box", given_, home="/srv/flower", port=9200).plan()
+    plan = Host("box", given_, home="/srv/100%/flower", port=9200).plan()
+    del plan["unit"]["hidden"]
     assert plan["unit"] == {
         "site": "%i",
         "port": "${SUPERNODE_PORT}",
-        "directives": {"Unit": [], "Service": []},
-        "key": "/srv/flower/certificates/supernodes/%i.key",
-        "config": "/srv/flower/supernodes/%i/supernode.toml",
-        "directory": "/srv/flower/supernodes/%i/app",
+        "directives": {},
+        "apps_directives": {},
+        "supernode": "flower-supernode@%i.service",
+        "key": "/srv/100%%/flower/certificates/supernodes/%i.key",
+        "secret": "/srv/100%%/flower/certificates/supernodes/%i.secret",
+        "config": "/srv/100%%/flower/supernodes/%i/supernode.toml",
+        "state": "/var/lib/flower-supernode/%i",
     }
     assert [(one["unit"], one["port"], one["data_directory"]) for one in plan["supernodes"]] == [
-        ("flower-supernode@ward-a.service", 9200, "/srv/flower/data/ward-a"),
+        ("flower-supernode@ward-a.service", 9200, "/srv/100%/flower/data/ward-a"),
         ("flower-supernode@ward.b.service", 9300, "/home/b"),
     ]
     assert plan["units"][1]["settings"].splitlines() == [
         "# Ansible managed",
+        "[Service]",
+        'Environment="SUPERNODE_PORT=9300"',
+    ]
+    assert plan["units"][1]["apps_settings"].splitlines() == [
+        "# Ansible managed",
         "[Unit]",
         "RequiresMountsFor=/home/b",
         "[Service]",
-        "ReadOnlyPaths=-/home/b",
-        "ProtectHome=read-only",
-        "Environment=SUPERNODE_PORT=9300",
-        "Environment=FLWR_HOME=/srv/flower/supernodes/ward.b/app",
+        f"User={Place('', 'ward.b').apps_user}",
+        'Environment="SUPERNODE_PORT=9300"',
+        "InaccessiblePaths=-/srv/100%%/flower/data",
+        "ProtectHome=tmpfs",
+        "BindReadOnlyPaths=-/home/b",
     ]
+
+
+def directives(host: Host, name: str) -> list[str]:
+    """What the ClientApps of an instance are shown of data, and what is hidden from them."""
+    text = next(one["apps_settings"] for one in host.plan()["units"] if one["instance"] == name)
+    return [line for line in text.splitlines() if re.match("(TemporaryFileSystem|InaccessiblePaths|Bind)", line)]
+
+
+@pytest.mark.parametrize(
+    ("places", "shown"),
+    [
+        (["", ""], ["TemporaryFileSystem=/opt/flower/data:ro", "BindReadOnlyPaths=-/opt/flower/data/a"]),
+        (
+            ["/srv/a", "/srv/b"],
+            ["InaccessiblePaths=-/opt/flower/data", "InaccessiblePaths=-/srv/b", "BindReadOnlyPaths=-/srv/a"],
+        ),
+        (
+            ["/srv/a", "/srv/a/b"],
+            ["InaccessiblePaths=-/opt/flower/data", "InaccessiblePaths=-/srv/a/b", "BindReadOnlyPaths=-/srv/a"],
+        ),
+        (
+            ["/srv/b/a", "/srv/b"],
+            ["InaccessiblePaths=-/opt/flower/data", "TemporaryFileSystem=/srv/b:ro", "BindReadOnlyPaths=-/srv/b/a"],
+        ),
+        (["/srv/a", "/srv/a"], ["InaccessiblePaths=-/opt/flower/data", "BindReadOnlyPaths=-/srv/a"]),
+    ],
+)
+def test_an_instance_sees_no_data_of_another(places: list[str], shown: list[str]) -> None:
+    given_ = [{"name": name, "data_directory": place} for name, place in zip("ab", places, strict=True)]
+    assert directives(Host("h", given_), "a") == shown
+
+
+def test_each_instance_has_a_user_of_its_own_with_a_name_that_systemd_takes() -> None:
+    users = [Place("", name).apps_user for name in ("", "a", "A", "a.b", "x" * 64)]
+    assert len(set(users)) == len(users)
+    assert all(re.fullmatch("[a-z][a-z0-9-]{0,30}", user) for user in users)
+
+
+PATH_RULE = "must be an absolute path without blanks, quotes, '$', ':', '\\' and '..'. Correct it, or leave it out."
+
+
+@pytest.mark.parametrize(
+    ("directory", "rule"),
+    [
+        ("/srv/x\nExecStartPre=+/bin/sh", f"but {PATH_RULE}"),
+        ("/my data", f"but {PATH_RULE}"),
+        ("srv", f"but {PATH_RULE}"),
+        (7, f"but {PATH_RULE}"),
+        ("/", "but must not be a directory of the system. Put the data elsewhere."),
+        ("/etc/", "but must not be a directory of the system. Put the data elsewhere."),
+        ("/tmp/x", "but must not be a directory of the system. Put the data elsewhere."),
+        (
+            "/opt/flower/certificates",
+            "but must not be Flower's own, but /opt/flower/data or below it."
+            " Put the data there, or outside of the home.",
+        ),
+    ],
+)
+def test_data_lies_where_it_can(directory: object, rule: str) -> None:
+    assert Host("h", data_directory=directory).problems == [
+        f"supernode_data_directory of h is {show(directory)} {rule}"
+    ]
+    given_ = [{"name": "a", "data_directory": directory}]
+    assert Host("h", given_).problems == [f"supernode_instances[0].data_directory of h is {show(directory)} {rule}"]
+
+
+@pytest.mark.parametrize("site", ["a\nExecStartPre=+/bin/sh", "\x1b[31m", "x" * 256, 7])
+def test_a_site_is_a_line_of_text(site: object) -> None:
+    rule = "must be text on one line, of 255 characters at most that can be printed. Correct it, or leave it out."
+    assert Host("h", site=site).problems == [f"supernode_site of h is {show(site)} but {rule}"]
 
 
 def test_an_instance_has_the_node_configuration_of_its_host_and_its_own_above_it() -> None:
@@ -100,12 +196,11 @@ def test_an_instance_has_the_node_configuration_of_its_host_and_its_own_above_it
     ]
 
 
-values = st.one_of(
-    st.text(), st.booleans(), st.integers(-(2**62), 2**62), st.floats(allow_nan=False, allow_infinity=False)
-)
+text = st.text(st.characters(exclude_categories=["Cs", "Cn"]))
+values = st.one_of(text, st.booleans(), st.integers(-(2**62), 2**62), st.floats(allow_nan=False, allow_infinity=False))
 
 
-@given(st.dictionaries(st.text(min_size=1), values))
+@given(st.dictionaries(text.filter(lambda key: key and key.isprintable()), values))
 def test_what_is_given_is_what_an_app_reads(config: dict) -> None:
     readable = {key: value for key, value in config.items() if key not in ("site", "data-path")}
     supernode = Host("h", [], node_config=readable).supernodes[0]
@@ -146,7 +241,7 @@ NAME_RULE = "must start with a letter or a digit and hold only those, '_', '.' a
         (
             {"instances": [{"name": "a", "data_directory": "data"}]},
             "supernode_instances[0].data_directory of h is 'data' but must be an absolute path without blanks, quotes,"
-            " '%' and '\\'. Correct it, or leave it out.",
+            " '$', ':', '\\' and '..'. Correct it, or leave it out.",
         ),
         (
             {"instances": [{"name": "a", "node_config": {"k": {}}}]},

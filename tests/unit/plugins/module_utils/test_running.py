@@ -13,6 +13,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._running import load
 from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
 
 LIST = """flower-superexec.service    loaded active running Flower SuperExec
+flower-clientapps@a.service loaded active running ClientApps of the Flower SuperNode a
 flower-supernode@b.service  loaded active running Flower SuperNode b
 flower-supernode@a.service  loaded failed failed  Flower SuperNode a
 flower-superlink.service    loaded active running Flower SuperLink
@@ -31,6 +32,7 @@ def test_services_come_in_the_order_in_which_they_are_started(monkeypatch: pytes
         "flower-superexec.service",
         "flower-supernode@a.service",
         "flower-supernode@b.service",
+        "flower-clientapps@a.service",
     ]
 
 

@@ -5,14 +5,11 @@
 from __future__ import annotations
 
 import os
-import pwd
 import subprocess
 from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._keys import Keys, KeysError
-
-USER = pwd.getpwuid(os.geteuid())
 
 
 @pytest.fixture
@@ -21,7 +18,7 @@ def keys(home, run_module):
     (home.path / "certificates").mkdir()
 
     def run(*instances: str, **options) -> dict:
-        return run_module("supernode_keys", user=USER.pw_name, host="box", instances=list(instances), **options)
+        return run_module("supernode_keys", host="box", instances=list(instances), **options)
 
     return run
 
@@ -141,8 +138,23 @@ def test_a_name_that_is_no_file_name_is_refused(home, keys) -> None:
     assert files(home) == {}
 
 
+def test_a_key_of_the_account_of_before_becomes_one_of_root_that_nobody_holds_open(home, keys) -> None:
+    public = keys("a")["supernodes"]
+    key = home.path / "certificates" / "supernodes" / "a.key"
+    for path in (key, key.with_name("a.key.pub"), key.parent):
+        os.chown(path, 49999, 49999)
+    with key.open("r+") as held:
+        result = keys("a")
+        held.write("mine")
+    assert (result["changed"], result["supernodes"]) == (True, public)
+    assert [(path.stat().st_uid, path.stat().st_gid) for path in (key, key.with_name("a.key.pub"), key.parent)] == [
+        (0, 0)
+    ] * 3
+    assert keys("a")["changed"] is False
+
+
 def test_without_ssh_keygen_the_package_is_named(home, monkeypatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     (home.path / "certificates").mkdir()
     with pytest.raises(KeysError, match="openssh-client"):
-        Keys(str(home.path), "box", USER.pw_uid, USER.pw_gid).ensure([])
+        Keys(str(home.path), "box").ensure([])

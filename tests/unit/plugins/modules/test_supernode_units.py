@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _units
+from ansible_collections.fedops.flower.plugins.module_utils import _instances, _units
 from ansible_collections.fedops.flower.plugins.module_utils._files import Directory, File
-from ansible_collections.fedops.flower.plugins.module_utils._units import Units, UnitsError
+from ansible_collections.fedops.flower.plugins.module_utils._units import Owners, Units, UnitsError
 
 USER = pwd.getpwuid(os.geteuid())
 SINGLE = "flower-supernode.service"
-LAUNCHER = {"home/bin/flower-supernode": "0o755"}
+APPS = "flower-clientapps.service"
+LAUNCHERS = {f"home/bin/flower-{name}": "0o755" for name in ("clientapps", "supernode")}
 
 # Holds a state for each unit, and changes it as the real one would.
 SYSTEMCTL = f"""#!{sys.executable}
@@ -89,10 +90,13 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
     """Run the module; a SuperNode is named by its instance."""
     (tmp_path / "system").mkdir()
     monkeypatch.setattr(_units, "PENDING", str(tmp_path / "pending"))
+    monkeypatch.setattr(_instances, "STATE", str(tmp_path / "lib"))
+    (home.path / "certificates").mkdir()
 
     def run(
         *instances: str,
         unit: str = "[Unit]\n",
+        apps_unit: str = "[Unit]\n",
         launcher: str = "# Runs it.\n",
         config: dict | None = None,
         check_mode: bool = False,
@@ -100,10 +104,19 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
         return run_module(
             "supernode_units",
             user=USER.pw_name,
+            data_group=USER.pw_name,
             unit=unit,
+            apps_unit=unit and apps_unit,
             launcher=launcher,
+            apps_launcher=launcher,
             supernodes=[
-                {"instance": name, "config": (config or {}).get(name, f"site = {name}\n"), "settings": f"# {name}\n"}
+                {
+                    "instance": name,
+                    "config": (config or {}).get(name, f"site = {name}\n"),
+                    "settings": f"# {name}\n",
+                    "apps_settings": f"# apps {name}\n",
+                    "data_directory": f"{home.path}/data/{name}" if name else f"{home.path}/data",
+                }
                 for name in instances
             ],
             systemd_directory=str(tmp_path / "system"),
@@ -121,7 +134,7 @@ def files(home, tmp_path):
         found = {}
         for name, folder in (("home", home.path), ("system", tmp_path / "system")):
             for path in sorted(folder.rglob("*")):
-                if path.name not in ("venv", "bin", "flwr", "state"):
+                if path.name not in ("venv", "bin", "flwr", "state", "certificates"):
                     found[f"{name}/{path.relative_to(folder)}"] = oct(path.stat().st_mode & 0o777)
         return found
 
@@ -132,36 +145,54 @@ def unit(name: str) -> str:
     return f"flower-supernode@{name}.service"
 
 
+def apps(name: str) -> str:
+    return f"flower-clientapps@{name}.service"
+
+
+def both(*names: str) -> list[str]:
+    return [found for name in names for found in (unit(name), apps(name))]
+
+
 def test_the_only_supernode_of_a_host_has_its_unit_and_its_configuration(units, systemd, files) -> None:
     first = units("")
     assert {key: first[key] for key in ("changed", "restarted", "started", "removed")} == {
         "changed": True,
         "restarted": [],
-        "started": [SINGLE],
+        "started": [SINGLE, APPS],
         "removed": [],
     }
-    assert systemd.calls == ["daemon-reload", f"enable {SINGLE}", f"start {SINGLE}"]
-    assert files() == {**LAUNCHER, "home/supernode.toml": "0o640", f"system/{SINGLE}": "0o644"}
+    assert systemd.calls == ["daemon-reload", f"enable {SINGLE} {APPS}", f"start {SINGLE} {APPS}"]
+    assert files() == {
+        **LAUNCHERS,
+        "home/certificates/supernode.secret": "0o600",
+        "home/supernode.toml": "0o640",
+        f"system/{APPS}": "0o644",
+        f"system/{SINGLE}": "0o644",
+    }
     assert units("")["changed"] is False
     assert systemd.calls == []
 
 
 def test_instances_share_one_unit_and_have_the_rest_to_themselves(units, systemd, files) -> None:
-    assert units("a", "b")["started"] == [unit("a"), unit("b")]
+    assert units("a", "b")["started"] == both("a", "b")
     assert systemd.calls == [
         "daemon-reload",
-        f"enable {unit('a')} {unit('b')}",
-        f"start {unit('a')} {unit('b')}",
+        f"enable {' '.join(both('a', 'b'))}",
+        f"start {' '.join(both('a', 'b'))}",
     ]
     assert files() == {
-        **LAUNCHER,
-        "home/supernodes": "0o750",
-        **{f"home/supernodes/{name}": "0o750" for name in "ab"},
-        **{f"home/supernodes/{name}/app": "0o700" for name in "ab"},
+        **LAUNCHERS,
+        "home/certificates/supernodes": "0o755",
+        **{f"home/certificates/supernodes/{name}.secret": "0o600" for name in "ab"},
+        **{f"home/data/{name}": "0o750" for name in "ab"},
+        "home/data": "0o755",
+        "home/supernodes": "0o755",
+        **{f"home/supernodes/{name}": "0o755" for name in "ab"},
         **{f"home/supernodes/{name}/supernode.toml": "0o640" for name in "ab"},
         "system/flower-supernode@.service": "0o644",
-        **{f"system/{unit(name)}.d": "0o755" for name in "ab"},
-        **{f"system/{unit(name)}.d/flower.conf": "0o644" for name in "ab"},
+        "system/flower-clientapps@.service": "0o644",
+        **{f"system/{name}.d": "0o755" for name in both(*"ab")},
+        **{f"system/{name}.d/flower.conf": "0o644" for name in both(*"ab")},
     }
     assert units("a", "b")["changed"] is False
     assert systemd.calls == []
@@ -171,8 +202,8 @@ def test_only_the_instance_that_has_changed_is_restarted(units, systemd, home) -
     units("a", "b", "c")
     assert systemd.calls
     result = units("a", "b", "c", config={"b": "site = other\n"})
-    assert (result["restarted"], result["started"]) == ([unit("b")], [])
-    assert systemd.calls == ["daemon-reload", f"restart {unit('b')}"]
+    assert (result["restarted"], result["started"]) == (both("b"), [])
+    assert systemd.calls == ["daemon-reload", f"restart {' '.join(both('b'))}"]
     assert result["diff"] == [
         {
             "before_header": f"{home.path}/supernodes/b/supernode.toml",
@@ -185,12 +216,13 @@ def test_only_the_instance_that_has_changed_is_restarted(units, systemd, home) -
 
 def test_another_text_of_the_unit_restarts_all_of_its_instances(units, systemd) -> None:
     units("a", "b")
-    assert units("a", "b", unit="[Unit]\n# other\n")["restarted"] == [unit("a"), unit("b")]
+    assert units("a", "b", unit="[Unit]\n# other\n")["restarted"] == both("a", "b")
+    assert units("a", "b", unit="[Unit]\n# other\n", apps_unit="# other\n")["restarted"] == both("a", "b")
 
 
 def test_another_launcher_restarts_every_supernode(units, systemd) -> None:
     units("a", "b")
-    assert units("a", "b", launcher="# other\n")["restarted"] == [unit("a"), unit("b")]
+    assert units("a", "b", launcher="# other\n")["restarted"] == both("a", "b")
     assert units("a", "b", launcher="# other\n")["changed"] is False
 
 
@@ -204,7 +236,7 @@ def test_what_was_stopped_or_disabled_by_hand_is_put_right_and_nothing_else_is_t
 
 def test_a_supernode_that_is_being_restarted_by_systemd_is_left_to_it(units, systemd) -> None:
     units("a")
-    systemd.states = {unit("a"): ["activating", "enabled"]}
+    systemd.states = {unit("a"): ["activating", "enabled"], apps("a"): ["active", "enabled"]}
     assert units("a")["changed"] is False
 
 
@@ -213,7 +245,7 @@ def test_an_instance_that_is_not_wanted_any_more_is_gone_and_the_others_run_on(u
     assert systemd.calls
     result = units("a")
     assert (result["removed"], result["restarted"], result["started"]) == ([unit("b")], [], [])
-    assert systemd.calls == [f"disable --now {unit('b')}", "daemon-reload"]
+    assert systemd.calls == [f"disable --now {apps('b')} {unit('b')}", "daemon-reload"]
     assert [path for path in files() if "s/b" in path or "@b" in path] == []
     assert units("a")["changed"] is False
 
@@ -222,25 +254,26 @@ def test_a_host_may_go_from_one_to_several_and_back(units, systemd, files) -> No
     units("")
     single = files()
     to_several = units("a", "b")
-    assert (to_several["removed"], to_several["started"]) == ([SINGLE], [unit("a"), unit("b")])
-    assert set(single) & set(files()) == set(LAUNCHER)
+    assert (to_several["removed"], to_several["started"]) == ([SINGLE], both("a", "b"))
+    assert set(single) & set(files()) == set(LAUNCHERS)
     back = units("")
-    assert (back["removed"], back["started"]) == ([unit("a"), unit("b")], [SINGLE])
-    assert files() == single
-    assert systemd.states == {SINGLE: ["active", "enabled"]}
+    assert (back["removed"], back["started"]) == ([unit("a"), unit("b")], [SINGLE, APPS])
+    left = {path for path in files() if path.startswith(("home/data", "home/certificates/supernodes"))}
+    assert {path: mode for path, mode in files().items() if path not in left} == single
+    assert systemd.states == {name: ["active", "enabled"] for name in (SINGLE, APPS)}
 
 
 def test_none_leaves_nothing(units, systemd, files) -> None:
     units("a")
     assert units(unit="", launcher="")["removed"] == [unit("a")]
-    assert (files(), systemd.states) == ({}, {})
+    assert (set(files()), systemd.states) == ({"home/certificates/supernodes", "home/data", "home/data/a"}, {})
     assert units(unit="", launcher="")["changed"] is False
 
 
 def test_a_removal_that_was_interrupted_goes_on(units, systemd, files) -> None:
     units("a", "b")
     systemd.states = {**systemd.states, "failing": ["disable"]}
-    assert "'systemctl disable --now flower-supernode@b.service' failed with exit status 1" in units("a")["msg"]
+    assert f"'systemctl disable --now {apps('b')} {unit('b')}' failed with exit status 1" in units("a")["msg"]
     systemd.states = {name: state for name, state in systemd.states.items() if name != "failing"}
     assert units("a")["removed"] == [unit("b")]
     assert [path for path in files() if "s/b" in path or "@b" in path] == []
@@ -253,10 +286,49 @@ def test_a_restart_that_an_earlier_run_did_not_come_to_is_made_up_for(units, sys
     assert units("a", "b", config={"b": "site = other\n"})["failed"] is True
     systemd.states = {name: state for name, state in systemd.states.items() if name != "failing"}
     rehearsed = units("a", "b", config={"b": "site = other\n"}, check_mode=True)
-    assert (rehearsed["restarted"], (tmp_path / "pending").exists()) == ([unit("b")], True)
-    assert units("a", "b", config={"b": "site = other\n"})["restarted"] == [unit("b")]
+    assert (rehearsed["restarted"], (tmp_path / "pending").exists()) == (both("b"), True)
+    assert units("a", "b", config={"b": "site = other\n"})["restarted"] == both("b")
     assert units("a", "b", config={"b": "site = other\n"})["changed"] is False
     assert not (tmp_path / "pending").exists()
+
+
+def test_the_secret_is_made_once(units, home) -> None:
+    units("a")
+    secret = home.path / "certificates" / "supernodes" / "a.secret"
+    before = secret.read_text()
+    assert len(before) == 64
+    units("a", config={"a": "site = other\n"})
+    assert secret.read_text() == before
+    secret.unlink()
+    assert units("a")["restarted"] == both("a")
+
+
+def test_what_the_account_of_before_has_left_is_taken_over(units, home, tmp_path) -> None:
+    former = home.path / "supernodes" / "a" / "app"
+    former.mkdir(parents=True)
+    (former / "node-id").write_text("17856385283664728171\n")
+    (former / "apps").symlink_to("/etc")
+    units("a")
+    kept = tmp_path / "lib" / "a" / "node-id"
+    assert (kept.read_text(), oct(kept.stat().st_mode & 0o777), former.exists()) == (
+        "17856385283664728171\n",
+        "0o600",
+        False,
+    )
+
+
+@pytest.mark.parametrize("planted", ["/etc/shadow", "words", "1" * 100, None])
+def test_what_an_account_has_planted_there_is_not(units, home, tmp_path, planted) -> None:
+    former = home.path / "supernodes" / "a" / "app"
+    former.mkdir(parents=True)
+    if planted is None:
+        os.mkfifo(former / "node-id")
+    elif planted.startswith("/"):
+        (former / "node-id").symlink_to(planted)
+    else:
+        (former / "node-id").write_text(planted)
+    assert units("a")["changed"] is True
+    assert ((tmp_path / "lib" / "a").exists(), former.exists()) == (False, False)
 
 
 def test_what_others_add_to_units_is_not_ours(units, tmp_path) -> None:
@@ -273,7 +345,7 @@ def test_check_mode_tells_and_does_nothing(units, systemd, files) -> None:
     before = files(), systemd.states
     assert systemd.calls
     result = units("a", "c", config={"a": "site = other\n"}, check_mode=True)
-    assert (result["restarted"], result["started"], result["removed"]) == ([unit("a")], [unit("c")], [unit("b")])
+    assert (result["restarted"], result["started"], result["removed"]) == (both("a"), both("c"), [unit("b")])
     assert (files(), systemd.states) == before
     assert systemd.calls == []
 
@@ -284,13 +356,15 @@ def test_check_mode_works_on_a_host_without_the_account(run_module, systemd, tmp
     options = {
         "user": "nobody-of-this-name",
         "unit": "[Unit]\n",
+        "apps_unit": "[Unit]\n",
         "launcher": "# Runs it.\n",
+        "apps_launcher": "# Runs it.\n",
         "systemd_directory": str(tmp_path / "system"),
     }
-    assert run_module("supernode_units", check_mode=True, supernodes=supernodes, **options)["started"] == [unit("a")]
+    assert run_module("supernode_units", check_mode=True, supernodes=supernodes, **options)["started"] == both("a")
     failed = run_module("supernode_units", supernodes=supernodes, **options)
     assert failed["msg"] == (
-        "The account nobody-of-this-name does not exist: run the role fedops.flower.runtime first."
+        "The account nobody-of-this-name or the group flower does not exist: run the role fedops.flower.runtime first."
     )
 
 
@@ -300,8 +374,10 @@ def test_arguments_that_cannot_be_are_told_all_at_once(units, systemd) -> None:
         " 64 characters at most.",
         "instance 'b' is given twice.",
         "A SuperNode without an instance must be the only one of its host.",
-        "unit is empty but supernodes is not. Give the text of their unit.",
-        "launcher is empty but supernodes is not. Give the text of their launcher.",
+        *(
+            f"{name} is empty but supernodes is not. Give the text of their {name}."
+            for name in ("unit", "apps_unit", "launcher", "apps_launcher")
+        ),
     ]
     assert systemd.calls == []
 
@@ -309,7 +385,7 @@ def test_arguments_that_cannot_be_are_told_all_at_once(units, systemd) -> None:
 def test_without_systemd_it_says_so(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UnitsError, match="systemctl does not exist"):
-        Units(str(tmp_path), 0, 0, str(tmp_path))._systemctl("daemon-reload")
+        Units(str(tmp_path), Owners(), str(tmp_path))._systemctl("daemon-reload")
 
 
 def test_a_file_is_written_whole_with_its_owner_or_not_at_all(tmp_path) -> None:

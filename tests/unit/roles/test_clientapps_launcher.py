@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The launcher of ClientApps: nothing is left over from one app to the next, and none gets near the secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LAUNCHER = Path(__file__).parents[3] / "roles" / "supernode" / "files" / "flower-clientapps.py"
+USER = 61183  # that nobody has on a machine where tests run
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    for folder in (tmp_path, *tmp_path.parents):
+        if str(folder).startswith("/tmp/pytest"):
+            folder.chmod(0o755)
+    found = tmp_path / "shared"
+    found.mkdir()
+    found.chmod(0o1777)
+    return found
+
+
+def run(script: str, place: Path, **more: object) -> object:
+    """Run a script with the launcher's names as a user of its own; return what it prints."""
+    # The interpreter may lie where only root gets.
+    drop = f"import os; os.setgroups([]); os.setgid({USER}); os.setuid({USER})"
+    code = f"import json, runpy; globals().update(runpy.run_path({str(LAUNCHER)!r}))\n{drop}\n{script}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(place)],
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(place)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **more,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads((done.stdout + done.stderr).splitlines()[-1])
+
+
+STRAY = """
+import json, os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for number in range(3):
+            os.fork()
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+before = len(others())
+end_all()
+print(json.dumps([before > 0, others()]))
+"""
+
+
+def test_what_outlives_an_app_is_ended_however_it_hides(place: Path) -> None:
+    assert run(STRAY, place) == [True, []]
+
+
+LEFT = """
+import json, os, sys
+place = sys.argv[1]
+os.makedirs(place + "/apps/deep")
+open(place + "/apps/deep/app.py", "w").write("evil")
+os.chmod(place + "/apps/deep", 0)
+os.chmod(place + "/apps", 0o500)
+os.symlink("/etc/passwd", place + "/link")
+os.mkfifo(place + "/pipe")
+os.mkdir(place + "/-rf")
+os.chdir(place)
+for _ in range(2000):
+    os.mkdir("abyss")
+    os.chdir("abyss")
+os.chdir(place)
+clear([place, "/nonexistent"])
+print(json.dumps(sorted(os.listdir(place))))
+"""
+
+
+def test_what_an_app_has_written_is_gone_and_what_is_others_stays(place: Path) -> None:
+    (place / "of-root").write_text("")
+    assert run(LEFT, place) == ["of-root"]
+
+
+APP = """
+import os, subprocess
+show = 'printf "%s\\\\n" "$*" "$FLWR_HOME" "$HOME" "$TMPDIR" "$X" "$PWD" "$(cat $2)"'
+read, write = os.pipe()
+os.dup2(write, 1), os.close(write)
+app = ClientApp(["/bin/sh", "-c", show, "sh"], "0badc0de", {"X": "kept", "PATH": "/usr/bin:/bin"})
+app.wait(10)
+out = os.read(read, 10000).decode()
+os.dup2(2, 1)
+print(json.dumps([out.splitlines(), app.has_ended]))
+"""
+
+
+def test_each_app_has_a_home_of_its_own_and_its_token_in_a_file_alone(place: Path) -> None:
+    lines, ended = run(APP, place)
+    home = lines[2]
+    assert home.startswith(f"{place}/flower-app-")
+    told = [f"--token-file {home}/token", f"{home}/.flwr", home, home, "kept", home, "0badc0de"]
+    assert (lines, ended) == (told, True)
+
+
+SECRET = """
+import subprocess
+close_memory()
+secret = take_secret()
+look = "cat; cat /proc/$PPID/fd/0 /proc/$PPID/environ /proc/$PPID/mem 2>&1 | head -c 300"
+left = subprocess.run(["/bin/sh", "-c", look], capture_output=True, text=True).stdout
+print(json.dumps([secret.decode(), "s3cret" in left, left.count("Permission denied")]))
+"""
+
+
+def test_no_process_gets_the_secret_from_where_it_came_or_from_memory(place: Path) -> None:
+    secret = place.parent / "secret"
+    secret.write_text("s3cret")
+    secret.chmod(0o600)
+    with secret.open() as stream:
+        assert run(SECRET, place, stdin=stream) == ["s3cret", False, 3]
+
+
+def test_root_ends_nobody() -> None:
+    with pytest.raises(PermissionError):
+        runpy.run_path(str(LAUNCHER))["end_all"](lambda: [])
