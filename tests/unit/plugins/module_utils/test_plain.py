@@ -20,7 +20,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._plain import (
     plain_text,
     without_colours,
 )
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 ACTED_ON = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -143,6 +143,16 @@ def test_colours_are_left_out(text) -> None:
     assert without_colours(text) == "red"
 
 
+NULLS = [None] * 3
+FULL = {
+    "0": NULLS,
+    "": [NULLS[:2], NULLS[:2], NULLS],
+    "00": [None, dict.fromkeys(("", "0", "1")), dict.fromkeys(("", "0", "1", "2", "00")), dict.fromkeys("01")],
+}
+
+
+@settings(deadline=None)
+@example(FULL)
 @given(VALUES)
 def test_a_foreign_value_is_bounded_and_its_texts_are_harmless(value) -> None:
     kept = harmless_value(value, SMALL)
