@@ -119,8 +119,8 @@ import stat
 import tempfile
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils import _guarded
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._services import PROPERTIES, Steps, parse_states, steps
 
 UNITS = ("/etc/systemd/", "/lib/systemd/", "/usr/lib/systemd/")
