@@ -35,6 +35,13 @@ def supernode_names(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, An
         raise AnsibleFilterError(str(error)) from error
 
 
+def supernode_data(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    try:
+        return [one.data_directory for host in _hosts(hosts, hostvars) for one in host.supernodes]
+    except InstancesError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 def supernode_members(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     try:
         return federation_members(_hosts(hosts, hostvars))
@@ -97,6 +104,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "supernode_answer": supernode_answer,
+            "supernode_data": supernode_data,
             "supernode_members": supernode_members,
             "supernode_plan": supernode_plan,
             "supernode_names": supernode_names,

@@ -30,6 +30,24 @@ def test_problems_are_those_of_each_host_and_those_between_them() -> None:
     assert len(problems(["wrong"], HOSTVARS)) == 2
 
 
+def test_members_are_who_the_inventory_says() -> None:
+    hostvars = {**HOSTVARS, "hospital": {"supernode_site": "Hospital A", "supernode_data_directory": "/srv/a"}}
+    assert FILTERS["supernode_members"](["hospital", "box"], hostvars) == {
+        "hospital": [{"name": "hospital", "site": "Hospital A", "host": "hospital"}],
+        "box": [{"name": name, "site": name, "host": "box"} for name in "ab"],
+    }
+    data = FILTERS["supernode_data"](["hospital", "box"], hostvars)
+    assert data == ["/srv/a", "/opt/flower/data/a", "/opt/flower/data/b"]
+
+
+def test_an_answer_is_worth_a_key_for_each_member() -> None:
+    members = [{"name": "a", "site": "a", "host": "box"}]
+    assert FILTERS["supernode_answer"]({"supernodes": []}, members) == {
+        "supernodes": [],
+        "problems": ["it gave no key for a"],
+    }
+
+
 def test_the_plan_is_that_of_one_host() -> None:
     plan = FILTERS["supernode_plan"]([{"name": "a"}], "box", home="/srv", port=1)
     assert [one["unit"] for one in plan["supernodes"]] == ["flower-supernode@a.service"]

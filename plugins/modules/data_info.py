@@ -1,0 +1,74 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: data_info
+short_description: Look whether ClientApps can read their data
+version_added: 0.1.0
+description:
+  - Tries to read directories as a ClientApp would, as a member of a group and nobody else.
+author:
+  - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.flwr.info
+options:
+  home:
+    description: Home of Flower. Directories in C(data) below it are made when there are none, and may be missing.
+    type: path
+    default: /opt/flower
+  directories:
+    description: The directories.
+    type: list
+    elements: path
+    required: true
+  group:
+    description: Name of the group.
+    type: str
+    default: flower
+  gid:
+    description: Number of the group, which a host that is not deployed yet does not know.
+    type: int
+    default: 49999
+"""
+
+EXAMPLES = r"""
+- name: Look whether ClientApps can read their data
+  fedops.flower.data_info:
+    directories: [/srv/patients]
+  register: data
+"""
+
+RETURN = r"""
+problems:
+  description: What keeps ClientApps from reading them, with what to do.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+from ansible_collections.fedops.flower.plugins.module_utils._data import problems
+from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "home": {"type": "path", "default": "/opt/flower"},
+            "directories": {"type": "list", "elements": "path", "required": True},
+            "group": {"type": "str", "default": "flower"},
+            "gid": {"type": "int", "default": 49999},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    found = problems(params["directories"], params["home"], [params["gid"]], params["group"])
+    module.exit_json(changed=False, problems=found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether ClientApps can read their data is tried as one of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _data
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+GROUP = 49999
+HELP = (
+    "ClientApps read data as members of the group flower, which may have no user on this host yet. Let it read:"
+    " 'chgrp -R flower {0}' and 'chmod -R g+rX {0}', and 'chmod o+x' for the directories above."
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    for folder in (tmp_path, *tmp_path.parents):
+        if str(folder).startswith("/tmp/pytest"):
+            folder.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "readable"),
+    [(0o750, GROUP, True), (0o755, 0, True), (0o750, 0, False), (0o710, GROUP, False), (0o740, GROUP, False)],
+)
+def test_what_counts_is_whether_a_member_gets_in(run_module, place, mode, group, readable) -> None:
+    data = place / "data"
+    data.mkdir()
+    os.chown(data, 0, group)
+    data.chmod(mode)
+    problem = f"{data} cannot be read by ClientApps. {HELP.format(data)}"
+    assert run_module("data_info", directories=[str(data)])["problems"] == ([] if readable else [problem])
+
+
+def test_what_lies_behind_a_closed_directory_is_not_readable(run_module, place) -> None:
+    (place / "closed" / "data").mkdir(parents=True)
+    (place / "closed").chmod(0o700)
+    assert len(run_module("data_info", directories=[str(place / "closed" / "data")])["problems"]) == 1
+
+
+def test_what_is_missing_is_told_unless_it_will_be_made(run_module, home, place) -> None:
+    (place / "file").write_text("")
+    paths = [str(home.path / "data"), str(home.path / "data" / "a"), str(place / "none"), str(place / "file")]
+    assert run_module("data_info", directories=paths)["problems"] == [
+        f"{place}/none does not exist. Put the data there, readable for the group flower, or name another one in"
+        " supernode_data_directory.",
+        f"{place}/file is no directory. {HELP.format(place / 'file')}",
+    ]
+
+
+def test_a_directory_that_gives_no_answer_is_not_waited_for(place, monkeypatch) -> None:
+    monkeypatch.setattr(_data, "PATIENCE", 1)
+    monkeypatch.setattr(_data.os, "chdir", lambda _path: __import__("time").sleep(60))
+    assert _data.problems([str(place)], "/opt/flower", [GROUP], "flower")[0].startswith(f"{place} has not answered for")
