@@ -85,6 +85,7 @@ def harmless_value(value: t.Any, bounds: Bounds = RECORD) -> t.Any:
     left = [bounds.total]
     kept = _kept(value, bounds, bounds.depth, left)
     if left[0] < 0 and isinstance(kept, dict):
+        kept = dict(list(kept.items())[: bounds.items - 1])
         kept[MARK] = "more than can be shown"
     return kept
 
@@ -163,6 +164,7 @@ def _kept_dict(value: dict[t.Any, t.Any], bounds: Bounds, depth: int, left: list
             break
         if number >= bounds.items - 1 and len(value) > bounds.items:
             kept[MARK] = f"{len(value) - number} more"
+            left[0] -= 1
             break
         kept[harmless(key, bounds.key) if isinstance(key, str) else key] = _kept(item, bounds, depth - 1, left)
     return kept
@@ -175,8 +177,9 @@ def _kept_list(value: t.Collection[t.Any], bounds: Bounds, depth: int, left: lis
             left[0] = -1
             break
         if number >= bounds.items - 1 and len(value) > bounds.items:
-            # Who reads a list expects its items to be of one kind.
-            kept += [f"{MARK} ({len(value) - number} more)"] if isinstance(item, str) else []
+            if isinstance(item, str):  # who reads a list expects its items to be of one kind
+                kept.append(f"{MARK} ({len(value) - number} more)")
+                left[0] -= 1
             break
         kept.append(_kept(item, bounds, depth - 1, left))
     return kept
