@@ -13,6 +13,7 @@ import signal
 import typing as t
 
 NOBODY_ELSE = 61183  # a user that has nothing; systemd's own for ClientApps begin behind it
+HOMES = ("/home/", "/root/")  # the units of ClientApps have others there, with nothing but the data
 PATIENCE = 20  # seconds; a server of NFS that is away gives no answer at all
 
 
@@ -62,12 +63,16 @@ def _try(path: str, groups: t.Sequence[int]) -> int:
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(PATIENCE)
+        os.stat(path)  # as root, who can tell what is missing from what is closed
+        if path.startswith(HOMES):
+            os.chdir(path)
+            path = "."
         if os.geteuid() == 0:
             os.setgroups(list(groups))
             os.setgid(groups[0])
             os.setuid(NOBODY_ELSE)
-        os.chdir(path)
-        os.listdir(".")
+        os.listdir(path)
+        os.stat(os.path.join(path, "."))
     except FileNotFoundError:
         return _ANSWERS.index(MISSING)
     except NotADirectoryError:

@@ -45,6 +45,15 @@ def test_what_lies_behind_a_closed_directory_is_not_readable(run_module, place) 
     assert len(run_module("data_info", directories=[str(place / "closed" / "data")])["problems"]) == 1
 
 
+def test_of_homes_units_have_others_where_only_the_directory_itself_counts(run_module, place, monkeypatch) -> None:
+    (place / "closed" / "data").mkdir(parents=True)
+    (place / "closed" / "shut").mkdir(mode=0o700)
+    (place / "closed").chmod(0o700)
+    paths = [str(place / "closed" / name) for name in ("data", "shut")]
+    monkeypatch.setattr(_data, "HOMES", f"{place}/")
+    assert [problem.split()[0] for problem in run_module("data_info", directories=paths)["problems"]] == [paths[1]]
+
+
 def test_what_is_missing_is_told_unless_it_will_be_made(run_module, home, place) -> None:
     (place / "file").write_text("")
     paths = [str(home.path / "data"), str(home.path / "data" / "a"), str(place / "none"), str(place / "file")]
@@ -57,5 +66,5 @@ def test_what_is_missing_is_told_unless_it_will_be_made(run_module, home, place)
 
 def test_a_directory_that_gives_no_answer_is_not_waited_for(place, monkeypatch) -> None:
     monkeypatch.setattr(_data, "PATIENCE", 1)
-    monkeypatch.setattr(_data.os, "chdir", lambda _path: __import__("time").sleep(60))
+    monkeypatch.setattr(_data.os, "stat", lambda _path: __import__("time").sleep(60))
     assert _data.problems([str(place)], "/opt/flower", [GROUP], "flower")[0].startswith(f"{place} has not answered for")
