@@ -74,11 +74,24 @@ def apps_of_others() -> list[str]:
 @server.main()
 def main(grid: Grid, context: Context) -> None:
     """Look around, leave traps, leave a process behind, run a round, and end with an error."""
+    if context.run_config["bystander"]:
+        claim(context)
+        return
     tell("serverapp", {**probed(context), "apps of others": apps_of_others(), "planted": plant()})
     lurk()
     FedAvg(fraction_evaluate=0.0).start(grid=grid, initial_arrays=ArrayRecord([np.zeros(1)]), num_rounds=1)
     print(f"The app says {ESCAPES}", flush=True)
     raise RuntimeError(f"{ESCAPES}\n" + ESCAPES * 200_000)
+
+
+def claim(context: Context) -> None:
+    """Claim that a process of root is the ServerApp of this run, and stay."""
+    pid, ticks = (int(number) for number in str(context.run_config["bystander"]).split(","))
+    folder = Path(os.environ.get("FEDOPS_TRAININGS_DIR", f"{HOME}/trainings")) / "claim"
+    folder.mkdir(exist_ok=True)
+    content = {"run_id": str(context.run_id), "process": {"pid": pid, "ticks": ticks}}
+    (folder / "effective.json").write_text(json.dumps(content))
+    time.sleep(LURKS)
 
 
 def plant() -> list[str]:
