@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import re
@@ -103,8 +104,18 @@ def signalled() -> list[str]:
     for pid in {*range(1, 3000), *(pid for pid, _user in processes())}:
         with contextlib.suppress(OSError):
             os.kill(pid, 0)
-            got.append(f"a process of {_owner(pid)}")
+            if not _is_thread(pid):
+                got.append(f"a process of {_owner(pid)}")
     return sorted(set(got) - {f"a process of {os.getuid()}"})
+
+
+def _is_thread(number: int) -> bool:
+    """Tell whether a number is that of a thread: it takes signals as its process does, and nobody lists it."""
+    try:
+        os.close(os.pidfd_open(number))
+    except OSError as error:
+        return error.errno == errno.EINVAL
+    return False
 
 
 def _owner(pid: int) -> int | None:
@@ -228,7 +239,7 @@ def _answer(port: int, name: str, client: Any, method: str, request: Any) -> str
         getattr(client, method)(request)
     except httpx.HTTPStatusError as error:
         code = error.response.status_code
-        return "" if code in (401, 403, 404, 405) else f"{port} {name} ({code})"
+        return "" if code in (400, 401, 403, 404, 405) else f"{port} {name} ({code})"
     return f"{port} {name}"
 
 
