@@ -114,7 +114,7 @@ def _is_thread(number: int) -> bool:
     try:
         os.close(os.pidfd_open(number))
     except OSError as error:
-        return error.errno == errno.EINVAL
+        return error.errno in (errno.EINVAL, errno.ENOENT)  # as the version of Linux has it
     return False
 
 
