@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import json
 import os
 import re
@@ -99,30 +98,28 @@ def writable() -> list[str]:
 
 
 def signalled() -> list[str]:
-    """Processes of somebody else that would take a signal."""
-    got = []
+    """Processes of somebody else that would take a signal. Who has no capabilities reaches only those of its own user."""
+    got = set()
     for pid in {*range(1, 3000), *(pid for pid, _user in processes())}:
         with contextlib.suppress(OSError):
             os.kill(pid, 0)
-            if not _is_thread(pid):
-                got.append(f"a process of {_owner(pid)}")
-    return sorted(set(got) - {f"a process of {os.getuid()}"})
-
-
-def _is_thread(number: int) -> bool:
-    """Tell whether a number is that of a thread: it takes signals as its process does, and nobody lists it."""
-    try:
-        os.close(os.pidfd_open(number))
-    except OSError as error:
-        return error.errno in (errno.EINVAL, errno.ENOENT)  # as the version of Linux has it
-    return False
+            owner = _owner(pid)
+            if owner != os.getuid() and (owner is not None or _has_capabilities()):
+                got.add(f"a process of {owner}")
+    return sorted(got)
 
 
 def _owner(pid: int) -> int | None:
+    """Return the user of a process; nothing where it is hidden, which a process can be from its own user."""
     try:
         return os.stat(f"/proc/{pid}").st_uid
     except OSError:
         return None
+
+
+def _has_capabilities() -> bool:
+    with open("/proc/self/status") as stream:
+        return any(line.startswith("CapEff:") and int(line.split()[1], 16) for line in stream)
 
 
 def traced() -> list[str]:
