@@ -98,7 +98,7 @@ def writable() -> list[str]:
 
 
 def signalled() -> list[str]:
-    """Processes of somebody else that would take a signal. Who has no capabilities reaches only those of its own user."""
+    """Processes of somebody else that would take a signal: without capabilities, one reaches those of one's own user."""
     got = set()
     for pid in {*range(1, 3000), *(pid for pid, _user in processes())}:
         with contextlib.suppress(OSError):
