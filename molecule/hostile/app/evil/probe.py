@@ -98,7 +98,7 @@ def writable() -> list[str]:
 
 
 def signalled() -> list[str]:
-    """Processes of somebody else that would take a signal: without capabilities, one reaches those of one's own user."""
+    """Processes of somebody else that would take a signal. Without capabilities one reaches one's own."""
     got = set()
     for pid in {*range(1, 3000), *(pid for pid, _user in processes())}:
         with contextlib.suppress(OSError):
