@@ -1,11 +1,16 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make `ansible_collections.fedops.flower` importable from the checkout, wherever it lies."""
+"""Make the collection importable from the checkout, wherever it lies, and hold tests to their own directories."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from ansible.plugins.loader import init_plugin_loader
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 
@@ -25,3 +30,53 @@ def _link_checkout() -> None:
 if AnsibleCollectionConfig.collection_finder is None:
     _link_checkout()
     init_plugin_loader([str(COLLECTIONS)])
+
+
+def _modes(places: list[Path]) -> dict[str, tuple[str, int, int]]:
+    found = {}
+    for place in places:
+        try:
+            status = place.lstat()
+        except OSError:
+            continue
+        found[str(place)] = oct(status.st_mode), status.st_uid, status.st_gid
+    return found
+
+
+TEMPORARY = Path(tempfile.gettempdir()).resolve()
+SHARED = [TEMPORARY, *TEMPORARY.parents, ROOT, *ROOT.parents]
+
+
+@pytest.fixture(autouse=True)
+def _modes_of_shared_directories() -> Iterator[None]:
+    """No test changes whose the directories are that it shares with others, nor who may use them."""
+    before = _modes(SHARED)
+    yield
+    assert _modes(SHARED) == before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _modes_of_the_checkout() -> Iterator[None]:
+    """No test changes whose the files of the checkout are, nor who may use them."""
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, check=False).stdout
+    files = [ROOT / os.fsdecode(name) for name in listed.split(b"\0") if name]
+    places = [*files, *{folder for file in files for folder in file.parents if folder.is_relative_to(ROOT)}]
+    before = _modes(places)
+    yield
+    assert _modes(places) == before
+
+
+@pytest.fixture(scope="session")
+def _open_places() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="fedops-") as name:
+        path = Path(name).resolve()
+        path.chmod(0o755)
+        yield path
+
+
+@pytest.fixture
+def open_path(_open_places: Path) -> Path:
+    """A temporary directory to which other users have a way, which they have not to pytest's."""
+    path = Path(tempfile.mkdtemp(dir=_open_places))
+    path.chmod(0o755)
+    return path

@@ -20,11 +20,8 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become 
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    for folder in (tmp_path, *tmp_path.parents):
-        if str(folder).startswith("/tmp/pytest"):
-            folder.chmod(0o755)
-    found = tmp_path / "shared"
+def place(open_path: Path) -> Path:
+    found = open_path / "shared"
     found.mkdir()
     found.chmod(0o1777)
     return found

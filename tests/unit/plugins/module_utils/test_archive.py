@@ -29,8 +29,13 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has other acco
 needs_age = pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed")
 
 
+@pytest.fixture
+def tmp_path(open_path: Path) -> Path:
+    return open_path
+
+
 @pytest.fixture(autouse=True)
-def accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host with the accounts of Flower."""
 
     def entry(name: str) -> pwd.struct_passwd:
@@ -38,8 +43,6 @@ def accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pwd, "getpwnam", entry)
     monkeypatch.setattr(pwd, "getpwuid", lambda uid: entry(next(n for n in NUMBERS if NUMBERS[n] == uid)))
-    for folder in (tmp_path, *tmp_path.parents[:-1]):
-        folder.chmod(folder.stat().st_mode | 0o055)
 
 
 FILES = {

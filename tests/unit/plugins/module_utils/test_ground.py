@@ -17,11 +17,14 @@ FLOWER, STRANGER = 49999, 1000
 
 
 @pytest.fixture
+def tmp_path(open_path: Path) -> Path:
+    return open_path
+
+
+@pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file system with a deployed home in it."""
     path = tmp_path / "root"
-    for folder in (tmp_path, *tmp_path.parents[:-1]):
-        folder.chmod(folder.stat().st_mode | 0o055)
     for name in ("etc/systemd/system", "opt/flower/records", "opt/flower/supernodes", "srv", "var/lib/systemd/linger"):
         (path / name).mkdir(parents=True)
     own(path / "opt/flower/checkpoints", FLOWER, 0o750)

@@ -21,15 +21,13 @@ def test_every_step_of_a_save_is_taken_and_nothing_is_left(tmp_path: Path) -> No
 
 
 @as_root
-def test_the_probe_is_of_the_user_and_not_of_root(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:-1]):
-        folder.chmod(folder.stat().st_mode | 0o055)
+def test_the_probe_is_of_the_user_and_not_of_root(open_path: Path) -> None:
     with pytest.raises(_probe.StepError) as error:
-        _probe.as_user(49999, 49999, lambda: _probe.probe(str(tmp_path)))
+        _probe.as_user(49999, 49999, lambda: _probe.probe(str(open_path)))
     assert (error.value.step, error.value.number) == ("create a file", errno.EACCES)
-    os.chown(tmp_path, 49999, 49999)
+    os.chown(open_path, 49999, 49999)
     assert _probe.as_user(49999, 49999, lambda: [os.getuid(), os.getgid(), os.getgroups()]) == [49999, 49999, []]
-    assert len(_probe.as_user(49999, 49999, lambda: _probe.probe(str(tmp_path)))) == 12
+    assert len(_probe.as_user(49999, 49999, lambda: _probe.probe(str(open_path)))) == 12
 
 
 @pytest.mark.parametrize("call", ["fsync", "rename", "symlink", "link", "write"])

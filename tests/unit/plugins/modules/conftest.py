@@ -14,6 +14,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._manifest import sea
 
 
 @pytest.fixture
+def tmp_path(open_path):
+    return open_path
+
+
+@pytest.fixture
 def save(tmp_path):
     """Save a checkpoint as the ServerApp does."""
 
@@ -58,8 +63,7 @@ def anchored(tmp_path, monkeypatch):
     """A root directory of its own, in which nothing is mounted; C(mount) says that something is."""
     root, mounted = tmp_path / "root", tmp_path / "mountinfo"
     root.mkdir(mode=0o755)
-    for folder in (root, tmp_path, *tmp_path.parents[:-1]):
-        folder.chmod(folder.stat().st_mode | 0o055)
+    root.chmod(0o755)
     mounted.touch()
     monkeypatch.setattr(_ground, "ANCHOR", str(root))
     monkeypatch.setattr(_ground, "MOUNTS", str(mounted))

@@ -164,6 +164,7 @@ def test_a_link_of_root_is_followed(tmp_path: Path) -> None:
 def test_what_another_of_the_accounts_had_is_left_to_it_and_given_over_when_asked(tmp_path: Path) -> None:
     old = {"name": "games", "uid": 5, "gid": 60}
     accounts = [ROOT, old]
+    tmp_path.chmod(0o700)
     (tmp_path / "state" / "deep").mkdir(parents=True)
     (tmp_path / "state" / "state.db").write_text("rows")
     (tmp_path / "state" / "link").symlink_to("/etc/passwd")

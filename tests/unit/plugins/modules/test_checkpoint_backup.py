@@ -188,8 +188,6 @@ def test_storage_that_is_not_mounted_is_told(play, tmp_path) -> None:
 def test_all_is_done_as_the_account(play, save, tmp_path, backup, monkeypatch) -> None:
     """As on an export that squashes root: each call that touches the directory must come from the account."""
     save(1)
-    for place in (*tmp_path.parents[:3], tmp_path):
-        place.chmod(0o755)
     for path in (tmp_path, *tmp_path.glob("checkpoint_*")):
         os.chown(path, OTHER, OTHER, follow_symlinks=False)
     account = pwd.struct_passwd(("flower", "x", OTHER, OTHER, "", "/", "/bin/false"))

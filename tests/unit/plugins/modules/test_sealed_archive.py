@@ -17,8 +17,6 @@ NAMES = ["certificates/server.key", "state/state.db"]
 
 @pytest.fixture
 def archive(tmp_path, run_module, monkeypatch):
-    for folder in (tmp_path, *tmp_path.parents[:-1]):
-        folder.chmod(folder.stat().st_mode | 0o055)
     base = tmp_path / "base"
     for folder in ("certificates", "state"):
         (base / folder).mkdir(parents=True)
