@@ -22,7 +22,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plugins"))
 
 from module_utils._claims import rounds_in
+from module_utils._plain import harmless
 from module_utils._trainings import replay
+
+LONGEST_NAME = 80  # characters of a training's name in the picture
 
 Round = Mapping[str, Any]
 
@@ -70,7 +73,10 @@ def draw(rounds: Sequence[Round], path: Path) -> None:
     accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
     accuracy.set_ylim(0, 1.02)
     loss.set_ylim(bottom=0)
-    figure.suptitle(f"Training {rounds[-1]['training']}: {rounds[-1]['round']} of {rounds[-1]['num_rounds']} rounds")
+    last = rounds[-1]
+    name = harmless(str(last["training"]), LONGEST_NAME)
+    # Matplotlib would read what stands between two dollars as a formula.
+    figure.suptitle(f"Training {name}: {last['round']} of {last['num_rounds']} rounds", parse_math=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     plt.close(figure)

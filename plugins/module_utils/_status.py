@@ -35,7 +35,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     ``supernode_info``, ``run_info`` and ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
     ``checkpoint_problems`` are the ``problems`` of the last one. Where there is a mirror of the checkpoints, ``mirror``
     is what it remembers, or ``mirror_state`` the text of that. When Flower cannot be asked, ``supernodes`` is none and
-    ``problem`` says why.
+    ``problem`` says why; when the trainings cannot be looked at, ``trainings_problem`` does.
     """
     nodes = [dict(node) for node in found["supernodes"] or []]
     known = {node["name"] for node in nodes}
@@ -52,6 +52,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
         "supernodes": nodes,
         "supernode_problems": strangers(nodes, found["expected"], found["host"], found.get("home") or "/opt/flower"),
         "trainings": [_training(training) for training in found["trainings"]],
+        "trainings_problem": found.get("trainings_problem") or None,
         "checkpoint": found["latest"],
         "checkpoint_problems": list(found.get("checkpoint_problems") or []),
         "mirror": _mirror(found.get("mirror") or mirror_state(found.get("mirror_state"))),
@@ -137,7 +138,7 @@ def render(status: Mapping[str, Any]) -> str:
                 *map(_warning, status.get("supernode_problems") or []),
             ]
         ),
-        _trainings(status["trainings"]),
+        _trainings(status["trainings"], status.get("trainings_problem")),
         "\n".join([_checkpoint(status.get("checkpoint")), *map(_warning, status.get("checkpoint_problems") or [])]),
         *([_mirrored(status["mirror"])] if status.get("mirror") else []),
     ]
@@ -184,7 +185,9 @@ def _supernodes(nodes: Sequence[Row], problem: str | None) -> str:
     return f"{head}\n{_table(('NAME', 'NODE ID', 'STATUS'), sorted(rows, key=lambda row: str(row[0])))}"
 
 
-def _trainings(trainings: Sequence[Row]) -> str:
+def _trainings(trainings: Sequence[Row], problem: str | None) -> str:
+    if problem:
+        return f"Trainings    unknown\n{_warning(problem)}"
     if not trainings:
         return "Trainings    none yet"
     head = ("NAME", "STATE", "ROUND", "LOSS", "ACCURACY", "S/ROUND", "LEFT", "CHECKPOINT", "LOST RUNS", "RUN")

@@ -260,8 +260,15 @@ def list_supernodes(flwr: Flwr, unregistered: bool = False) -> list[dict[str, t.
 
 
 def named(nodes: t.Iterable[t.Mapping[str, t.Any]], online: bool) -> tuple[str, ...]:
-    """Return the names of the SuperNodes that are online, or of those that are not."""
-    return tuple(str(node["name"] or node["node_id"]) for node in nodes if (node["status"] == "online") == online)
+    """Return the names of the registered SuperNodes that are online, or of those that are not.
+
+    One that nobody of the inventory has registered has no name, and does not count.
+    """
+    return tuple(
+        str(node["name"] or node["node_id"])
+        for node in nodes
+        if node["name"] is not None and (node["status"] == "online") == online
+    )
 
 
 def judge(answer: object, members: t.Sequence[t.Mapping[str, str]]) -> tuple[list[dict[str, str]], list[str]]:

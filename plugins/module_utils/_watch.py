@@ -274,7 +274,7 @@ class Watch:
             nodes = list_supernodes(self._flwr)
         except FlwrError:
             return
-        self._online = sum(node["status"] == "online" for node in nodes)
+        self._online = len(named(nodes, online=True))
         self._missing = named(nodes, online=False)
 
     def _read_history(self) -> None:

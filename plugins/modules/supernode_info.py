@@ -109,7 +109,7 @@ supernodes:
       type: str
       sample: "2026-11-23 06:23:57Z"
 online:
-  description: How many of them are online.
+  description: How many of those that the collection has registered are online.
   returned: success
   type: int
   sample: 3
@@ -126,7 +126,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
     FlwrUnreachableError,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._supernodes import list_supernodes
+from ansible_collections.fedops.flower.plugins.module_utils._supernodes import list_supernodes, named
 
 ASK_EVERY = 2.0  # seconds between two questions; asking takes another one
 
@@ -139,16 +139,12 @@ def wait(flwr: Flwr, unregistered: bool, wanted: int, names: Collection[str], se
         try:
             rows = list_supernodes(flwr, unregistered)
             missing = set(names) - {row["name"] for row in rows if row["status"] == "online"}
-            if (count_online(rows) >= wanted and not missing) or left <= 0:
+            if (len(named(rows, online=True)) >= wanted and not missing) or left <= 0:
                 return rows
         except FlwrUnreachableError:
             if left <= 0:
                 raise
         time.sleep(min(ASK_EVERY, max(left, 0.0)))
-
-
-def count_online(rows: list[dict[str, Any]]) -> int:
-    return sum(row["status"] == "online" for row in rows)
 
 
 def main() -> None:
@@ -175,7 +171,7 @@ def main() -> None:
         rows = []
     except FlwrError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, supernodes=rows, online=count_online(rows))
+    module.exit_json(changed=False, supernodes=rows, online=len(named(rows, online=True)))
 
 
 if __name__ == "__main__":

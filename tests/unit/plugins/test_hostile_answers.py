@@ -45,6 +45,15 @@ ANSWERS = {
             "os_family": "Debian",
         }
     },
+    "training": TRAINING,
+    "quiesce": {
+        "changed": True,
+        "trainings": [{"name": EVIL, "detail": EVIL}],
+        "other_runs": [EVIL],
+        "unknown": EVIL,
+        "done": True,
+        "waiting_for": [],
+    },
     "room_info": TRAINING,  # for a play that wants a training's answer under another name
 }
 INVENTORY = {
@@ -148,6 +157,30 @@ def test_the_status_shows_what_hosts_say_as_text(play, tmp_path) -> None:
     assert status["trainings"][0]["detail"] == SHOWN
     assert status["supernodes"][0] == {"name": SHOWN, "node_id": SHOWN, "status": SHOWN}
     assert len(json.dumps(status)) < 10_000
+
+
+def test_trainings_that_cannot_be_looked_at_are_not_told_to_be_none(play, tmp_path) -> None:
+    answer = tmp_path / "collections/ansible_collections/fedops/flower/plugins/modules/run_info.py"
+    said = {"failed": True, "msg": f"The records cannot be read: {EVIL}"}
+    answer.write_text(f"#!/usr/bin/python\nprint({json.dumps(said)!r})\n")
+    page = play("fedops.flower.status", runtime_home=str(tmp_path / "home"))
+    is_text_alone(page)
+    assert f"WARNING. The records cannot be read: {SHOWN}" in page
+    assert "none yet" not in page
+
+
+@pytest.mark.parametrize(
+    ("book", "told"),
+    [
+        ("stop", {"flower_training": "t", "flower_status": SHOWN}),
+        ("quiesce", {"flower_quiesced": [SHOWN]}),
+        ("resume", {"flower_resumed": [SHOWN]}),
+    ],
+)
+def test_what_a_workflow_is_handed_is_text(play, tmp_path, book, told) -> None:
+    said = play(f"fedops.flower.{book}", runtime_home=str(tmp_path / "home"))
+    is_text_alone(said)
+    assert statistics(said) == told
 
 
 def test_the_result_of_a_training_is_told_as_text(play, tmp_path) -> None:

@@ -74,6 +74,13 @@ def test_the_picture_is_a_png(tmp_path, capsys):
     assert "4 of 4 rounds" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["$\\nope{$", "a$b$c" * 5000, "\x1b[2J\n$^$"])
+def test_a_name_is_written_as_it_is_and_not_read_as_a_formula(tmp_path, name):
+    (tmp_path / "history.jsonl").write_text(_line(1, training=name))
+    assert plot.main([str(tmp_path / "history.jsonl"), str(tmp_path / "plot.png")]) == 0
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("content", "message"), [("", "holds no finished round"), (None, "cannot be read: No such file")]
 )

@@ -99,6 +99,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
             },
         ],
         "checkpoint": None,
+        "trainings_problem": None,
         "checkpoint_problems": [],
         "mirror": None,
     }
@@ -243,6 +244,16 @@ def test_a_federation_with_nothing_in_it() -> None:
         "\n"
         "Checkpoint   none"
     )
+
+
+def test_trainings_that_cannot_be_looked_at_are_unknown_and_it_says_why() -> None:
+    found = {
+        "host": "h", "health": 200, "certificate_days": 9, "expected": [], "supernodes": [], "trainings": [],
+        "trainings_problem": "/opt/flower/trainings cannot\x1b[2J be read.", "latest": None,
+    }  # fmt: skip
+    page = _status.render(_status.federation(found))
+    assert "Trainings    unknown\n  WARNING. /opt/flower/trainings cannot\\x1b[2J be read.\n" in page
+    assert "none yet" not in page
 
 
 def test_rounds_without_figures_are_shown_as_such() -> None:

@@ -92,6 +92,9 @@ class World:
         self.journal = io.StringIO()
         self.processes = self
         (self.root / "state").mkdir()
+        (self.root / "records").mkdir()
+        known = [{"name": f"site{n}", "fingerprint": str(n), "node_id": f"site{n}"} for n in range(1, 10)]
+        (self.root / "records" / "supernodes.json").write_text(json.dumps({"supernodes": known}))
 
     # --- the clock ---
 
@@ -427,6 +430,16 @@ def test_a_run_that_ended_for_want_of_supernodes_is_followed_by_waiting_for_them
     assert world.live() == 0
     assert [(event["reason"], event["waiting_for"]) for event in world.named("waiting")] == [("nodes", ["site2"])]
     assert world.memory.fruitless == 0
+
+
+def test_supernodes_that_nobody_of_the_inventory_registered_do_not_count(world) -> None:
+    world.nodes.update({"66": "online", "67": "offline"})
+    test_a_run_that_ended_for_want_of_supernodes_is_followed_by_waiting_for_them_by_name(world)
+
+
+def test_in_a_round_they_do_not_count_either(world) -> None:
+    world.nodes.update({"66": "online", "67": "offline"})
+    test_a_running_round_that_lacks_supernodes_says_for_whom_it_waits_and_is_not_stalled(world)
 
 
 def test_a_directory_that_another_run_holds_is_waited_for_and_the_training_is_not_given_up(world) -> None:

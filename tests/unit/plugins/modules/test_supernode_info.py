@@ -49,8 +49,13 @@ def test_nodes_are_listed_with_the_names_of_the_ledger(home, run_module, unregis
     assert result == {"changed": False, "online": 0, "supernodes": rows[:shown]}
 
 
-def test_nodes_that_are_online_are_counted(home, run_module) -> None:
+def test_nodes_that_are_online_are_counted_if_somebody_of_the_inventory_registered_them(home, run_module) -> None:
     home.answers(supernode_list="supernode_list_online")
+    found = run_module("supernode_info")
+    assert (found["online"], [row["status"] for row in found["supernodes"]]) == (0, ["online"])
+    member = {"name": "a", "fingerprint": "SHA256:x", "node_id": found["supernodes"][0]["node_id"]}
+    (home.path / "records").mkdir()
+    (home.path / "records" / "supernodes.json").write_text(json.dumps({"supernodes": [member]}))
     assert run_module("supernode_info")["online"] == 1
 
 
@@ -85,12 +90,14 @@ def wait(monkeypatch):
             if isinstance(online, Exception):
                 raise online
             known = [{"name": f"site{number}", "status": "online"} for number in range(1, online + 1)]
-            return [*known, {"name": "siteX", "status": "offline"}]
+            strangers = [{"name": None, "node_id": str(number), "status": "online"} for number in range(5)]
+            return [*known, *strangers, {"name": "siteX", "status": "offline"}]
 
         monkeypatch.setattr(supernode_info, "list_supernodes", answer)
         monkeypatch.setattr(supernode_info.time, "monotonic", lambda: clock[0])
         monkeypatch.setattr(supernode_info.time, "sleep", lambda pause: clock.__setitem__(0, clock[0] + pause))
-        return supernode_info.count_online(supernode_info.wait(None, False, 2, names, seconds)), clock[0]
+        rows = supernode_info.wait(None, False, 2, names, seconds)
+        return len(supernode_info.named(rows, online=True)), clock[0]
 
     return run
 
