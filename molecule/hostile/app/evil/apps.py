@@ -113,8 +113,9 @@ def plant() -> list[str]:
         with contextlib.suppress(OSError):
             (folders / name).mkdir(parents=True, exist_ok=True)
             trap(folders / name)
-    with contextlib.suppress(OSError):
-        os.symlink("/etc/systemd/system", f"{HOME}/checkpoints/evil")
+    for folder in (Path(f"{HOME}/checkpoints"), *Path(f"{HOME}/checkpoints").glob("*")):
+        with contextlib.suppress(OSError):
+            (folder / "evil").symlink_to("/etc/systemd/system")
 
     orders: dict[str, Callable[[], Any]] = {
         "app record": lambda: Path(f"{HOME}/app/default.json").write_text('{"fab_file": "../../../etc/hostname"}'),
