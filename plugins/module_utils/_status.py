@@ -35,7 +35,8 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     ``supernode_info``, ``run_info`` and ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
     ``checkpoint_problems`` are the ``problems`` of the last one. Where there is a mirror of the checkpoints, ``mirror``
     is what it remembers, or ``mirror_state`` the text of that. When Flower cannot be asked, ``supernodes`` is none and
-    ``problem`` says why; when the trainings cannot be looked at, ``trainings_problem`` does.
+    ``problem`` says why; when the trainings cannot be looked at, ``trainings_problem`` does. ``memory_problems`` says which
+    services were killed for want of memory.
     """
     nodes = [dict(node) for node in found["supernodes"] or []]
     known = {node["name"] for node in nodes}
@@ -48,6 +49,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
             "certificate_days": found["certificate_days"],
             "quiesced": found.get("quiesced"),
             "problem": found.get("problem") or None,
+            "memory_problems": list(found.get("memory_problems") or []),
         },
         "supernodes": nodes,
         "supernode_problems": strangers(nodes, found["expected"], found["host"], found.get("home") or "/opt/flower"),
@@ -169,6 +171,7 @@ def _superlink(superlink: Row) -> str:
     line = f"SuperLink    {superlink['host']}: {health}, {certificate}"
     if superlink.get("problem"):
         line += f"\n  DOES NOT ANSWER. {superlink['problem']}\n  What follows is what the files on its host tell."
+    line += "".join(f"\n{_warning(problem)}" for problem in superlink.get("memory_problems") or [])
     if superlink.get("quiesced"):
         line += f"\n  QUIESCED since {superlink['quiesced']}: nothing is trained until fedops.flower.resume"
     return line

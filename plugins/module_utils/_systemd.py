@@ -21,7 +21,7 @@ TIMEOUT = 90  # seconds; a unit has this long to stop before systemd kills it
 STATUS = 500  # characters of what a unit says of itself
 _PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "User", "ControlGroup",
-    "ActiveEnterTimestampMonotonic",
+    "ActiveEnterTimestampMonotonic", "MemoryMax",
 )  # fmt: skip
 
 
@@ -43,6 +43,7 @@ class Unit:
     user: str = ""
     cgroup: str = ""
     since: float = 0.0  # when it was last active, in seconds of the clock that never steps
+    memory_max: int = 0  # bytes; none when it is without a bound
 
     @property
     def state(self) -> str:
@@ -83,12 +84,21 @@ def _unit(name: str, values: t.Mapping[str, str]) -> Unit:
         user=values.get("User", ""),
         cgroup=values.get("ControlGroup", ""),
         since=_number(values.get("ActiveEnterTimestampMonotonic")) / 1e6,
+        memory_max=_number(values.get("MemoryMax")),
     )
 
 
 def control(*arguments: str) -> str:
     """Call C(systemctl)."""
-    command = ["systemctl", "--no-ask-password", *arguments]
+    return _call(["systemctl", "--no-ask-password", *arguments])
+
+
+def journal(*arguments: str) -> str:
+    """Return entries of the journal, a JSON object each line."""
+    return _call(["journalctl", "--quiet", "--no-pager", "--output=json", *arguments])
+
+
+def _call(command: list[str]) -> str:
     try:
         done = subprocess.run(
             command,
@@ -101,7 +111,7 @@ def control(*arguments: str) -> str:
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
         )
     except OSError as error:
-        raise SystemdError(f"systemctl cannot be run: {error.strerror}.") from error
+        raise SystemdError(f"{command[0]} cannot be run: {error.strerror}.") from error
     except subprocess.TimeoutExpired as error:
         raise SystemdError(f"'{' '.join(command)}' took longer than {TIMEOUT} s.") from error
     if done.returncode != 0:

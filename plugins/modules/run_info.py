@@ -264,6 +264,13 @@ superlink_problem:
   returned: when neither O(name) nor O(run_id) is given
   type: str
   sample: "Flower says: Connection to the SuperLink is unavailable. Look at the unit flower-superlink on this host."
+memory_problems:
+  description:
+    - Which services of the host were killed for want of memory in the last 24 hours, how often, and what bounds them.
+  returned: when neither O(name) nor O(run_id) is given
+  type: list
+  elements: str
+  sample: []
 """
 
 import os
@@ -287,6 +294,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._follow import (
     wait,
     watch,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._memory import memory_problems
 from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._quiesce import standing_order
@@ -326,7 +334,12 @@ def _every(flwr: Flwr, lines: int, check_mode: bool) -> dict[str, Any]:
         described = [(folder, unasked_run(folder, error)) for folder in folders]
     order = standing_order(os.path.join(flwr.home, "trainings"))
     trainings = [_described(flwr, folder, run, lines) for folder, run in described]
-    return {"trainings": trainings, "quiesced": order.since if order else None, "superlink_problem": problem}
+    return {
+        "trainings": trainings,
+        "quiesced": order.since if order else None,
+        "superlink_problem": problem,
+        "memory_problems": memory_problems(),
+    }
 
 
 def _latest(flwr: Flwr, folder: TrainingFolder, run_id: str | None, check_mode: bool) -> Known:

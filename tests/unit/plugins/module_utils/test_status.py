@@ -49,7 +49,14 @@ def test_what_the_modules_find_makes_one_picture() -> None:
         "seconds_per_round": None, "eta_seconds": None, "problems": [],
     }  # fmt: skip
     assert _status.federation(found) == {
-        "superlink": {"host": "superlink", "healthy": True, "certificate_days": 12, "quiesced": None, "problem": None},
+        "superlink": {
+            "host": "superlink",
+            "healthy": True,
+            "certificate_days": 12,
+            "quiesced": None,
+            "problem": None,
+            "memory_problems": [],
+        },
         "supernodes": [
             {"name": "b", "node_id": "7", "status": "online"},
             {"name": "a", "node_id": None, "status": "not registered"},
@@ -436,3 +443,15 @@ def test_nothing_in_the_picture_or_the_page_does_more_than_be_read() -> None:
         assert "{{ 7*7 }}" in text
         assert len(text) < 100_000
     assert page.count("\nSuperLink") == 0
+
+
+def test_a_service_that_was_killed_for_want_of_memory_is_named() -> None:
+    found = {
+        "host": "superlink", "health": 200, "certificate_days": 12, "expected": [], "supernodes": [], "trainings": [],
+        "latest": None, "memory_problems": ["The SuperLink was killed.\x1b[2J"],
+    }  # fmt: skip
+    picture = _status.federation(found)
+    lines = _status.render(picture).splitlines()
+    assert lines[0] == "SuperLink    superlink: healthy, certificate valid for 12 days"
+    assert lines[1].startswith("  WARNING. The SuperLink was killed.")
+    assert "\x1b" not in lines[1]

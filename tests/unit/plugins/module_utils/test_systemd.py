@@ -13,9 +13,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._systemd import Syst
 
 ACTIVE = (
     "Id=a.service\nLoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nMainPID=7\nNRestarts=2\n"
-    "ActiveEnterTimestampMonotonic=2500000\n"
+    "ActiveEnterTimestampMonotonic=2500000\nMemoryMax=1000\n"
 )
-MISSING = "Id=b.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nMainPID=0\n"
+MISSING = "Id=b.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nMainPID=0\nMemoryMax=infinity\n"
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_units_are_looked_at_in_one_question(systemctl) -> None:
     asked = systemctl(f"{ACTIVE}User=flower\nControlGroup=/system.slice/a.service\n\n{MISSING}")
     a, b = look("a.service", "b.service")
     assert a == Unit(
-        "a.service", "loaded", "active", "running", "success", 7, 2, "flower", "/system.slice/a.service", 2.5
+        "a.service", "loaded", "active", "running", "success", 7, 2, "flower", "/system.slice/a.service", 2.5, 1000
     )
     assert (a.state, a.runs, b.state, b.runs) == ("active", True, "not found", False)
     assert len(asked) == 1

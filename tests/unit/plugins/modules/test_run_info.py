@@ -84,6 +84,7 @@ def test_without_a_name_every_training_is_described_with_one_listing(home, run_m
         "trainings": [{**ABSENT, "name": "a"}, {**FAILED, "name": "b"}],
         "quiesced": None,
         "superlink_problem": None,
+        "memory_problems": [],
     }
     assert home.commands == ["list local"]
 
