@@ -81,6 +81,7 @@ FOLDERS: tuple[Folder, ...] = (
         "records", None, None, 0o755, "what root acts on: the registry of SuperNodes, the deployed apps", _SUPERLINK
     ),
     Folder("records/apps", None, None, 0o755, "the deployed apps", _SUPERLINK),
+    Folder("records/keys", None, None, 0o755, "the keys of SuperNodes, as the gateway looks for them", _SUPERLINK),
     Folder("releases", None, None, 0o755, "virtual environments, one for each release"),
     Folder("state", SUPERLINK, SUPERLINK, 0o700, "the SuperLink's database", _SUPERLINK),
     Folder("supernodes", None, None, 0o755, "what each SuperNode is told", _SUPERNODE),

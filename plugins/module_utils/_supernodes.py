@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 
 from . import _guarded
 from ._flwr import KEY_ALREADY_IN_USE, Flwr, FlwrError, SuperNode, as_account
+from ._known_keys import admit
 from ._layout import SUPERLINK, folder
 from ._values import show
 
@@ -48,6 +49,7 @@ class Member:
     node_id: str
     site: str = ""  # what the inventory calls its site
     host: str = ""  # the host of the inventory that carries it
+    public_key: str = ""  # in OpenSSH form, without a comment; a registry of before has none
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class Wanted:
     @property
     def fingerprint(self) -> str | None:
         return fingerprint(self.public_key) if self.public_key else None
+
+    @property
+    def plain_key(self) -> str:
+        """The public key without its comment."""
+        return " ".join((self.public_key or "").split()[:2])
 
 
 class Ledger:
@@ -119,7 +126,7 @@ def _read(path: str, owners: t.Collection[int] | None) -> list[Member] | None:
             " Restore it from a backup, or remove it to have it built anew from the database."
         ) from None
     rows = value.get("supernodes") if isinstance(value, dict) else None
-    fields = ("name", "fingerprint", "node_id", "site", "host")
+    fields = ("name", "fingerprint", "node_id", "site", "host", "public_key")
     return [
         Member(*(str(row.get(name, "")) for name in fields))
         for row in (rows if isinstance(rows, list) else [])
@@ -139,6 +146,7 @@ class Registrar:
         self.check_mode = check_mode
         self.inventory = inventory  # every name that the inventory has
         self.kept: set[str | None] = set()
+        self.dropped: set[str] = set()  # node ids
 
     def refusals(self, wanted: t.Sequence[Wanted]) -> dict[str, str]:
         """Return the names that are asked for with a key that is another's, and why they get nothing."""
@@ -174,6 +182,18 @@ class Registrar:
             if member.host in hosts and member.name not in self.inventory
         ]
 
+    def admit(self) -> bool:
+        """Have the gateway know the keys of all that are registered, by whomever; tell whether that changes anything.
+
+        The database is read only for a key that the registry does not have.
+        """
+        keys = {member.node_id: member.public_key for member in self.ledger.members if member.public_key}
+        listed = {node.node_id for node in self.nodes.values() if node.status != UNREGISTERED} - self.dropped
+        if listed - set(keys):
+            keys = {**stored_keys(self.flwr.home), **keys}
+        unlisted = [key for node_id, key in keys.items() if node_id not in self.nodes]  # they have just been registered
+        return admit(self.flwr.home, [*(keys.get(node_id, "") for node_id in listed), *unlisted], self.check_mode)
+
     def _present(self, wanted: Wanted) -> dict[str, t.Any]:
         own = self.ledger.by_fingerprint(wanted.fingerprint)
         namesakes = self.ledger.by_name(wanted.name)
@@ -185,6 +205,7 @@ class Registrar:
             site, host = wanted.site or own.site, wanted.host or own.host
             member = replace(own, name=wanted.name, site=site, host=host)
             changed = own != member or bool(replaced)
+            member = replace(member, public_key=wanted.plain_key)
             if own != member and not self.check_mode:
                 self.ledger.put(member)
         else:
@@ -205,7 +226,7 @@ class Registrar:
             if error.code != KEY_ALREADY_IN_USE:
                 raise
             node_id = self._recover(wanted)
-        member = Member(wanted.name, fingerprint_, node_id, wanted.site, wanted.host)
+        member = Member(wanted.name, fingerprint_, node_id, wanted.site, wanted.host, wanted.plain_key)
         # At once: a key whose node id is forgotten can neither be used again nor be unregistered.
         self.ledger.put(member)
         return member
@@ -233,6 +254,7 @@ class Registrar:
         return _outcome(wanted, last, "absent", bool(members))
 
     def _drop(self, member: Member) -> None:
+        self.dropped.add(member.node_id)
         if self.check_mode:
             return
         if self._status(member) != UNREGISTERED:

@@ -13,6 +13,8 @@ description:
   - Registers SuperNodes at the SuperLink, so that they, and nobody else, can join the federation, or unregisters them.
   - Flower lists its nodes without names or keys, so the module keeps a registry of them in C(records/supernodes.json)
     below O(home), which only root writes. Should that be lost, it is built anew from the state database.
+  - The gateway takes large requests only from the keys in C(records/keys), where the module keeps every key that is
+    registered. This needs no reload of the gateway.
   - A name that comes with another key replaces the node of that name. A key that is registered under one name is
     refused for another that the inventory has, and so is a key that is given for two names.
 author:
@@ -217,13 +219,14 @@ def main() -> None:
         refused = registrar.refusals(wanted)
         wanted = [one for one in wanted if one.name not in refused] + registrar.gone(params["hosts"])
         outcomes.extend(registrar.ensure(wanted))
+        admitted = registrar.admit()
     except (FlwrError, SuperNodeError) as error:
         changed = registrar is not None and registrar.ledger.members != before
         module.fail_json(msg=str(error), changed=changed, supernodes=outcomes)
     except OSError as error:
         module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.", supernodes=outcomes)
 
-    result: dict[str, Any] = {"changed": any(item["changed"] for item in outcomes), "supernodes": outcomes}
+    result: dict[str, Any] = {"changed": admitted or any(item["changed"] for item in outcomes), "supernodes": outcomes}
     if refused and params["supernodes"] is None:
         module.fail_json(msg="\n".join(f"{name} was not registered: {why}." for name, why in refused.items()))
     result["refused"] = refused

@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import sqlite3
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils import _supernodes
+from ansible_collections.fedops.flower.plugins.module_utils._known_keys import COMPLETE, LENGTH, header
 
 from ..module_utils.test_supernodes import FINGERPRINT, KEY, PEM
 
@@ -169,7 +173,14 @@ def test_the_registry_of_before_moves_to_where_only_root_writes(home, run_module
     assert run_module("supernode", supernodes=nodes, inventory=["a"])["changed"] is True
     moved = home.path / "records" / "supernodes.json"
     assert json.loads(moved.read_text())["supernodes"] == [
-        {"name": "a", "fingerprint": FINGERPRINT, "node_id": OFFLINE, "site": "Ward A", "host": "box"}
+        {
+            "name": "a",
+            "fingerprint": FINGERPRINT,
+            "node_id": OFFLINE,
+            "site": "Ward A",
+            "host": "box",
+            "public_key": KEY,
+        }
     ]
     assert oct(moved.stat().st_mode & 0o777) == "0o644"
     assert run_module("supernode", supernodes=nodes, inventory=["a"])["changed"] is False
@@ -253,3 +264,47 @@ def test_a_key_that_cannot_be_used_again_is_said_to_be_so(home, ledger, run_modu
 def test_bad_input_is_refused_with_all_problems_before_flower_is_asked(home, run_module) -> None:
     result = run_module("supernode", supernodes=[{"name": "a"}, {"name": "b", "public_key": "ssh-rsa AAAA"}])
     assert (result["failed"], len(result["problems"]), home.calls) == (True, 2, [])
+
+
+@pytest.fixture
+def known(home, ledger):
+    """Tell which keys the gateway knows, by the names that tests have for them."""
+    keys = home.path / "records" / "keys"
+    keys.mkdir()
+    files = {header(key)[-LENGTH:]: name for key, name in ((KEY, "key"), (OTHER_KEY, "other"))}
+    return lambda: sorted(files.get(path.name, path.name) for path in keys.iterdir())
+
+
+def test_a_key_that_is_registered_is_known_to_the_gateway_until_it_is_not(home, known, run_module) -> None:
+    home.answers(supernode_list="supernode_list_empty", supernode_register="supernode_register")
+    assert run_module("supernode", name="a", public_key=KEY)["changed"]
+    assert known() == [COMPLETE, "key"]
+    home.answers(supernode_list="supernode_list_online", supernode_unregister="supernode_unreg")
+    assert not run_module("supernode", name="a", public_key=KEY)["changed"]
+    assert run_module("supernode", name="a", state="absent")["changed"]
+    assert known() == [COMPLETE]
+
+
+def test_a_registry_of_before_is_filled_without_being_told_again(home, ledger, known, run_module) -> None:
+    ledger(("a", FINGERPRINT, OFFLINE))
+    home.answers(supernode_list="supernode_list_end")
+    for changed in (True, False):
+        assert run_module("supernode", name="a", public_key=f"{KEY} a")["changed"] is changed
+        assert known() == [COMPLETE, "key"]
+    assert json.loads((home.path / "records" / "supernodes.json").read_text())["supernodes"][0]["public_key"] == KEY
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_nobody_that_is_registered_is_locked_out(home, ledger, known, run_module, monkeypatch, readable) -> None:
+    # It was registered by hand, or its host is not asked in this play.
+    monkeypatch.setattr(_supernodes, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
+    listing = {"success": True, "nodes": [{"node-id": each, "status": "online"} for each in (OFFLINE, "7")]}
+    home.answers(supernode_list=[{"rc": 0, "stdout": json.dumps(listing), "stderr": ""}])
+    ledger(("a", OTHER_FINGERPRINT, "7"))
+    if readable:
+        (home.path / "state").mkdir(exist_ok=True)
+        with sqlite3.connect(home.path / "state" / "state.db") as database:
+            database.execute("CREATE TABLE node (node_id BIGINT, public_key BLOB)")
+            database.execute("INSERT INTO node VALUES (?, ?)", (-590358790044823445, PEM))
+    run_module("supernode", name="a", public_key=OTHER_KEY)
+    assert known() == ([COMPLETE, "key", "other"] if readable else ["other"])
