@@ -94,13 +94,13 @@ class Drill:
     late: bool = False  # waits for its own moment in the round, and counts from there
 
 
-def kill(host: str, unit: str, whom: str = "main") -> Act:
-    """Kill processes of a unit where they stand."""
-    return _signal(host, unit, "KILL", whom)
+def kill(host: str, *units: str, whom: str = "main") -> Act:
+    """Kill processes of units where they stand."""
+    return _signal(host, units, "KILL", whom)
 
 
-def _signal(host: str, unit: str, signal: str, whom: str) -> Act:
-    return lambda it: it.on(host, "systemctl", "kill", f"--kill-whom={whom}", f"--signal={signal}", unit)
+def _signal(host: str, units: tuple[str, ...], signal: str, whom: str) -> Act:
+    return lambda it: it.on(host, "systemctl", "kill", f"--kill-whom={whom}", f"--signal={signal}", *units)
 
 
 def _signal_serverapp(signal: str) -> Act:
@@ -138,8 +138,8 @@ def partition(name: str, host: str, seconds: float, slow: bool = False) -> Drill
     return Drill(f"partition of {name}, {seconds:g} s", _cut_off(host), _reconnect(host), seconds, slow=slow)
 
 
-def frozen(name: str, host: str, unit: str, whom: str, seconds: float, slow: bool = False) -> Drill:
-    stop, go_on = (_signal(host, unit, signal, whom) for signal in ("STOP", "CONT"))
+def frozen(name: str, host: str, units: tuple[str, ...], whom: str, seconds: float, slow: bool = False) -> Drill:
+    stop, go_on = (_signal(host, units, signal, whom) for signal in ("STOP", "CONT"))
     return Drill(f"SIGSTOP of {name}, {seconds:g} s", stop, go_on, seconds, slow=slow)
 
 
@@ -177,8 +177,9 @@ def _forget(it: Federation) -> None:
 
 RENEWED = {"certificates_renew_days": 400, "certificates_days": 398}
 ONE, ANOTHER = "supernode1", "supernode2"
-LINK, NODE, EXECUTOR = "flower-superlink", "flower-supernode", "flower-superexec"
-SERVER = (LINK, EXECUTOR, TRAINING, "nginx")
+LINK, EXECUTOR, GATEWAY = "flower-superlink", "flower-superexec", "flower-gateway"
+NODE, CLIENTS = "flower-supernode", "flower-clientapps"
+SERVER, SITE = (LINK, EXECUTOR, TRAINING, GATEWAY), (NODE, CLIENTS)
 
 DRILLS = (
     # What a restart costs when nothing has died: the limit of what follows.
@@ -186,7 +187,13 @@ DRILLS = (
     Drill("restart of the SuperLink by systemctl", _systemctl("superlink1", "restart", LINK)),
     Drill("restart of the SuperExec by systemctl", _systemctl("superlink1", "restart", EXECUTOR), counts="submitted"),
     Drill("SIGKILL of a SuperNode", kill(ONE, NODE), target=10, counts="online", watched=ONE),
-    Drill("SIGKILL of a SuperNode and its ClientApp", kill(ONE, NODE, "all"), target=10, counts="online", watched=ONE),
+    Drill(
+        "SIGKILL of a SuperNode and its ClientApp",
+        kill(ONE, *SITE, whom="all"),
+        target=10,
+        counts="online",
+        watched=ONE,
+    ),
     Drill("SIGKILL of the SuperLink", kill("superlink1", LINK), target=15),
     Drill("SIGKILL of the SuperExec", kill("superlink1", EXECUTOR), target=10, counts="submitted"),
     Drill("SIGKILL of the ServerApp", _signal_serverapp("KILL"), target=10, counts="submitted"),
@@ -199,14 +206,14 @@ DRILLS = (
     ),
     Drill("SIGKILL of a ClientApp", _signal_clientapp("KILL"), late=True),
     Drill("SIGKILL of the supervisor", kill("superlink1", TRAINING)),
-    Drill("SIGKILL of nginx", kill("superlink1", "nginx", "all")),
+    Drill("SIGKILL of the gateway", kill("superlink1", GATEWAY, whom="all")),
     partition("a SuperNode", ANOTHER, 5),
     partition("all SuperNodes", "superlink1", 5),
-    frozen("a SuperNode", ANOTHER, NODE, "all", 10),
-    frozen("the SuperLink", "superlink1", LINK, "all", 10),
-    frozen("the SuperExec", "superlink1", EXECUTOR, "main", 10),
-    frozen("the supervisor", "superlink1", TRAINING, "main", 10),
-    frozen("nginx", "superlink1", "nginx", "all", 10),
+    frozen("a SuperNode", ANOTHER, SITE, "all", 10),
+    frozen("the SuperLink", "superlink1", (LINK,), "all", 10),
+    frozen("the SuperExec", "superlink1", (EXECUTOR,), "main", 10),
+    frozen("the supervisor", "superlink1", (TRAINING,), "main", 10),
+    frozen("the gateway", "superlink1", (GATEWAY,), "all", 10),
     Drill("SIGSTOP of a ClientApp, 10 s", _signal_clientapp("STOP"), _signal_clientapp("CONT"), 10),
     Drill("SIGSTOP of the ServerApp, 10 s", _signal_serverapp("STOP"), _signal_serverapp("CONT"), 10),
     Drill(
@@ -227,7 +234,7 @@ DRILLS = (
         lambda it: it.play("playbooks/train.yml", variables={**it.asked, "training_wait": False}),
     ),
     Drill(
-        "other certificates, and a reload of nginx",
+        "other certificates, and a restart of the gateway",
         lambda it: it.play("playbooks/site.yml", variables=RENEWED),
     ),
     Drill(
@@ -239,8 +246,8 @@ DRILLS = (
     power_cut("the SuperLink host", "superlink1", 10),
     partition("a SuperNode", ANOTHER, 60, slow=True),
     partition("all SuperNodes", "superlink1", 60, slow=True),
-    frozen("a SuperNode", ANOTHER, NODE, "all", 75, slow=True),
-    frozen("the SuperLink", "superlink1", LINK, "all", 75, slow=True),
+    frozen("a SuperNode", ANOTHER, SITE, "all", 75, slow=True),
+    frozen("the SuperLink", "superlink1", (LINK,), "all", 75, slow=True),
     power_cut("a SuperNode's host", ANOTHER, 120, slow=True),
     partition("a SuperNode", ANOTHER, 300, slow=True),
     partition("all SuperNodes", "superlink1", 300, slow=True),
@@ -262,8 +269,8 @@ HOST_DRILLS = (
         lambda it: it.move(ANOTHER, 12),
         20,
     ),
-    stepped("a SuperNode's host", ANOTHER, (NODE,), 3600),
-    stepped("a SuperNode's host", ANOTHER, (NODE,), -3600),
+    stepped("a SuperNode's host", ANOTHER, SITE, 3600),
+    stepped("a SuperNode's host", ANOTHER, SITE, -3600),
     stepped("the SuperLink host", "superlink1", SERVER, 3600),
     stepped("the SuperLink host", "superlink1", SERVER, -3600),
     Drill("loss of the SuperLink's database, and site", _forget, lambda it: it.play("playbooks/site.yml")),
@@ -278,5 +285,5 @@ VICTIMS = {
     "the SuperExec": kill("superlink1", EXECUTOR),
     "the ServerApp": _signal_serverapp("KILL"),
     "the supervisor": kill("superlink1", TRAINING),
-    "nginx": kill("superlink1", "nginx", "all"),
+    "the gateway": kill("superlink1", GATEWAY, whom="all"),
 }

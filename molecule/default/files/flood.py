@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What a stranger may do to the gateway of another host: a body of 1.5 GB, bodies that do not come, ciphers of before.
+# What a stranger may do to the gateway of another host: bodies of 1.5 GB and of a piece of a model, bodies that do not
+# come, ciphers of before.
 # Prints, as JSON, how each went.
 #   flood.py HOST PORT CA
 import json
@@ -39,8 +40,8 @@ def status(stream: ssl.SSLSocket) -> int:
     return int(stream.recv(64).split()[1])
 
 
-def large() -> int:
-    with post(1_500_000_000) as stream:
+def refused(length: int) -> int:
+    with post(length) as stream:
         return status(stream)
 
 
@@ -51,15 +52,26 @@ def healthy() -> tuple[int, float]:
         return status(stream), round(time.monotonic() - began, 2)
 
 
-def slow() -> tuple[int, float]:
-    """Ask for health while many bodies are on their way and do not come."""
+def has_answer(stream: ssl.SSLSocket) -> bool:
+    stream.settimeout(0)
+    try:
+        stream.recv(1)
+    except ssl.SSLWantReadError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def slow() -> tuple[int, float, int]:
+    """Ask for health while many bodies are on their way and do not come; tell how many of them are still waited for."""
     streams = []
     for _number in range(SLOW):
-        stream = post(5_000_000)
+        stream = post(60_000)
         stream.sendall(b"x")
         streams.append(stream)
     try:
-        return healthy()
+        return *healthy(), sum(not readable for readable in map(has_answer, streams))
     finally:
         for stream in streams:
             stream.close()
@@ -77,4 +89,5 @@ def cipher(name: str) -> bool:
 
 
 old = ["ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-CCM8", "ECDHE-ECDSA-AES128-CCM"]
-json.dump({"large": large(), "slow": slow(), "ciphers": [name for name in old if cipher(name)]}, sys.stdout)
+large = [refused(length) for length in (1_500_000_000, 5_000_000)]
+json.dump({"large": large, "slow": slow(), "ciphers": [name for name in old if cipher(name)]}, sys.stdout)

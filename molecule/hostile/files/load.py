@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 MEGABYTE = 1 << 20
 BODY = 1500 * MEGABYTE
+STRANGERS = 60_000  # bytes of a body that the gateway takes from whoever has no key
 SLOW_BODIES, SLOW_HEADERS, HANDSHAKES = 3900, 500, 200
 OPENING, HOLDING = 30, 10  # seconds
 AT_A_TIME = 100  # connections that are being opened
@@ -128,7 +129,7 @@ def main() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))
     gateway = Gateway(sys.argv[1], int(sys.argv[2]), *sys.argv[3:5])
-    body = HEAD.format(host=gateway.host, size=MEGABYTE)
+    body = HEAD.format(host=gateway.host, size=STRANGERS)
     print(
         json.dumps(
             {

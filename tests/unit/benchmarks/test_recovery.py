@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 import recovery
-from drills import DRILLS, HOST_DRILLS, VICTIMS, Act, Drill
+from drills import DRILLS, HOST_DRILLS, SERVER, SITE, VICTIMS, Act, Drill
 
 FOLDER = "/opt/flower/trainings/recovery-1"
 PUBLISHED = "/opt/flower/published/recovery-1"
@@ -138,3 +138,9 @@ def test_every_drill_has_a_name_of_its_own_and_an_end_where_it_lasts() -> None:
     assert all(drill.end for drill in every if drill.seconds)
     assert all(drill.watched for drill in every if drill.counts == "online")
     assert all(drill.prepare for drill in every if drill.take_back)
+
+
+@pytest.mark.parametrize("unit", [*SERVER, *SITE])
+def test_what_is_harmed_are_units_of_ours(unit) -> None:
+    name, at, _instance = unit.partition("@")
+    assert list(Path(__file__).parents[3].glob(f"roles/*/templates/{name}{at}.service.j2"))
