@@ -35,8 +35,8 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     ``supernode_info``, ``run_info`` and ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
     ``checkpoint_problems`` are the ``problems`` of the last one. Where there is a mirror of the checkpoints, ``mirror``
     is what it remembers, or ``mirror_state`` the text of that. When Flower cannot be asked, ``supernodes`` is none and
-    ``problem`` says why; when the trainings cannot be looked at, ``trainings_problem`` does. ``memory_problems`` says which
-    services were killed for want of memory.
+    ``problem`` says why; when the trainings cannot be looked at, ``trainings_problem`` does. ``memory_problems`` says
+    which services were killed for want of memory.
     """
     nodes = [dict(node) for node in found["supernodes"] or []]
     known = {node["name"] for node in nodes}
