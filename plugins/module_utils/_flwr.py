@@ -42,7 +42,7 @@ NODE_NOT_FOUND = 24
 NODE_NOT_FOUND_OR_NOT_OWNED = 28
 
 _CODE = re.compile(r"\[code: (\d+)\]\s*")
-_BOX = re.compile(r"^[╭╰│─\s]+(?:Error)?|[╮╯│─\s]+$")
+_FRAME = "╭╰│─╮╯ "  # around an error; an expression for it would take minutes over a long line of blanks
 _UNREACHABLE = "Connection to the SuperLink is unavailable"
 
 
@@ -330,8 +330,15 @@ def _error(text: str) -> FlwrError:
 
 
 def _plain(text: str) -> str:
-    lines = (_BOX.sub("", line).strip() for line in text.splitlines())
+    lines = map(_unframed, text.splitlines())
     return harmless(" ".join(line for line in lines if line), REASON)
+
+
+def _unframed(line: str) -> str:
+    """Return a line without the frame that Flower draws around an error; of its title, nothing."""
+    whole = line.strip()
+    inner = whole.strip(_FRAME)
+    return "" if inner == "Error" != whole else inner
 
 
 def _run(row: t.Mapping[str, t.Any]) -> Run:

@@ -10,6 +10,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,20 @@ def test_so_can_the_reason_of_an_error(code) -> None:
         r"Flower says: \\x1b\]52;c;\\x07 A+ \.\.\. \(\d+ more characters\)( \(code 16\))?", str(caught.value)
     )
     assert len(str(caught.value)) <= 4100
+
+
+def test_the_reason_of_an_error_takes_no_longer_for_blanks() -> None:
+    before = time.monotonic()
+    assert _flwr._plain(f"│ x{' ' * 60_000}y │").startswith("x   ")
+    assert time.monotonic() - before < 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("╭─ Error ─────╮", ""), ("│ No such run │", "No such run"), ("╰─────────────╯", ""), ("Error: no", "Error: no")],
+)
+def test_the_frame_around_an_error_is_left_out(line, said) -> None:
+    assert _flwr._plain(line) == said
 
 
 def test_so_can_the_lines_of_a_log(home, flwr) -> None:
