@@ -8,6 +8,7 @@ the same time, and which ciphers of yesterday were agreed on.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import resource
@@ -22,6 +23,7 @@ BODY = 1500 * MEGABYTE
 STRANGERS = 60_000  # bytes of a body that the gateway takes from whoever has no key
 SLOW_BODIES, SLOW_HEADERS, HANDSHAKES = 3900, 500, 200
 OPENING, HOLDING = 30, 10  # seconds
+HELLOS = 600  # a second
 AT_A_TIME = 100  # connections that are being opened
 YESTERDAY = ("ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES128-CCM8")
 TODAY = "ECDHE-ECDSA-AES128-GCM-SHA256"
@@ -100,6 +102,28 @@ class Gateway:
                 pool.submit(shake)
         return len(done)
 
+    def hellos(self, rate: int) -> int:
+        """Begin so many handshakes a second and go on with none, which costs the gateway a signature each."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self.trust.wrap_bio(incoming, outgoing, server_hostname=self.host).do_handshake()
+        hello, begun = outgoing.read(), 0
+        streams: collections.deque[socket.socket] = collections.deque()
+        begin = time.monotonic()
+        while (since := time.monotonic() - begin) < HOLDING:
+            with contextlib.suppress(OSError):
+                address = (self.host, self.port)
+                stream = socket.create_connection(address, timeout=1, source_address=(self.address, 0))
+                stream.sendall(hello)
+                streams.append(stream)
+                begun += 1
+            if len(streams) > AT_A_TIME * 20:
+                streams.popleft().close()
+            time.sleep(max(0.0, begun / rate - since))
+        for stream in streams:
+            stream.close()
+        return begun
+
     def agrees_on(self, cipher: str) -> bool:
         """Tell whether the gateway takes a cipher."""
         trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -137,6 +161,7 @@ def main() -> None:
                 "slow bodies": gateway.held(SLOW_BODIES, body),
                 "slow headers": gateway.held(SLOW_HEADERS, SLOW),
                 "handshakes": gateway.handshakes(HANDSHAKES),
+                "hellos": gateway.hellos(HELLOS),
                 "ciphers": [cipher for cipher in (TODAY, *YESTERDAY) if gateway.agrees_on(cipher)],
             }
         )
