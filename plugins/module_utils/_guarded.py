@@ -26,6 +26,8 @@ _MOST_LINKS = 40  # as the kernel allows on one path
 _WALK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # needs no right to list what is there
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_DEEPEST = 100  # directories below one another; each takes a descriptor
+_TOO_DEEP = "has directories deeper than any of ours"
 _MINE = 0o755  # what stays of a mode when a file changes hands
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -225,7 +227,10 @@ def remove(path: str) -> bool:
 def remove_tree(path: str) -> None:
     """Remove a directory and all below it, without following any link."""
     with directory(os.path.dirname(os.path.abspath(path))) as parent, suppress(FileNotFoundError):
-        shutil.rmtree(os.path.basename(path), dir_fd=parent)
+        try:
+            shutil.rmtree(os.path.basename(path), dir_fd=parent)
+        except RecursionError:
+            raise UnsafeFileError(path, f"{_TOO_DEEP}: remove it by hand (rm -rf)") from None
 
 
 def hand_over(path: str, before: t.Collection[int], owners: tuple[int, int]) -> int:
@@ -235,17 +240,22 @@ def hand_over(path: str, before: t.Collection[int], owners: tuple[int, int]) -> 
     can be written by its new owner alone. Whoever has it open already can still do so: end those processes before.
     """
     with directory(path) as descriptor:
-        return _hand_over(descriptor, before, owners)
+        try:
+            return _hand_over(descriptor, before, owners, _DEEPEST)
+        except RecursionError:
+            raise UnsafeFileError(path, _TOO_DEEP) from None
 
 
-def _hand_over(descriptor: int, before: t.Collection[int], owners: tuple[int, int]) -> int:
+def _hand_over(descriptor: int, before: t.Collection[int], owners: tuple[int, int], depth: int) -> int:
+    if depth == 0:
+        raise RecursionError
     count = 0
     for name in os.listdir(descriptor):
         found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         if stat.S_ISDIR(found.st_mode):
             below = os.open(name, _WALK, dir_fd=descriptor)
             try:
-                count += _hand_over(below, before, owners)
+                count += _hand_over(below, before, owners, depth - 1)
             finally:
                 os.close(below)
         elif stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid in before:

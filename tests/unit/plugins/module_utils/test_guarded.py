@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -337,3 +339,27 @@ def test_who_swaps_a_file_for_a_link_meanwhile_gets_nothing(place: Path, victim:
             with suppress(UnsafeFileError, FileNotFoundError):
                 read.add(_guarded.read_bytes(str(place / "file")))
     assert read <= {b"mine"}
+
+
+@pytest.mark.parametrize(
+    "deed", [lambda path: _guarded.hand_over(path, [os.getuid()], (os.getuid(), os.getgid())), _guarded.remove_tree]
+)
+def test_a_tree_that_is_too_deep_is_told_as_that(tmp_path, deed) -> None:
+    place = tmp_path / "deep"
+    place.mkdir()
+    here = os.open(place, os.O_RDONLY)
+    for _level in range(3000):
+        os.mkdir("x", dir_fd=here)
+        below = os.open("x", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    try:
+        if deed is _guarded.remove_tree and sys.version_info >= (3, 13):  # which goes down without an end
+            deed(str(place))
+            assert not place.exists()
+        else:
+            with pytest.raises(UnsafeFileError, match="has directories deeper than any of ours"):
+                deed(str(place))
+    finally:
+        subprocess.run(["rm", "-rf", str(place)], check=True)
