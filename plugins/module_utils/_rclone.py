@@ -16,12 +16,16 @@ import subprocess
 import tempfile
 import typing as t
 
+from ._bounded import Done, Tail, run
 from ._manifest import CheckpointError
 from ._mirror import Listing, listing
+from ._plain import harmless
 
 RCLONE = "/usr/bin/rclone"
 LISTING_LIMIT = 64 << 20  # bytes
 _CHUNK = 1 << 20
+_LONGEST = 7 * 86400.0  # seconds; rclone gives up long before
+_SAID = 1 << 16  # bytes of the end of what it says of errors; the last line sums up
 _NOT_FOUND = 3  # of a folder and of a bucket alike
 # An outage is to be noticed soon: whoever calls has patience of its own, and tries again.
 _OPTIONS = (
@@ -32,7 +36,10 @@ _OPTIONS = (
 
 
 class RcloneError(Exception):
-    """rclone has failed; the message says why, in its own words."""
+    """rclone has failed; the message says why, in its own words, which may be those of the bucket's server."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(harmless(text))
 
 
 class TooLargeError(CheckpointError):
@@ -107,27 +114,26 @@ class Rclone:
                         raise TooLargeError(f"{arguments[-1]} has more than the {limit} bytes that it can have.")
                     target.write(chunk)
                     left -= len(chunk)
-            errors.seek(0)
-            return process.returncode, errors.read(_CHUNK).decode("utf-8", "replace")
+            errors.seek(max(0, errors.seek(0, os.SEEK_END) - _SAID))
+            return process.returncode, errors.read(_SAID).decode("utf-8", "replace")
 
-    def _run(self, *arguments: str, names: t.Sequence[str] = ()) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, *arguments: str, names: t.Sequence[str] = ()) -> Done:
+        """Have rclone do something with these files; what it says is bounded, however much that is."""
         command = [*self._command, *arguments]
-        try:
-            return subprocess.run(
-                command,
-                input="".join(f"{name}\n" for name in names).encode(),
-                capture_output=True,
-                env=self._environment,
-                check=False,
-            )
-        except OSError as error:
-            raise RcloneError(f"{command[0]} cannot be started: {error.strerror}") from error
+        with tempfile.TemporaryFile() as listed:
+            listed.write("".join(f"{name}\n" for name in names).encode())
+            listed.seek(0)
+            try:
+                return run(command, _LONGEST, went_wrong=Tail(_SAID), stdin=listed, env=self._environment)
+            except subprocess.TimeoutExpired:
+                raise RcloneError("it has not ended within a week") from None
+            except OSError as error:
+                raise RcloneError(f"{command[0]} cannot be started: {error.strerror}") from error
 
     @staticmethod
-    def _checked(done: subprocess.CompletedProcess[bytes]) -> bytes:
+    def _checked(done: Done) -> None:
         if done.returncode:
-            raise RcloneError(reason(done.stderr.decode("utf-8", "replace")))
-        return done.stdout or b""
+            raise RcloneError(reason(done.stderr))
 
 
 def read_environment(path: str) -> dict[str, str]:

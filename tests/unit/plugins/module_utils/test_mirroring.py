@@ -10,6 +10,7 @@ import os
 import pwd
 import shutil
 import sys
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -423,6 +424,29 @@ def test_a_run_that_saves_there_keeps_the_mirror_out(world: World) -> None:
     remove(world.here, 1)
     with world.fetcher()._locked(0), pytest.raises(_fetching.FetchError, match="a run is saving there"):
         world.fetcher().fetch(budget=0)
+
+
+SAYS_MUCH = """#!/bin/sh
+head -c 30000000 /dev/zero | tr '\\0' x
+head -c 30000000 /dev/zero | tr '\\0' x >&2
+printf '\\ncaused by: no\\033[2J way' >&2
+exit 1
+"""
+
+
+def test_what_rclone_says_is_bounded_and_harmless(tmp_path: Path) -> None:
+    executable = tmp_path / "rclone"
+    executable.write_text(SAYS_MUCH)
+    executable.chmod(0o755)
+    bucket = Rclone("mirror:models", {}, str(executable))
+    tracemalloc.start()
+    with pytest.raises(RcloneError) as error:
+        bucket.move("a", "b", ["c"])
+    assert str(error.value) == "no\\x1b[2J way"
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+    assert str(RcloneError("\x1b" * 10**6)).isprintable()
+    assert len(str(RcloneError("\x1b" * 10**6))) <= 2000
 
 
 @pytest.mark.parametrize(
