@@ -13,6 +13,7 @@ import os
 import re
 import typing as t
 
+from ._flwr import FlwrError
 from ._guarded import ROOT, read_bytes
 from ._layout import folder
 from ._plain import loads
@@ -52,3 +53,14 @@ def deployed_fab_hash(home: str, app: str) -> str | None:
     if not _NAME.fullmatch(name) or app != os.path.join(folder(home, "app"), name):
         return None
     return (read_record(home, name) or {}).get("fab_hash")
+
+
+def check_fab(home: str, app: str, run_id: str, fab_hash: str, stop: t.Callable[[str], object]) -> None:
+    """Stop a run of another FAB than is deployed, which could not begin and nobody has checked; raise FlwrError."""
+    deployed = deployed_fab_hash(home, app)
+    if deployed not in (None, fab_hash):
+        stop(run_id)
+        raise FlwrError(
+            f"Run {run_id} was stopped: its FAB is {fab_hash[:8]}, but what is deployed of {os.path.basename(app)} is"
+            f" {str(deployed)[:8]}. Look who changed {app}, and deploy it again with the playbook fedops.flower.site."
+        )

@@ -13,7 +13,7 @@ import time
 import typing as t
 from contextlib import contextmanager
 
-from ._app_record import deployed_fab_hash
+from ._app_record import check_fab, deployed_fab_hash
 from ._flwr import Flwr, FlwrError, FlwrUnreachableError, Run
 from ._follow import training_names
 from ._journal import Journal
@@ -78,6 +78,7 @@ class Submitter:
         with undisturbed():
             try:
                 submission = self.flwr.submit(request.app, self._run_config())
+                check_fab(self.flwr.home, request.app, submission.run_id, submission.fab_hash, self.flwr.stop)
             except FlwrUnreachableError:
                 raise  # it may have arrived all the same: whoever comes next looks for it
             except FlwrError:

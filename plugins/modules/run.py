@@ -201,6 +201,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._app_record import check_fab
 from ansible_collections.fedops.flower.plugins.module_utils._directories import DirectorySharedError, refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError, Run
 from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
@@ -248,6 +249,7 @@ def have_trained(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any], che
 def submit(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any]) -> Known:
     """Submit a run and write it into the ledger."""
     submission = flwr.submit(params["app"], params["run_config"])
+    check_fab(flwr.home, params["app"], submission.run_id, submission.fab_hash, flwr.stop)
     entry = LedgerEntry(
         run_id=submission.run_id,
         configuration_hash=params["configuration_hash"],

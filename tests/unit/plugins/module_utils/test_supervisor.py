@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import (
+    _app_record,
     _flwr,
     _guarded,
     _quiesce,
@@ -724,6 +725,22 @@ def test_a_refused_submission_ends_for_good_only_when_it_would_be_refused_again(
     world.refusal = FlwrError("Flower says: no.", code)
     assert world.live() == status
     assert (world.memory.submitting, world.memory.fruitless) == ("", 1 if status == AGAIN else 0)
+
+
+@pytest.mark.parametrize(("deployed", "status"), [("ab" * 32, AGAIN), (None, 0)])
+def test_a_run_of_another_fab_than_is_deployed_is_stopped_and_not_followed(
+    world, deployed, status, monkeypatch
+) -> None:
+    world.ask()
+    monkeypatch.setattr(_app_record, "deployed_fab_hash", lambda home, app: deployed)
+    world.later(20, lambda: world.finish("1"))
+    assert (world.live(), world.memory.submitting) == (status, "")
+    assert world.runs["1"].status == ("completed" if status == 0 else "stopped")
+    if status:
+        assert (
+            world.folder.ledger,
+            "its FAB is abcd, but what is deployed" in world.named("flower_refused")[0]["message"],
+        ) == ([], True)
 
 
 def test_a_flower_that_refuses_everything_is_asked_with_growing_pauses_and_then_given_up(world) -> None:
