@@ -30,8 +30,12 @@ def guard(path: str) -> None:
     if os.path.isdir(path):
         release(path)
     os.makedirs(path, 0o755, exist_ok=True)
-    os.chown(path, 0, 0)
-    os.chmod(path, 0)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchown(descriptor, 0, 0)
+        os.fchmod(descriptor, 0)
+    finally:
+        os.close(descriptor)
     _flags(path, add=_IMMUTABLE)
 
 

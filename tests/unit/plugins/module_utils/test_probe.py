@@ -46,6 +46,17 @@ def test_a_step_that_fails_is_named_and_leaves_nothing(
 
 
 @as_root
+def test_a_link_in_the_place_of_a_guarded_directory_is_not_followed(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir(mode=0o755)
+    (tmp_path / "point").symlink_to(other)
+    before = other.stat()
+    with pytest.raises(OSError, match="point"):
+        _guard.guard(str(tmp_path / "point"))
+    assert (other.stat().st_mode, other.stat().st_uid) == (before.st_mode, before.st_uid)
+
+
+@as_root
 def test_a_guarded_directory_is_closed_and_can_be_released(tmp_path: Path) -> None:
     path = tmp_path / "point"
     _guard.guard(str(path))
