@@ -161,7 +161,7 @@ class ActionModule(ActionBase):
 def _sound(one: Any) -> dict[str, Any]:
     """Return what a host says of a checkpoint, where names of files on the controller come from."""
     number, digest = (one.get(key) for key in ("round", "sha256")) if isinstance(one, dict) else (None, None)
-    if type(number) is not int or number < 1 or not isinstance(digest, str):
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1 or not isinstance(digest, str):
         raise AnsibleActionFail("The host tells of a checkpoint without a round or a hash.")
     return {"round": number, "sha256": digest, "file": arrays_name(number)}
 

@@ -218,8 +218,7 @@ def _scan(path: str, seal: Seal, holds: str, free: int) -> tuple[dict[str, int],
             raise ArchiveError(f"{path} is damaged: it does not hold what its list says.")
     if problems:
         raise ArchiveError(f"{path} is not one of ours: {_listed(problems, '; ')}. Nothing was brought back.")
-    assert contents is not None
-    return sizes, contents
+    return sizes, contents or {}
 
 
 def _problem(member: Member, holds: str, known: t.Container[str], places: t.Container[str | None]) -> str:
@@ -279,14 +278,17 @@ def _contents(text: bytes, path: str) -> dict[str, t.Any]:
         contents = json.loads(text.decode("utf-8"))
         files = contents["files"]
         sound = all(
-            re.fullmatch("[0-9a-f]{64}", entry["sha256"]) and type(entry["mode"]) is int and entry["mode"] >= 0
-            for entry in files.values()
+            re.fullmatch("[0-9a-f]{64}", entry["sha256"]) and _is_mode(entry["mode"]) for entry in files.values()
         )
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         sound, files = False, {}
     if not sound:
         raise ArchiveError(f"{path} is damaged: its list of contents cannot be read.")
     return {"files": files}
+
+
+def _is_mode(value: t.Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _find_rule(name: str, holds: str) -> Rule | None:

@@ -150,7 +150,8 @@ def _describes_an_array(entry: t.Any) -> bool:
         and isinstance(entry.get("dtype"), str)
         and isinstance(entry.get("shape"), list)
         and len(entry["shape"]) <= MOST_DIMENSIONS
-        and all(type(length) is int and 0 <= length < _LARGEST for length in entry["shape"])
+        and all(isinstance(length, int) and not isinstance(length, bool) for length in entry["shape"])
+        and all(0 <= length < _LARGEST for length in entry["shape"])
         and entry["dtype"] in NAMES
     )
 

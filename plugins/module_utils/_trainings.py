@@ -115,7 +115,7 @@ class TrainingFolder:
                 run_id=str(run["run_id"]),
                 configuration_hash=_text(run.get("configuration_hash")),
                 fab_hash=str(run.get("fab_hash", "")),
-                num_rounds=run["num_rounds"] if type(run.get("num_rounds")) is int else None,
+                num_rounds=_whole(run.get("num_rounds")),
                 submitted_at=str(run.get("submitted_at", "")),
                 request_id=str(run.get("request_id", "")),
             )
@@ -290,6 +290,10 @@ def _nearest_folder(path: str) -> os.stat_result | None:
         except OSError:
             continue
     return None
+
+
+def _whole(value: t.Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _text(value: t.Any) -> str | None:

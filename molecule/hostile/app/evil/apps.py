@@ -56,7 +56,7 @@ def train(message: Message, context: Context) -> Message:
 
 def data_of_others(own: str) -> list[str]:
     """Return data that can be read and is not of this site."""
-    found = [os.path.join(directory, name) for directory, _, names in os.walk(f"{HOME}/data") for name in names]
+    found = [os.path.join(directory, name) for directory, _folders, names in os.walk(f"{HOME}/data") for name in names]
     return [path for path in found if own and not path.startswith(f"{own}/") and os.access(path, os.R_OK)]
 
 

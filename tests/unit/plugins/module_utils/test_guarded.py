@@ -227,7 +227,7 @@ def test_what_goes_wrong_leaves_the_old_file_and_nothing_else(place: Path) -> No
 @pytest.mark.parametrize(
     ("plant", "error"),
     [
-        (lambda path, victim: lead(path, victim), UnsafeFileError),
+        (lead, UnsafeFileError),
         (lambda path, victim: path.symlink_to(victim), UnsafeFileError),
         (lambda path, _victim: path.write_text(""), UnsafeFileError),
         (lambda path, _victim: os.mkfifo(path), UnsafeFileError),

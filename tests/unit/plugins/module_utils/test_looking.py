@@ -63,10 +63,8 @@ def test_what_others_can_write_root_never_looks_at(looks, tmp_path: Path, make: 
 
 
 def test_a_controller_has_no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextmanager
     def missing():
         raise _flwr.FlwrMissingError("no account")
-        yield
 
     monkeypatch.setattr(_flwr, "as_service_account", missing)
     assert _looking.look_as_owner(str(tmp_path), lambda strict: strict) is False

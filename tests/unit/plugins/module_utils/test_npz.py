@@ -11,7 +11,7 @@ from io import BytesIO
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _npz
 
-NAMES = ["weight.npy", "biás.npy"]
+NAMES = ("weight.npy", "biás.npy")
 
 
 def written(names: Sequence[str] = NAMES, compression: int = zipfile.ZIP_STORED) -> bytes:
@@ -34,14 +34,14 @@ def members(content: bytes, names: Sequence[str] = NAMES) -> list[str]:
 
 
 def test_what_is_written_is_read() -> None:
-    assert members(written()) == NAMES
+    assert members(written()) == list(NAMES)
     assert members(written([]), []) == []
 
 
 def test_a_table_in_the_long_form_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100)
     monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
-    assert members(written()) == NAMES
+    assert members(written()) == list(NAMES)
 
 
 def many(content: bytes) -> bytes:
@@ -101,6 +101,6 @@ def test_a_changed_byte_is_another_file_or_none() -> None:
         for bit in range(8):
             changed = content[:position] + bytes([content[position] ^ (1 << bit)]) + content[position + 1 :]
             try:
-                assert members(changed) == NAMES
+                assert members(changed) == list(NAMES)
             except ValueError:
                 continue

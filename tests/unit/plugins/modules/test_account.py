@@ -123,7 +123,7 @@ def test_accounts_groups_and_memberships_are_told_before_they_are_made(tmp_path:
     ("put", "message"),
     [
         (lambda path: path.write_text(""), "is no directory"),
-        (lambda path: os.mkfifo(path), "is no directory"),
+        (os.mkfifo, "is no directory"),
         (lambda path: os.chown(path.mkdir() or path, 4444, 4444), "belongs to the user 4444, and is not taken from"),
     ],
 )

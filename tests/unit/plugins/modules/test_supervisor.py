@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils import _supervising
-from ansible_collections.fedops.flower.plugins.modules import supervisor  # noqa: F401
 
 PROGRAM = b"program"
 
