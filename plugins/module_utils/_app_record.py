@@ -58,7 +58,8 @@ def deployed_fab_hash(home: str, app: str) -> str | None:
 def check_fab(home: str, app: str, run_id: str, fab_hash: str, stop: t.Callable[[str], object]) -> None:
     """Stop a run of another FAB than is deployed, which could not begin and nobody has checked; raise FlwrError."""
     deployed = deployed_fab_hash(home, app)
-    if deployed not in (None, fab_hash):
+    # Flower tells the first eight characters when a run is submitted, and all of them later.
+    if deployed is not None and not (fab_hash and deployed.startswith(fab_hash)):
         stop(run_id)
         raise FlwrError(
             f"Run {run_id} was stopped: its FAB is {fab_hash[:8]}, but what is deployed of {os.path.basename(app)} is"

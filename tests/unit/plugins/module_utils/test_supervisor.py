@@ -727,7 +727,7 @@ def test_a_refused_submission_ends_for_good_only_when_it_would_be_refused_again(
     assert (world.memory.submitting, world.memory.fruitless) == ("", 1 if status == AGAIN else 0)
 
 
-@pytest.mark.parametrize(("deployed", "status"), [("ab" * 32, AGAIN), (None, 0)])
+@pytest.mark.parametrize(("deployed", "status"), [("ab" * 32, AGAIN), ("abcd" * 16, 0), ("abcd", 0), (None, 0)])
 def test_a_run_of_another_fab_than_is_deployed_is_stopped_and_not_followed(
     world, deployed, status, monkeypatch
 ) -> None:
