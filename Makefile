@@ -26,7 +26,7 @@ GATES := generated lint units changelog docs importer sanity molecule
 
 # The scenarios of molecule, and those of them that are not for every day.
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
-LONG := backup disk_full exact_resume mirror recovery recovery_long redeploy runner storage_vm supervisor upgrade
+LONG := backup disk_full exact_resume hostile mirror recovery recovery_long redeploy runner storage_vm supervisor upgrade
 
 .PHONY: help
 help: ## Show this help
