@@ -179,8 +179,13 @@ def superlink_home(tmp_path_factory):
 
 @pytest.fixture
 def flwr(superlink_home, monkeypatch):
-    from ansible_collections.fedops.flower.plugins.module_utils import _flwr
+    from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _processes, _supernodes
 
-    for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
+    us = pwd.getpwuid(os.geteuid()).pw_name
+    for module, user in ((_flwr, "USER"), (_flwr, "CONTROL_USER"), (_supernodes, "STATE_USER")):
+        monkeypatch.setattr(module, user, us)
+    # The SuperExec here is none of systemd's: its ServerApps are where this process is.
+    table = _processes.ProcessTable()
+    first = table._group(1).removesuffix(_processes._OF_SYSTEMD).rstrip("/")
+    monkeypatch.setattr(_processes, "_GROUP", table._group(os.getpid()).removeprefix(first))
     return _flwr.Flwr(str(superlink_home))
