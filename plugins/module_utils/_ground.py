@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 import typing as t
 from contextlib import suppress
@@ -272,7 +271,7 @@ def _remove(descriptor: int, names: t.Sequence[str], check_mode: bool) -> bool:
     if found.st_uid != os.geteuid():
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
     if not check_mode:
-        shutil.rmtree(names[-1], dir_fd=here)
+        _guarded.remove_tree_in(here, names[-1], names[-1])
     return True
 
 

@@ -227,10 +227,15 @@ def remove(path: str) -> bool:
 def remove_tree(path: str) -> None:
     """Remove a directory and all below it, without following any link."""
     with directory(os.path.dirname(os.path.abspath(path))) as parent, suppress(FileNotFoundError):
-        try:
-            shutil.rmtree(os.path.basename(path), dir_fd=parent)
-        except RecursionError:
-            raise UnsafeFileError(path, f"{_TOO_DEEP}: remove it by hand (rm -rf)") from None
+        remove_tree_in(parent, os.path.basename(path), path)
+
+
+def remove_tree_in(parent: int, name: str, path: str) -> None:
+    """Remove a directory, with all below it, of an open one; C(path) is what an error calls it."""
+    try:
+        shutil.rmtree(name, dir_fd=parent)
+    except RecursionError:
+        raise UnsafeFileError(path, f"{_TOO_DEEP}: remove it by hand (rm -rf)") from None
 
 
 def hand_over(path: str, before: t.Collection[int], owners: tuple[int, int]) -> int:
