@@ -13,6 +13,11 @@ from pathlib import Path
 import pytest
 from ansible.plugins.loader import init_plugin_loader
 from ansible.utils.collection_loader import AnsibleCollectionConfig
+from hypothesis import HealthCheck, settings
+
+# Tests are never timed: a busy machine is no fault of theirs.
+settings.register_profile("fedops", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("fedops")
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / ".ansible" / "collections"
