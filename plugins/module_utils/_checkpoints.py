@@ -229,12 +229,6 @@ def find(directory: str, sha256: str, strict: bool = False) -> Checkpoint | None
     return None
 
 
-def sha256_of(path: str, limit: int | None = None) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits; of one that grows, that of its first C(limit) bytes."""
-    with opened(path) as stream:
-        return _sha256(stream, os.fstat(stream.fileno()).st_size if limit is None else limit)
-
-
 def _sha256(stream: t.IO[bytes], left: int) -> str:
     digest = hashlib.sha256()
     while chunk := stream.read(min(_CHUNK, left)):

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
-import typing as t
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-ROOT = 0
+from ._guarded import ROOT, write_bytes
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,7 @@ class File:
 
     def write(self) -> None:
         """Write it, so that a reader sees the old file or the new one, whole."""
-        with replacing(self.path, self.mode, (self.uid, self.gid)) as stream:
-            stream.write(self.text.encode())
+        write_bytes(self.path, self.text.encode(), self.mode, (self.uid, self.gid))
 
 
 @dataclass(frozen=True)
@@ -63,27 +59,6 @@ class Directory:
     def make(self) -> None:
         os.makedirs(self.path, 0o700, exist_ok=True)
         set_attributes(self.path, self.mode, self.uid, self.gid)
-
-
-@contextmanager
-def replacing(path: str, mode: int, owners: tuple[int, int] | None = None) -> t.Iterator[t.IO[bytes]]:
-    """Give a stream; what is written to it takes the place of a file, whole, when all went well, and else nothing does.
-
-    The owners are user and group; without them the file belongs to whoever writes it.
-    """
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".tmp")
-    try:
-        with open(descriptor, "wb") as stream:
-            if owners is not None:
-                os.fchown(descriptor, *owners)  # first: giving away may drop bits of the mode
-            os.fchmod(descriptor, mode)
-            yield stream
-            stream.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def has_attributes(path: str, mode: int, uid: int, gid: int) -> bool:

@@ -50,7 +50,6 @@ class Bounds:
 
 
 RECORD = Bounds()
-EVENT = Bounds(text=2000, items=200, depth=8, total=2000)
 CLAIM = Bounds(text=20000, items=2000, depth=8)  # what a ServerApp tells of its training
 LARGEST = 128  # bits of a whole number; more would not even fit a float
 

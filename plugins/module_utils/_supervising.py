@@ -17,8 +17,8 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from ._files import replacing
 from ._flwr import Flwr, FlwrError, FlwrMissingError
+from ._guarded import write_bytes
 from ._processes import ProcessTable
 from ._runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
 from ._serverapps import ends_with_its_process, own_processes
@@ -73,11 +73,9 @@ class Installation:
         if "program" in differences:
             os.makedirs(os.path.dirname(self.program), 0o755, exist_ok=True)
             os.chmod(os.path.dirname(self.program), 0o755)  # whatever root's umask is
-            with replacing(self.program, 0o644) as stream:
-                stream.write(_member(archive or ""))
+            write_bytes(self.program, _member(archive or ""), 0o644)
         if "unit" in differences:
-            with replacing(self.template, 0o644) as stream:
-                stream.write(self.unit.encode())
+            write_bytes(self.template, self.unit.encode(), 0o644)
             control("daemon-reload")
 
 
