@@ -27,8 +27,8 @@ import deal
 from flwr.app import Context, Message, RecordDict
 from simulated import SimulatedGrid
 
-from fedops_app.knowledge._training import Training
-from fedops_app.knowledge._variables import BY_KEY
+from fedops_app.knowledge._config.table import BY_KEY
+from fedops_app.knowledge._config.training import Training
 from fedops_app.run import run_training
 
 TEST_FRACTION = 0.2

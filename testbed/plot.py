@@ -21,9 +21,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 # The history is read with the collection's own code, which needs no Ansible.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plugins"))
 
-from module_utils._claims import rounds_in
-from module_utils._plain import harmless
-from module_utils._trainings import replay
+from module_utils._base.jsonable import harmless
+from module_utils._training.claims import rounds_in
+from module_utils._training.folder import replay
 
 LONGEST_NAME = 80  # characters of a training's name in the picture
 

@@ -20,7 +20,7 @@ from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
 from fedops_app import client_app
-from fedops_app.knowledge._training import Training
+from fedops_app.knowledge._config.training import Training
 from fedops_app.run import run_training
 
 

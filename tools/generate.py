@@ -29,7 +29,7 @@ def generated() -> dict[Path, str]:
 def stale(files: dict[Path, str]) -> list[Path]:
     """The files whose text on disk is another one, and those in a generated folder that nothing generates."""
     different = [path for path, text in files.items() if not path.is_file() or path.read_text("utf-8") != text]
-    return different + sorted(set((ROOT / app.KNOWLEDGE).glob("*.py")) - files.keys())
+    return different + sorted(set((ROOT / app.KNOWLEDGE).rglob("*.py")) - files.keys())
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.fedops.flower.plugins.module_utils._app import (
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app import (
     App,
     AppError,
     digest,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.fedops.flower.plugins.module_utils._plain import harmless
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import harmless
 from ansible_collections.fedops.flower.plugins.plugin_utils._following import POLL
 
 display = Display()

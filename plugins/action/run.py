@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
-from ansible_collections.fedops.flower.plugins.module_utils._plain import harmless
-from ansible_collections.fedops.flower.plugins.module_utils._progress import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import harmless
+from ansible_collections.fedops.flower.plugins.module_utils._training.progress import (
     ENDED,
     Follower,
     end_problem,

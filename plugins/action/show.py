@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.fedops.flower.plugins.module_utils._plain import harmless
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import harmless
 
 LONGEST = 1_000_000  # characters of a page
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.plugin_utils import _program
+from ansible_collections.fedops.flower.plugins.plugin_utils._program import SUPERVISOR
 from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
 
@@ -18,9 +18,9 @@ class ActionModule(SendingAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        program = _program.build()
+        program = SUPERVISOR.build()
         arguments = {**self._task.args, "program": hashlib.sha256(program).hexdigest()}
         with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
-            path = Path(folder, _program.NAME)
+            path = Path(folder, SUPERVISOR.file_name)
             path.write_bytes(program)
             return self.execute_sending(arguments, {path.name: str(path)}, task_vars)

@@ -12,14 +12,13 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
-from ansible_collections.fedops.flower.plugins.module_utils._outlook import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import harmless
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import (
     AT_WORK,
     HALTED,
     TrainingFollower,
     training_problem,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._plain import harmless
-from ansible_collections.fedops.flower.plugins.plugin_utils import _program
 from ansible_collections.fedops.flower.plugins.plugin_utils._following import (
     LOG_LINES,
     UNKNOWN,
@@ -27,6 +26,7 @@ from ansible_collections.fedops.flower.plugins.plugin_utils._following import (
     merged,
     patience,
 )
+from ansible_collections.fedops.flower.plugins.plugin_utils._program import SUPERVISOR
 from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
 display = Display()
@@ -51,10 +51,10 @@ class ActionModule(SendingAction, FollowingAction):
 
     def _start(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Have the module do its work; it asks for the program when the host has another one."""
-        program = _program.build()
+        program = SUPERVISOR.build()
         arguments["program"] = hashlib.sha256(program).hexdigest()
         with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
-            path = Path(folder, _program.NAME)
+            path = Path(folder, SUPERVISOR.file_name)
             path.write_bytes(program)
             return self.execute_sending(arguments, {path.name: str(path)}, task_vars)
 

@@ -10,13 +10,19 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.fedops.flower.plugins.module_utils._app import AppError, read_app
-from ansible_collections.fedops.flower.plugins.module_utils._app_config import AppConfig, for_app
-from ansible_collections.fedops.flower.plugins.module_utils._plain import PAGE, harmless
-from ansible_collections.fedops.flower.plugins.module_utils._problems import ERROR, INFO, WARNING, Problem, worst_first
-from ansible_collections.fedops.flower.plugins.module_utils._sizing import Room
-from ansible_collections.fedops.flower.plugins.module_utils._training import Training, check, merged, node_count
-from ansible_collections.fedops.flower.plugins.module_utils._variables import RUNTIMES
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import PAGE, harmless
+from ansible_collections.fedops.flower.plugins.module_utils._config.rules import (
+    ERROR,
+    INFO,
+    WARNING,
+    Problem,
+    worst_first,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, merged, node_count
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app import AppError, read_app
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import AppConfig, for_app
 
 ARGUMENTS = {
     "variables": {"type": "dict"},

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.fedops.flower.plugins.module_utils._lock import pins, problems
+from ansible_collections.fedops.flower.plugins.module_utils._release.lockfile import pins, problems
 from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
 

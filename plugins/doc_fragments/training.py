@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.fedops.flower.plugins.module_utils._variables import RUNTIMES, VARIABLES
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES, VARIABLES
 
 
 class ModuleDocFragment:

@@ -47,7 +47,8 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils import _mirror, _storage
+from ansible_collections.fedops.flower.plugins.module_utils._mirror import rules as _mirror
+from ansible_collections.fedops.flower.plugins.module_utils._storage import backends as _storage
 
 
 def checkpoints_problems(wanted: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils import _escape
+from ansible_collections.fedops.flower.plugins.module_utils._base import escape as _escape
 from jinja2.runtime import Undefined
 
 

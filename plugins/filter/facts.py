@@ -48,7 +48,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._facts import problem
+from ansible_collections.fedops.flower.plugins.module_utils._base.facts import problem
 
 
 def facts_problem(facts: Any, host: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._fence import FenceError, networks
+from ansible_collections.fedops.flower.plugins.module_utils._base.fence import FenceError, networks
 
 
 def fence_networks(given: object, variable: str = "") -> dict[str, list[str]]:

@@ -49,7 +49,7 @@ _value:
 from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils import _training
+from ansible_collections.fedops.flower.plugins.module_utils._config import training as _training
 
 
 def from_context(context: object) -> dict[str, object]:

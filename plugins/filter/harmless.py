@@ -44,7 +44,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._plain import RECORD, harmless_value
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import RECORD, harmless_value
 
 
 def harmless(value: Any, multiline: bool = False) -> Any:

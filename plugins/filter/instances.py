@@ -9,14 +9,14 @@ from contextlib import suppress
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._facts import problem
-from ansible_collections.fedops.flower.plugins.module_utils._instances import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.facts import problem
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import (
     Host,
     InstancesError,
     federation_members,
     federation_problems,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._supernodes import judge
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import judge
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Undefined
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._layout import LayoutError
-from ansible_collections.fedops.flower.plugins.module_utils._layout import host_layout as layout
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import LayoutError
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import host_layout as layout
 
 
 def host_layout(

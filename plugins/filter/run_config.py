@@ -49,7 +49,7 @@ _value:
 from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._training import Training
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 
 
 def run_config(variables: object, runtime: str = "venv") -> str:

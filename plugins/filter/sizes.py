@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._sizing import MEGABYTE, superlink_bound
+from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import MEGABYTE, superlink_bound
 
 
 def superlink_memory(supernodes: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils import _status
+from ansible_collections.fedops.flower.plugins.module_utils._training import status_page as _status
 
 
 def _told(write: Callable[[Any], Any], wanted: str) -> Callable[[Any], Any]:

@@ -53,7 +53,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._training import Training, differences
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, differences
 
 
 def training_differences(effective: object, run_config: str, model_only: bool = False) -> list[str]:

@@ -74,7 +74,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._training import check, node_count
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import check, node_count
 
 
 def training_problems(variables: object, nodes_online: object = None, runtime: str = "venv") -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils import _upgrade
+from ansible_collections.fedops.flower.plugins.module_utils._release import upgrade as _upgrade
 
 
 def upgrade_plan(

@@ -134,15 +134,15 @@ import pwd
 import stat
 from typing import Any, Callable
 
-from ansible_collections.fedops.flower.plugins.module_utils import _guarded
-from ansible_collections.fedops.flower.plugins.module_utils._account import (
+from ansible_collections.fedops.flower.plugins.module_utils._base import guarded as _guarded
+from ansible_collections.fedops.flower.plugins.module_utils._base.accounts import (
     AccountError,
     Found,
     end_processes_of,
     is_missing,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._split import split
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._training.split import split
 
 
 def attempt(look_up: Callable[..., Any], key: Any, field: str) -> Any:

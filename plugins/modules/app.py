@@ -113,11 +113,11 @@ app:
       sample: {"num-rounds": 3}
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._app_deployment import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flower.deployment import (
     AppDeployment,
     DeploymentError,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 
 
 def main() -> None:

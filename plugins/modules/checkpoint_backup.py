@@ -95,16 +95,16 @@ problems:
 from base64 import b64encode
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint_backup import (
+from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints import (
     bring_back,
     elsewhere,
     look,
     read,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import CheckpointError
-from ansible_collections.fedops.flower.plugins.module_utils._fetching import FetchError
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError, FlwrMissingError
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import CheckpointError
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError, FlwrMissingError
+from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import FetchError
 
 
 def work(params: dict[str, Any]) -> dict[str, Any]:

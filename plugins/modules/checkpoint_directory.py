@@ -91,16 +91,22 @@ brought:
 import os
 import stat
 
-from ansible_collections.fedops.flower.plugins.module_utils._bring import Source, Target, bring, conflicts, remove
-from ansible_collections.fedops.flower.plugins.module_utils._ground import Ground, expect_roots_way
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError, as_user, probe
-from ansible_collections.fedops.flower.plugins.module_utils._storage import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import (
     StorageError,
     bring_problem,
     conflict_problem,
     mounts,
     probe_problem,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._storage.ground import Ground, expect_roots_way
+from ansible_collections.fedops.flower.plugins.module_utils._storage.probe import StepError, as_user, probe
+from ansible_collections.fedops.flower.plugins.module_utils._storage.relocation import (
+    Source,
+    Target,
+    bring,
+    conflicts,
+    remove,
 )
 
 

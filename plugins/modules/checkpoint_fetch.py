@@ -109,18 +109,18 @@ problems:
 import os
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils import _guarded
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import CheckpointError, arrays_name
-from ansible_collections.fedops.flower.plugins.module_utils._fetching import Fetcher, FetchError
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError
-from ansible_collections.fedops.flower.plugins.module_utils._mirror_seal import MOST, checked_secret
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._rclone import (
+from ansible_collections.fedops.flower.plugins.module_utils._base import guarded as _guarded
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import CheckpointError, arrays_name
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import Fetcher, FetchError
+from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import (
     RCLONE,
     Rclone,
     RcloneError,
     read_environment,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import MOST, checked_secret
 
 
 def look(fetcher: Fetcher, prepared: bool) -> dict[str, Any]:

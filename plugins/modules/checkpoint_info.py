@@ -142,18 +142,18 @@ import os
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import (
     Checkpoint,
     CheckpointError,
     Inspection,
     find,
     inspect,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError
-from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded
-from ansible_collections.fedops.flower.plugins.module_utils._looking import look_as_owner
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._storage import unmounted_problem
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import look_as_owner
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import unmounted_problem
+from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import is_guarded
 
 FROM_MANIFEST = (
     "round",

@@ -51,8 +51,8 @@ problems:
   sample: []
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._data import problems
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.data import problems
 
 
 def main() -> None:

@@ -88,7 +88,8 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._disks import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._storage.disks import (
     FILE_SYSTEMS,
     LABEL,
     Disk,
@@ -99,7 +100,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._disks import (
     judge,
     parse,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
 
 COLUMNS = "NAME,PATH,TYPE,SIZE,RO,SERIAL,MOUNTPOINTS"
 ENDS = 1 << 20  # bytes

@@ -119,9 +119,9 @@ import stat
 import tempfile
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils import _guarded
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._services import PROPERTIES, Steps, parse_states, steps
+from ansible_collections.fedops.flower.plugins.module_utils._base import guarded as _guarded
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.services import PROPERTIES, Steps, parse_states, steps
 
 UNITS = ("/etc/systemd/", "/lib/systemd/", "/usr/lib/systemd/")
 MOST = 1 << 20  # bytes; far more than any file of ours

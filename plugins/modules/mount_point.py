@@ -79,17 +79,17 @@ aside:
 import os
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._ground import Ground, all_mounts
-from ansible_collections.fedops.flower.plugins.module_utils._guard import guard, is_guarded, release
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._places import foreign_problem, strangers
-from ansible_collections.fedops.flower.plugins.module_utils._storage import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import (
     ASIDE,
     Mount,
     StorageError,
     mounted_at,
     stray_problem,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._storage.ground import Ground, all_mounts
+from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import guard, is_guarded, release
+from ansible_collections.fedops.flower.plugins.module_utils._storage.places import foreign_problem, strangers
 
 
 def put_aside(path: str, existing: str, uid: int, gid: int, check_mode: bool) -> list[str]:

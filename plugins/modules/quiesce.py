@@ -123,11 +123,11 @@ unknown:
 
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._quiesce import standing_order
-from ansible_collections.fedops.flower.plugins.module_utils._quiescing import Busy, Quiescing
-from ansible_collections.fedops.flower.plugins.module_utils._systemd import SystemdError
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr, FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.quiesce import Busy, Quiescing
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import standing_order
 
 
 def have_state(quiescing: Quiescing, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:

@@ -97,16 +97,16 @@ import os
 import tempfile
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._files import nearest
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._releases import Releases
-from ansible_collections.fedops.flower.plugins.module_utils._restore_point import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.files import nearest
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases
+from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import (
     DATABASE,
     RestorePointError,
     RestorePoints,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._running import running
-from ansible_collections.fedops.flower.plugins.module_utils._systemd import SystemdError
+from ansible_collections.fedops.flower.plugins.module_utils._release.running import running
 
 
 def size(path: str) -> int:

@@ -85,10 +85,13 @@ release:
 import sqlite3
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._archive import ArchiveError
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._restore_point import RestorePointError, RestorePoints
-from ansible_collections.fedops.flower.plugins.module_utils._systemd import SystemdError
+from ansible_collections.fedops.flower.plugins.module_utils._backup.archive import ArchiveError
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
+from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import (
+    RestorePointError,
+    RestorePoints,
+)
 
 
 def have_state(points: RestorePoints, params: dict[str, Any], check_mode: bool) -> bool:

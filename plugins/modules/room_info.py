@@ -66,13 +66,13 @@ storage:
   sample: 83214209024
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import list_checkpoints, room
-from ansible_collections.fedops.flower.plugins.module_utils._files import nearest
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import FlwrError
-from ansible_collections.fedops.flower.plugins.module_utils._looking import look_as_owner
-from ansible_collections.fedops.flower.plugins.module_utils._manifest import UnreadableError
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._sizing import MEGABYTE, model_bytes, physical_memory
+from ansible_collections.fedops.flower.plugins.module_utils._base.files import nearest
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import list_checkpoints, room
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import look_as_owner
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import UnreadableError
+from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import MEGABYTE, model_bytes, physical_memory
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
 
 
 def look(path: str, training: str, megabytes: float, strict: bool) -> dict[str, int | None]:

@@ -201,24 +201,27 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._app_record import check_fab
-from ansible_collections.fedops.flower.plugins.module_utils._directories import DirectorySharedError, refuse_shared
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError, Run
-from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._quiesce import QuiescedError, standing_order
-from ansible_collections.fedops.flower.plugins.module_utils._runs import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app_record import check_fab
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr, FlwrError, FlwrMissingError, Run
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import (
+    DirectorySharedError,
+    refuse_shared,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import (
+    LedgerEntry,
+    TrainingFolder,
+    TrainingNameError,
+    submission_lock,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._training.follow import describe, latest_run
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import QuiescedError, standing_order
+from ansible_collections.fedops.flower.plugins.module_utils._training.runs import (
     Known,
     RunConflictError,
     decide,
     known_runs,
     short,
-)
-from ansible_collections.fedops.flower.plugins.module_utils._trainings import (
-    LedgerEntry,
-    TrainingFolder,
-    TrainingNameError,
-    submission_lock,
 )
 
 

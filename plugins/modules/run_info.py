@@ -276,14 +276,18 @@ memory_problems:
 import os
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.memory import memory_problems
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     Flwr,
     FlwrError,
     FlwrMissingError,
     FlwrUnreachableError,
     Run,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._follow import (
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder, TrainingNameError
+from ansible_collections.fedops.flower.plugins.module_utils._training.follow import (
     describe,
     describe_run,
     find_training,
@@ -294,12 +298,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._follow import (
     wait,
     watch,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._memory import memory_problems
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
-from ansible_collections.fedops.flower.plugins.module_utils._quiesce import standing_order
-from ansible_collections.fedops.flower.plugins.module_utils._runs import ABSENT, Known
-from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder, TrainingNameError
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import standing_order
+from ansible_collections.fedops.flower.plugins.module_utils._training.runs import ABSENT, Known
 
 NO_ROUND = 1 << 62  # no training has as many
 

@@ -123,10 +123,10 @@ problems:
 import os
 import sqlite3
 
-from ansible_collections.fedops.flower.plugins.module_utils import _archive
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._probe import StepError
-from ansible_collections.fedops.flower.plugins.module_utils._sealing import METHODS, Seal, SealError
+from ansible_collections.fedops.flower.plugins.module_utils._backup import archive as _archive
+from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import METHODS, Seal, SealError
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._storage.probe import StepError
 
 
 def work(params: dict) -> tuple[list[str], list[str]]:

@@ -166,9 +166,14 @@ supernodes:
 
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError, FlwrMissingError, SuperNode
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._supernodes import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
+    Flwr,
+    FlwrError,
+    FlwrMissingError,
+    SuperNode,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import (
     Ledger,
     Registrar,
     SuperNodeError,

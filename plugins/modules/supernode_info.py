@@ -119,14 +119,14 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import (
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     Flwr,
     FlwrError,
     FlwrMissingError,
     FlwrUnreachableError,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._supernodes import list_supernodes, named
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import list_supernodes, named
 
 ASK_EVERY = 2.0  # seconds between two questions; asking takes another one
 

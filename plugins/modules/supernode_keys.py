@@ -86,9 +86,9 @@ left:
   sample: []
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._instances import NAME, NAME_RULE
-from ansible_collections.fedops.flower.plugins.module_utils._keys import Key, Keys, KeysError
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import NAME, NAME_RULE
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.keys import Key, Keys, KeysError
 
 
 def lines(keys: list[Key], changed: bool = False) -> str:

@@ -152,10 +152,16 @@ removed:
 import grp
 import pwd
 
-from ansible_collections.fedops.flower.plugins.module_utils._instances import NAME, NAME_RULE
-from ansible_collections.fedops.flower.plugins.module_utils._layout import APPS, SUPERNODE
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._units import Owners, Texts, Units, UnitsError, Wanted
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, SUPERNODE
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import NAME, NAME_RULE
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import (
+    Owners,
+    Texts,
+    Units,
+    UnitsError,
+    Wanted,
+)
 
 
 def problems(texts: dict[str, str], instances: list[str]) -> list[str]:

@@ -56,9 +56,9 @@ installed:
   sample: [program, unit]
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._supervising import Installation
-from ansible_collections.fedops.flower.plugins.module_utils._systemd import SystemdError
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import Installation
 
 
 def main() -> None:

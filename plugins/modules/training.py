@@ -268,18 +268,21 @@ log_tail:
 
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._directories import DirectorySharedError, refuse_shared
-from ansible_collections.fedops.flower.plugins.module_utils._flwr import Flwr, FlwrError
-from ansible_collections.fedops.flower.plugins.module_utils._follow import describe, latest_run
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._outlook import outlook
-from ansible_collections.fedops.flower.plugins.module_utils._quiesce import QuiescedError
-from ansible_collections.fedops.flower.plugins.module_utils._ranges import range_problems
-from ansible_collections.fedops.flower.plugins.module_utils._runs import Known, RunConflictError, short
-from ansible_collections.fedops.flower.plugins.module_utils._supervised import Request
-from ansible_collections.fedops.flower.plugins.module_utils._supervising import Installation, Plan, Supervising
-from ansible_collections.fedops.flower.plugins.module_utils._systemd import SystemdError
-from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder, TrainingNameError
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
+from ansible_collections.fedops.flower.plugins.module_utils._config.limits import range_problems
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr, FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import Installation, Plan, Supervising
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import (
+    DirectorySharedError,
+    refuse_shared,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder, TrainingNameError
+from ansible_collections.fedops.flower.plugins.module_utils._training.follow import describe, latest_run
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import QuiescedError
+from ansible_collections.fedops.flower.plugins.module_utils._training.runs import Known, RunConflictError, short
 
 
 def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:

@@ -129,9 +129,9 @@ removed:
   sample: []
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._releases import Releases, release_name
-from ansible_collections.fedops.flower.plugins.module_utils._venv import Venv, VenvError
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases, release_name
+from ansible_collections.fedops.flower.plugins.module_utils._release.venv import Venv, VenvError
 
 
 def main() -> None:

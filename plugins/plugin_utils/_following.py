@@ -15,7 +15,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.fedops.flower.plugins.module_utils._plain import harmless
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import harmless
 
 display = Display()
 

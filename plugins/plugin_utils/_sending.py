@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.fedops.flower.plugins.module_utils._facts import problem
+from ansible_collections.fedops.flower.plugins.module_utils._base.facts import problem
 
 
 class SendingAction(ActionBase):

@@ -179,7 +179,9 @@ def superlink_home(tmp_path_factory):
 
 @pytest.fixture
 def flwr(superlink_home, monkeypatch):
-    from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _processes, _supernodes
+    from ansible_collections.fedops.flower.plugins.module_utils._base import processes as _processes
+    from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+    from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry as _supernodes
 
     us = pwd.getpwuid(os.geteuid()).pw_name
     for module, user in ((_flwr, "USER"), (_flwr, "CONTROL_USER"), (_supernodes, "STATE_USER")):

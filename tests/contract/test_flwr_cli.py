@@ -8,9 +8,9 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _flwr
-from ansible_collections.fedops.flower.plugins.module_utils._processes import ProcessTable, moment, of_run
-from ansible_collections.fedops.flower.plugins.module_utils._supernodes import stored_keys
+from ansible_collections.fedops.flower.plugins.module_utils._base.processes import ProcessTable, moment, of_run
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import stored_keys
 
 PATIENCE = 120
 

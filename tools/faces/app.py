@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from module_utils._values import to_toml
-from module_utils._variables import VARIABLES
+from module_utils._config.table import VARIABLES
+from module_utils._config.values import to_toml
 
 from . import NOTICE, between, licence
 
@@ -16,8 +16,18 @@ KNOWLEDGE = "files/fab/fedops_app/knowledge"
 BEGIN = f"# --- begin: {NOTICE} ---\n"
 END = "# --- end of the generated part ---\n"
 COPIED = (
-    "_variable", "_variables", "_strategies", "_values", "_sizing", "_problems", "_training",
-    "_plain", "_npy", "_npz", "_manifest", "_checkpoints",
+    "_config/variable",
+    "_config/table",
+    "_config/strategies",
+    "_config/values",
+    "_config/sizing",
+    "_config/rules",
+    "_config/training",
+    "_base/jsonable",
+    "_checkpoint/npy",
+    "_checkpoint/npz",
+    "_checkpoint/manifest",
+    "_checkpoint/directory",
 )  # fmt: skip
 
 
@@ -43,5 +53,5 @@ def _knowledge(source: Path) -> dict[str, str]:
 
 
 def _header(name: str) -> str:
-    notice = NOTICE if name == "__init__.py" else NOTICE.replace("_variables.py", name)
+    notice = NOTICE if name == "__init__.py" else NOTICE.replace("_config/table.py", name)
     return f"{licence('Apache-2.0')}# {notice}\n"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from module_utils import _sizing
+from module_utils._config import sizing as _sizing
 
 from . import between
 

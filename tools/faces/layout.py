@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from module_utils import _layout
+from module_utils._base import layout as _layout
 
 from . import between
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from module_utils._strategies import STRATEGIES, Strategy
-from module_utils._variables import BY_NAME, GROUPS, VARIABLES, Variable
+from module_utils._config.strategies import STRATEGIES, Strategy
+from module_utils._config.table import BY_NAME, GROUPS, VARIABLES, Variable
 
 from . import NOTICE, defaults, kind, listed
 

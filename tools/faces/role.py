@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import yaml
-from module_utils._variables import GROUPS, VARIABLES, Variable
+from module_utils._config.table import GROUPS, VARIABLES, Variable
 
 from . import NOTICE, defaults, kind, licence, listed
 

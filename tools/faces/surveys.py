@@ -8,7 +8,7 @@ import json
 import math
 from pathlib import Path
 
-from module_utils._variables import VARIABLES, Variable
+from module_utils._config.table import VARIABLES, Variable
 
 from . import NOTICE, defaults, kind, listed, plain
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from . import guards, npz
 from .errors import DirectoryBusyError, NotSavedError, RunFailedError
-from .knowledge import _checkpoints as layout
-from .knowledge._checkpoints import Checkpoint
-from .knowledge._manifest import CheckpointError, UnreadableError, sealed
+from .knowledge._checkpoint import directory as layout
+from .knowledge._checkpoint.directory import Checkpoint
+from .knowledge._checkpoint.manifest import CheckpointError, UnreadableError, sealed
 from .publish import logger
 
 _TEMPORARY = ".partial"

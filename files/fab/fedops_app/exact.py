@@ -26,7 +26,7 @@ from .errors import NodesUnavailableError, RunFailedError
 from .grid import SteadyGrid
 from .guards import Rejection, site_of
 from .integrity import FINGERPRINT, fingerprint
-from .knowledge._strategies import least_replies_trimmed, trimmed
+from .knowledge._config.strategies import least_replies_trimmed, trimmed
 from .publish import logger
 from .sites import Site, Sites
 

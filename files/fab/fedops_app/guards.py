@@ -19,8 +19,8 @@ from flwr.common.constant import SType
 from numpy.typing import NDArray
 
 from . import integrity
-from .knowledge import _npy as npy
-from .knowledge._plain import harmless
+from .knowledge._base.jsonable import harmless
+from .knowledge._checkpoint import npy as npy
 from .pulling import REFUSED, Bound
 from .settings import SITE_RECORD
 

@@ -19,9 +19,9 @@ import numpy as np
 from flwr.app import Array
 from numpy.typing import NDArray
 
-from .knowledge import _npy as npy
-from .knowledge._manifest import opened
-from .knowledge._npz import members
+from .knowledge._checkpoint import npy as npy
+from .knowledge._checkpoint.manifest import opened
+from .knowledge._checkpoint.npz import members
 
 _NUMPY_SERIALIZATION = "numpy.ndarray"  # Flower's name for the bytes that numpy.save writes
 _LONGEST_HEADER = 1 << 16  # bytes that numpy.save writes before the numbers

@@ -33,7 +33,7 @@ from flwr.supercore.inflatable.inflatable_object import (
 )
 from flwr.supercore.inflatable.inflatable_utils import get_num_workers, inflate_object_from_contents
 
-from .knowledge._sizing import said
+from .knowledge._config.sizing import said
 from .publish import logger
 
 STARTED_ANEW = "the SuperNode was started anew, and what it was working at is lost"

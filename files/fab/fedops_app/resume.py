@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from . import strategies
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
-from .knowledge import _checkpoints as layout
-from .knowledge._checkpoints import Checkpoint, CheckpointError
-from .knowledge._plain import harmless
-from .knowledge._training import Training
+from .knowledge._base.jsonable import harmless
+from .knowledge._checkpoint import directory as layout
+from .knowledge._checkpoint.directory import Checkpoint, CheckpointError
+from .knowledge._config.training import Training
 from .publish import logger
 
 _SHOWN = 100  # characters of a name or value that a manifest holds, which may come from a bucket that others write

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from .checkpoints import CheckpointDirectory
-from .knowledge import _checkpoints as layout
-from .knowledge._sizing import Room, physical_memory
+from .knowledge._checkpoint import directory as layout
+from .knowledge._config.sizing import Room, physical_memory
 from .resume import Beginning
 
 

@@ -19,10 +19,10 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .exact import ExactStrategy, Guard
 from .grid import SteadyGrid
-from .knowledge._sizing import Room
-from .knowledge._strategies import STRATEGIES
-from .knowledge._training import Training, check
-from .knowledge._variables import BY_NAME
+from .knowledge._config.sizing import Room
+from .knowledge._config.strategies import STRATEGIES
+from .knowledge._config.table import BY_NAME
+from .knowledge._config.training import Training, check
 from .publish import Publisher, logger
 from .resume import Beginning
 from .room import room

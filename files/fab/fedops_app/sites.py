@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .knowledge._plain import harmless
+from .knowledge._base.jsonable import harmless
 from .publish import logger
 
 REGISTRY = "FEDOPS_REGISTRY"  # in the environment: the path of the record

@@ -11,8 +11,8 @@ from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from .errors import RunFailedError
-from .knowledge._strategies import STRATEGIES
-from .knowledge._training import Training
+from .knowledge._config.strategies import STRATEGIES
+from .knowledge._config.training import Training
 
 State = dict[str, NDArray]
 

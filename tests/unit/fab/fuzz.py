@@ -36,8 +36,8 @@ from test_pulling import SuperLink, metadata, reply_of, swap  # noqa: E402
 from fedops_app import guards  # noqa: E402
 from fedops_app.checkpoints import CheckpointDirectory  # noqa: E402
 from fedops_app.integrity import FINGERPRINT, fingerprint  # noqa: E402
-from fedops_app.knowledge import _checkpoints as layout  # noqa: E402
-from fedops_app.knowledge._manifest import CheckpointError, sealed  # noqa: E402
+from fedops_app.knowledge._checkpoint import directory as layout  # noqa: E402
+from fedops_app.knowledge._checkpoint.manifest import CheckpointError, sealed  # noqa: E402
 from fedops_app.pulling import Bound, Fetching  # noqa: E402
 from fedops_app.sites import Sites  # noqa: E402
 

@@ -15,8 +15,8 @@ from flwr.app import Array
 
 from fedops_app.checkpoints import CheckpointDirectory
 from fedops_app.errors import RunFailedError
-from fedops_app.knowledge import _checkpoints as layout
-from fedops_app.knowledge._manifest import sealed
+from fedops_app.knowledge._checkpoint import directory as layout
+from fedops_app.knowledge._checkpoint.manifest import sealed
 
 ARRAYS = {"z.weight": Array(np.arange(6, dtype=np.float32).reshape(2, 3)), "a.bias": Array(np.array(1.5))}
 STATE = {"m_t/z.weight": np.ones((2, 3), np.float32)}

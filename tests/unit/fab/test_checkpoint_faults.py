@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from fedops_app import resume
 from fedops_app.checkpoints import CheckpointDirectory
 from fedops_app.errors import NotSavedError, RunFailedError
-from fedops_app.knowledge import _checkpoints as layout
-from fedops_app.knowledge._training import Training
+from fedops_app.knowledge._checkpoint import directory as layout
+from fedops_app.knowledge._config.training import Training
 
 TRAINING = Training.from_variables({"fl_training_name": "demo", "fl_strategy": "FedAdam"})
 OTHER = Training.from_variables({"fl_training_name": "other", "fl_strategy": "FedAdam"})

@@ -20,9 +20,9 @@ from test_checkpoint_faults import TRAINING, model, newest, save
 
 from fedops_app.checkpoints import CheckpointDirectory
 from fedops_app.errors import RunFailedError
-from fedops_app.knowledge import _checkpoints as layout
-from fedops_app.knowledge._manifest import CheckpointError, sealed
-from fedops_app.knowledge._training import Training
+from fedops_app.knowledge._checkpoint import directory as layout
+from fedops_app.knowledge._checkpoint.manifest import CheckpointError, sealed
+from fedops_app.knowledge._config.training import Training
 from fedops_app.resume import begin
 
 Members = dict[str, bytes]

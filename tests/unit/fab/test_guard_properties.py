@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from fedops_app import guards
 from fedops_app.integrity import FINGERPRINT, fingerprint
-from fedops_app.knowledge._strategies import trimmed
+from fedops_app.knowledge._config.strategies import trimmed
 
 MODEL = ArrayRecord({"weight": Array(np.zeros((2, 3), np.float32)), "steps": Array(np.asarray(3))})
 

@@ -18,7 +18,7 @@ from simulated import Federation
 
 from fedops_app.errors import RunFailedError
 from fedops_app.integrity import FINGERPRINT, fingerprint, flaw
-from fedops_app.knowledge._strategies import STRATEGIES
+from fedops_app.knowledge._config.strategies import STRATEGIES
 
 Change = Callable[[Message], None]
 

@@ -9,7 +9,8 @@ import os
 from io import FileIO
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _quiesce, _supervision
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import verdicts as _supervision
+from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order as _quiesce
 from flwr.app import Message
 from simulated import Federation
 

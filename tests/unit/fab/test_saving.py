@@ -20,7 +20,7 @@ from simulated import Federation, Killed
 
 from fedops_app import npz, saving
 from fedops_app.errors import NotSavedError, RunFailedError
-from fedops_app.knowledge import _checkpoints as layout
+from fedops_app.knowledge._checkpoint import directory as layout
 
 write = npz.write
 

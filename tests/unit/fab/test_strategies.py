@@ -14,8 +14,8 @@ from simulated import Federation
 
 from fedops_app import strategies, task
 from fedops_app.errors import RunFailedError
-from fedops_app.knowledge._strategies import STRATEGIES
-from fedops_app.knowledge._training import Training, differences
+from fedops_app.knowledge._config.strategies import STRATEGIES
+from fedops_app.knowledge._config.training import Training, differences
 
 PARAMETERS = {
     "Krum": {"fl_num_malicious": 1},

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _supernodes
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry as _supernodes
 
 ROOT = Path(__file__).resolve().parents[3]
 RECORDED = json.loads((Path(__file__).parent / "module_utils" / "fixtures" / "flwr" / "recorded.json").read_text())

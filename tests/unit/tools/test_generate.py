@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.fedops.flower.plugins.module_utils._training import Training, check, from_context
-from ansible_collections.fedops.flower.plugins.module_utils._variables import BY_ANSIBLE, VARIABLES
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_ANSIBLE, VARIABLES
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, from_context
 from flwr.cli.config_utils import load_and_validate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +27,7 @@ GENERATED = (
     "docs/awx-survey.json",
     "docs/opennebula-user-inputs.txt",
     "files/fab/fedops_app/knowledge/__init__.py",
-    "files/fab/fedops_app/knowledge/_training.py",
+    "files/fab/fedops_app/knowledge/_config/training.py",
 )
 rows = pytest.mark.parametrize("row", VARIABLES, ids=lambda row: row.name)
 
@@ -93,7 +93,7 @@ def test_the_app_declares_what_the_table_gives_and_flower_accepts_it():
 
 def test_the_copy_in_the_app_works_by_itself(tmp_path):
     shutil.copytree(ROOT / "files/fab/fedops_app/knowledge", tmp_path / "knowledge")
-    code = "from knowledge._training import Training; print(Training.from_run_config({}).configuration_hash)"
+    code = "from knowledge._config.training import Training; print(Training.from_run_config({}).configuration_hash)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == Training.from_variables({}).configuration_hash
 

@@ -12,7 +12,7 @@ from unittest.mock import MagicMock
 import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.fedops.flower.plugins.action.app import ActionModule
-from ansible_collections.fedops.flower.plugins.module_utils._app import digest, source_files
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app import digest, source_files
 
 PYPROJECT = """
 [project]

@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible_collections.fedops.flower.plugins.action.supervisor import ActionModule
-from ansible_collections.fedops.flower.plugins.plugin_utils import _program
+from ansible_collections.fedops.flower.plugins.plugin_utils._program import SUPERVISOR
 
 
 @pytest.mark.parametrize("needs", [True, False], ids=["it has another one", "it has it"])
@@ -35,7 +35,7 @@ def test_the_program_travels_only_to_a_host_that_has_another_one(monkeypatch: py
     monkeypatch.setattr(action, "_transfer_file", transfer)
     action._connection._shell.join_path = lambda *parts: "/".join(parts)
 
-    asked = {"unit": "[Unit]", "program": hashlib.sha256(_program.build()).hexdigest()}
+    asked = {"unit": "[Unit]", "program": hashlib.sha256(SUPERVISOR.build()).hexdigest()}
     assert action.run(task_vars={}) == {"changed": needs}
     assert calls == ([asked, {**asked, "archive": "/remote/files.tar"}] if needs else [asked])
-    assert sent == ([_program.NAME] if needs else [])
+    assert sent == ([SUPERVISOR.file_name] if needs else [])

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible_collections.fedops.flower.plugins.action import training as action_training
-from ansible_collections.fedops.flower.plugins.plugin_utils import _program
+from ansible_collections.fedops.flower.plugins.plugin_utils._program import SUPERVISOR
 
 ASKED = {"name": "default", "app": "/app", "num_rounds": 2}
 STARTED = {
@@ -103,7 +103,7 @@ def test_a_lost_run_is_told_and_the_next_one_followed(play) -> None:
 def test_the_program_is_sent_when_the_host_asks_for_it(play) -> None:
     _result, _shown, calls = play({"needs_archive": True}, STARTED, look(), wait=False)
     first, second, _info = [arguments for _name, arguments in calls]
-    assert first["program"] == hashlib.sha256(_program.build()).hexdigest()
+    assert first["program"] == hashlib.sha256(SUPERVISOR.build()).hexdigest()
     assert second == {**first, "archive": "sent ['fedops-supervisor.pyz']"}
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from ansible_collections.fedops.flower.plugins.action import training_config as action
 from ansible_collections.fedops.flower.plugins.doc_fragments.training import ModuleDocFragment as Fragment
-from ansible_collections.fedops.flower.plugins.module_utils._training import Training
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 from ansible_collections.fedops.flower.plugins.modules import training_config
 
 ROOT = Path(__file__).resolve().parents[4]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.filter.tables import FilterModule
-from ansible_collections.fedops.flower.plugins.module_utils import _status
+from ansible_collections.fedops.flower.plugins.module_utils._training import status_page as _status
 
 FILTERS = FilterModule().filters()
 EMPTY = {"superlink": {"host": "h", "healthy": True, "certificate_days": 1}, "supernodes": [], "trainings": []}

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.filter.training_differences import training_differences
-from ansible_collections.fedops.flower.plugins.module_utils._training import Training
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 
 ASKED = Training.from_variables({"fl_strategy": "FedProx", "fl_proximal_mu": 0.5})
 

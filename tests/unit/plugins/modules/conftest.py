@@ -9,8 +9,10 @@ import zipfile
 from contextlib import contextmanager
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _ground, _manifest
-from ansible_collections.fedops.flower.plugins.module_utils._manifest import sealed
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import manifest as _manifest
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._storage import ground as _ground
 
 
 @pytest.fixture

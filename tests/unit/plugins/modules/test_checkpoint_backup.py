@@ -12,8 +12,10 @@ from types import SimpleNamespace
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.action import checkpoint_backup as action_backup
-from ansible_collections.fedops.flower.plugins.module_utils import _checkpoint_backup, _checkpoints, _flwr
-from ansible_collections.fedops.flower.plugins.module_utils._guard import guard, release
+from ansible_collections.fedops.flower.plugins.module_utils._backup import checkpoints as _checkpoint_backup
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import directory as _checkpoints
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import guard, release
 
 OTHER = 54321
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _guard
+from ansible_collections.fedops.flower.plugins.module_utils._storage import mount_guard as _guard
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give directories away")
 

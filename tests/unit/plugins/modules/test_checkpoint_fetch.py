@@ -11,10 +11,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _rclone
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoints import Checkpoint
-from ansible_collections.fedops.flower.plugins.module_utils._manifest import sealed
-from ansible_collections.fedops.flower.plugins.module_utils._mirror_seal import seal_of
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import Checkpoint
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
+from ansible_collections.fedops.flower.plugins.module_utils._mirror import rclone as _rclone
+from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import seal_of
 
 FAKE = Path(__file__).resolve().parents[1] / "rclone.py"
 HASH = "a" * 64

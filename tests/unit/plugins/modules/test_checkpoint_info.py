@@ -7,8 +7,9 @@ import os
 from contextlib import nullcontext
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _flwr, _manifest
-from ansible_collections.fedops.flower.plugins.module_utils._guard import guard, release
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import manifest as _manifest
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import guard, release
 
 
 def without_age(result: dict) -> dict:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _data
+from ansible_collections.fedops.flower.plugins.module_utils._supernode import data as _data
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 GROUP = 49999

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._guard import is_guarded, release
+from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import is_guarded, release
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes mount points")
 

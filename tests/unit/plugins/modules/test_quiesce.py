@@ -8,11 +8,12 @@ import time
 from dataclasses import replace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _outlook, _quiescing
-from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
-from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory, Request
-from ansible_collections.fedops.flower.plugins.module_utils._systemd import SystemdError, Unit
-from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError, Unit
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook as _outlook
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import quiesce as _quiescing
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
 
 SLOW = "10117593754731237286"  # running in the recording list_three, stopped in list_after
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _running
-from ansible_collections.fedops.flower.plugins.module_utils._releases import MARKER, Releases
-from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
+from ansible_collections.fedops.flower.plugins.module_utils._release import running as _running
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import MARKER, Releases
 
 
 @pytest.fixture(autouse=True)

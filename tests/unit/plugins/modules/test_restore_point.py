@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _restore_point
-from ansible_collections.fedops.flower.plugins.module_utils._releases import MARKER, Releases
+from ansible_collections.fedops.flower.plugins.module_utils._release import restore_point as _restore_point
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import MARKER, Releases
 
 
 @pytest.fixture

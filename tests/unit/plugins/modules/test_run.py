@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
-from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Request
-from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Request
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
 
 RUN, FAB = "4054059867765540810", "043e4ac48e9656d160726ac53e918671aa2d7f43e920078f247f4573546af68e"
 SLOW = "10117593754731237286"  # running in the recording list_three, stopped in list_after

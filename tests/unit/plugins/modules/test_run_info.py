@@ -9,8 +9,8 @@ import time
 from dataclasses import replace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
-from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
 
 RUNS = {"completed": "4054059867765540810", "failed": "17304172647888193640", "stopped": "10117593754731237286"}
 FAB = "043e4ac48e9656d160726ac53e918671aa2d7f43e920078f247f4573546af68e"
@@ -155,8 +155,10 @@ def test_a_host_without_flower_has_no_runs_in_check_mode_and_else_fails(home, ru
 @pytest.fixture
 def supervised(home, monkeypatch):
     """A training whose supervisor, as systemd says, is at work."""
-    from ansible_collections.fedops.flower.plugins.module_utils import _follow, _outlook, _supervised
-    from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
+    from ansible_collections.fedops.flower.plugins.module_utils._supervisor import desk as _supervised
+    from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook as _outlook
+    from ansible_collections.fedops.flower.plugins.module_utils._training import follow as _follow
+    from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 
     home.ledger(("7", "h", 3))
     units = [Unit("flower-training@default.service", "loaded", "active", "running")]

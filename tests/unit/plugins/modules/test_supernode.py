@@ -9,8 +9,8 @@ import pwd
 import sqlite3
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _supernodes
-from ansible_collections.fedops.flower.plugins.module_utils._known_keys import COMPLETE, LENGTH, header
+from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry as _supernodes
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.known_keys import COMPLETE, LENGTH, header
 
 from ..module_utils.test_supernodes import FINGERPRINT, KEY, PEM
 

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._keys import Keys, KeysError
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.keys import Keys, KeysError
 
 
 @pytest.fixture

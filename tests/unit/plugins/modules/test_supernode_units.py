@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _instances, _units
-from ansible_collections.fedops.flower.plugins.module_utils._files import Directory, File
-from ansible_collections.fedops.flower.plugins.module_utils._units import Owners, Units, UnitsError
+from ansible_collections.fedops.flower.plugins.module_utils._base.files import Directory, File
+from ansible_collections.fedops.flower.plugins.module_utils._supernode import instances as _instances
+from ansible_collections.fedops.flower.plugins.module_utils._supernode import units as _units
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import Owners, Units, UnitsError
 
 USER = pwd.getpwuid(os.geteuid())
 SINGLE = "flower-supernode.service"

@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _supervising
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import control as _supervising
 
 PROGRAM = b"program"
 

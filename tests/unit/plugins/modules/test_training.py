@@ -14,11 +14,12 @@ from dataclasses import replace
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils import _outlook, _supervising
-from ansible_collections.fedops.flower.plugins.module_utils._quiesce import give_order
-from ansible_collections.fedops.flower.plugins.module_utils._supervised import Desk, Memory, Request
-from ansible_collections.fedops.flower.plugins.module_utils._systemd import Unit
-from ansible_collections.fedops.flower.plugins.module_utils._trainings import TrainingFolder
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import control as _supervising
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook as _outlook
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
 
 SLOW = "10117593754731237286"  # running in the recording list_three, stopped in list_after
 PROGRAM = b"the supervisor"

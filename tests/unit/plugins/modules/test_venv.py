@@ -22,8 +22,8 @@ from unittest.mock import MagicMock
 import pytest
 import yaml
 from ansible_collections.fedops.flower.plugins.action import venv as action
-from ansible_collections.fedops.flower.plugins.module_utils._releases import Releases
-from ansible_collections.fedops.flower.plugins.module_utils._venv import Venv, VenvError, _unpack_uv
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases
+from ansible_collections.fedops.flower.plugins.module_utils._release.venv import Venv, VenvError, _unpack_uv
 from ansible_collections.fedops.flower.plugins.modules import venv as module
 
 COLLECTIONS = Path(module.__file__).parents[2] / ".ansible" / "collections"

@@ -9,27 +9,46 @@ import sys
 import zipfile
 
 import pytest
-from ansible_collections.fedops.flower.plugins.plugin_utils import _program
+from ansible_collections.fedops.flower.plugins.plugin_utils._program import MIRROR, PROGRAMS, SUPERVISOR
+
+each = pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 
 
-def test_the_same_sources_make_the_same_program() -> None:
-    assert _program.build() == _program.build()
+@each
+def test_the_same_sources_make_the_same_program(program) -> None:
+    assert program.build() == program.build()
 
 
-def test_the_program_holds_what_it_imports_and_nothing_of_ansible() -> None:
-    with zipfile.ZipFile(io.BytesIO(_program.build())) as archive:
+@each
+def test_a_program_holds_what_it_imports_and_nothing_of_ansible(program) -> None:
+    with zipfile.ZipFile(io.BytesIO(program.build())) as archive:
         names = archive.namelist()
         texts = [archive.read(name).decode() for name in names]
     assert "__main__.py" in names
-    assert all(f"fedops_supervisor/{name}.py" in names for name in ("_supervisor", "_supervision", "_watch", "_flwr"))
+    assert f"{program.package}/{program.entry.replace('.', '/')}.py" in names
     assert not any("ansible" in line for text in texts for line in text.splitlines() if "import" in line)
 
 
+def test_the_mirror_has_no_part_of_the_supervisor() -> None:
+    with zipfile.ZipFile(io.BytesIO(MIRROR.build())) as archive:
+        assert not any("_supervisor" in name or "_training" in name for name in archive.namelist())
+
+
 @pytest.mark.parametrize(("name", "status"), [("default", 78), ("../etc", 78)])
-def test_the_program_runs_isolated_from_everything(tmp_path, name, status) -> None:
-    path = tmp_path / _program.NAME
-    path.write_bytes(_program.build())
-    command = [sys.executable, "-I", "-B", str(path), "--home", str(tmp_path), name]
-    done = subprocess.run(command, cwd="/", env={}, capture_output=True, text=True, check=False)
+def test_the_supervisor_runs_isolated_from_everything(tmp_path, name, status) -> None:
+    done = run(SUPERVISOR, tmp_path, "--home", str(tmp_path), name)
     assert (done.returncode, done.stderr) == (status, "")
     assert len(done.stdout.splitlines()) == 1
+
+
+def test_the_mirror_runs_isolated_from_everything(tmp_path) -> None:
+    done = run(MIRROR, tmp_path, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--directory" in done.stdout
+
+
+def run(program, folder, *arguments):
+    path = folder / program.file_name
+    path.write_bytes(program.build())
+    command = [sys.executable, "-I", "-B", str(path), *arguments]
+    return subprocess.run(command, cwd="/", env={}, capture_output=True, text=True, check=False)

@@ -1,0 +1,165 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading checkpoints for a backup while a training saves and removes them, and bringing them back.
+
+On the host all of it is done as the service account: a server of NFS may show root nothing. This file is private to
+the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import typing as t
+from contextlib import suppress
+
+from .._checkpoint.directory import (
+    Checkpoint,
+    CheckpointError,
+    Inspection,
+    arrays_name,
+    inspect,
+    list_rounds,
+    manifest_name,
+    verify,
+)
+from .._checkpoint.manifest import UnreadableError
+from .._flower.cli import as_service_account, service_account
+from .._mirror.fetch import Fetcher
+from .._mirror.rules import folder_of
+from .._storage.backends import StorageError, unmounted_problem
+from .._storage.ground import Ground
+from .._storage.mount_guard import is_guarded
+from .._supervisor.shared_directories import place_in
+from .._training.folder import TrainingFolder
+from .._training.follow import training_names
+
+PIECE = 32 << 20  # bytes of a file that travel at once, so that no model has to fit into memory
+LATEST = "/checkpoint_latest."
+GONE = (errno.ENOENT, errno.ESTALE)  # the latter is NFS's word for it
+
+
+def look(directory: str) -> Inspection:
+    """Verify every checkpoint in a directory as the account; say too when the storage is not mounted."""
+    with suppress(OSError):
+        if is_guarded(directory):
+            return Inspection((), (unmounted_problem(directory),))
+    with as_service_account():
+        found = inspect(directory)
+    # The link to the latest is of the host, and is made anew.
+    return Inspection(found.checkpoints, tuple(one for one in found.problems if LATEST not in one))
+
+
+def elsewhere(home: str, directory: str) -> list[str]:
+    """Say which trainings save to another directory than the one that is kept."""
+    with as_service_account():
+        places = {name: _place_of(TrainingFolder(home, name)) for name in training_names(home)}
+        here = os.path.realpath(directory)
+    return [
+        f"The training {name} saves to {place}. Make a backup with fl_checkpoint_path={place} and a backup_directory"
+        " of its own."
+        for name, place in places.items()
+        if place not in (None, here)
+    ]
+
+
+def read(directory: str, name: str, offset: int) -> bytes | None:
+    """Return the next piece of a file, empty at its end; None: retention has removed the file meanwhile."""
+    path = os.path.join(directory, os.path.basename(name))
+    try:
+        with as_service_account():
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(descriptor, "rb") as stream:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise CheckpointError(f"{path} is not a regular file.")
+                stream.seek(offset)
+                return stream.read(PIECE)
+    except OSError as error:
+        if error.errno in GONE:
+            return None
+        raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def bring_back(staged: str, number: int, directory: str, home: str) -> Checkpoint:
+    """Move a checkpoint into a directory as the account: verified there, and the manifest last."""
+    checkpoint = verify(os.path.join(staged, arrays_name(number)))
+    fetcher = Fetcher(
+        directory, checkpoint.training, checkpoint.configuration_hash, _Folder(staged, checkpoint), None, False
+    )
+    try:
+        _make(directory, home)
+        brought = fetcher.fetch()
+    except OSError as error:
+        raise CheckpointError(
+            f"{directory} does not take {checkpoint.file}: {error.strerror}. Deploy the host first (playbook"
+            " fedops.flower.site), which proves that the account can save there."
+        ) from error
+    finally:
+        for name in (arrays_name(number), manifest_name(number)):
+            os.unlink(os.path.join(staged, name))
+    if brought is None:
+        raise CheckpointError(f"{checkpoint.file} has not arrived whole in {directory}. {' '.join(fetcher.problems)}")
+    return brought
+
+
+def forget_halves(directory: str) -> list[Checkpoint]:
+    """Remove what is not whole in a backup, which is what a backup that was cut short leaves; return what is whole."""
+    whole = []
+    for number in list_rounds(directory):
+        try:
+            whole.append(verify(os.path.join(directory, arrays_name(number))))
+        except UnreadableError:
+            raise
+        except CheckpointError:
+            for name in (manifest_name(number), arrays_name(number)):
+                with suppress(FileNotFoundError):
+                    os.unlink(os.path.join(directory, name))
+    return whole
+
+
+def keep(arriving: str, number: int, directory: str) -> None:
+    """Verify a checkpoint that has arrived and give it its place in the backup, the manifest last."""
+    verify(os.path.join(arriving, arrays_name(number)))
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(directory, manifest_name(number)))  # of an older one of this round
+    for name in (arrays_name(number), manifest_name(number)):
+        os.replace(os.path.join(arriving, name), os.path.join(directory, name))
+
+
+def _place_of(folder: TrainingFolder) -> str | None:
+    """Return where the latest run of a training saved; None where it saved nothing."""
+    config = (folder.effective or {}).get("run_config")
+    return place_in(config) if isinstance(config, dict) else None
+
+
+def _make(directory: str, home: str) -> None:
+    """Make a directory that is not there, which a host has that keeps no checkpoints."""
+    account = service_account()
+    with as_service_account():
+        if os.path.isdir(directory):
+            return
+    if account is None:
+        os.makedirs(directory, 0o750)
+        return
+    try:
+        Ground(directory, account.pw_uid, account.pw_gid, home).have(0o750)
+    except StorageError as error:
+        raise CheckpointError(str(error)) from error
+
+
+class _Folder:
+    """A folder with one checkpoint, in the place of a mirror."""
+
+    def __init__(self, path: str, checkpoint: Checkpoint) -> None:
+        self._path, self._checkpoint = path, checkpoint
+
+    def list(self) -> dict[str, dict[str, int]]:
+        names = (self._checkpoint.file, manifest_name(self._checkpoint.round))
+        return {folder_of(self._checkpoint): {name: os.path.getsize(os.path.join(self._path, name)) for name in names}}
+
+    def download(self, folder: str, name: str, target: t.IO[bytes], limit: int) -> None:
+        with open(os.path.join(self._path, name), "rb") as source:
+            shutil.copyfileobj(source, target)

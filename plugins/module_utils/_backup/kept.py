@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a backup keeps of a SuperLink host, and where a restore may write: this list, and nothing else.
+
+Owners and modes are those of the list, whatever an archive says. What older releases kept has another name here.
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from .._base.layout import APPS, CONTROL, FOLDERS, SUPEREXEC_SECRET, SUPERLINK, Account
+
+RECORD, HISTORY = 16 << 20, 64 << 20  # bytes; far more than any of ours
+MOST_TRAININGS, MOST_PREVIOUS = 10000, 100
+DATABASE = "state/state.db"
+# Made on a host before anything is brought back. They make way, on a host without a state of its own.
+BORN = (SUPEREXEC_SECRET, "certificates/mirror.secret")
+
+_TRAINING = "[a-z0-9][a-z0-9-]{0,62}"
+_FLAT = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}"
+_CLAIMS = ("effective.json", "failure.json", "history.jsonl", "result.json")
+_MOMENT = r"[0-9]{8}T[0-9]{6}(?:\.[0-9]{1,6})?Z"  # of what another configuration of a training has told before
+_ORDERS = ("ledger.json", "request.json", "stopped", "stopping", "supervision.json")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Files of one kind: how they are called, whose they are, and how large they may be. A limit of None is none."""
+
+    pattern: str
+    owner: Account | None
+    mode: int
+    limit: int | None = RECORD
+    place: str = r"\g<0>"  # where they go
+
+    @property
+    def group(self) -> Account | None:
+        return self.owner
+
+
+def _any(names: t.Iterable[str]) -> str:
+    return "(?:" + "|".join(map(re.escape, names)) + ")"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(rf"certificates/{_FLAT}\.(?:key|secret)", None, 0o600),
+    Rule(rf"certificates/{_FLAT}", None, 0o644),
+    Rule("records/supernodes\\.json", None, 0o644),
+    Rule(re.escape(DATABASE), SUPERLINK, 0o600, None),
+    Rule("trainings/quiesced\\.json", CONTROL, 0o644),
+    Rule(rf"trainings/{_TRAINING}/{_any(_ORDERS)}", CONTROL, 0o640),
+    Rule(rf"published/{_TRAINING}/(?:previous/{_MOMENT}/)?{_any(_CLAIMS)}", APPS, 0o640, HISTORY),
+    # As releases kept it that had one account for all.
+    Rule(r"state/superexec\.secret", None, 0o600, place=SUPEREXEC_SECRET),
+    Rule(r"state/supernodes\.json", None, 0o644, place="records/supernodes.json"),
+    Rule(rf"trainings/({_TRAINING}/(?:previous/{_MOMENT}/)?{_any(_CLAIMS)})", APPS, 0o640, HISTORY, r"published/\1"),
+)
+# Locks and temporary files, which older releases kept too. They are of no use on another host.
+_LEFT_OUT = re.compile(rf"trainings/(?:{_TRAINING}/)?(?:previous/{_MOMENT}/)?\.[^/]*")
+
+
+def rule_of(name: str) -> Rule | None:
+    """Return the rule for a name in an archive; None for a name that is not on the list."""
+    return next((rule for rule in RULES if re.fullmatch(rule.pattern, name)), None)
+
+
+def place_of(name: str) -> str | None:
+    """Return where a file goes on a host."""
+    rule = rule_of(name)
+    return re.sub(rule.pattern, rule.place, name) if rule else None
+
+
+def is_left_out(name: str) -> bool:
+    """Tell whether a file is not brought back, without being an error."""
+    return _LEFT_OUT.fullmatch(name) is not None
+
+
+def folder_of(path: str) -> tuple[Account | None, Account | None, int]:
+    """Return owner, group and mode of a folder on the list: its own, or that of the one above it."""
+    known = {folder.path: folder for folder in FOLDERS}
+    while path not in known:
+        path = path.rpartition("/")[0]
+    found = known[path]
+    return found.owner, found.group, found.mode
+
+
+def wanted(list_names: t.Callable[[str], t.Iterable[str]]) -> list[str]:
+    """Return the files that a backup looks for, as they are called on a host of this release or an older one.
+
+    C(list_names) tells what is in a folder. An account that fills its folder with names is asked for none of them:
+    a training is one of which the supervisors know.
+    """
+    names = [f"certificates/{name}" for name in list_names("certificates")]
+    names += ["records/supernodes.json", SUPEREXEC_SECRET, "state/superexec.secret", "state/supernodes.json"]
+    trainings = [name for name in sorted(list_names("trainings")) if re.fullmatch(_TRAINING, name)][:MOST_TRAININGS]
+    names.append("trainings/quiesced.json")
+    for training in trainings:
+        names += [f"trainings/{training}/{name}" for name in _ORDERS]
+        for place in ("published", "trainings"):
+            names += [f"{place}/{training}/{name}" for name in _CLAIMS]
+            before = f"{place}/{training}/previous"
+            moments = sorted(name for name in list_names(before) if re.fullmatch(_MOMENT, name))[-MOST_PREVIOUS:]
+            names += [f"{before}/{moment}/{name}" for moment in moments for name in _CLAIMS]
+    return sorted({name for name in names if rule_of(name)})

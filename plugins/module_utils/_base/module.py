@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every module of the collection is made of: what it returns can only be read, and there is only so much of it.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils import basic
+
+from .jsonable import PAGE, Bounds, harmless, harmless_value
+
+# A history may be long, and a difference shows whole files.
+RESULT = Bounds(text=100_000, key=1000, items=100_000, depth=24, total=2_000_000, multiline=True)
+
+
+class AnsibleModule(basic.AnsibleModule):
+    """A module that may find anything on its host, what sites, apps and accounts have written included."""
+
+    def exit_json(self, **result: t.Any) -> t.NoReturn:
+        super().exit_json(**harmless_value(result, RESULT))
+
+    def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
+        super().fail_json(msg=harmless(str(msg), PAGE, multiline=True), **harmless_value(result, RESULT))
+
+    def warn(self, warning: str, **how: t.Any) -> None:
+        super().warn(harmless(str(warning)), **how)

@@ -1,0 +1,359 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be wrong with several variables together: the arithmetic of strategies, and settings without effect.
+
+A rule is a generator of problems. It runs only when every variable that it reads has a good value.
+
+Private to the collection: it may change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from .sizing import Room, checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
+from .sizing import said as size
+from .strategies import STRATEGIES, Strategy, least_replies_trimmed, sampled, trimmed
+from .table import BY_NAME, VARIABLES, Variable
+from .values import is_plain, show
+
+ERROR, WARNING, INFO = "error", "warning", "info"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something to say about one variable, with what to do about it."""
+
+    severity: str
+    variable: str
+    value: object
+    rule: str
+    hint: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.variable} is {show(self.value)} but {self.rule}. {self.hint}"
+
+    def as_dict(self) -> dict[str, object]:
+        """For Ansible and JSON, which do not take every value."""
+        return {
+            "severity": self.severity,
+            "variable": self.variable,
+            "value": self.value if is_plain(self.value) else show(self.value),
+            "rule": self.rule,
+            "hint": self.hint,
+            "message": self.message,
+        }
+
+
+def worst_first(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: (ERROR, WARNING, INFO).index(problem.severity))
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the rules look at."""
+
+    values: Mapping[str, object]
+    given: frozenset[str]  # names of the variables that were set
+    nodes_online: int | None
+    spell: Callable[[Variable], str]  # as the reader of the message writes a variable
+    room: Room | None = None  # known on the SuperLink host alone
+
+    @property
+    def strategy(self) -> Strategy:
+        return STRATEGIES[str(self.values["strategy"])]
+
+    @property
+    def nodes(self) -> int:
+        """How many there are: those online, or as many as are waited for."""
+        return self.number("min_available_clients") if self.nodes_online is None else self.nodes_online
+
+    def number(self, name: str) -> int:
+        return int(self.values[name])
+
+    def name(self, name: str) -> str:
+        return self.spell(BY_NAME[name])
+
+    def problem(self, severity: str, name: str, rule: str, hint: str) -> Problem:
+        return Problem(severity, self.name(name), self.values[name], rule, hint)
+
+    def asked_to_train(self, nodes: int) -> int:
+        return sampled(nodes, float(self.values["fraction_train"]), self.number("min_fit_clients"))
+
+
+Rule = Callable[[Situation], Iterator[Problem]]
+_RULES: list[tuple[frozenset[str], Rule]] = []
+
+
+def _reads(*names: str) -> Callable[[Rule], Rule]:
+    def register(rule: Rule) -> Rule:
+        _RULES.append((frozenset(names), rule))
+        return rule
+
+    return register
+
+
+def related(situation: Situation) -> list[Problem]:
+    """The problems of good values with one another."""
+    known = situation.values.keys()
+    return [problem for names, rule in _RULES if names <= known for problem in rule(situation)]
+
+
+@_reads("strategy", "num_malicious", "min_available_clients")
+def _enough_clients_to_outvote(it: Situation) -> Iterator[Problem]:
+    available, needed = it.number("min_available_clients"), it.strategy.minimum_nodes(it.values)
+    if available < needed:
+        yield it.problem(
+            ERROR,
+            "min_available_clients",
+            f"{_needs(it, needed)} clients",
+            f"Set {it.name('min_available_clients')} to {needed} or more and have at least as many SuperNodes"
+            f"{_fewer_malicious(it, available)}, or choose another {it.name('strategy')}.",
+        )
+
+
+@_reads("strategy", "num_malicious", "min_available_clients", "min_fit_clients", "fraction_train")
+def _enough_clients_asked(it: Situation) -> Iterator[Problem]:
+    available, needed = it.number("min_available_clients"), it.strategy.minimum_nodes(it.values)
+    asked = it.asked_to_train(available)
+    if asked < needed <= available:
+        yield it.problem(
+            ERROR,
+            "fraction_train",
+            f"of {available} clients only {asked} would train, and {_needs(it, needed)} replies",
+            f"Set {it.name('fraction_train')} to 1.0, or {it.name('min_fit_clients')} to {needed} or more.",
+        )
+
+
+@_reads("strategy", "num_malicious")
+def _enough_nodes_online_to_outvote(it: Situation) -> Iterator[Problem]:
+    needed = it.strategy.minimum_nodes(it.values)
+    if it.nodes_online is not None and it.nodes_online < needed and it.strategy.malicious_factor:
+        yield it.problem(
+            ERROR,
+            "num_malicious",
+            f"{_needs(it, needed)} SuperNodes online, and {it.nodes_online} are",
+            f"Start more SuperNodes{_fewer_malicious(it, it.nodes_online)}, or choose another {it.name('strategy')}.",
+        )
+
+
+def _needs(it: Situation, needed: int) -> str:
+    factor, malicious = it.strategy.malicious_factor, it.number("num_malicious")
+    return f"{it.strategy.name} needs at least {factor} x {it.name('num_malicious')} ({malicious}) + 3 = {needed}"
+
+
+def _fewer_malicious(it: Situation, nodes: int) -> str:
+    withstood = (nodes - 3) // it.strategy.malicious_factor
+    if withstood < 0:
+        return ""
+    return f", or lower {it.name('num_malicious')} to {withstood}"
+
+
+@_reads("min_available_clients")
+def _available_online(it: Situation) -> Iterator[Problem]:
+    yield from _reachable(it, "min_available_clients")
+
+
+@_reads("min_fit_clients")
+def _trainers_online(it: Situation) -> Iterator[Problem]:
+    yield from _reachable(it, "min_fit_clients")
+
+
+@_reads("min_evaluate_clients", "fraction_evaluate")
+def _evaluators_online(it: Situation) -> Iterator[Problem]:
+    if it.values["fraction_evaluate"] != 0:
+        yield from _reachable(it, "min_evaluate_clients")
+
+
+def _reachable(it: Situation, name: str) -> Iterator[Problem]:
+    if it.nodes_online is not None and it.number(name) > it.nodes_online:
+        yield it.problem(
+            ERROR,
+            name,
+            f"only {it.nodes_online} SuperNodes are online, so that every round would wait in vain",
+            f"Start more SuperNodes, or set {it.name(name)} to {it.nodes_online} or less."
+            if it.nodes_online
+            else "Start the SuperNodes.",
+        )
+
+
+@_reads("min_available_clients", "min_fit_clients", "min_evaluate_clients", "fraction_evaluate")
+def _more_asked_than_waited_for(it: Situation) -> Iterator[Problem]:
+    names = ["min_fit_clients"] + ["min_evaluate_clients"] * (it.values["fraction_evaluate"] != 0)
+    name = max(names, key=it.number)
+    if it.number(name) > it.number("min_available_clients"):
+        yield it.problem(
+            WARNING,
+            name,
+            f"{it.name('min_available_clients')} is {it.number('min_available_clients')}; Flower waits for the larger",
+            f"Set {it.name('min_available_clients')} to {it.number(name)} to say what happens.",
+        )
+
+
+@_reads(
+    "strategy", "num_nodes_to_select", "num_malicious", "min_available_clients", "min_fit_clients", "fraction_train"
+)
+def _selects_liars(it: Situation) -> Iterator[Problem]:
+    if not it.strategy.selects:
+        return
+    asked = it.asked_to_train(it.nodes)
+    honest = asked - it.number("num_malicious")
+    if it.number(it.strategy.selects) > honest >= 1:
+        yield it.problem(
+            ERROR,
+            it.strategy.selects,
+            f"of {asked} clients that train only {honest} are honest when {it.name('num_malicious')} are not",
+            f"Set {it.name(it.strategy.selects)} to {honest} or less.",
+        )
+
+
+@_reads("strategy", "trim_beta", "min_available_clients", "min_fit_clients", "fraction_train")
+def _trims_nothing(it: Situation) -> Iterator[Problem]:
+    if it.strategy.name != "FedTrimmedAvg":
+        return
+    beta = float(it.values["trim_beta"])
+    replies = it.asked_to_train(it.nodes)
+    if trimmed(replies, beta) == 0:
+        yield it.problem(
+            WARNING,
+            "trim_beta",
+            f"int({beta} x {replies}) is 0, so that of {replies} replies nothing is trimmed",
+            f"Have {least_replies_trimmed(beta)} clients or more train in a round"
+            f"{_larger_beta(it, replies)}, or use FedMedian.",
+        )
+
+
+def _larger_beta(it: Situation, replies: int) -> str:
+    return "" if replies < 3 else f", set {it.name('trim_beta')} to at least {_least_beta(replies)}"
+
+
+def _least_beta(replies: int) -> float:
+    """The smallest fraction of four digits that trims one of so many replies."""
+    beta = round(1 / replies, 4)
+    return beta if trimmed(replies, beta) else round(beta + 0.0001, 4)
+
+
+@_reads("strategy", "checkpoint_enabled", "checkpoint_interval", "checkpoint_keep_last", "checkpoint_keep_best",
+        "checkpoint_path", "num_rounds")  # fmt: skip
+def _enough_storage(it: Situation) -> Iterator[Problem]:
+    if it.room is None or it.room.storage is None or not it.values["checkpoint_enabled"]:
+        return
+    names = ("num_rounds", "checkpoint_interval", "checkpoint_keep_last", "checkpoint_keep_best")
+    held = checkpoints_held(*(it.number(name) for name in names))
+    each = checkpoint_bytes(it.room.model, it.strategy.state_models)
+    if held * each > it.room.storage:
+        yield it.problem(
+            ERROR,
+            "checkpoint_keep_last",
+            f"{held} checkpoints of {size(each)}, the one that is being written included, need {size(held * each)},"
+            f" and {it.values['checkpoint_path']} has room for {size(it.room.storage)}",
+            f"Make room there{_fewer_kept(it, each)}, or set {it.name('checkpoint_path')} to a larger storage.",
+        )
+
+
+def _fewer_kept(it: Situation, each: int) -> str:
+    least = it.room.storage // each - 1 - bool(it.values["checkpoint_keep_best"])
+    kept = it.number("checkpoint_keep_last")
+    return f", set {it.name('checkpoint_keep_last')} to {least}" if least >= 1 and not 0 < kept <= least else ""
+
+
+@_reads("fraction_train", "min_fit_clients", "min_available_clients")
+def _enough_memory(it: Situation) -> Iterator[Problem]:
+    if it.room is None:
+        return
+    replies = it.asked_to_train(it.nodes)
+    needed = memory_needed(it.room.model, replies)
+    if needed > it.room.memory:
+        possible = replies_possible(it.room.model, it.room.memory)
+        yield it.problem(
+            ERROR,
+            "min_fit_clients" if it.number("min_fit_clients") == replies else "fraction_train",
+            f"{replies} replies of {size(it.room.model)} to a round need {size(needed)} of memory on the SuperLink host"
+            f", which has {size(it.room.memory)}",
+            f"Give it more memory, or have at most {possible} clients train in a round."
+            if possible
+            else "Give it more memory: it does not suffice for one reply.",
+        )
+
+
+@_reads("checkpoint_enabled", "checkpoint_interval", "num_rounds")
+def _long_run_without_checkpoints(it: Situation) -> Iterator[Problem]:
+    if not it.values["checkpoint_enabled"] and it.number("num_rounds") > it.number("checkpoint_interval"):
+        yield it.problem(
+            WARNING,
+            "checkpoint_enabled",
+            f"the training has {it.number('num_rounds')} rounds, which are all lost when it is interrupted",
+            f"Set {it.name('checkpoint_enabled')} to true.",
+        )
+
+
+@_reads("checkpoint_enabled", "resume")
+def _resume_without_checkpoints(it: Situation) -> Iterator[Problem]:
+    if it.values["resume"] == "require" and not it.values["checkpoint_enabled"]:
+        yield it.problem(
+            ERROR,
+            "resume",
+            f"{it.name('checkpoint_enabled')} is false, so that no checkpoint is looked for",
+            f"Set {it.name('checkpoint_enabled')} to true, or {it.name('resume')} to auto.",
+        )
+
+
+@_reads("strategy", "server_momentum", "server_lr")
+def _momentum_without_effect(it: Situation) -> Iterator[Problem]:
+    if it.strategy.name == "FedAvgM" and it.values["server_momentum"] == 0 and it.values["server_lr"] == 1:
+        yield it.problem(
+            WARNING,
+            "server_momentum",
+            f"with {it.name('server_lr')} 1.0 this makes FedAvgM the same as FedAvg",
+            f"Set {it.name('server_momentum')} to 0.9, or {it.name('strategy')} to FedAvg.",
+        )
+
+
+@_reads("strategy", "proximal_mu")
+def _proximal_term(it: Situation) -> Iterator[Problem]:
+    if it.strategy.name != "FedProx":
+        return
+    if it.values["proximal_mu"] == 0:
+        yield it.problem(
+            WARNING,
+            "proximal_mu",
+            "this makes FedProx the same as FedAvg",
+            f"Set {it.name('proximal_mu')} above 0, or {it.name('strategy')} to FedAvg.",
+        )
+    yield it.problem(
+        INFO,
+        "strategy",
+        "Flower leaves the proximal term to the ClientApp",
+        "The collection's own app applies it. A custom ClientApp must add it to its loss itself, "
+        "with the proximal-mu that it finds in the config of every train message.",
+    )
+
+
+@_reads("demo_attacks")
+def _attacks_allowed(it: Situation) -> Iterator[Problem]:
+    if it.values["demo_attacks"]:
+        yield it.problem(
+            WARNING,
+            "demo_attacks",
+            "this lets SuperNodes that are set up to attack send poisoned updates",
+            f"Leave {it.name('demo_attacks')} unset outside of demonstrations.",
+        )
+
+
+@_reads("strategy")
+def _ignored(it: Situation) -> Iterator[Problem]:
+    for variable in VARIABLES:
+        if variable.name in it.given & it.values.keys() and not variable.applies_to(it.strategy.name):
+            yield it.problem(
+                INFO,
+                variable.name,
+                f"{it.strategy.name} ignores it",
+                f"It is a parameter of {_listed(variable.strategies)}.",
+            )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

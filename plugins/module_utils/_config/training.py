@@ -1,0 +1,244 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One training: its variables checked, completed, typed, written as a run configuration, and told apart by a hash.
+
+The same code runs on the Ansible controller and inside the ServerApp, so that both mean the same by a configuration.
+
+Private to the collection: it may change at any time.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from .._base.jsonable import CLAIM, harmless_value
+from .rules import ERROR, INFO, Problem, Situation, related, worst_first
+from .sizing import Room
+from .strategies import STRATEGIES
+from .table import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES, Variable
+from .values import BadValue, is_unset, parse, show, to_toml
+
+_NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
+
+__all__ = ["Problem", "Training", "TrainingError", "check", "differences", "from_context", "merged", "node_count"]
+
+
+class TrainingError(ValueError):
+    """A configuration that cannot be trained; the text lists every error, one a line."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = [problem for problem in problems if problem.severity == ERROR]
+        super().__init__("\n".join(problem.message for problem in self.problems))
+
+
+@dataclass(frozen=True)
+class Training:
+    """A configuration without errors."""
+
+    values: Mapping[str, object]
+    problems: tuple[Problem, ...] = ()  # warnings and infos
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, object], runtime: str = "venv") -> Training:
+        """From ``fl_*`` variables."""
+        return cls._checked(_examine(variables, BY_ANSIBLE, lambda row: row.ansible, runtime=runtime))
+
+    @classmethod
+    def from_run_config(cls, run_config: Mapping[str, object]) -> Training:
+        """From Flower's run configuration, whose keys of other origin are the app's own business."""
+        ours = {key: value for key, value in _mapping(run_config).items() if key in BY_KEY}
+        training = cls._checked(_examine(ours, BY_KEY, lambda row: row.key))
+        # A run configuration holds every row, so that nothing in it tells a choice from a default.
+        return cls(training.values, tuple(problem for problem in training.problems if problem.severity != INFO))
+
+    @classmethod
+    def _checked(cls, examined: tuple[dict[str, object], list[Problem]]) -> Training:
+        values, problems = examined
+        if any(problem.severity == ERROR for problem in problems):
+            raise TrainingError(problems)
+        return cls(values, tuple(problems))
+
+    @property
+    def strategy_parameters(self) -> dict[str, object]:
+        """The keyword arguments of the strategy's class."""
+        return STRATEGIES[str(self.values["strategy"])].arguments(self.values)
+
+    @property
+    def run_config(self) -> dict[str, object]:
+        """Every row of the table under its key."""
+        return {variable.key: self.values[variable.name] for variable in VARIABLES}
+
+    @property
+    def toml(self) -> str:
+        """The run configuration as the file that ``flwr run --run-config`` takes."""
+        return "".join(f"{key} = {to_toml(value)}\n" for key, value in self.run_config.items())
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The values that decide the model's bytes."""
+        strategy = str(self.values["strategy"])
+        return {
+            variable.name: self.values[variable.name]
+            for variable in VARIABLES
+            if variable.identifies(self.values[variable.name]) and variable.applies_to(strategy)
+        }
+
+    @property
+    def configuration_hash(self) -> str:
+        """Tells trainings apart that would not end with the same bytes."""
+        canonical = json.dumps(self.identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def check(
+    variables: Mapping[str, object],
+    nodes_online: int | None = None,
+    runtime: str = "venv",
+    room: Room | None = None,
+) -> list[Problem]:
+    """Everything there is to say about ``fl_*`` variables: errors, then warnings, then infos."""
+    return _examine(variables, BY_ANSIBLE, lambda row: row.ansible, nodes_online, runtime, room)[1]
+
+
+def from_context(context: Mapping[str, object]) -> dict[str, object]:
+    """The ``fl_*`` variables that an OpenNebula context sets; what is wrong stays, to be complained about."""
+    return {
+        str(name).lower(): _typed(str(name).lower(), value)
+        for name, value in _mapping(context).items()
+        if str(name).startswith("FL_") and not is_unset(value)
+    }
+
+
+def merged(context: Mapping[str, object], variables: Mapping[str, object]) -> dict[str, object]:
+    """Both together. A variable that only has its default gives way to the context, every other one wins."""
+    lower = from_context(context)
+    wins = (name for name, value in variables.items() if name not in lower or not _is_default(name, value))
+    return {**lower, **{name: variables[name] for name in wins}}
+
+
+def node_count(value: object) -> int | None:
+    """The number of nodes online; nothing when it is not given."""
+    try:
+        return None if is_unset(value) else int(parse(_NODES_ONLINE, value))
+    except BadValue as bad:
+        raise ValueError(f"nodes_online is {show(value)} but {bad}. Leave it out when it is not known.") from None
+
+
+def _typed(name: str, value: object) -> object:
+    try:
+        return parse(BY_ANSIBLE[name], value) if name in BY_ANSIBLE else value
+    except BadValue:
+        return value
+
+
+def _is_default(name: str, value: object) -> bool:
+    return is_unset(value) or (name in BY_ANSIBLE and _typed(name, value) == BY_ANSIBLE[name].default)
+
+
+def _mapping(variables: object) -> Mapping[object, object]:
+    if not isinstance(variables, Mapping):
+        raise ValueError(f"A dictionary of variables is needed, but {show(variables)} was given.")
+    return variables
+
+
+def _examine(
+    given: Mapping[str, object],
+    rows: Mapping[str, Variable],
+    spell: Callable[[Variable], str],
+    nodes_online: int | None = None,
+    runtime: str = "venv",
+    room: Room | None = None,
+) -> tuple[dict[str, object], list[Problem]]:
+    """The values of all variables that have a good one, and all problems."""
+    if runtime not in RUNTIMES:
+        raise ValueError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}.")
+    problems = [_unknown(name, value, rows) for name, value in _mapping(given).items() if name not in rows]
+    values: dict[str, object] = {}
+    chosen = {rows[name].name: value for name, value in given.items() if name in rows and not is_unset(value)}
+    for variable in sorted(VARIABLES, key=lambda row: row.name != "strategy"):  # defaults depend on the strategy
+        try:
+            values[variable.name] = (
+                parse(variable, chosen[variable.name])
+                if variable.name in chosen
+                else variable.default_for(str(values.get("strategy", "")), runtime)
+            )
+        except BadValue as bad:
+            default = variable.default_for(str(values.get("strategy", "")), runtime)
+            problems.append(_bad(variable, chosen[variable.name], str(bad), spell(variable), default))
+    problems += related(Situation(values, frozenset(chosen), nodes_online, spell, room))
+    return values, worst_first(problems)
+
+
+def _bad(variable: Variable, value: object, rule: str, spelled: str, default: object) -> Problem:
+    choices = {choice.lower(): choice for choice in variable.choices}
+    near = difflib.get_close_matches(value.strip().lower()[:64], choices, 1) if isinstance(value, str) else []
+    hint = f"Did you mean {choices[near[0]]}?" if near else f"Correct it, or leave it unset for {show(default)}."
+    return Problem(ERROR, spelled, value, rule, hint)
+
+
+def _unknown(name: object, value: object, rows: Mapping[str, Variable]) -> Problem:
+    near = _nearest(name)
+    spelled = next((spelled for spelled, row in rows.items() if row is near), "")
+    return Problem(
+        ERROR,
+        name if isinstance(name, str) and name.isidentifier() and len(name) <= 64 else show(name),
+        value,
+        "no training variable has this name",
+        f"Did you mean {spelled}?" if spelled else "Remove it; docs/variables.md lists those that exist.",
+    )
+
+
+def _nearest(name: object) -> Variable | None:
+    """The variable that a wrong name probably means: by likeness, or by a word that only one name has."""
+    plain = str(name)[:64].lower().replace("-", "_") if isinstance(name, str) else ""
+    plain = plain[3:] if plain.startswith("fl_") else plain
+    near = difflib.get_close_matches(plain, BY_NAME, 1)
+    near = near or [known for known in BY_NAME if plain in known.split("_")]
+    return BY_NAME[near[0]] if len(near) == 1 else None
+
+
+def differences(training: Training, effective: Mapping[str, object], model_only: bool = False) -> list[str]:
+    """What a run that reports this effective configuration does otherwise than asked, one sentence each.
+
+    With ``model_only`` it is held only to what decides the model's bytes: a training that was finished earlier is the
+    one that is asked for, whatever its timeouts were.
+    """
+    parameters, run_config = training.strategy_parameters, training.run_config
+    if model_only:
+        variables = STRATEGIES[str(training.values["strategy"])].variables
+        parameters = {name: value for name, value in parameters.items() if variables[name] in training.identity}
+        run_config = {key: value for key, value in run_config.items() if BY_KEY[key].name in training.identity}
+    strategy = effective.get("strategy")
+    strategy = strategy if isinstance(strategy, Mapping) else {}
+    asked_name = str(training.values["strategy"])
+    pairs = [
+        ("The training", training.values["training_name"], effective.get("training")),
+        ("The configuration hash", training.configuration_hash, effective.get("configuration_hash")),
+        ("The strategy", asked_name, strategy.get("name")),
+        ("The class of the strategy", asked_name, str(strategy.get("class")).rpartition(".")[2]),
+    ]
+    pairs += _each("Parameter {} of the strategy", parameters, strategy.get("parameters"))
+    pairs += _each("Run configuration key {}", run_config, effective.get("run_config"))
+    return [
+        f"{what} was to be {show(asked)} and is {'missing' if found is None else show(found)}."
+        for what, asked, found in pairs
+        if not _same(asked, found)
+    ]
+
+
+def _each(what: str, asked: Mapping[str, object], found: object) -> list[tuple[str, object, object]]:
+    found = found if isinstance(found, Mapping) else {}
+    return [(what.format(name), value, found.get(name)) for name, value in asked.items()]
+
+
+def _same(asked: object, found: object) -> bool:
+    """Equal, where true is not 1; 1 is 1.0, because JSON and YAML do not keep them apart.
+
+    What a run reports has gone through C(harmless_value), which may have written what is asked another way.
+    """
+    return isinstance(asked, bool) == isinstance(found, bool) and found in (asked, harmless_value(asked, CLAIM))

@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One value of one training variable: read it as its type, or say what is wrong with it; show it, write it as TOML.
+
+Values arrive re-typed: AWX and Ansible's extra vars turn ``'5'`` into 5, ``'yes'`` into true and ``''`` into nothing;
+OpenNebula turns everything into text. Each spelling of a value that can only mean one thing is accepted.
+
+Private to the collection: it may change at any time.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from .table import Variable
+
+LARGEST_INTEGER = 2**31 - 1
+_SHOWN_CHARACTERS = 60
+
+_TRUE = ("true", "yes", "on", "y", "t", "1")
+_FALSE = ("false", "no", "off", "n", "f", "0")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
+_DIGITS_AT_MOST = 400  # more digits than any legal number has; longer text is refused before it is converted
+
+
+class BadValue(ValueError):
+    """A value that its variable refuses; the text is the rule that it breaks."""
+
+
+def is_unset(value: object) -> bool:
+    """Nothing, an empty answer and blanks all mean: use the default."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def parse(variable: Variable, value: object) -> object:
+    """The value in the variable's own type."""
+    return _PARSERS[variable.type](variable, value.strip() if isinstance(value, str) else value)
+
+
+def _parse_bool(variable: Variable, value: object) -> bool:
+    text = str(value).lower() if isinstance(value, (bool, str)) else {0: "0", 1: "1"}.get(_number(value), "")
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise BadValue("must be true or false")
+
+
+def _parse_int(variable: Variable, value: object) -> int:
+    rule = f"must be a whole number, {variable.bounds}"
+    number = _number(value)
+    if number is None or (isinstance(number, float) and not number.is_integer()):
+        raise BadValue(rule)
+    _check_bounds(variable, number)
+    largest = LARGEST_INTEGER if variable.maximum is None else variable.maximum
+    if number > largest:
+        raise BadValue(f"must be at most {largest}")
+    return int(number)
+
+
+def _parse_float(variable: Variable, value: object) -> float:
+    number = _number(value)
+    if number is None:
+        raise BadValue(f"must be a number {variable.bounds}")
+    _check_bounds(variable, number)
+    try:
+        return float(number) + 0.0  # makes -0.0 the same configuration as 0.0
+    except OverflowError:
+        raise BadValue(f"must be a number {variable.bounds} that is not as large") from None
+
+
+def _parse_str(variable: Variable, value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_INTEGER:
+        value = str(int(value))  # a name of digits, of which YAML made a number
+    if not isinstance(value, str):
+        raise BadValue(f"must be {variable.bounds or variable.pattern_rule or 'text'}")
+    text = str(value)
+    if variable.choices and text not in variable.choices:
+        raise BadValue(f"must be {variable.bounds}")
+    if variable.pattern and not re.fullmatch(variable.pattern, text):
+        raise BadValue(f"must be {variable.pattern_rule}")
+    if not text.isprintable():
+        raise BadValue("must be text that can be printed")
+    return text
+
+
+_PARSERS = {"bool": _parse_bool, "int": _parse_int, "float": _parse_float, "str": _parse_str}
+
+
+def _number(value: object) -> int | float | None:
+    """The finite number that a value is or spells; nothing when it is or spells something else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        if len(value) > _DIGITS_AT_MOST or not _NUMBER.fullmatch(value):
+            return None
+        value = float(value) if re.search(r"[.eE]", value) else int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return int(value) if isinstance(value, int) else None
+
+
+def _check_bounds(variable: Variable, number: int | float) -> None:
+    low, high = variable.minimum, variable.maximum
+    too_low = low is not None and (number < low or (variable.exclusive_minimum and number == low))
+    too_high = high is not None and (number > high or (variable.exclusive_maximum and number == high))
+    if too_low or too_high:
+        raise BadValue(f"must be {variable.bounds}")
+
+
+def is_plain(value: object) -> bool:
+    """Whether JSON can carry the value as it is."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return value.bit_length() < 64
+    return value is None or (isinstance(value, str) and value.isprintable())
+
+
+def show(value: object) -> str:
+    """A value as a person would write it in YAML, on one line and never long."""
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"a number of {value.bit_length()} bits"
+    try:
+        text = repr(str(value)) if isinstance(value, str) else repr(value)
+    except Exception:  # whatever a foreign object's repr raises, the message about it must still be written
+        text = f"a value of type {type(value).__name__}"
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def to_toml(value: object) -> str:
+    """A value of a training variable as TOML, of the type that Flower compares with the app's default."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return '"' + "".join(_escape(letter) for letter in str(value)) + '"'
+
+
+def _escape(letter: str) -> str:
+    if letter in '"\\':
+        return "\\" + letter
+    return letter if letter.isprintable() else f"\\U{ord(letter):08X}"

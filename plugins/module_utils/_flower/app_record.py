@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What root has written down of a deployed app: its source, its FAB, and where that is installed.
+
+No path is in it, only names, each of a fixed form.
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from .._base.guarded import ROOT, read_bytes
+from .._base.jsonable import loads
+from .._base.layout import folder
+from .cli import FlwrError
+
+MOST = 1 << 16  # bytes
+HASH = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
+_RULES: t.Mapping[str, re.Pattern[str]] = {
+    "checksum": HASH,
+    "fab_hash": HASH,
+    "fab_file": re.compile(r"[A-Za-z0-9_][A-Za-z0-9.+!_-]{0,200}\.fab", re.ASCII),
+    "folder": re.compile(r"[A-Za-z0-9_][A-Za-z0-9.+!_-]{0,200}", re.ASCII),
+}
+
+
+def record_path(home: str, name: str) -> str:
+    """Return where the record of an app lies."""
+    return os.path.join(folder(home, "records/apps"), f"{name}.json")
+
+
+def read_record(home: str, name: str) -> dict[str, str] | None:
+    """Return the record of an app; None when there is none that root has written."""
+    try:
+        found = loads(read_bytes(record_path(home, name), MOST, {ROOT, os.geteuid()}))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    if not all(isinstance(found.get(key), str) and rule.fullmatch(found[key]) for key, rule in _RULES.items()):
+        return None
+    return {key: found[key] for key in _RULES}
+
+
+def deployed_fab_hash(home: str, app: str) -> str | None:
+    """Return the hash of the FAB of an app by the path of its folder; None when it is not known."""
+    name = os.path.basename(app)
+    if not _NAME.fullmatch(name) or app != os.path.join(folder(home, "app"), name):
+        return None
+    return (read_record(home, name) or {}).get("fab_hash")
+
+
+def check_fab(home: str, app: str, run_id: str, fab_hash: str, stop: t.Callable[[str], object]) -> None:
+    """Stop a run of another FAB than is deployed, which could not begin and nobody has checked; raise FlwrError."""
+    deployed = deployed_fab_hash(home, app)
+    # Flower tells the first eight characters when a run is submitted, and all of them later.
+    if deployed is not None and not (fab_hash and deployed.startswith(fab_hash)):
+        stop(run_id)
+        raise FlwrError(
+            f"Run {run_id} was stopped: its FAB is {fab_hash[:8]}, but what is deployed of {os.path.basename(app)} is"
+            f" {str(deployed)[:8]}. Look who changed {app}, and deploy it again with the playbook fedops.flower.site."
+        )

@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Building the FAB of an app that nobody has vouched for: as a user that systemd makes for it and forgets afterwards.
+
+Flower only reads the app, and what it makes of it comes back through a pipe. A file of the app may still be made to
+trip what reads it; then a user has been tripped that can write nothing, reach nobody, and soon ends.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import typing as t
+
+from .._base.bounded import Head, run
+from .._base.jsonable import harmless, loads
+from .fab import MOST, About, FabError
+
+SECONDS = 60  # a build takes about two
+SOURCE = "/run/fedops-app"  # where the user finds the app
+_HEADER = 4096  # bytes of what the app is called
+_SAID = 15  # lines
+_NO_PLACE = "systemd-run is not on this host, and an app is not built without the bounds that it sets."
+
+PROPERTIES: t.Mapping[str, str] = {
+    "DynamicUser": "yes",
+    "RuntimeMaxSec": str(SECONDS),
+    "LimitCPU": str(SECONDS),
+    "LimitCORE": "0",
+    "LimitFSIZE": str(64 << 20),
+    "MemoryMax": "1G",
+    "MemorySwapMax": "0",
+    "TasksMax": "32",
+    "OOMScoreAdjust": "1000",
+    "Nice": "5",
+    "UMask": "0077",
+    "WorkingDirectory": "/",
+    "CapabilityBoundingSet": "",
+    "AmbientCapabilities": "",
+    "LockPersonality": "yes",
+    "MemoryDenyWriteExecute": "yes",
+    "NoNewPrivileges": "yes",
+    "PrivateDevices": "yes",
+    "PrivateIPC": "yes",
+    "PrivateNetwork": "yes",
+    "PrivateTmp": "yes",
+    "PrivateUsers": "yes",
+    "ProcSubset": "pid",
+    "ProtectClock": "yes",
+    "ProtectControlGroups": "yes",
+    "ProtectHome": "yes",
+    "ProtectHostname": "yes",
+    "ProtectKernelLogs": "yes",
+    "ProtectKernelModules": "yes",
+    "ProtectKernelTunables": "yes",
+    "ProtectProc": "invisible",
+    "ProtectSystem": "strict",
+    "RemoveIPC": "yes",
+    "RestrictAddressFamilies": "AF_UNIX",
+    "RestrictNamespaces": "yes",
+    "RestrictRealtime": "yes",
+    "RestrictSUIDSGID": "yes",
+    "SystemCallArchitectures": "native",
+    "SystemCallErrorNumber": "EPERM",
+    "SystemCallFilter": "@system-service",
+}
+ENVIRONMENT: t.Mapping[str, str] = {
+    "HOME": "/tmp",
+    "FLWR_HOME": "/tmp/.flwr",
+    "FLWR_TELEMETRY_ENABLED": "0",
+    "FLWR_DISABLE_UPDATE_CHECK": "1",
+    "LC_ALL": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+class BuildError(Exception):
+    """The app cannot be built; the message says why."""
+
+
+Build = t.Callable[[str], "tuple[About, bytes]"]
+
+
+class Builder:
+    """Builds with the Flower of a home."""
+
+    def __init__(self, home: str) -> None:
+        self.program = os.path.join(home, "bin", "flwr")
+        # What the user has no business with, if systemd lets it in at all.
+        self.hidden = [os.path.join(home, name) for name in ("checkpoints", "data", "state", "trainings", "published")]
+
+    def command(self, source: str) -> list[str]:
+        """Return what builds the app of a folder."""
+        properties = {
+            **PROPERTIES,
+            "BindReadOnlyPaths": f"{source}:{SOURCE}",
+            "InaccessiblePaths": " ".join(f"-{path}" for path in self.hidden),
+        }
+        return [
+            "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec",
+            "--description=Flower builds an app",
+            *(f"--property={name}={value}" for name, value in properties.items()),
+            *(f"--setenv={name}={value}" for name, value in ENVIRONMENT.items()),
+            self.program, "fab", SOURCE,
+        ]  # fmt: skip
+
+    def __call__(self, source: str) -> tuple[About, bytes]:
+        """Build the app of a folder that root alone can write; return what it is called, and its FAB."""
+        if not os.access(self.program, os.X_OK):
+            raise BuildError(f"{self.program} does not exist: run the playbook fedops.flower.site first.")
+        return build(self.command(source))
+
+
+def build(command: t.Sequence[str]) -> tuple[About, bytes]:
+    """Run what builds an app; return what it is called, and its FAB."""
+    said = Head(_HEADER + MOST + 1)
+    try:
+        done = run(command, SECONDS + 30, said)
+    except FileNotFoundError:
+        raise BuildError(_NO_PLACE) from None
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"it took longer than {SECONDS} s") from None
+    if done.returncode != 0:
+        raise BuildError(_reason(done.stderr))
+    header, _newline, fab = said.kept().partition(b"\n")
+    if not fab or len(header) > _HEADER or len(fab) > MOST:
+        raise BuildError(f"it gave {len(fab)} bytes, but a FAB has at most {MOST}")
+    try:
+        return About.of(loads(header.decode("utf-8", "replace"))), fab
+    except (ValueError, FabError) as error:
+        raise BuildError(str(error)) from error
+
+
+def _reason(said: str) -> str:
+    lines = [line for line in map(str.strip, harmless(said, 4000, multiline=True).splitlines()) if line]
+    return "\n".join(lines[-_SAID:]) or f"it ended without a word; it may take {SECONDS} s and 1 GB of memory"

@@ -1,0 +1,366 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line of Flower on the SuperLink host, as functions that return data or raise FlwrError.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+import typing as t
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from .._base.bounded import Done, Keeper, ShortTexts, Tail, run
+from .._base.guarded import status
+from .._base.jsonable import Bounds, harmless, harmless_value, loads, without_colours
+from .._base.layout import APPS, CONTROL, folder
+
+USER = APPS.name  # owns the checkpoints and what ServerApps publish
+CONTROL_USER = CONTROL.name  # runs Flower's command line, and owns the records of trainings
+TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
+LOG_TIMEOUT = 20  # flwr log waits for ever when a run has not logged anything yet
+LOG_LINE = 1000  # characters of a line of a log
+REASON = 4000  # characters of why something went wrong
+ANSWER = Bounds(text=REASON, items=100_000, depth=8, total=3_000_000)
+
+ALIVE = ("pending", "starting", "running")
+SILENT = ("pending", "starting")  # a run that has no log yet
+
+INVALID_RUN_CONFIG = 15
+RUN_NOT_FOUND = 16
+RUN_ALREADY_FINISHED = 18
+KEY_ALREADY_IN_USE = 23
+NODE_NOT_FOUND = 24
+NODE_NOT_FOUND_OR_NOT_OWNED = 28
+
+_CODE = re.compile(r"\[code: (\d+)\]\s*")
+_FRAME = "╭╰│─╮╯ "  # around an error; an expression for it would take minutes over a long line of blanks
+_UNREACHABLE = "Connection to the SuperLink is unavailable"
+
+
+class FlwrError(Exception):
+    """Flower refused or could not answer. The message is Flower's own, with what to do where that is known."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(harmless(message, REASON + 500))
+        self.code = code
+
+
+class FlwrMissingError(FlwrError):
+    """Flower, or its account, is not on this host."""
+
+
+class FlwrUnreachableError(FlwrError):
+    """The SuperLink does not answer."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the SuperLink knows it; the status is Flower's word without the prefix C(finished:)."""
+
+    run_id: str
+    status: str
+    details: str | None
+    fab_hash: str
+    pending_at: str
+    starting_at: str = ""
+
+    @property
+    def alive(self) -> bool:
+        return self.status in ALIVE
+
+
+@dataclass(frozen=True)
+class SuperNode:
+    """A SuperNode as the SuperLink knows it."""
+
+    node_id: str
+    status: str
+    registered_at: str | None
+    online_at: str | None
+    offline_at: str | None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What Flower says about a run that it has accepted."""
+
+    run_id: str
+    fab_hash: str
+
+
+@dataclass(frozen=True)
+class _Client:
+    """How Flower's command line is called: by which account, as which program, with which folders."""
+
+    user: str
+    executable: str
+    home: str
+    flwr_home: str
+
+
+def _client(home: str) -> _Client:
+    """Return how it is called on this host.
+
+    Where trainings still belong to the account of the ServerApps, the host is from before there were several accounts,
+    and until it is migrated. Its command line serves for all that needs no app.
+    """
+    trainings = status(folder(home, "trainings"))
+    if trainings is not None and os.geteuid() == 0 and USER != CONTROL_USER:
+        with suppress(KeyError):
+            if trainings.st_uid == pwd.getpwnam(USER).pw_uid:
+                venv, flwr_home = os.path.join(home, "venv", "bin", "flwr"), os.path.join(home, "app", ".flwr")
+                return _Client(USER, venv, home, flwr_home)
+    executable = os.path.join(folder(home, "bin"), "flwr")
+    return _Client(CONTROL_USER, executable, folder(home, "control"), folder(home, "control/.flwr"))
+
+
+class Flwr:
+    """The C(flwr) of the virtual environment below C(home), talking to one configured SuperLink connection."""
+
+    def __init__(self, home: str, superlink: str = "local") -> None:
+        self.home = home
+        self.superlink = superlink
+
+    def runs(self) -> list[Run]:
+        """Return every run that the SuperLink knows."""
+        return [_run(row) for row in self._json("list", self.superlink)["runs"]]
+
+    def submit(self, app: str, run_config: str | None = None) -> Submission:
+        """Submit a run of the app in a folder; return once the SuperLink has accepted it."""
+        # A file, because a command line can be read by everybody on the host.
+        client = _client(self.home)
+        if client.user != CONTROL_USER:
+            raise FlwrMissingError(
+                f"{self.home} is as an earlier version has left it, and no run is submitted from there. Deploy"
+                " this host first (playbook fedops.flower.site)."
+            )
+        with scratch("run_config.toml", run_config or "", client.user) as path:
+            given = ["--run-config", path] if run_config else []
+            answer = self._json("run", app, self.superlink, *given)
+        return Submission(str(answer["run-id"]), str(answer["fab-hash"]))
+
+    def stop(self, run_id: str) -> bool:
+        """Stop a run; tell whether there was something to stop."""
+        return self._unless("stop", run_id, self.superlink, codes=(RUN_ALREADY_FINISHED, RUN_NOT_FOUND))
+
+    def log(self, run_id: str, lines: int) -> list[str]:
+        """Return the last lines of a run's log. Do not ask for a run that is in one of the SILENT states."""
+        try:
+            done = self._call(Tail(), "log", run_id, self.superlink, "--show", timeout=LOG_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            return []
+        if done.returncode != 0:
+            raise _error(done.stderr or done.stdout)
+        text = without_colours(done.stdout).strip()
+        kept = [line for line in text.splitlines() if not line.startswith("Using SuperLink:")]
+        return [harmless(line, LOG_LINE) for line in kept[-lines:]]
+
+    def supernodes(self) -> list[SuperNode]:
+        """Return every SuperNode that the SuperLink knows, unregistered ones as well."""
+        return [_supernode(row) for row in self._json("supernode", "list", self.superlink)["nodes"]]
+
+    def register(self, name: str, public_key: str) -> str:
+        """Register a SuperNode by its public key; return its node id."""
+        with scratch("supernode.pub", public_key.strip() + "\n", _client(self.home).user) as path:
+            answer = self._json("supernode", "register", path, self.superlink, "--name", name)
+        return str(answer["node-id"])
+
+    def unregister(self, node_id: str) -> bool:
+        """Unregister a SuperNode; tell whether there was one."""
+        codes = (NODE_NOT_FOUND, NODE_NOT_FOUND_OR_NOT_OWNED)
+        return self._unless("supernode", "unregister", node_id, self.superlink, codes=codes)
+
+    def _unless(self, *arguments: str, codes: t.Sequence[int]) -> bool:
+        """Run a command; return False when Flower says, by one of these codes, that there was nothing to do."""
+        try:
+            self._json(*arguments)
+        except FlwrError as error:
+            if error.code in codes:
+                return False
+            raise
+        return True
+
+    def _json(self, *arguments: str) -> dict[str, t.Any]:
+        try:
+            done = self._call(ShortTexts(), *arguments, "--format", "json")
+        except subprocess.TimeoutExpired as error:
+            command = " ".join(arguments[:2])
+            raise FlwrUnreachableError(f"flwr {command} did not answer within {TIMEOUT} s.") from error
+        return parse(done.stdout, done.stderr)
+
+    def _call(self, said: Keeper, *arguments: str, timeout: int = TIMEOUT) -> Done:
+        client = _client(self.home)
+        account = account_of(client.user)
+        identity: dict[str, t.Any] = {}
+        if account is not None:
+            identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        try:
+            return run(
+                [client.executable, *arguments],
+                timeout,
+                said,
+                env=_environment(self.home, client),
+                # The caller's folder may be closed to the account.
+                cwd="/",
+                **identity,
+            )
+        except OSError as error:
+            raise FlwrMissingError(
+                f"{client.executable} cannot be run: {error.strerror}."
+                " Deploy this host first (role fedops.flower.runtime)."
+            ) from error
+
+
+def _environment(home: str, client: _Client) -> dict[str, str]:
+    return {
+        "PATH": f"{home}/venv/bin:/usr/local/bin:/usr/bin:/bin",
+        "HOME": client.home,
+        "FLWR_HOME": client.flwr_home,
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "1000",
+        "NO_COLOR": "1",
+    }
+
+
+def account_of(name: str) -> pwd.struct_passwd | None:
+    """Return an account when we are root, and None when we already are somebody else."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(name)
+    except KeyError as error:
+        raise FlwrMissingError(
+            f"The account '{name}' is not on this host. Deploy this host first (role fedops.flower.runtime)."
+        ) from error
+
+
+def service_account() -> pwd.struct_passwd | None:
+    """Return the account that owns the checkpoints when we are root, and None when we already are somebody else."""
+    return account_of(USER)
+
+
+@contextmanager
+def as_account(name: str) -> t.Iterator[None]:
+    """Touch files as an account: C(USER) for checkpoints, C(CONTROL_USER) for records of trainings.
+
+    Its folders are its own, so a link in them could lead root anywhere. Start no process in here: it would inherit
+    the way back to root. Whoever is not root stays who they are.
+    """
+    account = account_of(name)
+    if account is None:
+        yield
+        return
+    group, groups = os.getegid(), os.getgroups()
+    os.setgroups(os.getgrouplist(name, account.pw_gid))
+    os.setegid(account.pw_gid)
+    os.seteuid(account.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+@contextmanager
+def as_service_account() -> t.Iterator[None]:
+    """Touch files as the account that owns the checkpoints. Records of trainings are C(CONTROL_USER)'s."""
+    with as_account(USER):
+        yield
+
+
+@contextmanager
+def scratch(name: str, text: str, user: str | None = None) -> t.Iterator[str]:
+    """Give a temporary file that only one account can read: that of the command line, unless another is named."""
+    user = user or CONTROL_USER
+    with as_account(user):
+        # Root's own folder for temporary files may be closed to the account.
+        folder_path = tempfile.mkdtemp(prefix="fedops-flwr-", dir="/tmp")
+        path = os.path.join(folder_path, name)
+        with open(path, "x", encoding="utf-8") as stream:
+            stream.write(text)
+    try:
+        yield path
+    finally:
+        with as_account(user):
+            shutil.rmtree(folder_path, ignore_errors=True)
+
+
+def parse(output: str, errors: str = "") -> dict[str, t.Any]:
+    """Return Flower's JSON answer, or raise FlwrError. Flower exits with 0 either way: only C(success) tells."""
+    try:
+        answer = loads(output[output.index("{") :])
+    except ValueError as error:
+        raise _error(errors or output) from error
+    if not answer.get("success"):
+        raise _error(str(answer.get("error-message", "")))
+    kept: dict[str, t.Any] = harmless_value(answer, ANSWER)
+    return kept
+
+
+def _error(text: str) -> FlwrError:
+    """Make an error of what Flower printed: only the reason, without its progress messages and frames."""
+    text = without_colours(text).strip()
+    code = _CODE.search(text)
+    if code:
+        reason = _plain(text[code.end() :])
+        number = int(code.group(1))
+        hint = ""
+        if number == INVALID_RUN_CONFIG:
+            hint = (
+                " A key of the run configuration is not declared, or has another type, in [tool.flwr.app.config]"
+                " of the app's pyproject.toml. The journal of flower-superlink names the key."
+            )
+        return FlwrError(f"Flower says: {reason} (code {number}){hint}", number)
+    reason = _plain(text.split("\n\n", 1)[-1]) or "no reason given"
+    if _UNREACHABLE in text:
+        return FlwrUnreachableError(f"Flower says: {_UNREACHABLE}. Look at the unit flower-superlink on this host.")
+    return FlwrError(f"Flower says: {reason}")
+
+
+def _plain(text: str) -> str:
+    lines = map(_unframed, text.splitlines())
+    return harmless(" ".join(line for line in lines if line), REASON)
+
+
+def _unframed(line: str) -> str:
+    """Return a line without the frame that Flower draws around an error; of its title, nothing."""
+    whole = line.strip()
+    inner = whole.strip(_FRAME)
+    return "" if inner == "Error" != whole else inner
+
+
+def _run(row: t.Mapping[str, t.Any]) -> Run:
+    return Run(
+        run_id=str(row["run-id"]),
+        status=str(row["status"]).rpartition(":")[2],
+        details=_known(row.get("status-details")),
+        fab_hash=str(row.get("fab-hash", "")),
+        pending_at=str(row.get("pending-at", "")),
+        starting_at=_known(row.get("starting-at")) or "",
+    )
+
+
+def _supernode(row: t.Mapping[str, t.Any]) -> SuperNode:
+    return SuperNode(
+        node_id=str(row["node-id"]),
+        status=str(row["status"]),
+        registered_at=_known(row.get("created-at")),
+        online_at=_known(row.get("online-at")),
+        offline_at=_known(row.get("offline-at")),
+    )
+
+
+def _known(value: t.Any) -> str | None:
+    return None if value in (None, "", "N/A") else str(value)

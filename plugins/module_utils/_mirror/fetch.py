@@ -1,0 +1,214 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fetching the newest whole checkpoint of a training from the mirror, for a host that has none.
+
+This file is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import shutil
+import tempfile
+import time
+import typing as t
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+
+from .._checkpoint.directory import (
+    LOCK,
+    LOCK_BUDGET,
+    PREVIOUS,
+    Checkpoint,
+    CheckpointError,
+    arrays_name,
+    latest_good,
+    manifest_name,
+    verify,
+)
+from .._checkpoint.manifest import LIMIT, check, load
+from .._flower.cli import as_service_account
+from .._storage.probe import sync
+from .rules import Listing, folder_name, rounds
+from .seal import LENGTH, is_sealed, seal_name
+
+STAGING = ".fetch-"
+
+
+class FetchError(Exception):
+    """Nothing can be fetched as things are; the message says why and what to do."""
+
+
+class UnsealedError(FetchError):
+    """The mirror has checkpoints of a training, and none of them has a seal that counts."""
+
+    def __init__(self, training: str, rounds: t.Sequence[int], has_secret: bool) -> None:
+        shown = ", ".join(map(str, rounds[:5])) + (f" and {len(rounds) - 5} more" if len(rounds) > 5 else "")
+        secret = "of this host's secret" if has_secret else "that can be verified, as this host has no secret"
+        super().__init__(
+            f"The mirror has the training {training} (round {shown}), but not with a seal {secret}."
+            " Whoever writes the bucket could have put it there. Nothing was begun. Restore the backup of the host that"
+            " has mirrored it, which holds the secret, or set checkpoints_mirror_seal_secret to what was set there."
+            " What an older release has mirrored has no seal: if you trust all who write the bucket, set"
+            " checkpoints_mirror_accept_unsealed to true for this one time. Or set fl_resume to never to begin anew."
+        )
+
+
+class Bucket(t.Protocol):
+    """What a mirror is asked."""
+
+    def list(self) -> Listing:
+        """Return what lies in the folders."""
+
+    def download(self, folder: str, name: str, target: t.IO[bytes], limit: int) -> None:
+        """Write a file to an open one."""
+
+
+class Fetcher:
+    """A directory without a good checkpoint of a training, and the mirror that may have one."""
+
+    def __init__(
+        self, directory: str, training: str, configuration_hash: str, bucket: Bucket, secret: bytes | None, sealed: bool
+    ) -> None:
+        """Take the secret of the seals, and whether they are asked for at all."""
+        self.directory, self.training, self.configuration_hash = directory, training, configuration_hash
+        self.bucket, self.secret, self.sealed = bucket, secret, sealed
+        self.problems: list[str] = []
+        self._unsealed: list[int] = []
+
+    @property
+    def local(self) -> Checkpoint | None:
+        """Return the checkpoint that the training would go on from without the mirror."""
+        with as_service_account():
+            return latest_good(self.directory, self.configuration_hash, self.training)
+
+    def offered(self) -> list[int]:
+        """Return the rounds that the mirror has, newest first; whether they are whole is seen when they are here."""
+        return list(reversed(rounds(self._files())))
+
+    def fetch(self, budget: float = LOCK_BUDGET) -> Checkpoint | None:
+        """Bring the newest whole checkpoint into the directory and return it; None when the mirror has none."""
+        files = self._files()
+        offered = list(reversed(rounds(files)))
+        if not offered:
+            return None
+        with self._locked(budget), self._staging() as staging:
+            for number in offered:
+                try:
+                    self._download(number, staging, files)
+                    with as_service_account():
+                        self._check(verify(os.path.join(staging, arrays_name(number))))
+                except CheckpointError as error:
+                    self.problems.append(str(error).replace(staging, f"The mirror's {self._folder}"))
+                    continue
+                with as_service_account():
+                    self._place(number, staging)
+                    return verify(os.path.join(self.directory, arrays_name(number)))
+        if self._unsealed:
+            raise UnsealedError(self.training, self._unsealed, self.secret is not None)
+        return None
+
+    def _files(self) -> t.Mapping[str, int]:
+        return self.bucket.list().get(self._folder, {})
+
+    @property
+    def _folder(self) -> str:
+        return folder_name(self.training, self.configuration_hash)
+
+    def _download(self, number: int, staging: str, files: t.Mapping[str, int]) -> None:
+        """Bring what is small first: the arrays only when the seal says who has put them there."""
+        seal = io.BytesIO()
+        if self.sealed and seal_name(number) not in files:
+            self._refuse_seal(number, "has no seal")
+        self._bring(manifest_name(number), staging, LIMIT)
+        if self.sealed:
+            self.bucket.download(self._folder, seal_name(number), seal, LENGTH)
+        with as_service_account():
+            path = os.path.join(staging, manifest_name(number))
+            manifest = load(path)
+            check(path, number, manifest)
+        checkpoint = Checkpoint(os.path.join(staging, arrays_name(number)), manifest)
+        self._check(checkpoint)
+        if self.sealed and not is_sealed(checkpoint, self.secret, seal.getvalue()):
+            self._refuse_seal(number, "has no seal of this host's secret")
+        if files[arrays_name(number)] != manifest["bytes"]:
+            raise CheckpointError(
+                f"{checkpoint.path} is damaged: it has {files[arrays_name(number)]} bytes, its manifest says"
+                f" {manifest['bytes']}."
+            )
+        with as_service_account():
+            there = os.statvfs(staging)
+        if manifest["bytes"] > there.f_bavail * there.f_frsize:
+            raise FetchError(f"{self.directory} has no room for {arrays_name(number)}, of {manifest['bytes']} bytes.")
+        self._bring(arrays_name(number), staging, manifest["bytes"])
+
+    def _refuse_seal(self, number: int, said: str) -> t.NoReturn:
+        self._unsealed.append(number)
+        raise CheckpointError(f"The mirror's {self._folder}/{arrays_name(number)} {said}.")
+
+    def _bring(self, name: str, staging: str, limit: int) -> None:
+        # Opened as the account, which owns what it will hold; rclone itself needs a file of root's.
+        with as_service_account():
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            target = os.open(os.path.join(staging, name), flags, 0o640)
+        with open(target, "wb") as stream:
+            self.bucket.download(self._folder, name, stream, limit)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _check(self, checkpoint: Checkpoint) -> None:
+        if (checkpoint.training, checkpoint.configuration_hash) != (self.training, self.configuration_hash):
+            raise CheckpointError(f"{checkpoint.path} is of another training.")
+
+    def _place(self, number: int, staging: str) -> None:
+        """Give a whole checkpoint its name, the manifest last. What has that name already is put aside, not lost."""
+        names = [arrays_name(number), manifest_name(number)]
+        in_the_way = [name for name in reversed(names) if os.path.lexists(os.path.join(self.directory, name))]
+        if in_the_way:
+            moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+            aside = os.path.join(self.directory, PREVIOUS, f"replaced-from-mirror-{moment}")
+            os.makedirs(aside, 0o750)
+            for name in in_the_way:
+                os.rename(os.path.join(self.directory, name), os.path.join(aside, name))
+            sync(aside)
+        for name in names:
+            os.chmod(os.path.join(staging, name), 0o640)
+            os.rename(os.path.join(staging, name), os.path.join(self.directory, name))
+        sync(self.directory)
+
+    @contextmanager
+    def _staging(self) -> t.Iterator[str]:
+        with as_service_account():
+            for name in os.listdir(self.directory):
+                if name.startswith(STAGING):  # of a fetch that was killed
+                    shutil.rmtree(os.path.join(self.directory, name), ignore_errors=True)
+            staging = tempfile.mkdtemp(prefix=STAGING, dir=self.directory)
+        try:
+            yield staging
+        finally:
+            with as_service_account():
+                shutil.rmtree(staging, ignore_errors=True)
+
+    @contextmanager
+    def _locked(self, budget: float) -> t.Iterator[None]:
+        """Keep ServerApps out, and be kept out by one."""
+        with as_service_account():
+            lock = os.open(os.path.join(self.directory, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            deadline = time.monotonic() + budget
+            while True:
+                with suppress(BlockingIOError):
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                if time.monotonic() >= deadline:
+                    raise FetchError(
+                        f"A checkpoint cannot be fetched to {self.directory}: a run is saving there. Stop it first, or"
+                        " give this training a fl_checkpoint_path of its own."
+                    )
+                time.sleep(0.5)
+            yield
+        finally:
+            os.close(lock)

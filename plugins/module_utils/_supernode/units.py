@@ -1,0 +1,302 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The units of the SuperNodes of a host: their files, and that systemd runs exactly them as they are now.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import secrets
+import subprocess
+import typing as t
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from .._base import guarded as _guarded
+from .._base.files import Directory, File, remove_empty
+from .._base.services import State, parse_states
+from .instances import SUPERNODE_UNIT, Place, unit_files
+
+SYSTEMD = "/etc/systemd/system"
+SETTINGS = "flower.conf"
+LAUNCHER = "bin/flower-supernode"  # below the home
+APPS_LAUNCHER = "bin/flower-clientapps"
+# Units whose files are new and that do not run from them yet. After a reboot they do.
+PENDING = "/run/flower-supernodes-to-restart"
+NODE_ID = "node-id"
+_NODE_ID = re.compile(rb"[0-9]{1,20}\n?")
+STEP_TIMEOUT = 300  # seconds; systemd itself kills what does not stop after 90
+
+
+class UnitsError(Exception):
+    """systemd cannot do what is asked; the message ends with what it said."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A SuperNode as asked for: what it tells its ClientApps, and what it adds to the units of all instances."""
+
+    instance: str
+    config: str
+    settings: str = ""
+    apps_settings: str = ""
+    data_directory: str = ""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What all SuperNodes of a host share: the units of the SuperNode and of its ClientApps, and their programs."""
+
+    unit: str = ""
+    apps_unit: str = ""
+    launcher: str = ""
+    apps_launcher: str = ""
+
+
+@dataclass(frozen=True)
+class Owners:
+    """The numbers of who is given files: the SuperNodes' account, and the group that reads data."""
+
+    supernode: tuple[int, int] = (0, 0)
+    data: int = 0
+    former: int = 0  # the account that SuperNodes ran as before they had one of their own
+
+
+@dataclass
+class Outcome:
+    """What was done, or in check mode would be."""
+
+    restarted: list[str] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    diff: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.restarted or self.started or self.removed or self.diff)
+
+    def note(self, path: str, before: str | None, after: str | None) -> None:
+        self.diff.append(
+            {"before_header": path, "after_header": path, "before": before or "", "after": after or ""},
+        )
+
+
+class Units:
+    """The SuperNodes of the host whose Flower lives in ``home``."""
+
+    def __init__(self, home: str, owners: Owners, systemd: str = SYSTEMD, check_mode: bool = False) -> None:
+        self.home = home
+        self.owners = owners
+        self.systemd = systemd
+        self.check_mode = check_mode
+        self.outcome = Outcome()
+
+    def ensure(self, texts: Texts, wanted: t.Sequence[Wanted]) -> Outcome:
+        """Have these SuperNodes run from these units and no others; restart those of which anything has changed."""
+        places = {Place(self.home, one.instance): one for one in wanted}
+        own = {place: self._own_files(place, one) for place, one in places.items()}
+        names = {name for place in own for name in place.unit_files}
+        shared = [
+            File(os.path.join(self.systemd, name), text)
+            for place in list(own)[:1]
+            for name, text in zip(place.unit_files, (texts.unit, texts.apps_unit))
+        ]
+        if own:
+            shared.append(File(os.path.join(self.home, LAUNCHER), texts.launcher, 0o755))
+            shared.append(File(os.path.join(self.home, APPS_LAUNCHER), texts.apps_launcher, 0o755))
+        left = self._pending()
+        # Together: a ClientApp that ends alone costs a training more than a SuperNode that begins anew.
+        outdated = [
+            unit
+            for place, files in own.items()
+            for unit in (place.unit, place.apps_unit)
+            if {place.unit, place.apps_unit} & set(left)
+            or not all(file.is_in_place for file in (*shared, *files))
+            or not os.path.exists(place.secret)
+        ]
+        self._note_pending(outdated)
+        removed = self._remove([place for place in self._found() if place not in own], names)
+        if own:
+            self._make(Directory(os.path.join(self.home, "bin"), 0o755))
+        for place, one in places.items():
+            self._make_directories(place, one)
+            self._make_secret(place)
+            self._take_over(place)
+        for file in (*shared, *(file for files in own.values() for file in files)):
+            self._write(file)
+        self._run(outdated, [unit for place in own for unit in (place.unit, place.apps_unit)], bool(removed))
+        self._note_pending([])
+        return self.outcome
+
+    def _pending(self) -> list[str]:
+        """The units that an earlier execution was to restart and has not come to."""
+        return (File(PENDING, "").found or "").split()
+
+    def _note_pending(self, units: list[str]) -> None:
+        if self.check_mode or units == self._pending():
+            return
+        if units:
+            File(PENDING, " ".join(units)).write()
+        else:
+            os.unlink(PENDING)
+
+    def _run(self, outdated: list[str], units: list[str], reload: bool) -> None:
+        if outdated or reload:
+            self._systemctl("daemon-reload")
+        states = self._states(units)
+        disabled = [unit for unit in units if not states[unit].enabled]
+        stopped = [unit for unit in units if not states[unit].running]
+        self.outcome.started = [unit for unit in units if unit in stopped or unit in disabled]
+        self.outcome.restarted = [unit for unit in outdated if unit not in stopped]
+        for command, names in (
+            ("enable", disabled), ("restart", self.outcome.restarted), ("start", stopped),
+        ):  # fmt: skip
+            if names:
+                self._systemctl(command, *names)
+
+    def _own_files(self, place: Place, wanted: Wanted) -> list[File]:
+        """What belongs to one SuperNode alone."""
+        config = File(place.config, wanted.config, 0o640, 0, self.owners.supernode[1])
+        if not place.instance:
+            return [config]
+        texts = (wanted.settings, wanted.apps_settings)
+        settings = zip(self._settings(place), texts)
+        return [config, *(File(os.path.join(folder, SETTINGS), text) for folder, text in settings)]
+
+    def _make_directories(self, place: Place, wanted: Wanted) -> None:
+        data = os.path.join(self.home, "data")
+        if os.path.dirname(wanted.data_directory) == data and not os.path.lexists(wanted.data_directory):
+            # Before there is data, so that a unit that runs sees what is put there later.
+            self._make(Directory(wanted.data_directory, 0o750, 0, self.owners.data))
+        if not place.instance:
+            return
+        for path in (os.path.dirname(place.root), place.root, *self._settings(place)):
+            self._make(Directory(path, 0o755))
+
+    def _make_secret(self, place: Place) -> None:
+        """Have what a SuperNode and the unit of its ClientApps know each other by."""
+        if os.path.exists(place.secret):
+            return
+        self._make(Directory(os.path.dirname(place.secret), 0o755))
+        self.outcome.note(place.secret, None, "(a secret)\n")
+        if not self.check_mode:
+            _guarded.write_bytes(place.secret, secrets.token_hex(32).encode(), 0o600, (0, 0))
+
+    def _take_over(self, place: Place) -> None:
+        """Take over what the account of before has left, with which a SuperNode says goodbye for its last process."""
+        former = os.path.join(place.former_directory, NODE_ID)
+        if self.check_mode or not os.path.lexists(former):
+            return
+        with suppress(OSError):
+            content = _guarded.read_bytes(former, 64, (0, self.owners.former))
+            if _NODE_ID.fullmatch(content) and not os.path.lexists(place.state):
+                if place.instance:
+                    _guarded.make_directory(os.path.dirname(place.state), 0o755, (0, 0))
+                _guarded.make_directory(place.state, 0o700, self.owners.supernode)
+                _guarded.write_bytes(os.path.join(place.state, NODE_ID), content, 0o600, self.owners.supernode)
+        if place.instance:
+            _guarded.remove_tree(place.former_directory)
+        else:
+            _guarded.remove(former)
+
+    def _make(self, directory: Directory) -> None:
+        if directory.is_in_place:
+            return
+        self.outcome.note(directory.path, None, f"directory {directory.path}\n")
+        if not self.check_mode:
+            directory.make()
+
+    def _write(self, file: File) -> None:
+        if file.is_in_place:
+            return
+        self.outcome.note(file.path, file.found, file.text)
+        if not self.check_mode:
+            file.write()
+
+    def _found(self) -> list[Place]:
+        """The SuperNodes that this host has: what an instance adds to the unit tells of it, and goes last."""
+        single, template = unit_files("")[0], unit_files("@")[0]
+        before, after = (len(part) for part in template.split("@"))
+        settings = glob.glob(os.path.join(glob.escape(self.systemd), f"{SUPERNODE_UNIT}@*.service.d", SETTINGS))
+        names = [os.path.basename(os.path.dirname(path))[: -len(".d")] for path in settings]
+        instances = sorted(name[before + 1 : -after] for name in names)
+        only = [""] if os.path.exists(os.path.join(self.systemd, single)) else []
+        return [Place(self.home, instance) for instance in only + instances]
+
+    def _remove(self, stale: t.Sequence[Place], names: t.Collection[str]) -> list[str]:
+        """Stop SuperNodes that are not wanted and remove their files; return what systemd has to forget."""
+        units = [place.unit for place in stale]
+        self.outcome.removed = units
+        apps = [place.apps_unit for place in stale if self._exists(place.unit_files[1])]
+        if units:
+            self._systemctl("disable", "--now", *apps, *units)
+        for place in stale:
+            for path in (place.root if place.instance else place.config, place.secret, place.state):
+                self._delete(path)
+            if place.instance:
+                # That of the SuperNode last, by which it is found.
+                for folder in reversed(self._settings(place)):
+                    self._delete(folder)
+                if not self.check_mode:
+                    remove_empty(os.path.dirname(place.root))
+        known = (*unit_files(""), *unit_files("@"))
+        unused = [name for name in known if name not in names and self._exists(name)]
+        for name in unused:
+            self._delete(os.path.join(self.systemd, name))
+        if not names:
+            for launcher in (LAUNCHER, APPS_LAUNCHER):
+                self._delete(os.path.join(self.home, launcher))
+            if not self.check_mode:
+                remove_empty(os.path.join(self.home, "bin"))
+        return units + unused
+
+    def _exists(self, unit_file: str) -> bool:
+        return os.path.exists(os.path.join(self.systemd, unit_file))
+
+    def _delete(self, path: str) -> None:
+        if not os.path.lexists(path):
+            return
+        self.outcome.note(path, f"{path}\n", None)
+        if self.check_mode:
+            return
+        if os.path.isdir(path) and not os.path.islink(path):
+            _guarded.remove_tree(path)
+        else:
+            _guarded.remove(path)
+
+    def _settings(self, place: Place) -> tuple[str, str]:
+        """Return where an instance adds to the units: of the SuperNode, and of its ClientApps."""
+        return os.path.join(self.systemd, f"{place.unit}.d"), os.path.join(self.systemd, f"{place.apps_unit}.d")
+
+    def _states(self, units: t.Sequence[str]) -> dict[str, State]:
+        """Ask systemd for the state of all units at once; it answers in the order of the question."""
+        if not units:
+            return {}
+        said = self._say("show", "--property=ActiveState,UnitFileState", *units)
+        try:
+            return parse_states(units, said)
+        except ValueError as error:
+            raise UnitsError(str(error)) from None
+
+    def _systemctl(self, *arguments: str) -> None:
+        if not self.check_mode:
+            self._say(*arguments)
+
+    def _say(self, *arguments: str) -> str:
+        command = " ".join(("systemctl", *arguments))
+        try:
+            done = subprocess.run(
+                ["systemctl", *arguments], capture_output=True, text=True, timeout=STEP_TIMEOUT, check=False
+            )
+        except FileNotFoundError:
+            raise UnitsError("systemctl does not exist on this host, but SuperNodes run under systemd.") from None
+        except subprocess.TimeoutExpired:
+            raise UnitsError(f"'{command}' took longer than {STEP_TIMEOUT} s.") from None
+        if done.returncode != 0:
+            raise UnitsError(f"'{command}' failed with exit status {done.returncode}:\n{done.stderr.strip()}")
+        return done.stdout

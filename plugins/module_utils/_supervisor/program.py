@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that C(flower-training@NAME) runs: one supervisor for the training that the command line names.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import time
+import typing as t
+from contextlib import suppress
+
+from .._base.systemd import notify
+from .._flower.cli import Flwr, FlwrError
+from .._training.folder import TrainingFolder, TrainingNameError
+from .desk import Desk, Memory
+from .journal import ERROR, NOTICE, Journal
+from .supervisor import Supervisor
+from .verdicts import AGAIN, EXIT, REFUSED, STOPPED
+from .watch import Host
+
+TRY_EVERY = 5.0  # seconds between looks whether files can be written again, or the SuperLink answers
+# At least so many seconds, so that an error that comes back at once does not use up the restarts that systemd allows.
+LEAST_PAUSE = 125.0
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4  # of linux/prctl.h
+
+
+def main(arguments: t.Sequence[str] | None = None) -> int:
+    """Supervise the training that the command line names."""
+    parser = argparse.ArgumentParser(prog="fedops-supervisor", description="Supervise one training of Flower.")
+    parser.add_argument("--home", default="/opt/flower", help="home of Flower on this host")
+    parser.add_argument("name", help="name of the training")
+    options = parser.parse_args(arguments)
+    journal = Journal(options.name)
+    keep_capabilities()
+    try:
+        desk = Desk(TrainingFolder(options.home, options.name))
+    except TrainingNameError as error:
+        journal.say(str(error), ERROR)
+        return EXIT[REFUSED]
+    if not os.path.isdir(desk.folder.path):
+        journal.say(f"{desk.folder.path} does not exist. Train first (playbook fedops.flower.train).", ERROR)
+        return EXIT[REFUSED]
+    try:
+        return _supervise(options.home, desk, journal)
+    except OSError as error:
+        return _outlast(desk, journal, error)
+
+
+def keep_capabilities() -> None:
+    """Hand none of the capabilities of the unit on to the programs that are started from here."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+
+
+def _supervise(home: str, desk: Desk, journal: Journal) -> int:
+    with desk.watch() as alone:
+        if not alone:
+            journal.say(f"{journal.training}: another supervisor is at it.", ERROR)
+            return EXIT[AGAIN]
+        notify(READY=1)
+        request = desk.request
+        if request is None:
+            text = f"{desk.folder.path}/request.json is missing or damaged. Train again to write it."
+            memory = desk.memory or Memory()
+            facts = {"run_id": memory.run_id or None, "restarts": memory.restart_count}
+            journal.event("training_refused", text, reason="request", **facts)
+            journal.say(text, ERROR)
+            return EXIT[REFUSED]
+        if desk.is_stopped and desk.left:
+            return _stop_what_is_left(desk, Flwr(home, request.superlink), journal)
+        return Supervisor(desk, request, Flwr(home, request.superlink), Host(), time, journal).run()
+
+
+def _stop_what_is_left(desk: Desk, flwr: Flwr, journal: Journal) -> int:
+    """Wait for the SuperLink to tell it that a run of a training that is stopped is to end."""
+    text = f"{journal.training}: run {desk.left} is stopped as soon as the SuperLink answers."
+    journal.say(text)
+    notify(STATUS=text)
+    while desk.is_stopped and (run_id := desk.left):
+        try:
+            flwr.stop(run_id)
+        except FlwrError:
+            time.sleep(TRY_EVERY)
+            notify(WATCHDOG=1)
+            continue
+        memory = desk.memory
+        if memory is not None and memory.run_id == run_id:
+            memory.ended = run_id
+            desk.remember(memory)
+        desk.leave("")
+        journal.say(f"{journal.training}: run {run_id} is stopped.", NOTICE)
+    return EXIT[STOPPED]
+
+
+def _outlast(desk: Desk, journal: Journal, error: OSError) -> int:
+    """Wait for a disk that is full or away: the run does not need us, and what we know of it is in the files."""
+    path = error.filename or desk.folder.path
+    text = (
+        f"{journal.training}: {error.strerror or error} ({path}). The run goes on; its supervisor waits for the disk."
+    )
+    notify(READY=1, STATUS=text)
+    with suppress(OSError):  # the journal itself may be what cannot be written
+        journal.say(text, ERROR)
+    start = time.monotonic()
+    while not desk.is_stopped and (time.monotonic() - start < LEAST_PAUSE or not desk.is_writable()):
+        time.sleep(TRY_EVERY)
+        notify(WATCHDOG=1)
+    return EXIT[AGAIN]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,222 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the supervisor of a training makes of what it sees. It acts on nothing and asks nobody: see C(_supervisor).
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+from dataclasses import dataclass, field
+
+from .._base.jsonable import harmless
+from .._flower.cli import ALIVE
+from .._training.runs import COMPLETED, LOST
+
+UNREACHABLE = "unreachable"
+
+# What a verdict says: go on watching, wait for somebody, rest until the next session, or end in one of these ways.
+GO_ON, WAIT, IDLE = "go_on", "wait", "idle"
+FINISHED, STOPPED, FAILED, GIVEN_UP, AGAIN, REFUSED = "completed", "stopped", "failed", "given_up", "again", "refused"
+QUIESCED = "quiesced"  # with all other trainings of the SuperLink, until they are resumed
+
+# systemd starts the supervisor again after AGAIN and after a crash, and after nothing else.
+EXIT = {FINISHED: 0, STOPPED: 10, QUIESCED: 11, FAILED: 65, GIVEN_UP: 69, AGAIN: 75, REFUSED: 78}
+
+# The ServerApp's process, as far as it is known which one is ours.
+UNKNOWN, LIVING, GONE = "unknown", "living", "gone"
+
+APP_RAISED = "ServerApp failed with exception: "
+NO_HEARTBEAT = "No heartbeat received"
+ON_RESUME = "It goes on when the federation is resumed (playbook fedops.flower.resume)."
+
+ON_NONE = "The playbook fedops.flower.site registers them, also again when the SuperLink has lost its database."
+
+# Reasons why an app ends its run that are not its own fault: what it says in failure.json.
+TOO_FEW_NODES, DIRECTORY_BUSY = "too_few_nodes", "directory_busy"
+NOT_ITS_FAULT = (TOO_FEW_NODES, "nodes_unavailable", "superlink_lost", DIRECTORY_BUSY)
+WAITED_FOR = (TOO_FEW_NODES, DIRECTORY_BUSY)  # such a run is no fruitless attempt
+
+PENDING_PATIENCE = 15.0  # seconds; a SuperExec that is well takes a run up within two
+STALL_FACTOR = 10.0  # a round may take so many times as long as the longest of the last ones
+REMEMBERED_ROUNDS = 10
+PAUSES = (0.0, 0.0, 5.0, 15.0, 45.0)  # seconds before a run, by how many before it have finished no round
+LONGEST_PAUSE = 60.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done, the reason as a word that stays the same, and a sentence for a person."""
+
+    kind: str
+    reason: str = ""
+    text: str = ""
+    names: tuple[str, ...] = ()  # whom a WAIT is for
+
+    @property
+    def ends(self) -> bool:
+        return self.kind not in (GO_ON, WAIT, IDLE)
+
+
+BY_OPERATOR = Verdict(STOPPED, "operator", "An operator has stopped it.")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How patient to be with a run."""
+
+    stall_floor: float = 900.0
+    first_round: float = 8700.0
+    needed: int = 1
+    reports: bool = True  # the app tells of its rounds; without that nothing is known of its pace
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything there is to see of a run at one moment."""
+
+    word: str  # Flower's last word on the run, or UNREACHABLE
+    details: str = ""  # Flower's remark on it
+    process: str = UNKNOWN
+    executor: str = "active"  # what systemd says of flower-superexec
+    executor_changed: bool = False  # it is another process than the one that started the ServerApp
+    killed_for_memory: bool = False
+    stop_asked: bool = False
+    quiesce: float | None = None  # seconds that the round under way has left; None: it may go on
+    has_result: bool = False  # the ServerApp has written the result of this run
+    failure: t.Mapping[str, t.Any] = field(default_factory=dict)  # what it says of its own end
+    pending: float = 0.0  # seconds since the run was first seen pending
+    quiet: float = 0.0  # seconds without a finished round, not counting those spent waiting
+    rounds: tuple[float, ...] = ()  # seconds that finished rounds took
+    fruitless: int = 0  # runs before this one that have finished no round
+    online: int | None = None
+    missing: tuple[str, ...] = ()  # names of SuperNodes that are not online
+
+
+def judge(seen: Situation, limits: Limits) -> Verdict:
+    """Decide what a run that is followed needs."""
+    if seen.stop_asked:
+        return BY_OPERATOR
+    over = seen.process == GONE or seen.word not in (*ALIVE, UNREACHABLE)
+    if seen.word == COMPLETED or (seen.has_result and over):
+        # A result is the proof of the end, also where the ServerApp could not tell Flower of it any more.
+        return _completed(seen, limits)
+    if seen.quiesce is not None and not over and (seen.quiesce <= 0 or seen.word == "pending"):
+        return _stood_still(seen)
+    if seen.word == UNREACHABLE:
+        return away(seen.details)
+    if seen.word not in ALIVE:
+        return _ended(seen)
+    if seen.process == GONE:
+        return _gone(seen)
+    if seen.word == "pending":
+        return _pending(seen)
+    return _running(seen, limits)
+
+
+def round_budget(rounds: t.Sequence[float], fruitless: int, limits: Limits) -> float:
+    """Return how many seconds a round may take: by those before it, and twice as many each time that was too few."""
+    if not limits.reports:
+        return math.inf
+    usual = STALL_FACTOR * max(rounds[-REMEMBERED_ROUNDS:]) if rounds else limits.first_round
+    return max(limits.stall_floor, usual) * 2 ** min(fruitless, 6)
+
+
+def pause(fruitless: int) -> float:
+    """Return how many seconds to wait before the next run."""
+    return PAUSES[fruitless] if fruitless < len(PAUSES) else LONGEST_PAUSE
+
+
+def give_up(fruitless: int, attempts: int) -> Verdict | None:
+    """Say whether so many runs in a row without a finished round are enough."""
+    if fruitless < max(1, attempts):  # before any run there is nothing to give up
+        return None
+    return Verdict(
+        GIVEN_UP,
+        "no_progress",
+        f"{fruitless} runs in a row have ended without finishing a round. The events above say why each did."
+        " Remove the cause, then train again.",
+    )
+
+
+def _completed(seen: Situation, limits: Limits) -> Verdict:
+    if limits.reports and not seen.has_result:
+        return Verdict(FAILED, "no_result", "Flower reports the run as completed, but its ServerApp wrote no result.")
+    return Verdict(FINISHED, "completed", "Flower reports its run as completed.")
+
+
+def _stood_still(seen: Situation) -> Verdict:
+    """Say why a run is to be stopped that does not end its round by itself."""
+    what = "its run had not begun" if seen.word == "pending" else "the round under way was not finished in time"
+    return Verdict(QUIESCED, "quiesced", f"The federation is quiesced, and {what}. {ON_RESUME}")
+
+
+def _ended(seen: Situation) -> Verdict:
+    """Judge a run that Flower says is over, though nobody of us has ended it."""
+    if seen.word == "stopped":
+        return Verdict(STOPPED, "flwr_stop", "Its run was stopped by hand.")
+    if seen.word == LOST:
+        return Verdict(AGAIN, "superlink_forgot", "The SuperLink no longer knows the run: its database was replaced.")
+    if seen.failure or seen.details.startswith(APP_RAISED):
+        return _failed(seen)
+    if seen.details.startswith(NO_HEARTBEAT) and seen.process != GONE:
+        return Verdict(AGAIN, "no_heartbeat", "The ServerApp gave no sign of life, and Flower has given the run up.")
+    return _gone(seen)
+
+
+def _failed(seen: Situation) -> Verdict:
+    """Tell an app that would fail again from one that lacked SuperNodes."""
+    reason = str(seen.failure.get("reason", ""))
+    # It is remembered, for each of the last runs that were lost.
+    text = harmless(str(seen.failure.get("message", "")) or seen.details[len(APP_RAISED) :])
+    if reason == QUIESCED:
+        return Verdict(QUIESCED, "quiesced", text)
+    if reason in NOT_ITS_FAULT:
+        return Verdict(AGAIN, reason, text)
+    return Verdict(FAILED, "app", text)
+
+
+def _gone(seen: Situation) -> Verdict:
+    """Say what has become of a ServerApp that did not end by itself."""
+    if seen.failure:
+        return _failed(seen)  # it has, but could not tell Flower of it
+    if seen.killed_for_memory:
+        return Verdict(AGAIN, "out_of_memory", "The kernel killed the ServerApp for want of memory.")
+    if seen.executor_changed or seen.executor not in ("active", "unknown"):
+        return Verdict(AGAIN, "superexec_gone", "The SuperExec has died, and the ServerApp with it.")
+    return Verdict(AGAIN, "serverapp_gone", "The process of the ServerApp is gone.")
+
+
+def _pending(seen: Situation) -> Verdict:
+    if seen.pending < PENDING_PATIENCE:
+        return Verdict(GO_ON)
+    why = (
+        "It is active, but does not take the run up: look at its journal, restart it if need be."
+        if seen.executor in ("active", "unknown")
+        else f"systemd says that it is {seen.executor}. Start it: the run is taken up then."
+    )
+    return Verdict(WAIT, "superexec", f"The run is pending, because flower-superexec has not taken it up. {why}")
+
+
+def _running(seen: Situation, limits: Limits) -> Verdict:
+    if seen.online is not None and seen.online < limits.needed:
+        return too_few(seen.online, limits.needed, seen.missing)
+    budget = round_budget(seen.rounds, seen.fruitless, limits)
+    if seen.quiet > budget:
+        return Verdict(AGAIN, "stalled", f"No round was finished within {budget:.0f} seconds: it is stalled.")
+    return Verdict(GO_ON)
+
+
+def away(details: str) -> Verdict:
+    """Say that the SuperLink is waited for."""
+    return Verdict(WAIT, "superlink", f"The SuperLink is waited for; a run outlives its restart. {details}".rstrip())
+
+
+def too_few(online: int, needed: int, missing: t.Sequence[str]) -> Verdict:
+    """Say for whom is waited."""
+    for_whom = f" Not online: {', '.join(missing)}." if missing else f" No other SuperNode is registered. {ON_NONE}"
+    text = f"{online} of {needed} SuperNodes that are needed are online.{for_whom}"
+    return Verdict(WAIT, "nodes", text, tuple(missing))

@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ServerApps tell of their trainings: claims of code that others have written, and read as such.
+
+A claim is a regular file of the account that runs the ServerApps, and of a bounded size. Every value of it that code of
+ours uses has the type that is expected, every text is harmless, and there is only so much of it. Whatever does not fit
+is a ClaimError that says what is wrong. Nothing here waits, and nothing takes more memory than the bounds say.
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import typing as t
+from dataclasses import dataclass
+
+from .._base.guarded import Owners, UnsafeFileError, read_bytes, regular_file
+from .._base.jsonable import CLAIM, Bounds, harmless_value, loads
+
+EFFECTIVE, RESULT, HISTORY, FAILURE = "effective.json", "result.json", "history.jsonl", "failure.json"
+OBJECT_LIMIT = 1 << 20  # bytes of one record
+HISTORY_LIMIT = 8 << 20  # bytes of the history; of a longer one, its end is read
+LINE_LIMIT = 1 << 16  # bytes of one round
+MOST_ROUNDS = 20000
+TOO_DEEP, NOT_WHOLE = "it is too deep", "it is not whole JSON"
+LONGEST = 1e9  # seconds
+LARGEST = 1 << 53  # a whole number that every reader of JSON takes
+
+_ROUND = Bounds(text=2000, items=1000, depth=6, total=5000)
+
+
+class ClaimError(Exception):
+    """A claim cannot be read; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value is to be."""
+
+    words: str
+    fits: t.Callable[[t.Any], bool]
+    needed: bool = False
+
+
+def _is_count(value: t.Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST
+
+
+def _is_number(value: t.Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_span(value: t.Any) -> bool:
+    return _is_number(value) and 0 <= value < LONGEST
+
+
+def _is_text(value: t.Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_sites(value: t.Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) and _is_text(one.get("site")) for one in value)
+
+
+def _has(**kinds: t.Callable[[t.Any], bool]) -> t.Callable[[t.Any], bool]:
+    return lambda value: isinstance(value, dict) and all(fits(value.get(key)) for key, fits in kinds.items())
+
+
+_NAME, _TEXT = Kind("a text", _is_text, needed=True), Kind("a text", _is_text)
+_COUNT, _NUMBER = Kind("a whole number of at least 0", _is_count), Kind("a number", _is_number)
+_FLAG, _TABLE = Kind("true or false", lambda value: isinstance(value, bool)), Kind("an object", _has())
+_SITES = Kind("a list of objects with a site each", _are_sites)
+
+# Every value that code of ours uses. One that is missing or null is not told, unless it is needed.
+_KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
+    EFFECTIVE: {
+        "run_id": _NAME,
+        "training": _TEXT,
+        "configuration_hash": _TEXT,
+        "run_config": _TABLE,
+        "strategy": _TABLE,
+        "process": Kind("an object with pid and ticks, whole numbers", _has(pid=_is_count, ticks=_is_count)),
+        "resumed_from": Kind("an object with a file and a round", _has(file=_is_text, round=_is_count)),
+    },
+    RESULT: {
+        "run_id": _NAME,
+        "training": _TEXT,
+        "configuration_hash": _TEXT,
+        "rounds": _COUNT,
+        "loss": _NUMBER,
+        "accuracy": _NUMBER,
+        "checkpoint": _TEXT,
+        "sha256": _TEXT,
+    },
+    FAILURE: {"run_id": _NAME, "reason": _TEXT, "message": _TEXT},
+    HISTORY: {
+        "run_id": _TEXT,
+        "round": Kind(_COUNT.words, _is_count, needed=True),
+        "num_rounds": _COUNT,
+        "configuration_hash": _TEXT,
+        "time": _TEXT,
+        "seconds": Kind("a number of seconds", _is_span),
+        "loss": _NUMBER,
+        "accuracy": _NUMBER,
+        "replies": _COUNT,
+        "failures": _COUNT,
+        "aggregated": _FLAG,
+        "checkpoint": _TEXT,
+        "checkpoint_problem": _TEXT,
+        "failed": _SITES,
+        "rejected": _SITES,
+    },
+}
+
+
+def read_claim(folder: str, name: str, owners: Owners) -> dict[str, t.Any] | None:
+    """Return one record that a ServerApp has written; None when there is none."""
+    try:
+        content = read_bytes(os.path.join(folder, name), OBJECT_LIMIT, owners)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ClaimError(reason(error)) from None
+    return _sound(name, _value(content), CLAIM)
+
+
+def read_history(folder: str, owners: Owners) -> tuple[list[dict[str, t.Any]], str]:
+    """Return the finished rounds, as written, and what is wrong with lines that are left out; empty for nothing.
+
+    A line that is no JSON is still being written, or was cut short by a crash: that is no news.
+    """
+    try:
+        with regular_file(os.path.join(folder, HISTORY), None, owners) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            stream.seek(max(0, size - HISTORY_LIMIT))
+            content = stream.read(HISTORY_LIMIT)
+    except FileNotFoundError:
+        return [], ""
+    except OSError as error:
+        return [], reason(error)
+    # Of a longer history, the first line is the end of one.
+    return rounds_in(content.partition(b"\n")[2] if size > HISTORY_LIMIT else content)
+
+
+def rounds_in(content: bytes) -> tuple[list[dict[str, t.Any]], str]:
+    """Return the same of the text of a history."""
+    rounds, problems = [], []
+    for line in content.rsplit(b"\n", MOST_ROUNDS)[-MOST_ROUNDS:]:
+        try:
+            if found := _round(line):
+                rounds.append(found)
+        except ClaimError as error:
+            problems.append(str(error))
+    if not problems:
+        return rounds, ""
+    return rounds, f"{problems[0]} (in a line; {len(problems)} in all are left out)"
+
+
+def reason(error: OSError) -> str:
+    """Return why a file cannot be read, as the end of a sentence."""
+    return error.reason if isinstance(error, UnsafeFileError) else (error.strerror or str(error)).lower()
+
+
+def _value(content: bytes) -> t.Any:
+    try:
+        return loads(content.decode("utf-8", "replace"))
+    except ValueError as error:
+        raise ClaimError(str(error) if str(error) == TOO_DEEP else NOT_WHOLE) from None
+
+
+def _sound(name: str, value: t.Any, bounds: Bounds) -> dict[str, t.Any]:
+    """Return what a claim says, every value of it of the type that is expected."""
+    if not isinstance(value, dict):
+        raise ClaimError(f"it is {_called(value)} but must be an object")
+    value = harmless_value(value, bounds)
+    for key, kind in _KINDS[name].items():
+        found = value.get(key)
+        if (found is not None or kind.needed) and not kind.fits(found):
+            raise ClaimError(f"{key} is {_called(found)} but must be {kind.words}")
+    return value
+
+
+def _round(line: bytes) -> dict[str, t.Any] | None:
+    """Return the round that a line tells of; None for a line that tells of something else, or is not whole."""
+    if len(line) > LINE_LIMIT:
+        raise ClaimError(f"it has {len(line)} bytes, but at most {LINE_LIMIT} are read")
+    try:
+        value = _value(line)
+    except ClaimError as error:
+        if str(error) == NOT_WHOLE:
+            return None
+        raise
+    is_round = isinstance(value, dict) and value.get("event") == "round_finished"
+    return _sound(HISTORY, value, _ROUND) if is_round else None
+
+
+def _called(value: t.Any) -> str:
+    """Return what a value is."""
+    if value is None:
+        return "missing"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, (int, float)):
+        return "another number" if _is_number(value) else "no number"
+    return {str: "a text", dict: "an object", list: "a list"}.get(type(value), "something else")

@@ -1,0 +1,300 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The folders of a training on the SuperLink host: what is asked of it and the ledger of its runs, and what it tells.
+
+The one is the account's that supervises trainings, and only root and that account write there. The other is the
+account's that runs the ServerApps: everything in it is a claim, and counts as far as it fits the ledger.
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import stat
+import typing as t
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+
+from .._base.guarded import ROOT, locked, read_bytes, replacing, status
+from .._base.jsonable import loads, plain
+from .._base.layout import folder as folder_of
+from .._flower import cli as _flwr
+from .._flower.cli import as_account
+from .claims import EFFECTIVE, FAILURE, HISTORY, RESULT, ClaimError, read_claim, read_history, reason
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+LEDGER, REQUEST, MEMORY = "ledger.json", "request.json", "supervision.json"
+RECORD_MODE, FOLDER_MODE = 0o640, 0o750
+
+
+class TrainingNameError(Exception):
+    """The name of a training would not make a safe folder name."""
+
+
+class RecordError(Exception):
+    """A record cannot be read; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """A run that was submitted for a training, and what it was asked to do."""
+
+    run_id: str
+    configuration_hash: str | None
+    fab_hash: str
+    num_rounds: int | None
+    submitted_at: str
+    request_id: str = ""  # for which order to train, where a supervisor has submitted it
+
+
+class TrainingFolder:
+    """The folder C(<home>/trainings/<name>), and C(<home>/published/<name>) with what its ServerApps tell."""
+
+    def __init__(self, home: str, name: str) -> None:
+        if not NAME.fullmatch(name):
+            raise TrainingNameError(
+                f"name is {name!r} but must start with a lower-case letter or a digit and hold only those and hyphens,"
+                " 63 at most. Choose another training name."
+            )
+        self.home, self.name = home, name
+        self.parent = folder_of(home, "trainings")
+        self.path = os.path.join(self.parent, name)
+
+    @property
+    def published(self) -> str:
+        """Return where its ServerApps write; before the host has separate accounts, that is the same folder."""
+        if is_shared(self.path):
+            return self.path
+        return os.path.join(folder_of(self.home, "published"), self.name)
+
+    @property
+    def effective(self) -> dict[str, t.Any] | None:
+        """Return the configuration that the latest ServerApp says it used."""
+        return self._own(EFFECTIVE)
+
+    @property
+    def result(self) -> dict[str, t.Any] | None:
+        """Return the outcome of the latest run that reached its end."""
+        return self._own(RESULT)
+
+    @property
+    def failure(self) -> dict[str, t.Any] | None:
+        """Return what the latest ServerApp that has failed says of that."""
+        return self._own(FAILURE)
+
+    @property
+    def history(self) -> list[dict[str, t.Any]]:
+        """Return the finished rounds in order."""
+        return replay(self.events)
+
+    @property
+    def events(self) -> list[dict[str, t.Any]]:
+        """Return every round that a run of this training has finished, as written; of very many, the last."""
+        own = self.run_ids
+        return [event for event in read_history(self.published, claimants())[0] if event.get("run_id") in own]
+
+    @property
+    def history_stamp(self) -> tuple[int, ...] | None:
+        """Return what changes whenever the history does."""
+        try:
+            found = status(os.path.join(self.published, HISTORY))
+        except OSError:
+            return None
+        return (found.st_ino, found.st_size, found.st_mtime_ns) if found else None
+
+    @property
+    def ledger(self) -> list[LedgerEntry]:
+        """Return the runs submitted so far, newest last."""
+        runs = (read_object(os.path.join(self.path, LEDGER)) or {}).get("runs")
+        return [
+            LedgerEntry(
+                run_id=str(run["run_id"]),
+                configuration_hash=_text(run.get("configuration_hash")),
+                fab_hash=str(run.get("fab_hash", "")),
+                num_rounds=_whole(run.get("num_rounds")),
+                submitted_at=str(run.get("submitted_at", "")),
+                request_id=str(run.get("request_id", "")),
+            )
+            for run in (runs if isinstance(runs, list) else [])
+            if isinstance(run, dict) and "run_id" in run
+        ]
+
+    @property
+    def run_ids(self) -> set[str]:
+        """Return the ids of all runs of this training."""
+        return {entry.run_id for entry in self.ledger}
+
+    @property
+    def problems(self) -> list[str]:
+        """Say what cannot be read of this training, and is left out of everything else."""
+        found = []
+        for name in (LEDGER, REQUEST, MEMORY):
+            try:
+                read_record(os.path.join(self.path, name))
+            except RecordError as error:
+                found.append(f"its {name} cannot be read: {error}.")
+        own = self.run_ids
+        for name in (EFFECTIVE, RESULT, FAILURE):
+            try:
+                claim = read_claim(self.published, name, claimants())
+                if claim is not None and claim["run_id"] not in own:
+                    found.append(f"its {name} tells of run {claim['run_id']}, which is no run of it.")
+            except ClaimError as error:
+                found.append(f"its {name} cannot be read: {error}.")
+        if problem := read_history(self.published, claimants())[1]:
+            found.append(f"its {HISTORY} cannot be read: {problem}.")
+        return found
+
+    def record(self, entry: LedgerEntry) -> None:
+        """Add a run to the ledger."""
+        runs = [asdict(known) for known in (*self.ledger, entry)]
+        self.make()
+        write_object(os.path.join(self.path, LEDGER), {"runs": runs})
+
+    def make(self) -> None:
+        """Have the folder of what is asked for."""
+        make_folder(self.path)
+
+    @contextmanager
+    def lock(self) -> t.Iterator[None]:
+        """Keep two submissions of one training apart, so that neither overlooks the other's run."""
+        self.make()
+        with held(os.path.join(self.path, ".lock")):
+            yield
+
+    def _own(self, name: str) -> dict[str, t.Any] | None:
+        """Return a claim that is sound and about a run of this training."""
+        try:
+            claim = read_claim(self.published, name, claimants())
+        except ClaimError:
+            return None
+        return claim if claim is not None and claim["run_id"] in self.run_ids else None
+
+
+@contextmanager
+def submission_lock(home: str) -> t.Iterator[None]:
+    """Let one training after the other submit, so that a run that nobody wrote down is surely the last one's."""
+    folder = folder_of(home, "trainings")
+    make_folder(folder)
+    with held(os.path.join(folder, ".lock")):
+        yield
+
+
+@contextmanager
+def held(path: str, wait: bool = True) -> t.Iterator[bool]:
+    """Hold a lock of the account that supervises trainings; give whether we have it."""
+    with ExitStack() as stack:
+        with as_keeper(path):
+            own = stack.enter_context(locked(path, wait=wait))
+        yield own
+
+
+def make_folder(path: str) -> None:
+    """Have a folder of the account that supervises trainings."""
+    with as_keeper(path):
+        os.makedirs(path, FOLDER_MODE, exist_ok=True)
+
+
+def replay(events: t.Iterable[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Return the rounds that lead to the newest model.
+
+    A resumed run repeats the rounds after its checkpoint, and a run of another configuration starts again:
+    a round that is finished once more undoes itself and all that came after it.
+    """
+    history: list[dict[str, t.Any]] = []
+    for event in events:
+        if history and event.get("configuration_hash") != history[-1].get("configuration_hash"):
+            history = []
+        while history and history[-1]["round"] >= event["round"]:  # the rounds of a history only grow
+            history.pop()
+        history.append(event)
+    return history
+
+
+def read_object(path: str) -> dict[str, t.Any] | None:
+    """Return the JSON object in a record of our own, or None when there is none, or none that is whole."""
+    try:
+        return read_record(path)
+    except RecordError:
+        return None
+
+
+def read_record(path: str) -> dict[str, t.Any] | None:
+    """Return the same; say what is wrong with a record that cannot be read."""
+    try:
+        value = plain(loads(read_bytes(path, owners={ROOT, uid_of(keeper_of(path))})))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RecordError(reason(error)) from None
+    except RecursionError:
+        raise RecordError("it is too deep") from None
+    except ValueError:
+        raise RecordError("it is not whole JSON") from None
+    if not isinstance(value, dict):
+        raise RecordError("it is no object")
+    return value
+
+
+def write_object(path: str, value: t.Mapping[str, t.Any]) -> None:
+    """Write a JSON object as the account that keeps it, so that a reader sees the old file or the new one, whole."""
+    text = json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
+    with as_keeper(path), replacing(path, RECORD_MODE) as stream:
+        stream.write(text.encode())
+
+
+@contextmanager
+def as_keeper(path: str) -> t.Iterator[None]:
+    """Touch a file or folder as the account that keeps it."""
+    with as_account(keeper_of(path)):
+        yield
+
+
+def keeper_of(path: str) -> str:
+    """Return the account that keeps a file of trainings."""
+    return _flwr.USER if is_shared(path) else _flwr.CONTROL_USER
+
+
+def is_shared(path: str) -> bool:
+    """Tell whether a file of trainings lies where the account that runs the ServerApps keeps all of them.
+
+    That is so before a host has separate accounts. Nobody but root makes a folder of another owner there.
+    """
+    ours, theirs = uid_of(_flwr.CONTROL_USER), uid_of(_flwr.USER)
+    found = _nearest_folder(path)
+    return found is not None and found.st_uid == theirs != ours
+
+
+def claimants() -> set[int]:
+    """Return the users whose files claims are."""
+    return {uid_of(_flwr.USER)}
+
+
+def uid_of(name: str) -> int:
+    """Return the number of an account; one that nobody has where it is not on this host."""
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return -1
+
+
+def _nearest_folder(path: str) -> os.stat_result | None:
+    for place in (path, os.path.dirname(path), os.path.dirname(os.path.dirname(path))):
+        try:
+            if (found := status(place)) and stat.S_ISDIR(found.st_mode):
+                return found
+        except OSError:
+            continue
+    return None
+
+
+def _whole(value: t.Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: t.Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a play that trains has come to, as a workflow is told of it: never more than is known to be true.
+
+The files of a training outlive it. What an older training of the same name has left is nothing of this one.
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._base.jsonable import Bounds, harmless_value
+from .._supernode.registry import named
+
+Found = t.Mapping[str, t.Any]  # what a module has returned
+
+# What a workflow is handed is kept in its database and shown on its pages.
+WORDS = Bounds(text=2000, items=1000, depth=4, total=5000)
+ROUNDS = Bounds(text=2000, items=100_000, total=2_000_000)
+
+NOT_STARTED, TOO_FEW_NODES, QUIESCED, NOT_AS_ASKED = "not_started", "too_few_nodes", "quiesced", "not_as_asked"
+
+
+def outcome(seen: Found) -> dict[str, t.Any]:
+    """Return everything there is to tell.
+
+    C(seen) holds what the steps of the play have found, empty for those that it did not come to: C(name) of the
+    training, C(quiesced), C(asked), C(refusal), C(plan), C(supernodes), C(needed_nodes), C(room), C(check), C(run),
+    C(proof) and C(model).
+    """
+    run, known = seen.get("run") or {}, last_look(seen)
+    supervision = run.get("supervision") or {}
+    result = own_result(known)
+    rounds = own_rounds(seen)
+    last = progress(rounds)
+    checkpoint = kept_checkpoint(seen)
+    # An app of one's own tells nothing of its rounds.
+    told = bool(known) and (bool(rounds or result) or (seen.get("asked") or {}).get("provable", True))
+    words = {
+        "training": seen.get("name"),
+        "status": status(seen),
+        "details": details(seen),
+        "finished": bool(run.get("finished")) and not failed(seen.get("proof")),
+        "run_id": known.get("run_id"),
+        "rounds": _number(result.get("rounds")) or _number(last.get("round")) or (0 if told else None),
+        "loss": _number((result or last).get("loss")),
+        "accuracy": _number((result or last).get("accuracy")),
+        "restarts": supervision.get("restarts") or 0,
+        "restart_reasons": [str(entry["reason"]) for entry in supervision.get("restart_reasons") or []],
+        "waiting_for": waiting_for(seen),
+        "checkpoint": checkpoint.get("path"),
+        "checkpoint_round": checkpoint.get("round"),
+        "checkpoint_sha256": checkpoint.get("sha256"),
+    }
+    return {**harmless_value(words, WORDS), "history": harmless_value(rounds, ROUNDS)}
+
+
+def last_look(seen: Found) -> Found:
+    """Return what is known of the training: of what the play has done, or else of what it found; empty for nothing."""
+    looks = (seen.get(step) or {} for step in ("run", "plan"))
+    return next((look for look in looks if look.get("status") and "history" in look), {})
+
+
+def status(seen: Found) -> str:
+    """Return how the training stands, in a word."""
+    run = seen.get("run") or {}
+    if run.get("status"):
+        return NOT_AS_ASKED if failed(seen.get("proof")) else str(run["status"])
+    if seen.get("quiesced"):
+        return QUIESCED
+    return TOO_FEW_NODES if lacks_nodes(seen) else NOT_STARTED
+
+
+def details(seen: Found) -> str | None:
+    """Return why it stands so; of a play that has failed, what it has failed with."""
+    run = seen.get("run") or {}
+    steps = [seen.get(step) for step in ("proof", "run", "check", "room", "supernodes", "plan", "refusal", "asked")]
+    messages = [str(step.get("msg") or "") for step in steps if step and failed(step)]
+    own = "" if failed(seen.get("proof")) else str(run.get("details") or "")
+    return own or next(filter(None, messages), None)
+
+
+def waiting_for(seen: Found) -> list[str]:
+    """Return the names of the SuperNodes that are missing."""
+    if (seen.get("run") or {}).get("status"):
+        return list((seen["run"].get("supervision") or {}).get("waiting_for") or [])
+    rows = (seen.get("supernodes") or {}).get("supernodes") or []
+    return list(named(rows, online=False)) if lacks_nodes(seen) else []
+
+
+def lacks_nodes(seen: Found) -> bool:
+    """Tell whether fewer SuperNodes were online than the training needs."""
+    online = (seen.get("supernodes") or {}).get("online")
+    return online is not None and int(online) < int(seen.get("needed_nodes") or 0)
+
+
+def own_result(run: Found) -> Found:
+    """Return the result of a training that is finished; the one of before, while more rounds are trained, is not it."""
+    return (run.get("result") or {}) if run.get("finished") else {}
+
+
+def own_rounds(seen: Found) -> list[Found]:
+    """Return the rounds that have led to the model of this training."""
+    run, asked = last_look(seen), seen.get("asked") or {}
+    wanted = asked.get("configuration_hash")
+    rounds = [event for event in run.get("history") or [] if event.get("configuration_hash") == wanted]
+    if run.get("finished"):
+        return rounds
+    effective = run.get("effective") or {}
+    if effective.get("run_id") == run.get("run_id") and effective.get("resumed_from"):
+        # What the lost run had finished after its last checkpoint is trained again.
+        kept = effective["resumed_from"]["round"]
+        return [event for event in rounds if event.get("run_id") == run["run_id"] or event["round"] <= kept]
+    if begun(run):
+        return rounds
+    # The next run puts away what it does not go on from.
+    anew = (asked.get("training") or {}).get("resume") == "never"
+    kept = 0 if anew else kept_checkpoint(seen).get("round") or 0
+    return [event for event in rounds if event["round"] <= kept]
+
+
+def begun(run: Found) -> bool:
+    """Tell whether a ServerApp of this order to train has begun its work."""
+    lost = (run.get("supervision") or {}).get("restart_reasons") or []
+    own = {run.get("run_id"), *(entry.get("run_id") for entry in lost)} - {None}
+    told = {(run.get("effective") or {}).get("run_id"), *(event.get("run_id") for event in run.get("history") or [])}
+    return bool(own & told)
+
+
+def progress(rounds: t.Sequence[Found]) -> Found:
+    """Return the last round that has made a new model."""
+    return next((event for event in reversed(rounds) if event.get("aggregated") is not False), {})
+
+
+def kept_checkpoint(seen: Found) -> Found:
+    """Return the model of the result; before the end, the newest checkpoint of this training."""
+    run, asked, model = last_look(seen), seen.get("asked") or {}, seen.get("model") or {}
+    if own_result(run).get("sha256"):
+        return model.get("match") or {}
+    latest = model.get("latest") or {}
+    own = latest.get("training"), latest.get("configuration_hash")
+    return latest if own == (seen.get("name"), asked.get("configuration_hash")) else {}
+
+
+def failed(step: Found | None) -> bool:
+    return bool((step or {}).get("failed"))
+
+
+def _number(value: t.Any) -> t.Any:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None

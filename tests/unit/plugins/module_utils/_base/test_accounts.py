@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deciding whether an account has to be made."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.accounts import AccountError, Found, is_missing
+
+
+@pytest.mark.parametrize(
+    ("found", "missing"),
+    [
+        (Found(number_of_name=None, name_of_number=None), True),
+        (Found(number_of_name=49999, name_of_number="flower"), False),
+        # A second name of the same number, as some directories have it, is no harm.
+        (Found(number_of_name=49999, name_of_number="flwr"), False),
+    ],
+)
+def test_an_account_is_missing_only_when_neither_name_nor_number_exists(found: Found, missing: bool) -> None:
+    assert is_missing("uid", "flower", 49999, found) is missing
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "message"),
+    [
+        (
+            "uid",
+            Found(number_of_name=None, name_of_number="bob"),
+            "uid is 49999 but that number belongs to 'bob' on this host. "
+            "Set runtime_uid to a number that is free, or give 'bob' another one.",
+        ),
+        (
+            "gid",
+            Found(number_of_name=1001, name_of_number=None),
+            "gid is 49999 but 'flower' already exists on this host with gid 1001. "
+            "Set runtime_gid to 1001 for this host, or remove that account.",
+        ),
+        (
+            "uid",
+            Found(number_of_name=1001, name_of_number="bob"),
+            "uid is 49999 but 'flower' already exists on this host with uid 1001. "
+            "Set runtime_uid to 1001 for this host, or remove that account.",
+        ),
+    ],
+)
+def test_an_account_of_somebody_else_is_refused_with_what_to_do(kind: str, found: Found, message: str) -> None:
+    with pytest.raises(AccountError) as refused:
+        is_missing(kind, "flower", 49999, found)
+    assert str(refused.value) == message

@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of accounts and folders."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.filter.layout import host_layout
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import (
+    ACCOUNTS,
+    FOLDERS,
+    ON,
+    SECRETS,
+    SUPERLINK_HOST,
+    SUPERNODE_HOST,
+    folder,
+)
+
+
+def users(layout: dict) -> dict[str, tuple]:
+    return {account["name"]: (account["uid"], account["gid"]) for account in layout["accounts"]}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (
+            [SUPERLINK_HOST],
+            {
+                "flower": (49999, 49999),
+                "flower-superlink": (49998, 49998),
+                "flower-control": (49997, 49997),
+                "flower-gateway": (49996, 49996),
+            },
+        ),
+        (
+            [SUPERNODE_HOST],
+            {"flower": (49999, 49999), "flower-supernode": (49995, 49995), "flower-clientapps": (None, 49994)},
+        ),
+        (
+            [SUPERNODE_HOST, SUPERLINK_HOST],
+            {
+                "flower": (49999, 49999),
+                "flower-superlink": (49998, 49998),
+                "flower-control": (49997, 49997),
+                "flower-gateway": (49996, 49996),
+                "flower-supernode": (49995, 49995),
+                "flower-clientapps": (None, 49994),
+            },
+        ),
+    ],
+)
+def test_a_host_has_the_accounts_of_what_it_is(kinds: list[str], expected: dict) -> None:
+    assert users(host_layout(kinds, "flower", 49999, 49999)) == expected
+
+
+def test_names_and_numbers_of_a_host_go_everywhere() -> None:
+    layout = host_layout([SUPERLINK_HOST], "fl", 1001, 1002, {"flower-control": "2001"})
+    assert users(layout)["fl"] == (1001, 1002)
+    control = next(account for account in layout["accounts"] if account["name"] == "flower-control")
+    assert control == {
+        "name": "flower-control",
+        "uid": 2001,
+        "gid": 2001,
+        "home": "control",
+        "groups": ["fl"],
+        "variable": "runtime_accounts['flower-control']",
+    }
+    assert {"path": "trainings", "owner": 2001, "group": 1002, "mode": "0750"} in layout["directories"]
+    assert {"path": "published", "owner": 1001, "group": 1002, "mode": "0750"} in layout["directories"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"flower": 1}, "runtime_accounts['flower'] is none of flower-clientapps, flower-control, flower-gateway, "
+                        "flower-superlink, flower-supernode."),
+        ({"flower-control": 0}, "runtime_accounts['flower-control'] is 0 but must be a number above 0."),
+        ({"flower-control": True}, "runtime_accounts['flower-control'] is True but must be a number above 0."),
+        ({"flower-control": "a"}, "runtime_accounts['flower-control'] is 'a' but must be a number above 0."),
+        ({"flower-control": 49999}, "runtime_accounts['flower-control'] is 49999, which is runtime_gid as well."),
+        ({"flower-control": 49996}, "runtime_accounts['flower-gateway'] is 49996, which is "
+                                    "runtime_accounts['flower-control'] as well."),
+    ],
+)  # fmt: skip
+def test_numbers_that_two_would_share_are_refused(numbers: dict, message: str) -> None:
+    with pytest.raises(AnsibleFilterError) as refused:
+        host_layout([SUPERLINK_HOST], "flower", 49999, 49999, numbers)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("kind", ON)
+def test_every_folder_lies_in_one_that_is_made_before_it_and_belongs_to_root(kind: str) -> None:
+    made = {"": None}
+    for entry in FOLDERS:
+        if kind in entry.on:
+            assert made[os.path.dirname(entry.path)] is None, entry.path
+            made[entry.path] = entry.owner
+
+
+@pytest.mark.parametrize("kind", ON)
+def test_a_host_has_the_accounts_that_its_folders_name(kind: str) -> None:
+    named = {account for entry in FOLDERS if kind in entry.on for account in (entry.owner, entry.group) if account}
+    assert named <= set(ON[kind])
+
+
+@pytest.mark.parametrize("kind", ON)
+def test_a_secret_lies_where_root_alone_writes(kind: str) -> None:
+    owners = {entry.path: (entry.owner, entry.mode & 0o022) for entry in FOLDERS if kind in entry.on}
+    assert [owners[os.path.dirname(secret)] for secret in SECRETS[kind]] == [(None, 0)] * len(SECRETS[kind])
+
+
+def test_no_two_accounts_share_a_number() -> None:
+    assert len({account.number for account in ACCOUNTS}) == len(ACCOUNTS)
+
+
+def test_a_folder_lies_below_the_home() -> None:
+    assert folder("/srv/flower", "records/apps") == "/srv/flower/records/apps"

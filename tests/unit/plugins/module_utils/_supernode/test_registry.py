@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import pwd
+import sqlite3
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry as _supernodes
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import (
+    Wanted,
+    check,
+    fingerprint,
+    judge,
+    openssh_key,
+    stored_keys,
+)
+
+# Made with ssh-keygen; the fingerprint is what `ssh-keygen -l` says, the PEM what Flower's database holds.
+KEY = (
+    "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBMLEAwIcLUgP2CTulIrFG/Gicvs0+6b2gA9HBpFW"
+    "/Kff+ukH9diw78S9YMmWPJlIia04LlaJGXRaWhL3lcl2QA9bWieus29Civ5YL+Gr27j/KPNjmo+mY9dnu8mFQ+5bvQ=="
+)
+FINGERPRINT = "SHA256:189OOGcoeLEJwErLXM8h6qVFDjpds1DyUSF0jxWJkvk"
+PEM = b"""-----BEGIN PUBLIC KEY-----
+MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEwsQDAhwtSA/YJO6UisUb8aJy+zT7pvaA
+D0cGkVb8p9/66Qf12LDvxL1gyZY8mUiJrTguVokZdFpaEveVyXZAD1taJ66zb0KK
+/lgv4avbuP8o82Oaj6Zj12e7yYVD7lu9
+-----END PUBLIC KEY-----
+"""
+
+
+@pytest.mark.parametrize("line", [KEY, f"{KEY} node1", f"  {KEY} a comment\n"])
+def test_a_fingerprint_is_that_of_ssh_keygen(line) -> None:
+    assert fingerprint(line) == FINGERPRINT
+
+
+def test_a_key_of_the_database_is_known_in_its_openssh_form() -> None:
+    assert openssh_key(PEM) == KEY
+
+
+@pytest.mark.parametrize("curve", ["SECP256R1", "SECP384R1", "SECP521R1"])
+def test_the_openssh_form_is_right_on_every_curve(curve) -> None:
+    ec = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ec")
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key = ec.generate_private_key(getattr(ec, curve)()).public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    assert openssh_key(pem) == key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+@pytest.mark.parametrize("pem", [b"", b"-----BEGIN PUBLIC KEY-----\n!\n-----END PUBLIC KEY-----", b"x-----y-----AAAA"])
+def test_what_is_no_such_key_is_none(pem) -> None:
+    assert openssh_key(pem) is None
+
+
+def test_node_ids_in_the_database_are_signed_and_here_they_are_not(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(_supernodes, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
+    (tmp_path / "state").mkdir()
+    with sqlite3.connect(tmp_path / "state" / "state.db") as database:
+        database.execute("CREATE TABLE node (node_id BIGINT, public_key BLOB)")
+        database.execute("INSERT INTO node VALUES (?, ?), (?, NULL)", (-590358790044823445, PEM, 7))
+    assert stored_keys(str(tmp_path)) == {"17856385283664728171": KEY}
+
+
+def test_a_database_that_cannot_be_read_holds_no_keys(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(_supernodes, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
+    assert stored_keys(str(tmp_path)) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "problems"),
+    [
+        ([Wanted("a", KEY, "present")], []),
+        ([Wanted("a", None, "absent")], []),
+        (
+            [Wanted("a", None, "present"), Wanted(" ", KEY, "present")],
+            [
+                "public_key of a is missing or not an OpenSSH public key. Make one with 'ssh-keygen -t ecdsa -b 384'.",
+                "name of SuperNode 2 is empty. Give each SuperNode a name, such as its host's.",
+            ],
+        ),
+        (
+            [Wanted("a", "ssh-ed25519 AAAA", "present")],
+            [
+                "public_key of a is of type ssh-ed25519 but Flower takes ecdsa-sha2-nistp256, ecdsa-sha2-nistp384,"
+                " ecdsa-sha2-nistp521. Make one with 'ssh-keygen -t ecdsa -b 384'."
+            ],
+        ),
+        (
+            [Wanted("a", "ecdsa-sha2-nistp384 !!!!", "present"), Wanted("b", "ecdsa-sha2-nistp256 AAAA", "present")],
+            [
+                f"public_key of {name} is damaged: it is not the base64 text of a key. Copy the .pub file again."
+                for name in ("a", "b")
+            ],
+        ),
+        (
+            [Wanted("a", KEY, "present"), Wanted("a", f"{KEY} again", "present")],
+            ["name a is given 2 times. Name each SuperNode once."],
+        ),
+    ],
+)
+def test_all_problems_are_found_before_anything_is_done(wanted, problems) -> None:
+    assert check(wanted) == problems
+
+
+MEMBERS = [{"name": name, "site": f"site {name}", "host": "box"} for name in "ab"]
+OTHER = KEY.replace("5bvQ==", "5bvA==")
+
+
+def answered(*rows: object) -> dict:
+    return {"supernodes": list(rows), "left": [{"name": "victim", "public_key": KEY}], "changed": False}
+
+
+def test_an_answer_gives_keys_for_the_names_of_the_inventory() -> None:
+    rows = [{"name": "b", "public_key": f"{OTHER} b"}, {"name": "a", "public_key": f"{KEY} a", "site": "of another"}]
+    assert judge(answered(*rows), MEMBERS) == (
+        [{**MEMBERS[0], "public_key": KEY}, {**MEMBERS[1], "public_key": OTHER}],
+        [],
+    )
+    # In check mode a key is still to be made.
+    assert judge(answered({"name": "a", "public_key": ""}), MEMBERS[:1]) == ([{**MEMBERS[0], "public_key": ""}], [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (None, "it gave no list of keys"),
+        ("supernodes", "it gave no list of keys"),
+        ({}, "it gave no list of keys"),
+        ({"supernodes": {"name": "a"}}, "it gave no list of keys"),
+        (
+            answered({"name": "victim", "public_key": KEY}),
+            "it gave a key for 'victim', which the inventory does not have there",
+        ),
+        (answered(7), "it gave a key for no name, which the inventory does not have there"),
+        (
+            answered({"name": ["a"], "public_key": KEY}),
+            "it gave a key for no name, which the inventory does not have there",
+        ),
+        (answered({"name": "a", "public_key": {"x": 1}}), "what it gave for a is no key"),
+        (answered({"name": "a", "public_key": "k" * 10**6}), "what it gave for a is no key"),
+        (answered(*[{"name": "a", "public_key": KEY}] * 2), "it gave two keys for a"),
+        (answered({"name": "a", "public_key": KEY}), "it gave no key for b"),
+        (
+            answered({"name": "a", "public_key": "ssh-ed25519 AAAA"}, {"name": "b", "public_key": KEY}),
+            "public_key of a is of type ssh-ed25519 but Flower takes ecdsa-sha2-nistp256, ecdsa-sha2-nistp384,"
+            " ecdsa-sha2-nistp521. Make one with 'ssh-keygen -t ecdsa -b 384'.",
+        ),
+    ],
+)
+def test_an_answer_that_is_anything_else_gives_nothing(answer: object, problem: str) -> None:
+    assert judge(answer, MEMBERS) == ([], [problem])
+
+
+def test_an_answer_of_any_length_is_judged_by_its_beginning() -> None:
+    rows = [{"name": f"n{number}", "public_key": KEY} for number in range(100_000)]
+    assert len(judge(answered(*rows), MEMBERS)[1]) == 3

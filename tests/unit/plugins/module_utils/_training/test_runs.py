@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Run
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
+from ansible_collections.fedops.flower.plugins.module_utils._training.runs import (
+    Decision,
+    Known,
+    RunConflictError,
+    decide,
+    known_runs,
+)
+
+COMPLETED = Known("1", "completed", "h", 3)
+REPORTED = Known("1", "completed", "h", 3, reports=True)
+FAILED = Known("2", "failed", "h", 3, reports=True)
+STOPPED = Known("2", "stopped", "h", 3, reports=True)
+LOST = Known("1", "lost", "h", 3)
+ALIVE = Known("3", "running", "h", 3, alive=True)
+PENDING = Known("3", "pending", "h", 3, alive=True)
+OTHER = Known("3", "running", "other", 3, alive=True)
+RESULT = {"run_id": "1", "configuration_hash": "h", "rounds": 3}
+
+
+@pytest.mark.parametrize(
+    ("known", "result", "wanted", "expected"),
+    [
+        pytest.param([], None, ("h", 3), Decision("submit", None), id="nothing is there"),
+        pytest.param([ALIVE], None, ("h", 3), Decision("adopt", ALIVE), id="alive"),
+        pytest.param([PENDING], None, ("h", 3), Decision("adopt", PENDING), id="pending is alive"),
+        pytest.param([ALIVE], None, ("h", 9), Decision("adopt", ALIVE), id="alive, with fewer rounds"),
+        pytest.param([OTHER], None, (None, None), Decision("adopt", OTHER), id="alive, and any configuration will do"),
+        pytest.param([REPORTED, ALIVE], RESULT, ("h", 3), Decision("adopt", ALIVE), id="alive after a finished one"),
+        pytest.param([REPORTED], RESULT, ("h", 3), Decision("finished", REPORTED), id="finished"),
+        pytest.param([REPORTED], RESULT, ("h", 2), Decision("finished", REPORTED), id="finished with more rounds"),
+        pytest.param([REPORTED], RESULT, ("h", 4), Decision("submit", REPORTED), id="lengthened"),
+        pytest.param([REPORTED], RESULT, ("other", 3), Decision("submit", REPORTED), id="another configuration"),
+        pytest.param([REPORTED], RESULT, (None, None), Decision("finished", REPORTED), id="finished, nothing asked"),
+        pytest.param([REPORTED, FAILED], RESULT, ("h", 3), Decision("finished", REPORTED), id="failed after the end"),
+        pytest.param([], RESULT, ("h", 3), Decision("finished", Known("1", "completed")), id="the ledger is lost"),
+        pytest.param([REPORTED], None, ("h", 3), Decision("submit", REPORTED), id="completed without a result"),
+        pytest.param([COMPLETED], None, ("h", 3), Decision("finished", COMPLETED), id="an app that leaves no files"),
+        pytest.param([COMPLETED], None, ("h", 4), Decision("submit", COMPLETED), id="the same, lengthened"),
+        pytest.param([COMPLETED], None, ("other", 3), Decision("submit", COMPLETED), id="the same, another hash"),
+        pytest.param([FAILED], None, ("h", 3), Decision("submit", FAILED), id="failed"),
+        pytest.param([STOPPED], None, ("h", 3), Decision("submit", STOPPED), id="stopped"),
+        pytest.param([LOST], None, ("h", 3), Decision("submit", LOST), id="the database is lost"),
+    ],
+)
+def test_what_is_done_follows_from_what_is_there(known, result, wanted, expected) -> None:
+    assert decide(known, result, *wanted) == expected
+
+
+def test_another_configuration_that_is_alive_is_a_conflict() -> None:
+    with pytest.raises(RunConflictError, match=r"^Run 3 is running with another configuration \(other, asked for: h\)"):
+        decide([OTHER], RESULT, "h", 3)
+
+
+def test_force_replaces_whatever_is_alive_and_repeats_what_is_finished() -> None:
+    assert decide([REPORTED, OTHER], RESULT, "h", 3, force=True) == Decision("submit", None, (OTHER,))
+
+
+def test_a_run_belongs_to_a_training_by_the_ledger_and_not_by_what_a_serverapp_claims(home) -> None:
+    home.ledger(("1", "h1", 3), ("2", "h2", 3))
+    home.training(effective={"run_id": "4"}, result={"run_id": "1"})
+    runs = [
+        Run("4", "running", None, "f4", "2026-01-04"),
+        Run("3", "running", None, "f3", "2026-01-03"),
+        Run("2", "failed", "why", "f2", "2026-01-02"),
+    ]
+    assert known_runs(TrainingFolder(str(home.path), "default"), runs) == [
+        Known("1", "completed", "h1", 3, "f", reports=True),  # lost by the SuperLink, but its result is there
+        Known("2", "failed", "h2", 3, "f2", "why"),
+    ]
