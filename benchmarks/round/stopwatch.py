@@ -94,7 +94,14 @@ def watch_server() -> dict[str, Hook]:
     def checkpoints(module: ModuleType) -> None:
         module.CheckpointDirectory.save = told("save", module.CheckpointDirectory.save)
 
-    return {"flwr.superlink.grid.http_grid": grid, "fedops_app.checkpoints": checkpoints}
+    def fetching(module: ModuleType) -> None:  # how this collection's app pulls its replies
+        module.Fetching.fetch = told("pull", module.Fetching.fetch, counts=True)
+
+    return {
+        "flwr.superlink.grid.http_grid": grid,
+        "fedops_app.pulling": fetching,
+        "fedops_app.checkpoints": checkpoints,
+    }
 
 
 class HookFinder(importlib.abc.MetaPathFinder):

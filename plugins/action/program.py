@@ -32,6 +32,7 @@ class ActionModule(ActionBase):
             path = Path(folder, program.file_name)
             path.write_bytes(program.build())
             task = self._task.copy()
+            task.diff = False  # of an archive it would show nothing but bytes
             task.args = {
                 "src": str(path),
                 "dest": os.path.join(arguments["directory"], program.file_name),
@@ -48,6 +49,4 @@ class ActionModule(ActionBase):
                 templar=self._templar,
                 shared_loader_obj=self._shared_loader_obj,
             )
-            # It is an archive, of which a diff would show nothing but bytes.
-            task.diff = False
             return copy.run(task_vars=task_vars)

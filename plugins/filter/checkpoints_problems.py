@@ -47,13 +47,13 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._mirror import rules as _mirror
-from ansible_collections.fedops.flower.plugins.module_utils._storage import backends as _storage
+from ansible_collections.fedops.flower.plugins.module_utils._mirror import rules
+from ansible_collections.fedops.flower.plugins.module_utils._storage import backends
 
 
 def checkpoints_problems(wanted: Mapping[str, Any]) -> list[str]:
     mirror = wanted.get("mirror")
-    return _storage.problems(wanted) + (_mirror.problems(mirror) if mirror else [])
+    return backends.problems(wanted) + (rules.problems(mirror) if mirror else [])
 
 
 class FilterModule:

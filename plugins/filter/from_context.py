@@ -49,12 +49,12 @@ _value:
 from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._config import training as _training
+from ansible_collections.fedops.flower.plugins.module_utils._config import training
 
 
 def from_context(context: object) -> dict[str, object]:
     try:
-        return _training.from_context(context)
+        return training.from_context(context)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._training import status_page as _status
+from ansible_collections.fedops.flower.plugins.module_utils._training import status_page
 
 
 def _told(write: Callable[[Any], Any], wanted: str) -> Callable[[Any], Any]:
@@ -24,7 +24,7 @@ def _told(write: Callable[[Any], Any], wanted: str) -> Callable[[Any], Any]:
 class FilterModule:
     def filters(self) -> dict[str, Callable[[Any], Any]]:
         return {
-            "federation_status": _told(_status.federation, "what the modules have found"),
-            "status_table": _told(_status.render, "the state of a federation"),
-            "history_table": _told(_status.history_table, "a list of rounds"),
+            "federation_status": _told(status_page.federation, "what the modules have found"),
+            "status_table": _told(status_page.render, "the state of a federation"),
+            "history_table": _told(status_page.history_table, "a list of rounds"),
         }

@@ -48,12 +48,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._training import outcome as _outcome
+from ansible_collections.fedops.flower.plugins.module_utils._training import outcome
 
 
 def training_outcome(seen: Any) -> dict[str, Any]:
     try:
-        return _outcome.outcome(seen)
+        return outcome.outcome(seen)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"The input is not what the steps of a play have returned: {error!r}.") from error
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._release import upgrade as _upgrade
+from ansible_collections.fedops.flower.plugins.module_utils._release import upgrade
 
 
 def upgrade_plan(
@@ -19,12 +19,12 @@ def upgrade_plan(
     held_since: str | None = None,
     held_for: str = "",
 ) -> dict[str, Any]:
-    federation = _upgrade.Federation(superlink, int(health), supernodes, held_since, held_for)
-    return _upgrade.plan(looks, federation, int(kept))
+    federation = upgrade.Federation(superlink, int(health), supernodes, held_since, held_for)
+    return upgrade.plan(looks, federation, int(kept))
 
 
 def upgrade_gate(services: Sequence[Mapping[str, Any]], release: str) -> list[str]:
-    return _upgrade.gate_problems(services, release)
+    return upgrade.gate_problems(services, release)
 
 
 def upgrade_nodes_gate(
@@ -33,13 +33,13 @@ def upgrade_nodes_gate(
     now: Sequence[Mapping[str, Any]],
     restarted: bool = True,
 ) -> list[str]:
-    return _upgrade.node_problems(names, before, now, restarted)
+    return upgrade.node_problems(names, before, now, restarted)
 
 
 def upgrade_reason(variables: Mapping[str, Any]) -> str:
     failure = variables["upgrade_failure"]
     journal = variables.get("upgrade_journal", {}).get("stdout_lines", [])
-    return _upgrade.reason(variables["inventory_hostname"], failure["gate"], failure["why"], journal)
+    return upgrade.reason(variables["inventory_hostname"], failure["gate"], failure["why"], journal)
 
 
 class FilterModule:

@@ -134,7 +134,7 @@ import pwd
 import stat
 from typing import Any, Callable
 
-from ansible_collections.fedops.flower.plugins.module_utils._base import guarded as _guarded
+from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.accounts import (
     AccountError,
     Found,
@@ -195,9 +195,9 @@ class Directory:
 
     def __init__(self, path: str, owner: int, group: int, mode: str) -> None:
         self.path, self.owners, self.mode = path, (owner, group), int(mode, 8)
-        self.found = _guarded.status(path)
+        self.found = guarded.status(path)
         if self.found is not None and stat.S_ISLNK(self.found.st_mode):
-            with _guarded.directory(path) as descriptor:  # which refuses it unless root alone could have made it
+            with guarded.directory(path) as descriptor:  # which refuses it unless root alone could have made it
                 self.path, self.found = os.path.realpath(path), os.fstat(descriptor)
 
     @property
@@ -209,12 +209,12 @@ class Directory:
 
     def belongs_to(self, users: set[int]) -> bool:
         """Tell whether another one of these users owns it."""
-        return self.found is not None and self.found.st_uid in users - {_guarded.ROOT, self.owners[0]}
+        return self.found is not None and self.found.st_uid in users - {guarded.ROOT, self.owners[0]}
 
     def make(self, migrate: bool) -> None:
         if migrate and self.found is not None:
-            _guarded.hand_over(self.path, [self.found.st_uid], self.owners)
-        _guarded.make_directory(self.path, self.mode, self.owners)
+            guarded.hand_over(self.path, [self.found.st_uid], self.owners)
+        guarded.make_directory(self.path, self.mode, self.owners)
 
 
 def make_directories(module: AnsibleModule) -> tuple[list[str], list[str]]:
@@ -242,12 +242,12 @@ def make_directories(module: AnsibleModule) -> tuple[list[str], list[str]]:
 
 def make_secret(module: AnsibleModule, path: str) -> bool:
     """Make a secret that is not there, and have it belong to root alone; tell whether that changed anything."""
-    found = _guarded.status(path)
+    found = guarded.status(path)
     if found is None:
         if not module.check_mode:
-            _guarded.write_bytes(path, os.urandom(32), 0o600, (0, 0))
+            guarded.write_bytes(path, os.urandom(32), 0o600, (0, 0))
         return True
-    with _guarded.regular_file(path, owners=[_guarded.ROOT]) as stream:
+    with guarded.regular_file(path, owners=[guarded.ROOT]) as stream:
         if (stat.S_IMODE(found.st_mode), found.st_gid) == (0o600, 0):
             return False
         if not module.check_mode:
@@ -294,7 +294,7 @@ def main() -> None:
                 changes.append(f"secret {path}")
     except AccountError as error:
         module.fail_json(msg=str(error))
-    except _guarded.UnsafeFileError as error:
+    except guarded.UnsafeFileError as error:
         module.fail_json(msg=f"{error}. Free that path, then run again.")
     except OSError as error:
         module.fail_json(msg=f"{error.filename} cannot be made: {error.strerror}. Free that path, then run again.")

@@ -109,7 +109,7 @@ problems:
 import os
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._base import guarded as _guarded
+from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import CheckpointError, arrays_name
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
@@ -145,7 +145,7 @@ def told(name: str | None) -> dict[str, Any]:
 def read_secret(path: str) -> bytes | None:
     """Return the secret of the seals, which root alone writes; None when the host has none."""
     try:
-        return checked_secret(_guarded.read_bytes(path, MOST, (0, os.geteuid())), path)
+        return checked_secret(guarded.read_bytes(path, MOST, (0, os.geteuid())), path)
     except FileNotFoundError:
         return None
 

@@ -119,7 +119,7 @@ import stat
 import tempfile
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._base import guarded as _guarded
+from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.services import PROPERTIES, Steps, parse_states, steps
 
@@ -133,17 +133,17 @@ def found_text(path: str, owner: int | None) -> tuple[str, tuple[int, int, int] 
 
     What is no file of that owner or of root is not read, and has no attributes.
     """
-    if _guarded.status(os.path.dirname(os.path.abspath(path))) is None:
+    if guarded.status(os.path.dirname(os.path.abspath(path))) is None:
         return None
     try:
-        with _guarded.regular_file(path, MOST, {_guarded.ROOT, os.geteuid(), owner}) as stream:
+        with guarded.regular_file(path, MOST, {guarded.ROOT, os.geteuid(), owner}) as stream:
             found = os.fstat(stream.fileno())
             text = stream.read(MOST).decode("utf-8", "replace")
             return text, (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
     except FileNotFoundError:
         return None
-    except _guarded.UnsafeFileError as error:
-        if error.filename != path or stat.S_ISDIR(_guarded.status(path).st_mode):
+    except guarded.UnsafeFileError as error:
+        if error.filename != path or stat.S_ISDIR(guarded.status(path).st_mode):
             raise
         return NOT_SHOWN, None
 
@@ -172,7 +172,7 @@ def write(module: AnsibleModule, file: dict[str, Any], diff: list[dict[str, str]
         if before != text and file["validate"]:
             judge(module, path, text, file["validate"])
         make_directories(os.path.dirname(os.path.abspath(path)))
-        _guarded.write_bytes(path, text.encode(), mode, owners)
+        guarded.write_bytes(path, text.encode(), mode, owners)
     return True
 
 
@@ -188,9 +188,9 @@ def judge(module: AnsibleModule, path: str, text: str, validate: str) -> None:
 
 def make_directories(path: str) -> None:
     """Make a directory with those above it that are missing."""
-    if _guarded.status(path) is None:
+    if guarded.status(path) is None:
         make_directories(os.path.dirname(path))
-        _guarded.make_directory(path, 0o755, (os.geteuid(), os.getegid()))
+        guarded.make_directory(path, 0o755, (os.geteuid(), os.getegid()))
 
 
 def look(module: AnsibleModule, services: list[str], restart: set[str], reload: set[str], units_changed: bool) -> Steps:
@@ -240,7 +240,7 @@ def main() -> None:
     diff: list[dict[str, str]] = []
     try:
         changed = [file for file in module.params["files"] if write(module, file, diff)]
-    except _guarded.UnsafeFileError as error:
+    except guarded.UnsafeFileError as error:
         module.fail_json(msg=f"{error}. Free that path, then run again.")
     except OSError as error:
         module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")

@@ -285,6 +285,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     FlwrUnreachableError,
     Run,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.news import await_news
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder, TrainingNameError
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import (
@@ -296,7 +297,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.follow imp
     training_names,
     unasked_run,
     wait,
-    watch,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import standing_order
 from ansible_collections.fedops.flower.plugins.module_utils._training.runs import ABSENT, Known
@@ -316,7 +316,7 @@ def look(flwr: Flwr, params: dict[str, Any], check_mode: bool) -> dict[str, Any]
     folder = TrainingFolder(flwr.home, name)
     if params["wait_for_change"] is not None:
         last = params["wait_for_round"] if params["wait_for_round"] is not None else NO_ROUND
-        watch(folder, last, params["wait_for_change"], params["wait_seconds"])
+        await_news(folder, last, params["wait_for_change"], params["wait_seconds"])
         return _described(flwr, folder, latest_run(folder, [], run_id), lines)
     run = _wait(flwr, folder, params) or _latest(flwr, folder, run_id, check_mode)
     return _described(flwr, folder, run, lines)

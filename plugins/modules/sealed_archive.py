@@ -123,7 +123,7 @@ problems:
 import os
 import sqlite3
 
-from ansible_collections.fedops.flower.plugins.module_utils._backup import archive as _archive
+from ansible_collections.fedops.flower.plugins.module_utils._backup import archive
 from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import METHODS, Seal, SealError
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._storage.probe import StepError
@@ -134,11 +134,11 @@ def work(params: dict) -> tuple[list[str], list[str]]:
     seal = Seal(params["method"], params["recipients"], params["identity"] or "", params["password"] or "")
     path, base, holds, required = (params[key] for key in ("path", "base", "holds", "required"))
     if params["state"] == "present":
-        kept = _archive.create(path, base, seal, holds, params["names"], required)
+        kept = archive.create(path, base, seal, holds, params["names"], required)
         return sorted(kept.files), kept.problems
     if params["state"] == "verified":
-        return sorted(_archive.verify(path, seal, holds, required)), []
-    return _archive.restore(path, base, seal, holds, params["user"], params["names"], required), []
+        return sorted(archive.verify(path, seal, holds, required)), []
+    return archive.restore(path, base, seal, holds, params["user"], params["names"], required), []
 
 
 def main() -> None:
@@ -146,7 +146,7 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "verified", "restored"], "default": "present"},
-            "holds": {"type": "str", "choices": list(_archive.HOLDS), "default": "superlink"},
+            "holds": {"type": "str", "choices": list(archive.HOLDS), "default": "superlink"},
             "base": {"type": "path"},
             "names": {"type": "list", "elements": "str", "default": []},
             "required": {"type": "list", "elements": "str", "default": []},
@@ -164,7 +164,7 @@ def main() -> None:
         module.exit_json(changed=state != "verified")
     try:
         names, problems = work(module.params)
-    except (SealError, StepError, _archive.ArchiveError) as error:
+    except (SealError, StepError, archive.ArchiveError) as error:
         module.fail_json(msg=str(error))
     except sqlite3.Error as error:
         module.fail_json(msg=f"A database below {module.params['base']} cannot be read: {error}.")

@@ -8,15 +8,15 @@ Private to the collection: it may change at any time.
 
 from __future__ import annotations
 
+import ast
 import io
-import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 KNOWLEDGE = Path(__file__).resolve().parents[1] / "module_utils"
 
-_IMPORT = re.compile(r"^ *from (\.\.?)([\w.]+) import ", re.M)
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the same files make the same archive
 
 
@@ -57,10 +57,16 @@ class Program:
             name = wanted.pop()
             if name not in sources:
                 sources[name] = (KNOWLEDGE / f"{name.replace('.', '/')}.py").read_text("utf-8")
-                package = name.partition(".")[0]
-                found = _IMPORT.findall(sources[name])
-                wanted += [f"{package}.{rest}" if dots == "." else rest for dots, rest in found]
+                wanted += _imported(name.partition(".")[0], sources[name])
         return sources
+
+
+def _imported(package: str, text: str) -> Iterator[str]:
+    """Give the modules, as package.module, that a module of a package imports of ours."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            place = [package] * (node.level == 1) + (node.module.split(".") if node.module else [])
+            yield from [".".join(place)] if len(place) == 2 else [f"{place[0]}.{one.name}" for one in node.names]
 
 
 SUPERVISOR = Program("supervisor", "_supervisor.program")

@@ -179,15 +179,15 @@ def superlink_home(tmp_path_factory):
 
 @pytest.fixture
 def flwr(superlink_home, monkeypatch):
-    from ansible_collections.fedops.flower.plugins.module_utils._base import processes as _processes
-    from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
-    from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry as _supernodes
+    from ansible_collections.fedops.flower.plugins.module_utils._base import processes
+    from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
+    from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry
 
     us = pwd.getpwuid(os.geteuid()).pw_name
-    for module, user in ((_flwr, "USER"), (_flwr, "CONTROL_USER"), (_supernodes, "STATE_USER")):
+    for module, user in ((cli, "USER"), (cli, "CONTROL_USER"), (registry, "STATE_USER")):
         monkeypatch.setattr(module, user, us)
     # The SuperExec here is none of systemd's: its ServerApps are where this process is.
-    table = _processes.ProcessTable()
-    first = table._group(1).removesuffix(_processes._OF_SYSTEMD).rstrip("/")
-    monkeypatch.setattr(_processes, "_GROUP", table._group(os.getpid()).removeprefix(first))
-    return _flwr.Flwr(str(superlink_home))
+    table = processes.ProcessTable()
+    first = table._group(1).removesuffix(processes._OF_SYSTEMD).rstrip("/")
+    monkeypatch.setattr(processes, "_GROUP", table._group(os.getpid()).removeprefix(first))
+    return cli.Flwr(str(superlink_home))

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.processes import ProcessTable, moment, of_run
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import stored_keys
 
 PATIENCE = 120
@@ -26,7 +26,7 @@ def app_of(flwr) -> str:
     return f"{flwr.home}/app/testapp"
 
 
-def wait_for(flwr, run_id: str, *statuses: str) -> _flwr.Run:
+def wait_for(flwr, run_id: str, *statuses: str) -> cli.Run:
     deadline = time.monotonic() + PATIENCE
     while True:
         (run,) = [run for run in flwr.runs() if run.run_id == run_id]
@@ -38,15 +38,15 @@ def test_a_key_is_registered_once_stored_and_spent_when_unregistered(flwr, publi
     node_id = flwr.register("a", public_key)
     assert {node.node_id: node.status for node in flwr.supernodes()}[node_id] == "registered"
     assert stored_keys(flwr.home)[node_id] == public_key
-    with pytest.raises(_flwr.FlwrError) as caught:
+    with pytest.raises(cli.FlwrError) as caught:
         flwr.register("b", public_key)
-    assert caught.value.code == _flwr.KEY_ALREADY_IN_USE
+    assert caught.value.code == cli.KEY_ALREADY_IN_USE
 
     assert [flwr.unregister(node_id), flwr.unregister(node_id)] == [True, False]
     assert {node.node_id: node.status for node in flwr.supernodes()}[node_id] == "unregistered"
-    with pytest.raises(_flwr.FlwrError) as caught:
+    with pytest.raises(cli.FlwrError) as caught:
         flwr.register("a", public_key)
-    assert caught.value.code == _flwr.KEY_ALREADY_IN_USE
+    assert caught.value.code == cli.KEY_ALREADY_IN_USE
 
 
 def test_a_run_is_submitted_logs_and_completes(flwr) -> None:
@@ -87,13 +87,13 @@ def test_the_process_of_a_run_began_when_flower_says_and_a_run_without_it_can_be
 
 
 def test_a_key_that_the_app_does_not_declare_is_refused(flwr) -> None:
-    with pytest.raises(_flwr.FlwrError) as caught:
+    with pytest.raises(cli.FlwrError) as caught:
         flwr.submit(app_of(flwr), "nope = 1\n")
-    assert caught.value.code == _flwr.INVALID_RUN_CONFIG
+    assert caught.value.code == cli.INVALID_RUN_CONFIG
 
 
 def test_a_superlink_that_does_not_answer_is_told_from_other_errors(flwr) -> None:
-    with pytest.raises(_flwr.FlwrUnreachableError):
-        _flwr.Flwr(flwr.home, "dead").runs()
-    with pytest.raises(_flwr.FlwrError, match="SuperLink connection 'nosuch' not found"):
-        _flwr.Flwr(flwr.home, "nosuch").runs()
+    with pytest.raises(cli.FlwrUnreachableError):
+        cli.Flwr(flwr.home, "dead").runs()
+    with pytest.raises(cli.FlwrError, match="SuperLink connection 'nosuch' not found"):
+        cli.Flwr(flwr.home, "nosuch").runs()

@@ -17,6 +17,20 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
 TESTS = ROOT / "tests" / "unit" / "plugins"
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+# The packages of module_utils, lowest first.
+LAYERS = (
+    "_base",
+    "_config",
+    "_flower",
+    "_supernode",
+    "_checkpoint",
+    "_storage",
+    "_mirror",
+    "_training",
+    "_supervisor",
+    "_backup",
+    "_release",
+)
 MODULES = sorted(path for path in (PLUGINS / "modules").glob("*.py") if path.stem != "__init__")
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 
@@ -144,11 +158,26 @@ def test_the_action_group_has_the_modules_that_share_its_options() -> None:
 @pytest.mark.parametrize("kind", ["action", "filter", "module_utils"])
 def test_every_plugin_is_imported_by_a_unit_test(kind: str) -> None:
     tests = "\n".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py"))
-    imported = set(re.findall(rf"\bplugins\.{kind}\.(\w+)", tests))
-    for names in re.findall(rf"\bplugins\.{kind} import (\([^)]*\)|.*)", tests):
-        imported.update(re.findall(r"\w+", names))
-    plugins = {path.stem for path in (PLUGINS / kind).glob("*.py")} - {"__init__"}
+    imported = set(re.findall(rf"\bplugins\.{kind}\.([\w.]+)", tests))
+    for package, names in re.findall(rf"\bplugins\.{kind}(\.\w+)? import (\([^)]*\)|.*)", tests):
+        imported.update(f"{package[1:]}.{name}".strip(".") for name in re.findall(r"\w+", names))
+    folder = PLUGINS / kind
+    plugins = {".".join(path.relative_to(folder).with_suffix("").parts) for path in folder.rglob("*.py")} - {"__init__"}
     assert plugins - imported == set()
+
+
+def test_a_package_of_module_utils_imports_only_packages_below_it() -> None:
+    folder = PLUGINS / "module_utils"
+    assert {path.name for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()} - {"__pycache__"} == {
+        *LAYERS
+    }
+    upwards = [
+        f"{path.relative_to(folder)} imports {package}"
+        for path in sorted(folder.rglob("*.py"))
+        for package in re.findall(r"^ *from \.\.(\w+)[\w.]* import ", path.read_text("utf-8"), re.M)
+        if LAYERS.index(package) >= LAYERS.index(path.parent.name)
+    ]
+    assert upwards == []
 
 
 def test_the_generated_files_are_fresh() -> None:

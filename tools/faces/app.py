@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from module_utils._base.notation import to_toml
 from module_utils._config.table import VARIABLES
-from module_utils._config.values import to_toml
 
 from . import NOTICE, between, licence
 
@@ -24,6 +24,7 @@ COPIED = (
     "_config/rules",
     "_config/training",
     "_base/jsonable",
+    "_base/notation",
     "_checkpoint/npy",
     "_checkpoint/npz",
     "_checkpoint/manifest",

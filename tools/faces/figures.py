@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from module_utils._config import sizing as _sizing
+from module_utils._config import sizing
 
 from . import between
 
@@ -136,7 +136,7 @@ def _backends(content: dict[str, Any]) -> str:
     rows = {int(size): row for size, row in content["results"].items()}
     names = [name for name in next(iter(rows.values())) if name != content["basis"]]
     cells = [
-        [_sizing.said(size * _sizing.MEGABYTE)]
+        [sizing.said(size * sizing.MEGABYTE)]
         + ["{median:.2f} ({lower_quartile:.2f} to {upper_quartile:.2f})".format(**row[name]["ratio"]) for name in names]
         for size, row in rows.items()
     ]
@@ -144,17 +144,17 @@ def _backends(content: dict[str, Any]) -> str:
 
 
 def _memory(content: dict[str, Any]) -> str:
-    mega, said = _sizing.MEGABYTE, _sizing.said
+    mega, said = sizing.MEGABYTE, sizing.said
     made_of = [
         [host, need.process, said(need.own)]
         + [f"{times:g}" for times in (need.held, need.held_per_reply, need.flying, need.flying_per_reply)]
-        for host, needs in (("SuperLink", _sizing.SUPERLINK_HOST), ("SuperNode", _sizing.SUPERNODE_HOST))
+        for host, needs in (("SuperLink", sizing.SUPERLINK_HOST), ("SuperNode", sizing.SUPERNODE_HOST))
         for need in needs
     ]
     needed = [
         [said(size * mega)]
-        + [said(_sizing.memory_needed(size * mega, replies)) for replies in REPLIES]
-        + [said(_sizing.client_memory_needed(size * mega))]
+        + [said(sizing.memory_needed(size * mega, replies)) for replies in REPLIES]
+        + [said(sizing.client_memory_needed(size * mega))]
         for size in SIZES
     ]
     measured = [
@@ -162,15 +162,15 @@ def _memory(content: dict[str, Any]) -> str:
             said(row["megabytes"] * mega),
             str(row["replies"]),
             said(row["superlink_host_megabytes"] * mega),
-            said(_sizing.memory_needed(row["megabytes"] * mega, row["replies"])),
+            said(sizing.memory_needed(row["megabytes"] * mega, row["replies"])),
             said(row["supernode_host_megabytes"] * mega),
-            said(_sizing.client_memory_needed(row["megabytes"] * mega)),
+            said(sizing.client_memory_needed(row["megabytes"] * mega)),
         ]
         for row in content["results"]
         if row["rounds"]
     ]
     return (
-        f"PIECES are {said(_sizing.PIECES)}.\n\n"
+        f"PIECES are {said(sizing.PIECES)}.\n\n"
         + _table(["Host", "Process", "Own", "Held", "Held per reply", "In flight", "In flight per reply"], made_of)
         + "\nWhich comes to:\n\n"
         + _table(["Model", *(f"SuperLink host, {number} replies" for number in REPLIES), "SuperNode host"], needed)

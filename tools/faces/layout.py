@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from module_utils._base import layout as _layout
+from module_utils._base import layout
 
 from . import between
 
 PAGE = "docs/security.md"
-HOSTS = {_layout.SUPERLINK_HOST: "SuperLink", _layout.SUPERNODE_HOST: "SuperNode"}
+HOSTS = {layout.SUPERLINK_HOST: "SuperLink", layout.SUPERNODE_HOST: "SuperNode"}
 
 
 def files(root: Path) -> dict[str, str]:
@@ -23,8 +23,8 @@ def files(root: Path) -> dict[str, str]:
 
 def _accounts() -> str:
     rows = ["| Account | Number | On | What for |", "|---|---|---|---|"]
-    for account in _layout.ACCOUNTS:
-        hosts = " and ".join(host for kind, host in HOSTS.items() if account in _layout.ON[kind])
+    for account in layout.ACCOUNTS:
+        hosts = " and ".join(host for kind, host in HOSTS.items() if account in layout.ON[kind])
         name = f"`{account.name}` (a group)" if account.is_group else f"`{account.name}`"
         rows.append(f"| {name} | {account.number} | {hosts} | {account.purpose} |")
     return "\n".join(rows) + "\n"
@@ -32,7 +32,7 @@ def _accounts() -> str:
 
 def _folders() -> str:
     rows = ["| Folder | Owner | Group | Mode | What it holds |", "|---|---|---|---|---|"]
-    for entry in _layout.FOLDERS:
+    for entry in layout.FOLDERS:
         owner, group = (account.name if account else "root" for account in (entry.owner, entry.group))
         rows.append(f"| `{entry.path}` | {owner} | {group} | {entry.mode:04o} | {entry.holds} |")
     return "\n".join(rows) + "\n"

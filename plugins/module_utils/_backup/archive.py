@@ -24,7 +24,7 @@ import tempfile
 import typing as t
 from dataclasses import dataclass, field
 
-from .._base import guarded as _guarded
+from .._base import guarded
 from .._base.layout import APPS, Account
 from .database import ArchiveError, check_database, snapshot
 from .kept import BORN, DATABASE, RECORD, RULES, Rule, folder_of, is_left_out, place_of, rule_of, wanted
@@ -156,9 +156,9 @@ def restore(
         if foreign := sorted(set(entries) - set(names)) if names else []:
             raise ArchiveError(f"{path} holds {_listed(foreign)}, which is not asked for. Nothing was brought back.")
         owners = {name: _owners(_rule(entry["name"], holds).owner, user) for name, entry in entries.items()}
-        present = [name for name in entries if _guarded.status(os.path.join(base, name)) is not None]
+        present = [name for name in entries if guarded.status(os.path.join(base, name)) is not None]
         other = [name for name in present if not _is_same(os.path.join(base, name), entries[name])]
-        is_fresh = _guarded.status(os.path.join(base, DATABASE)) is None
+        is_fresh = guarded.status(os.path.join(base, DATABASE)) is None
         making_way = [name for name in other if is_fresh and holds == SUPERLINK and name in BORN]
         differing = [name for name in other if name not in making_way]
         if differing:
@@ -177,7 +177,7 @@ def restore(
             check_database(entries[DATABASE]["staged"], f"{DATABASE} in {path}")
         for name in coming:
             _make_folders(base, os.path.dirname(name), user)
-            _guarded.rename(entries[name]["staged"], os.path.join(base, name))
+            guarded.rename(entries[name]["staged"], os.path.join(base, name))
         return coming
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -251,7 +251,7 @@ def _take(path: str, target: str, seal: Seal, sizes: t.Mapping[str, int]) -> dic
     """Write the files of an archive that was scanned, and return the hash of each."""
     numbers = {name: number for number, name in enumerate(sizes)}
     found = {}
-    with _guarded.directory(target) as folder, seal.reading(path) as stream:
+    with guarded.directory(target) as folder, seal.reading(path) as stream:
         for member in members(stream):
             if member.name == CONTENTS:
                 continue
@@ -336,17 +336,17 @@ def _make_folders(base: str, folder: str, user: str) -> None:
     for part in filter(None, folder.split("/")):
         path = os.path.join(path, part)
         whole = os.path.join(base, path)
-        if _guarded.status(whole) is None:
+        if guarded.status(whole) is None:
             owner, group, mode = folder_of(path)
             users, groups = _owners(owner, user), _owners(group, user)
             owners = (users[0], groups[1]) if users and groups else (os.geteuid(), os.getegid())
-            _guarded.make_directory(whole, mode, owners)
+            guarded.make_directory(whole, mode, owners)
 
 
 def _is_same(path: str, entry: t.Mapping[str, t.Any]) -> bool:
     """Tell whether a file is there with the very contents."""
     try:
-        with _guarded.regular_file(path, entry["bytes"]) as stream:
+        with guarded.regular_file(path, entry["bytes"]) as stream:
             return _hash(stream, entry["bytes"])[0] == entry["sha256"]
     except OSError:
         return False
@@ -355,7 +355,7 @@ def _is_same(path: str, entry: t.Mapping[str, t.Any]) -> bool:
 def _names(path: str) -> list[str]:
     """Return what lies in a folder; of one that is full of names, some of them."""
     try:
-        with _guarded.directory(path) as folder, os.scandir(folder) as found:
+        with guarded.directory(path) as folder, os.scandir(folder) as found:
             return [entry.name for entry in itertools.islice(found, MOST_FILES)]
     except OSError:
         return []
@@ -363,7 +363,7 @@ def _names(path: str) -> list[str]:
 
 def _expect_own(base: str) -> None:
     """Refuse a directory in which somebody else could put something in the place of what is staged."""
-    with _guarded.directory(base) as descriptor:
+    with guarded.directory(base) as descriptor:
         found = os.fstat(descriptor)
     if found.st_uid not in (0, os.geteuid()) or found.st_mode & stat.S_IWOTH:
         raise ArchiveError(
@@ -389,7 +389,7 @@ def _listed(names: t.Sequence[str], between: str = ", ") -> str:
 
 
 def _guarded_reason(error: OSError) -> str:
-    if isinstance(error, _guarded.UnsafeFileError):
+    if isinstance(error, guarded.UnsafeFileError):
         return f"it {error.reason}"
     return error.strerror or str(error)
 
@@ -397,10 +397,10 @@ def _guarded_reason(error: OSError) -> str:
 def _add(archive: tarfile.TarFile, name: str, path: str, rule: Rule) -> dict[str, t.Any]:
     """Add a small file: whole in memory, since one that grows has another size a moment later."""
     limit = rule.limit or RECORD
-    with _guarded.regular_file(path, limit) as stream:
+    with guarded.regular_file(path, limit) as stream:
         found = os.fstat(stream.fileno())
         if found.st_nlink > 1:
-            raise _guarded.UnsafeFileError(path, "has another name somewhere else, and may be anybody's")
+            raise guarded.UnsafeFileError(path, "has another name somewhere else, and may be anybody's")
         content = stream.read(found.st_size)
     archive.addfile(_info(name, len(content)), io.BytesIO(content))
     return {
@@ -412,7 +412,7 @@ def _add(archive: tarfile.TarFile, name: str, path: str, rule: Rule) -> dict[str
 
 def _add_file(archive: tarfile.TarFile, name: str, path: str) -> dict[str, t.Any]:
     """Add a large file of our own."""
-    with _guarded.regular_file(path, None) as stream:
+    with guarded.regular_file(path, None) as stream:
         size = os.fstat(stream.fileno()).st_size
         archive.addfile(_info(name, size), stream)
         stream.seek(0)

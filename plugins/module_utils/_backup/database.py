@@ -17,7 +17,7 @@ import typing as t
 from contextlib import closing
 from urllib.parse import quote
 
-from .._base import guarded as _guarded
+from .._base import guarded
 from .._storage.probe import as_user
 
 _CHUNK = 1 << 20
@@ -33,7 +33,7 @@ def snapshot(source: str, target: str) -> None:
     The copy belongs to whoever calls, and lies in a directory of theirs.
     """
     try:
-        found = _guarded.status(source)
+        found = guarded.status(source)
     except OSError as error:
         raise ArchiveError(f"{source} cannot be kept: {error.strerror}.") from error
     if found is None:
@@ -43,7 +43,7 @@ def snapshot(source: str, target: str) -> None:
     if os.geteuid() != 0 or found.st_uid == 0:
         _refuse_damage(_copy(source, target), source)
         return
-    with _guarded.directory(os.path.dirname(source)) as parent:
+    with guarded.directory(os.path.dirname(source)) as parent:
         above = os.fstat(parent)
     if found.st_uid != above.st_uid or found.st_nlink > 1:
         raise ArchiveError(
@@ -54,7 +54,7 @@ def snapshot(source: str, target: str) -> None:
         os.chown(folder, found.st_uid, found.st_gid)
         copy = os.path.join(folder, "copy.db")
         _refuse_damage(as_user(found.st_uid, found.st_gid, lambda: _copy(source, copy)), source)
-        with _guarded.regular_file(copy, None, (found.st_uid,)) as stream, _created(target) as kept:
+        with guarded.regular_file(copy, None, (found.st_uid,)) as stream, _created(target) as kept:
             left = os.fstat(stream.fileno()).st_size
             while chunk := stream.read(min(_CHUNK, left)):
                 kept.write(chunk)

@@ -9,6 +9,7 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import time
 import typing as t
@@ -44,6 +45,14 @@ def is_missing(kind: str, name: str, number: int, found: Found, variable: str = 
             f"Set {variable} to a number that is free, or give '{found.name_of_number}' another one."
         )
     return True
+
+
+def uid_of(name: str) -> int:
+    """Return the number of an account; one that nobody has where it is not on this host."""
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return -1
 
 
 def processes_of(users: t.Collection[int], proc: str = "/proc") -> list[int]:

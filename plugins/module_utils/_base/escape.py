@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from .._config.values import show, to_toml
+from .notation import show, to_toml
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Paths stand in lists that are split at blanks and colons, in values that are unquoted and in some that are not.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from .._config.values import is_unset, show
+from .notation import is_unset, show
 
 
 class FenceError(ValueError):

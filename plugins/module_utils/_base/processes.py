@@ -18,8 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from .._flower import cli as _flwr
-from .._training.folder import uid_of
+from .accounts import uid_of
+from .layout import APPS
 
 COMMAND = "flwr-serverapp"
 EXECUTOR = "flower-superexec.service"
@@ -76,7 +76,7 @@ class ProcessTable:
                 os.close(descriptor)
 
     def _is_serverapp(self, number: int) -> bool:
-        uid = str(uid_of(_flwr.USER))
+        uid = str(uid_of(APPS.name))
         try:
             with open(os.path.join(self.path, str(number), "cmdline"), "rb") as stream:
                 words = stream.read(4096).split(b"\0")

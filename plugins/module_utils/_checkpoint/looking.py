@@ -12,7 +12,7 @@ import os
 import stat
 import typing as t
 
-from .._flower import cli as _flwr
+from .._flower import cli
 from .manifest import UnreadableError
 
 Found = t.TypeVar("Found")
@@ -24,14 +24,14 @@ def look_as_owner(path: str, look: t.Callable[[bool], Found]) -> Found:
     C(look) is told whether it is to be strict: what a storage does not give is then an error, and else left out.
     """
     try:
-        with _flwr.as_service_account():
+        with cli.as_service_account():
             return look(True)
-    except _flwr.FlwrMissingError:
+    except cli.FlwrMissingError:
         return look(False)  # a controller, which has no such account
     except UnreadableError:
         if is_our_own(path):
             return look(False)
-        with _flwr.as_service_account():
+        with cli.as_service_account():
             return look(False)
 
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from .._base.notation import is_plain, show
 from .sizing import Room, checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
 from .sizing import said as size
 from .strategies import STRATEGIES, Strategy, least_replies_trimmed, sampled, trimmed
 from .table import BY_NAME, VARIABLES, Variable
-from .values import is_plain, show
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from .._base.jsonable import CLAIM, harmless_value
+from .._base.notation import is_unset, show, to_toml
 from .rules import ERROR, INFO, Problem, Situation, related, worst_first
 from .sizing import Room
 from .strategies import STRATEGIES
 from .table import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES, Variable
-from .values import BadValue, is_unset, parse, show, to_toml
+from .values import BadValue, parse
 
 _NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
 

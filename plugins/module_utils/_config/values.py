@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One value of one training variable: read it as its type, or say what is wrong with it; show it, write it as TOML.
+"""One value of one training variable: read it as its type, or say what is wrong with it.
 
 Values arrive re-typed: AWX and Ansible's extra vars turn ``'5'`` into 5, ``'yes'`` into true and ``''`` into nothing;
 OpenNebula turns everything into text. Each spelling of a value that can only mean one thing is accepted.
@@ -17,7 +17,6 @@ import re
 from .table import Variable
 
 LARGEST_INTEGER = 2**31 - 1
-_SHOWN_CHARACTERS = 60
 
 _TRUE = ("true", "yes", "on", "y", "t", "1")
 _FALSE = ("false", "no", "off", "n", "f", "0")
@@ -27,11 +26,6 @@ _DIGITS_AT_MOST = 400  # more digits than any legal number has; longer text is r
 
 class BadValue(ValueError):
     """A value that its variable refuses; the text is the rule that it breaks."""
-
-
-def is_unset(value: object) -> bool:
-    """Nothing, an empty answer and blanks all mean: use the default."""
-    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def parse(variable: Variable, value: object) -> object:
@@ -108,43 +102,3 @@ def _check_bounds(variable: Variable, number: int | float) -> None:
     too_high = high is not None and (number > high or (variable.exclusive_maximum and number == high))
     if too_low or too_high:
         raise BadValue(f"must be {variable.bounds}")
-
-
-def is_plain(value: object) -> bool:
-    """Whether JSON can carry the value as it is."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, int):
-        return value.bit_length() < 64
-    return value is None or (isinstance(value, str) and value.isprintable())
-
-
-def show(value: object) -> str:
-    """A value as a person would write it in YAML, on one line and never long."""
-    if value is None:
-        return "unset"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) and value.bit_length() > 256:
-        return f"a number of {value.bit_length()} bits"
-    try:
-        text = repr(str(value)) if isinstance(value, str) else repr(value)
-    except Exception:  # whatever a foreign object's repr raises, the message about it must still be written
-        text = f"a value of type {type(value).__name__}"
-    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
-
-
-def to_toml(value: object) -> str:
-    """A value of a training variable as TOML, of the type that Flower compares with the app's default."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    return '"' + "".join(_escape(letter) for letter in str(value)) + '"'
-
-
-def _escape(letter: str) -> str:
-    if letter in '"\\':
-        return "\\" + letter
-    return letter if letter.isprintable() else f"\\U{ord(letter):08X}"

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._base.notation import show, to_toml
 from .._config.rules import ERROR, WARNING, Problem
 from .._config.table import BY_KEY
 from .._config.training import Training
-from .._config.values import show, to_toml
 from .app import App
 
 # The collection itself tells trainings apart by this name; an app need not know it.

@@ -18,7 +18,7 @@ import stat
 import tarfile
 import typing as t
 
-from .._base import guarded as _guarded
+from .._base import guarded
 from .._base.layout import folder
 from .app import MOST_BYTES, MOST_FILES, NAME, is_inside
 from .app_record import read_record, record_path
@@ -59,7 +59,7 @@ class AppDeployment:
             if archive is None:
                 return {"changed": False, "path": self.path, "needs_archive": True}
             return self._deploy(checksum, archive)
-        except _guarded.UnsafeFileError as error:
+        except guarded.UnsafeFileError as error:
             raise DeploymentError(f"{error}. Nothing was deployed.") from error
 
     @property
@@ -71,7 +71,7 @@ class AppDeployment:
     def _fab(self, record: t.Mapping[str, str]) -> bytes | None:
         """Return the FAB of a record, None when it is not there or another one."""
         try:
-            fab = _guarded.read_bytes(os.path.join(self.root, record["fab_file"]), MOST, [os.geteuid()])
+            fab = guarded.read_bytes(os.path.join(self.root, record["fab_file"]), MOST, [os.geteuid()])
         except OSError:
             return None
         return fab if hashlib.sha256(fab).hexdigest() == record["fab_hash"] else None
@@ -85,7 +85,7 @@ class AppDeployment:
     def _refuse_a_home_of_before(self) -> None:
         """Refuse a place that another account can write."""
         for path in (self.root, os.path.dirname(self.record_path)):
-            found = _guarded.status(path)
+            found = guarded.status(path)
             if found is None:
                 raise DeploymentError(f"{path} does not exist: run the playbook fedops.flower.site first.")
             if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -99,7 +99,7 @@ class AppDeployment:
         if digest_of(files) != checksum:
             raise DeploymentError("The archive holds other files than were announced. Nothing was deployed.")
         # In the same file system as the target, so that putting it in place is a rename.
-        staging = _guarded.temporary_directory(self.root, ".staging-", 0o755)
+        staging = guarded.temporary_directory(self.root, ".staging-", 0o755)
         try:
             source = os.path.join(staging, self.name)
             write_files(source, files)
@@ -121,22 +121,22 @@ class AppDeployment:
                 ) from error
             self._put_in_place(source, fab, record, staging)
         finally:
-            _guarded.remove_tree(staging)
+            guarded.remove_tree(staging)
         diff = {"before": _names_and_digests(before), "after": _names_and_digests(files)}
         return {"changed": True, "path": self.path, "diff": diff, **self._told(record)}
 
     def _put_in_place(self, source: str, fab: bytes, record: dict[str, str], staging: str) -> None:
         """Exchange the app's folder, its FAB and its record; the old folder goes with the staging folder."""
         old = self.record
-        _guarded.write_bytes(os.path.join(self.root, record["fab_file"]), fab, 0o644, _us())
-        if _guarded.status(self.path) is not None:
-            _guarded.rename(self.path, os.path.join(staging, "previous"))
-        _guarded.rename(source, self.path)
+        guarded.write_bytes(os.path.join(self.root, record["fab_file"]), fab, 0o644, _us())
+        if guarded.status(self.path) is not None:
+            guarded.rename(self.path, os.path.join(staging, "previous"))
+        guarded.rename(source, self.path)
         self._install(record, fab)
-        _guarded.write_bytes(self.record_path, (json.dumps(record, indent=2) + "\n").encode(), 0o644, _us())
+        guarded.write_bytes(self.record_path, (json.dumps(record, indent=2) + "\n").encode(), 0o644, _us())
         if old and old["fab_file"] != record["fab_file"]:
-            _guarded.remove(os.path.join(self.root, old["fab_file"]))
-        _guarded.remove(f"{self.path}.json")  # the record of an earlier version, which anybody may have written
+            guarded.remove(os.path.join(self.root, old["fab_file"]))
+        guarded.remove(f"{self.path}.json")  # the record of an earlier version, which anybody may have written
 
     def _install(self, record: t.Mapping[str, str], fab: bytes | None, check_mode: bool = False) -> bool:
         """Have the app installed for its runs; tell whether it was not, or not whole."""

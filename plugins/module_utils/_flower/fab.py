@@ -20,7 +20,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 
-from .._base import guarded as _guarded
+from .._base import guarded
 from .app import MOST_BYTES, MOST_FILES, NAME, PUBLISHER, VERSION, is_inside
 
 MOST = 10 << 20  # bytes of a FAB, as Flower has it
@@ -124,29 +124,29 @@ class Installation:
     def make(self) -> None:
         """Install the app, in place of what is there."""
         for path in (os.path.dirname(self.parent), self.parent):
-            _guarded.make_directory(path, 0o755, _us())
-        staging = _guarded.temporary_directory(self.parent, ".staging-", 0o755)
+            guarded.make_directory(path, 0o755, _us())
+        staging = guarded.temporary_directory(self.parent, ".staging-", 0o755)
         try:
             write_files(os.path.join(staging, "app"), self.files)
-            if _guarded.status(self.path) is not None:
-                _guarded.rename(self.path, os.path.join(staging, "previous"))
-            _guarded.rename(os.path.join(staging, "app"), self.path)
+            if guarded.status(self.path) is not None:
+                guarded.rename(self.path, os.path.join(staging, "previous"))
+            guarded.rename(os.path.join(staging, "app"), self.path)
         finally:
-            _guarded.remove_tree(staging)
+            guarded.remove_tree(staging)
 
 
 def write_files(path: str, files: t.Mapping[str, bytes]) -> None:
     """Make a folder with these files, which everybody can read. They survive a power failure."""
-    _guarded.make_directory(path, 0o755, _us())
+    guarded.make_directory(path, 0o755, _us())
     made = {""}
     for name, content in files.items():
         parts = name.split("/")
         for end in range(1, len(parts)):
             folder = "/".join(parts[:end])
             if folder not in made:
-                _guarded.make_directory(os.path.join(path, folder), 0o755, _us())
+                guarded.make_directory(os.path.join(path, folder), 0o755, _us())
                 made.add(folder)
-        _guarded.write_bytes(os.path.join(path, name), content, 0o644, _us())
+        guarded.write_bytes(os.path.join(path, name), content, 0o644, _us())
 
 
 def files_below(path: str, most: int = MOST_BYTES) -> dict[str, bytes]:
@@ -156,17 +156,17 @@ def files_below(path: str, most: int = MOST_BYTES) -> dict[str, bytes]:
     while folders:
         folder = folders.pop()
         here = os.path.join(path, folder)
-        with _guarded.directory(here) as descriptor:
+        with guarded.directory(here) as descriptor:
             _refuse_foreign(here, os.fstat(descriptor))
             names = os.listdir(descriptor)
         for name in names:
             relative = f"{folder}/{name}".lstrip("/")
             full = os.path.join(path, relative)
-            status = _guarded.status(full)
+            status = guarded.status(full)
             if status is not None and stat.S_ISDIR(status.st_mode):
                 folders.append(relative)
                 continue
-            with _guarded.regular_file(full, most, [os.geteuid()]) as stream:
+            with guarded.regular_file(full, most, [os.geteuid()]) as stream:
                 _refuse_foreign(full, os.fstat(stream.fileno()))
                 found[relative] = stream.read(most)
             most -= len(found[relative])
@@ -175,7 +175,7 @@ def files_below(path: str, most: int = MOST_BYTES) -> dict[str, bytes]:
 
 def _refuse_foreign(path: str, status: os.stat_result) -> None:
     if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _guarded.UnsafeFileError(path, "can be written by others")
+        raise guarded.UnsafeFileError(path, "can be written by others")
 
 
 def _us() -> tuple[int, int]:

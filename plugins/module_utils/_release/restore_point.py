@@ -21,7 +21,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 
 from .._backup.archive import check_database, snapshot
-from .._base import guarded as _guarded
+from .._base import guarded
 from .._base.systemd import SystemdError, control, look
 from .releases import Releases
 from .running import services
@@ -185,15 +185,15 @@ class RestorePoints:
 
     def _restore_file(self, path: str, entry: t.Mapping[str, t.Any] | None) -> None:
         if entry is None:
-            _guarded.remove(path)
+            guarded.remove(path)
             return
-        if _guarded.status(os.path.dirname(path)) is None:
+        if guarded.status(os.path.dirname(path)) is None:
             os.makedirs(os.path.dirname(path), 0o755)
         _put(os.path.join(self.open or "", entry["copy"]), path, entry)
 
     def _keep_database(self, work: str) -> dict[str, t.Any] | None:
         source = os.path.join(self.home, DATABASE)
-        found = _guarded.status(source)
+        found = guarded.status(source)
         if found is None:
             return None  # a host of SuperNodes
         snapshot(source, os.path.join(work, os.path.basename(DATABASE)))
@@ -205,14 +205,14 @@ class RestorePoints:
         check_database(copy, copy)
         # What is in the log belongs to the database that goes.
         for ending in ("-wal", "-shm"):
-            _guarded.remove(target + ending)
+            guarded.remove(target + ending)
         _put(copy, target, entry)
 
 
 def _keep(path: str, work: str, name: str) -> dict[str, t.Any]:
-    with _guarded.regular_file(path) as source:
+    with guarded.regular_file(path) as source:
         found = os.fstat(source.fileno())
-        _guarded.write_bytes(os.path.join(work, name), source.read(_guarded.RECORD_LIMIT), 0o600)
+        guarded.write_bytes(os.path.join(work, name), source.read(guarded.RECORD_LIMIT), 0o600)
     return _entry(found, name)
 
 
@@ -223,14 +223,14 @@ def _entry(found: os.stat_result, copy: str) -> dict[str, t.Any]:
 def _put(copy: str, target: str, entry: t.Mapping[str, t.Any]) -> None:
     """Bring a file back, so that a reader finds the one before or this one, whole."""
     owners = entry["uid"], entry["gid"]
-    with open(copy, "rb") as source, _guarded.replacing(target, entry["mode"], owners) as stream:
+    with open(copy, "rb") as source, guarded.replacing(target, entry["mode"], owners) as stream:
         shutil.copyfileobj(source, stream)
 
 
 def _read(path: str) -> bytes | None:
     """Return what is in a file: a small one, and a regular one."""
     try:
-        return _guarded.read_bytes(path)
+        return guarded.read_bytes(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
 

@@ -17,7 +17,7 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
-from .._base import guarded as _guarded
+from .._base import guarded
 from .._base.layout import HOME
 from .backends import Mount, StorageError, mounted_at, mounts, other_paths
 from .mount_guard import is_guarded, release
@@ -134,7 +134,7 @@ class Ground:
         if not check_mode:
             if is_guarded(self.path):
                 release(self.path)
-            _guarded.remove_tree(self.path)
+            guarded.remove_tree(self.path)
         return [f"{self.path} removed"]
 
     def _refuse_to_take(self, found: os.stat_result, adopt: bool) -> None:
@@ -271,7 +271,7 @@ def _remove(descriptor: int, names: t.Sequence[str], check_mode: bool) -> bool:
     if found.st_uid != os.geteuid():
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
     if not check_mode:
-        _guarded.remove_tree_in(here, names[-1], names[-1])
+        guarded.remove_tree_in(here, names[-1], names[-1])
     return True
 
 

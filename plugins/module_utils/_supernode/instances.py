@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from .._base.escape import EscapeError, path, toml_value, unit_environment, unit_path
 from .._base.layout import FOLDERS
-from .._config.values import is_plain, is_unset, show
+from .._base.notation import is_plain, is_unset, show
 
 DEFAULT_HOME = "/opt/flower"
 DEFAULT_PORT = 9094

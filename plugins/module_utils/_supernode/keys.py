@@ -15,7 +15,7 @@ import tempfile
 import typing as t
 from dataclasses import dataclass
 
-from .._base import guarded as _guarded
+from .._base import guarded
 from .._base.files import Directory, File, has_attributes, remove_empty, set_attributes
 from .instances import Place
 from .registry import CURVES
@@ -97,7 +97,7 @@ class Keys:
                     file.write()
                 set_attributes(file.path, 0o644, *_ROOT)
                 # As a new file: whoever owned the old one may hold it open.
-                _guarded.write_bytes(place.key, _guarded.read_bytes(place.key, _LARGEST), 0o600, _ROOT)
+                guarded.write_bytes(place.key, guarded.read_bytes(place.key, _LARGEST), 0o600, _ROOT)
         return Key(name, line.strip(), changed=not owned)
 
     def _make(self, place: Place) -> str:

@@ -14,7 +14,7 @@ import base64
 import os
 import typing as t
 
-from .._base import guarded as _guarded
+from .._base import guarded
 from .._base.layout import folder
 
 # nginx treats nobody as a stranger while this is not there, so that it keeps out none whose key is yet to be written.
@@ -50,7 +50,7 @@ def admit(home: str, public_keys: t.Iterable[str], check_mode: bool = False) -> 
     stranger, and so nobody is.
     """
     path = folder(home, "records/keys")
-    if _guarded.status(path) is None:
+    if guarded.status(path) is None:
         return False  # a host of before, whose gateway does not look here
     wanted = {COMPLETE}
     for public_key in public_keys:
@@ -58,13 +58,13 @@ def admit(home: str, public_keys: t.Iterable[str], check_mode: bool = False) -> 
             wanted.add(header(public_key)[-LENGTH:])
         except (IndexError, KeyError, ValueError):
             wanted.discard(COMPLETE)
-    found = set(_guarded.names(path))
+    found = set(guarded.names(path))
     if not check_mode:
         # In this order, so that at no moment a registered key is taken for a stranger's.
         if COMPLETE not in wanted:
-            _guarded.remove(os.path.join(path, COMPLETE))
+            guarded.remove(os.path.join(path, COMPLETE))
         for name in sorted(wanted - found, key=lambda name: name == COMPLETE):
-            _guarded.write_bytes(os.path.join(path, name), b"", 0o644)
+            guarded.write_bytes(os.path.join(path, name), b"", 0o644)
         for name in found - wanted:
-            _guarded.remove(os.path.join(path, name))
+            guarded.remove(os.path.join(path, name))
     return wanted != found

@@ -19,9 +19,9 @@ import sqlite3
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from .._base import guarded as _guarded
+from .._base import guarded
 from .._base.layout import SUPERLINK, folder
-from .._config.values import show
+from .._base.notation import show
 from .._flower.cli import KEY_ALREADY_IN_USE, Flwr, FlwrError, SuperNode, as_account
 from .known_keys import admit
 
@@ -104,20 +104,20 @@ class Ledger:
         if self.is_former and self.members:
             self._write(self.members)
         if not self.is_former:
-            _guarded.remove(self.former)
+            guarded.remove(self.former)
 
     def _write(self, members: list[Member]) -> None:
         self.members = sorted(members, key=lambda member: member.name)
         text = json.dumps({"supernodes": [asdict(member) for member in self.members]}, indent=2) + "\n"
         os.makedirs(os.path.dirname(self.path), 0o755, exist_ok=True)
-        _guarded.write_bytes(self.path, text.encode(), 0o644)
+        guarded.write_bytes(self.path, text.encode(), 0o644)
         self.is_former = False
 
 
 def _read(path: str, owners: t.Collection[int] | None) -> list[Member] | None:
     """Return the members in a registry; None when there is none."""
     try:
-        value = json.loads(_guarded.read_bytes(path, _SIZE, owners))
+        value = json.loads(guarded.read_bytes(path, _SIZE, owners))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
@@ -350,7 +350,7 @@ def stored_keys(home: str) -> dict[str, str]:
     path = os.path.join(home, "state", "state.db")
     try:
         # As the account that could have put anything there.
-        with as_account(STATE_USER), _guarded.regular_file(path, None):
+        with as_account(STATE_USER), guarded.regular_file(path, None):
             connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
             try:
                 query = "SELECT node_id, public_key FROM node WHERE public_key IS NOT NULL"

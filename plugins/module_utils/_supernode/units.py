@@ -17,7 +17,7 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from .._base import guarded as _guarded
+from .._base import guarded
 from .._base.files import Directory, File, remove_empty
 from .._base.services import State, parse_states
 from .instances import SUPERNODE_UNIT, Place, unit_files
@@ -185,7 +185,7 @@ class Units:
         self._make(Directory(os.path.dirname(place.secret), 0o755))
         self.outcome.note(place.secret, None, "(a secret)\n")
         if not self.check_mode:
-            _guarded.write_bytes(place.secret, secrets.token_hex(32).encode(), 0o600, (0, 0))
+            guarded.write_bytes(place.secret, secrets.token_hex(32).encode(), 0o600, (0, 0))
 
     def _take_over(self, place: Place) -> None:
         """Take over what the account of before has left, with which a SuperNode says goodbye for its last process."""
@@ -193,16 +193,16 @@ class Units:
         if self.check_mode or not os.path.lexists(former):
             return
         with suppress(OSError):
-            content = _guarded.read_bytes(former, 64, (0, self.owners.former))
+            content = guarded.read_bytes(former, 64, (0, self.owners.former))
             if _NODE_ID.fullmatch(content) and not os.path.lexists(place.state):
                 if place.instance:
-                    _guarded.make_directory(os.path.dirname(place.state), 0o755, (0, 0))
-                _guarded.make_directory(place.state, 0o700, self.owners.supernode)
-                _guarded.write_bytes(os.path.join(place.state, NODE_ID), content, 0o600, self.owners.supernode)
+                    guarded.make_directory(os.path.dirname(place.state), 0o755, (0, 0))
+                guarded.make_directory(place.state, 0o700, self.owners.supernode)
+                guarded.write_bytes(os.path.join(place.state, NODE_ID), content, 0o600, self.owners.supernode)
         if place.instance:
-            _guarded.remove_tree(place.former_directory)
+            guarded.remove_tree(place.former_directory)
         else:
-            _guarded.remove(former)
+            guarded.remove(former)
 
     def _make(self, directory: Directory) -> None:
         if directory.is_in_place:
@@ -265,9 +265,9 @@ class Units:
         if self.check_mode:
             return
         if os.path.isdir(path) and not os.path.islink(path):
-            _guarded.remove_tree(path)
+            guarded.remove_tree(path)
         else:
-            _guarded.remove(path)
+            guarded.remove(path)
 
     def _settings(self, place: Place) -> tuple[str, str]:
         """Return where an instance adds to the units: of the SuperNode, and of its ClientApps."""

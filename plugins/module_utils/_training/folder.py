@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import re
 import stat
 import typing as t
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 
+from .._base.accounts import uid_of
 from .._base.guarded import ROOT, locked, read_bytes, replacing, status
 from .._base.jsonable import loads, plain
 from .._base.layout import folder as folder_of
-from .._flower import cli as _flwr
+from .._flower import cli
 from .._flower.cli import as_account
 from .claims import EFFECTIVE, FAILURE, HISTORY, RESULT, ClaimError, read_claim, read_history, reason
 
@@ -256,7 +256,7 @@ def as_keeper(path: str) -> t.Iterator[None]:
 
 def keeper_of(path: str) -> str:
     """Return the account that keeps a file of trainings."""
-    return _flwr.USER if is_shared(path) else _flwr.CONTROL_USER
+    return cli.USER if is_shared(path) else cli.CONTROL_USER
 
 
 def is_shared(path: str) -> bool:
@@ -264,22 +264,14 @@ def is_shared(path: str) -> bool:
 
     That is so before a host has separate accounts. Nobody but root makes a folder of another owner there.
     """
-    ours, theirs = uid_of(_flwr.CONTROL_USER), uid_of(_flwr.USER)
+    ours, theirs = uid_of(cli.CONTROL_USER), uid_of(cli.USER)
     found = _nearest_folder(path)
     return found is not None and found.st_uid == theirs != ours
 
 
 def claimants() -> set[int]:
     """Return the users whose files claims are."""
-    return {uid_of(_flwr.USER)}
-
-
-def uid_of(name: str) -> int:
-    """Return the number of an account; one that nobody has where it is not on this host."""
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return -1
+    return {uid_of(cli.USER)}
 
 
 def _nearest_folder(path: str) -> os.stat_result | None:

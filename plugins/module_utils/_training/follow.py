@@ -14,9 +14,7 @@ from dataclasses import asdict, replace
 
 from .._base.guarded import names
 from .._base.layout import folder as folder_of
-from .._base.systemd import look
 from .._flower.cli import SILENT, Flwr, FlwrError, FlwrUnreachableError, Run
-from .._supervisor.desk import Desk, Memory, unit_name
 from .folder import NAME, TrainingFolder
 from .runs import ABSENT, COMPLETED, LOST, Known, known_runs
 
@@ -103,7 +101,7 @@ def wait(flwr: Flwr, folder: TrainingFolder, run_id: str, wait_for_round: int, s
     start = time.monotonic()
     end, question = start + seconds, start + FIRST_QUESTION
     while True:
-        reached, complete = _progress(folder, run_id, wait_for_round)
+        reached, complete = progress_of(folder, run_id, wait_for_round)
         if reached and not complete:
             # A round that was just finished, and not the last: no need to ask whether the run is alive.
             return replace(latest_run(folder, [], run_id), status=RUNNING, alive=True)
@@ -119,19 +117,7 @@ def wait(flwr: Flwr, folder: TrainingFolder, run_id: str, wait_for_round: int, s
         time.sleep(max(0.0, min(LOOK_EVERY, end - time.monotonic())))
 
 
-def watch(folder: TrainingFolder, wait_for_round: int, seen: str, seconds: float) -> None:
-    """Return when there is news of a supervised training, at the latest after some seconds. Flower is not asked."""
-    desk, end = Desk(folder), time.monotonic() + seconds
-    while time.monotonic() < end:
-        memory = desk.memory or Memory()
-        reached, dummy = _progress(folder, memory.run_id, wait_for_round)
-        (unit,) = look(unit_name(folder.name))
-        if reached or memory.signature != seen or (unit.is_known and not unit.runs):
-            return
-        time.sleep(max(0.0, min(LOOK_EVERY, end - time.monotonic())))
-
-
-def _progress(folder: TrainingFolder, run_id: str, wait_for_round: int) -> tuple[bool, bool]:
+def progress_of(folder: TrainingFolder, run_id: str, wait_for_round: int) -> tuple[bool, bool]:
     """Tell whether the run has finished a round, and whether it has finished its last."""
     rounds = [event for event in folder.events if event.get("run_id") == run_id]
     reached = any(event["round"] >= wait_for_round for event in rounds)

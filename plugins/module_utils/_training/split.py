@@ -15,8 +15,9 @@ import pwd
 import stat
 from datetime import datetime, timezone
 
+from .._base import guarded
 from .._base.layout import folder
-from . import _flwr, _guarded
+from .._flower import cli
 from .claims import EFFECTIVE, FAILURE, HISTORY, RESULT
 from .folder import FOLDER_MODE, NAME, RECORD_MODE
 
@@ -29,25 +30,25 @@ Owners = tuple[int, int]
 def split(home: str) -> list[str]:
     """Move what ServerApps have told, and give the rest its owner; return the names of the trainings that changed."""
     trainings, published = folder(home, "trainings"), folder(home, "published")
-    if _guarded.status(trainings) is None:
+    if guarded.status(trainings) is None:
         return []
-    control, apps = _owners(_flwr.CONTROL_USER), _owners(_flwr.USER)
+    control, apps = _owners(cli.CONTROL_USER), _owners(cli.USER)
     both = [control[0], apps[0]]
-    _guarded.make_directory(trainings, FOLDER_MODE, (control[0], apps[1]), (_guarded.ROOT, *both))
-    _guarded.make_directory(published, FOLDER_MODE, apps)
+    guarded.make_directory(trainings, FOLDER_MODE, (control[0], apps[1]), (guarded.ROOT, *both))
+    guarded.make_directory(published, FOLDER_MODE, apps)
     changed = []
-    for name in _guarded.names(trainings):
+    for name in guarded.names(trainings):
         place = os.path.join(trainings, name)
-        found = _guarded.status(place)
+        found = guarded.status(place)
         if found is None or not stat.S_ISDIR(found.st_mode) or not NAME.fullmatch(name):
             continue
-        told = [claim for claim in CLAIMS if _guarded.status(os.path.join(place, claim)) is not None]
+        told = [claim for claim in CLAIMS if guarded.status(os.path.join(place, claim)) is not None]
         if told:
             _move(place, os.path.join(published, name), told, apps)
-            _guarded.hand_over(os.path.join(published, name), [control[0]], apps)
+            guarded.hand_over(os.path.join(published, name), [control[0]], apps)
             # As they were written, whoever supervises the training could not read them.
             _open_files(os.path.join(published, name), apps[0], (-1, -1))
-        if _guarded.hand_over(place, [apps[0]], control) or told:
+        if guarded.hand_over(place, [apps[0]], control) or told:
             changed.append(name)
     _open_files(trainings, apps[0], control)
     return changed
@@ -55,25 +56,25 @@ def split(home: str) -> list[str]:
 
 def _move(source: str, target: str, names: list[str], owners: Owners) -> None:
     """Move some of what is in a folder; what is in the way is kept as something of before."""
-    _guarded.make_directory(target, FOLDER_MODE, owners)
+    guarded.make_directory(target, FOLDER_MODE, owners)
     kept = os.path.join(target, PREVIOUS, datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ"))
     # The folder of before last: it may be what is moved, or made for what is in the way.
     for name in sorted(names, key=lambda name: name == PREVIOUS):
-        if _guarded.status(os.path.join(target, name)) is None:
-            _guarded.rename(os.path.join(source, name), os.path.join(target, name))
+        if guarded.status(os.path.join(target, name)) is None:
+            guarded.rename(os.path.join(source, name), os.path.join(target, name))
             continue
         for made in (os.path.dirname(kept), kept):
-            _guarded.make_directory(made, FOLDER_MODE, owners)
-        _guarded.rename(os.path.join(source, name), os.path.join(kept, name))
+            guarded.make_directory(made, FOLDER_MODE, owners)
+        guarded.rename(os.path.join(source, name), os.path.join(kept, name))
 
 
 def _open_files(path: str, before: int, owners: Owners) -> None:
     """Let the group read the files in a folder, and give them to others."""
-    for name in _guarded.names(path):
+    for name in guarded.names(path):
         place = os.path.join(path, name)
-        found = _guarded.status(place)
+        found = guarded.status(place)
         if found is not None and stat.S_ISREG(found.st_mode) and found.st_uid == before and found.st_nlink == 1:
-            with _guarded.regular_file(place, None, [before]) as stream:
+            with guarded.regular_file(place, None, [before]) as stream:
                 os.fchown(stream.fileno(), *owners)
                 os.fchmod(stream.fileno(), RECORD_MODE)
 

@@ -93,18 +93,26 @@ def test_a_server_tells_exchanges_that_carried_something_and_saves(stopwatch: Mo
 
         pull_messages = push_messages
 
+    class Fetching:
+        def fetch(self, waited_for: set) -> list:
+            return [*waited_for]
+
     class CheckpointDirectory:
         def save(self) -> None:
             return None
 
     hooks = stopwatch.watch_server()
     hooks["flwr.superlink.grid.http_grid"](SimpleNamespace(HttpGrid=HttpGrid))
+    hooks["fedops_app.pulling"](SimpleNamespace(Fetching=Fetching))
     hooks["fedops_app.checkpoints"](SimpleNamespace(CheckpointDirectory=CheckpointDirectory))
     HttpGrid().push_messages(["a", "b"])
     HttpGrid().pull_messages([])
     HttpGrid().pull_messages(["a"])
+    Fetching().fetch(set())
+    Fetching().fetch({"a", "b"})
     CheckpointDirectory().save()
-    assert [(line["what"], line["number"]) for line in told(stopwatch)] == [("push", 2), ("pull", 1), ("save", 1)]
+    seen = [(line["what"], line["number"]) for line in told(stopwatch)]
+    assert seen == [("push", 2), ("pull", 1), ("pull", 2), ("save", 1)]
 
 
 @pytest.mark.parametrize(("command", "watches"), [("flwr-clientapp", True), ("flwr-serverapp", True), ("flwr", False)])

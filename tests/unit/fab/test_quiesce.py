@@ -9,8 +9,8 @@ import os
 from io import FileIO
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor import verdicts as _supervision
-from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order as _quiesce
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import verdicts
+from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order
 from flwr.app import Message
 from simulated import Federation
 
@@ -100,5 +100,5 @@ def test_a_training_without_checkpoints_says_that_it_begins_anew(federation: Fed
 
 
 def test_the_app_and_the_supervisor_mean_the_same() -> None:
-    assert publish.QUIESCED == _quiesce.MARKER
-    assert QuiescedError.reason == _supervision.QUIESCED
+    assert publish.QUIESCED == quiesce_order.MARKER
+    assert QuiescedError.reason == verdicts.QUIESCED

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
-from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry as _supernodes
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
+from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry
 
 ROOT = Path(__file__).resolve().parents[3]
 RECORDED = json.loads((Path(__file__).parent / "module_utils" / "fixtures" / "flwr" / "recorded.json").read_text())
@@ -119,8 +119,8 @@ def make_home(path: Path) -> Home:
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Home:
     for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
-    monkeypatch.setattr(_supernodes, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
+        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
+    monkeypatch.setattr(registry, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
     return make_home(tmp_path / "home")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.filter.tables import FilterModule
-from ansible_collections.fedops.flower.plugins.module_utils._training import status_page as _status
+from ansible_collections.fedops.flower.plugins.module_utils._training import status_page
 
 FILTERS = FilterModule().filters()
 EMPTY = {"superlink": {"host": "h", "healthy": True, "certificate_days": 1}, "supernodes": [], "trainings": []}
@@ -15,8 +15,8 @@ EMPTY = {"superlink": {"host": "h", "healthy": True, "certificate_days": 1}, "su
 
 def test_the_filters_write_what_the_library_writes() -> None:
     history = [{"round": 1, "loss": 0.5}]
-    assert FILTERS["history_table"](history) == _status.history_table(history)
-    assert FILTERS["status_table"](EMPTY) == _status.render(EMPTY)
+    assert FILTERS["history_table"](history) == status_page.history_table(history)
+    assert FILTERS["status_table"](EMPTY) == status_page.render(EMPTY)
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.filter.training_outcome import FilterModule
-from ansible_collections.fedops.flower.plugins.module_utils._training import outcome as _outcome
+from ansible_collections.fedops.flower.plugins.module_utils._training import outcome
 
 FILTER = FilterModule().filters()["training_outcome"]
 
 
 def test_the_filter_tells_what_the_library_tells() -> None:
     seen = {"name": "default", "run": {"status": "running"}}
-    assert FILTER(seen) == _outcome.outcome(seen)
+    assert FILTER(seen) == outcome.outcome(seen)
 
 
 @pytest.mark.parametrize("seen", [None, "text", {"run": 5}, {"run": {"history": [{}], "finished": True}, "model": 5}])

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import manifest as _manifest
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
-from ansible_collections.fedops.flower.plugins.module_utils._storage import ground as _ground
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
+from ansible_collections.fedops.flower.plugins.module_utils._storage import ground
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def anchored(tmp_path, monkeypatch):
     root.mkdir(mode=0o755)
     root.chmod(0o755)
     mounted.touch()
-    monkeypatch.setattr(_ground, "ANCHOR", str(root))
-    monkeypatch.setattr(_ground, "MOUNTS", str(mounted))
+    monkeypatch.setattr(ground, "ANCHOR", str(root))
+    monkeypatch.setattr(ground, "MOUNTS", str(mounted))
 
     def mount(point, source="/dev/vdb", kind="ext4", device="8:16", part="/") -> None:
         with mounted.open("a") as stream:
@@ -95,5 +95,5 @@ def squashed(monkeypatch):
         yield
 
     monkeypatch.setattr(_manifest, "opened", of_root)
-    monkeypatch.setattr(_flwr, "as_service_account", account)
+    monkeypatch.setattr(cli, "as_service_account", account)
     return became

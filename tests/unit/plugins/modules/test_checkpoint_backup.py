@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.action import checkpoint_backup as action_backup
-from ansible_collections.fedops.flower.plugins.module_utils._backup import checkpoints as _checkpoint_backup
+from ansible_collections.fedops.flower.plugins.module_utils._backup import checkpoints
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import directory as _checkpoints
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import guard, release
 
 OTHER = 54321
@@ -29,7 +29,7 @@ def backup(tmp_path_factory):
 def play(run_module, tmp_path, backup, tmp_path_factory, monkeypatch):
     """Run the action against the module; C(meanwhile) hears of each call before it is executed."""
     monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda *args: {})
-    monkeypatch.setattr(_checkpoint_backup, "PIECE", 100)
+    monkeypatch.setattr(checkpoints, "PIECE", 100)
 
     def run(check_mode=False, meanwhile=lambda arguments: None, **given):
         def execute(module_name, module_args, task_vars):
@@ -193,7 +193,7 @@ def test_all_is_done_as_the_account(play, save, tmp_path, backup, monkeypatch) -
     for path in (tmp_path, *tmp_path.glob("checkpoint_*")):
         os.chown(path, OTHER, OTHER, follow_symlinks=False)
     account = pwd.struct_passwd(("flower", "x", OTHER, OTHER, "", "/", "/bin/false"))
-    monkeypatch.setattr(_flwr, "account_of", lambda name: account)
+    monkeypatch.setattr(cli, "account_of", lambda name: account)
     monkeypatch.setattr(os, "getgrouplist", lambda name, group: [group])
     opened, by_root = os.open, []
 
@@ -216,9 +216,9 @@ def test_what_the_account_may_not_read_fails_the_task(play, save, monkeypatch) -
     save(1)
 
     def refused(directory, name, offset):
-        raise _checkpoint_backup.UnreadableError(f"{directory}/{name} cannot be read: Permission denied.")
+        raise checkpoints.UnreadableError(f"{directory}/{name} cannot be read: Permission denied.")
 
-    monkeypatch.setattr(_checkpoint_backup, "read", refused)
+    monkeypatch.setattr(checkpoints, "read", refused)
     result = play()
     assert result["failed"]
     assert "Permission denied" in result["msg"]
@@ -279,14 +279,14 @@ def test_the_name_of_a_file_follows_from_its_round() -> None:
 
 def test_a_host_that_sends_without_end_is_stopped(play, save, tmp_path, monkeypatch) -> None:
     save(1)
-    read = _checkpoint_backup.read
+    read = checkpoints.read
     pieces = []
 
     def endless(directory, name, offset):
         pieces.append(name)
         return read(directory, name, offset) if name.endswith("json") else b"x" * 100
 
-    monkeypatch.setattr(_checkpoint_backup, "read", endless)
+    monkeypatch.setattr(checkpoints, "read", endless)
     with pytest.raises(AnsibleActionFail, match="has more than the [0-9]+ bytes that it can have"):
         play()
     assert len(pieces) < 200

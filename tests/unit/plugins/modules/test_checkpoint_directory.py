@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._storage import mount_guard as _guard
+from ansible_collections.fedops.flower.plugins.module_utils._storage import mount_guard
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give directories away")
 
@@ -99,7 +99,7 @@ def test_where_not_even_the_owner_may_nothing_is_said_to_be_changed(run_module, 
 
 
 def test_what_was_a_mount_point_becomes_a_directory_again(run_module, path) -> None:
-    _guard.guard(str(path))
+    mount_guard.guard(str(path))
     assert run_module("checkpoint_directory", path=str(path))["changed"]
     assert facts(path) == (49999, 49999, "0o750")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
-from ansible_collections.fedops.flower.plugins.module_utils._mirror import rclone as _rclone
+from ansible_collections.fedops.flower.plugins.module_utils._mirror import rclone
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import seal_of
 
 FAKE = Path(__file__).resolve().parents[1] / "rclone.py"
@@ -49,8 +49,8 @@ def fetch(tmp_path, run_module, monkeypatch):
     (tmp_path / "models").mkdir()
     (tmp_path / "mirror.secret").write_bytes(SECRET)
     (tmp_path / "checkpoints").mkdir()
-    monkeypatch.setattr(_rclone, "RCLONE", str(executable))
-    monkeypatch.setattr(_rclone.Rclone.__init__, "__defaults__", (None, str(executable)))
+    monkeypatch.setattr(rclone, "RCLONE", str(executable))
+    monkeypatch.setattr(rclone.Rclone.__init__, "__defaults__", (None, str(executable)))
 
     def run(check_mode: bool = False, **arguments) -> dict:
         wanted = {

@@ -7,8 +7,8 @@ import os
 from contextlib import nullcontext
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import manifest as _manifest
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import manifest
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import guard, release
 
 
@@ -89,15 +89,15 @@ def test_what_root_may_list_and_not_open_is_read_as_the_account(run_module, tmp_
 def test_a_disk_that_fails_for_one_file_is_a_problem_and_not_the_end(run_module, tmp_path, save, monkeypatch) -> None:
     save(5)
     save(10)
-    opened = _manifest.opened
+    opened = manifest.opened
 
     def failing(path: str) -> object:
         if path.endswith("round_5.json"):
             raise OSError(5, "Input/output error", path)
         return opened(path)
 
-    monkeypatch.setattr(_manifest, "opened", failing)
-    monkeypatch.setattr(_flwr, "as_service_account", nullcontext)
+    monkeypatch.setattr(manifest, "opened", failing)
+    monkeypatch.setattr(cli, "as_service_account", nullcontext)
     result = run_module("checkpoint_info", path=str(tmp_path))
     assert result["latest"]["round"] == 10
     assert result["problems"] == [f"{tmp_path}/checkpoint_round_5.json cannot be read: Input/output error."]

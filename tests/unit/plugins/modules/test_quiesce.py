@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError, Unit
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook as _outlook
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor import quiesce as _quiescing
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook, quiesce
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
@@ -45,10 +44,10 @@ class Systemd:
 @pytest.fixture
 def systemd(monkeypatch) -> Systemd:
     systemd = Systemd()
-    monkeypatch.setattr(_quiescing, "control", systemd.control)
-    monkeypatch.setattr(_quiescing, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(_quiescing, "ASK_EVERY", 0.01)
-    for module in (_quiescing, _outlook):
+    monkeypatch.setattr(quiesce, "control", systemd.control)
+    monkeypatch.setattr(quiesce, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(quiesce, "ASK_EVERY", 0.01)
+    for module in (quiesce, outlook):
         monkeypatch.setattr(module, "look", systemd.look)
     return systemd
 
@@ -144,7 +143,7 @@ def test_check_mode_changes_nothing(home, systemd, run_module, supervise) -> Non
 def test_what_does_not_heed_the_order_in_time_is_stopped_hard_and_goes_on_later(
     home, systemd, run_module, supervise, monkeypatch
 ) -> None:
-    monkeypatch.setattr(_quiescing, "GRACE", -1)
+    monkeypatch.setattr(quiesce, "GRACE", -1)
     home.ledger((SLOW, "h", 3))
     home.training(effective={"run_id": SLOW})
     home.answers(list=["list_three", "list_after"], stop="stop")
@@ -161,7 +160,7 @@ def test_what_does_not_heed_the_order_in_time_is_stopped_hard_and_goes_on_later(
 def test_a_run_that_could_not_be_stopped_hard_is_not_taken_for_ended(
     home, systemd, run_module, supervise, monkeypatch
 ) -> None:
-    monkeypatch.setattr(_quiescing, "GRACE", -1)
+    monkeypatch.setattr(quiesce, "GRACE", -1)
     home.ledger((SLOW, "h", 3))
     home.answers(list="list_three", stop="list_unreachable")
     desk = supervise("default", "running", ended="")
@@ -177,7 +176,7 @@ def test_the_run_of_a_training_without_a_supervisor_is_waited_for_and_then_stopp
     home.answers(list="list_three")
     result = run_module("quiesce", timeout=100)
     assert (result["done"], result["waiting_for"], home.commands) == (False, ["default"], ["list local"])
-    monkeypatch.setattr(_quiescing, "GRACE", -1)
+    monkeypatch.setattr(quiesce, "GRACE", -1)
     home.answers(list=["list_three", "list_after"], stop="stop")
     assert run_module("quiesce", timeout=0)["done"] is True
     assert f"stop {SLOW} local" in home.commands

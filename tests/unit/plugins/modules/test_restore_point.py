@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._release import restore_point as _restore_point
+from ansible_collections.fedops.flower.plugins.module_utils._release import restore_point
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import MARKER, Releases
 
 
 @pytest.fixture
 def ask(tmp_path: Path, home: Any, run_module: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Ask the module about a host with two releases, the second of them in use after the first."""
-    monkeypatch.setattr(_restore_point, "services", list)
-    monkeypatch.setattr(_restore_point, "look", lambda *_names: [])
-    monkeypatch.setattr(_restore_point, "control", lambda *_arguments: "")
-    monkeypatch.setattr(_restore_point, "FILES", ("supernode.toml",))
+    monkeypatch.setattr(restore_point, "services", list)
+    monkeypatch.setattr(restore_point, "look", lambda *_names: [])
+    monkeypatch.setattr(restore_point, "control", lambda *_arguments: "")
+    monkeypatch.setattr(restore_point, "FILES", ("supernode.toml",))
     releases = Releases(str(home.path / "link" / "venv"))
     for name in ("old", "new"):
         path = Path(releases.make_room(name))

@@ -156,15 +156,14 @@ def test_a_host_without_flower_has_no_runs_in_check_mode_and_else_fails(home, ru
 def supervised(home, monkeypatch):
     """A training whose supervisor, as systemd says, is at work."""
     from ansible_collections.fedops.flower.plugins.module_utils._supervisor import desk as _supervised
-    from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook as _outlook
-    from ansible_collections.fedops.flower.plugins.module_utils._training import follow as _follow
+    from ansible_collections.fedops.flower.plugins.module_utils._supervisor import news, outlook
     from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 
     home.ledger(("7", "h", 3))
     units = [Unit("flower-training@default.service", "loaded", "active", "running")]
-    for module in (_follow, _outlook):
+    for module in (news, outlook):
         monkeypatch.setattr(module, "look", lambda name: units)
-    monkeypatch.setattr(_follow, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(news, "LOOK_EVERY", 0.05)
     desk = _supervised.Desk(TrainingFolder(str(home.path), "default"))
     desk.ask(_supervised.Request("default", "/app", num_rounds=3, request_id="1"))
     desk.remember(_supervised.Memory(request_id="1", state="running", run_id="7", runs=1))

@@ -9,16 +9,16 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor import control as _supervising
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import control
 
 PROGRAM = b"program"
 
 
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    monkeypatch.setattr(_supervising, "UNITS", str(tmp_path))
-    monkeypatch.setattr(_supervising, "control", lambda *arguments: "")
-    name = tmp_path / Path(_supervising.PROGRAM).name
+    monkeypatch.setattr(control, "UNITS", str(tmp_path))
+    monkeypatch.setattr(control, "control", lambda *arguments: "")
+    name = tmp_path / Path(control.PROGRAM).name
     name.write_bytes(PROGRAM)
     with tarfile.open(tmp_path / "files.tar", "w") as archive:
         archive.add(name, arcname=name.name)
@@ -29,11 +29,11 @@ def test_a_host_with_another_program_asks_for_it_and_then_has_it(arguments, home
     assert run_module("supervisor", **arguments) == {"changed": False, "needs_archive": True}
     sent = {**arguments, "archive": str(tmp_path / "files.tar")}
     assert run_module("supervisor", **sent) == {"changed": True, "installed": ["program", "unit"]}
-    assert (home.path / _supervising.PROGRAM).read_bytes() == PROGRAM
-    assert (tmp_path / _supervising.TEMPLATE).read_text() == "[Unit]\n"
+    assert (home.path / control.PROGRAM).read_bytes() == PROGRAM
+    assert (tmp_path / control.TEMPLATE).read_text() == "[Unit]\n"
     assert run_module("supervisor", **arguments) == {"changed": False, "installed": []}
 
 
 def test_a_rehearsal_installs_nothing(arguments, home, run_module) -> None:
     assert run_module("supervisor", check_mode=True, **arguments) == {"changed": True, "installed": ["program", "unit"]}
-    assert not (home.path / _supervising.PROGRAM).exists()
+    assert not (home.path / control.PROGRAM).exists()

@@ -16,7 +16,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import control as _supervising
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook as _outlook
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
@@ -62,7 +62,7 @@ def systemd(monkeypatch, tmp_path) -> Systemd:
     monkeypatch.setattr(_supervising, "UNITS", str(tmp_path))
     monkeypatch.setattr(_supervising, "PATIENCE", 0)
     monkeypatch.setattr(_supervising, "control", systemd.control)
-    for module in (_supervising, _outlook):
+    for module in (_supervising, outlook):
         monkeypatch.setattr(module, "look", systemd.look)
     return systemd
 

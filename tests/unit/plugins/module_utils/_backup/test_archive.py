@@ -21,8 +21,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.fedops.flower.plugins.module_utils._backup import archive as _archive
 from ansible_collections.fedops.flower.plugins.module_utils._backup import database as _database
 from ansible_collections.fedops.flower.plugins.module_utils._backup import kept as _kept
-from ansible_collections.fedops.flower.plugins.module_utils._backup import sealing as _sealing
-from ansible_collections.fedops.flower.plugins.module_utils._backup import tar as _tar
+from ansible_collections.fedops.flower.plugins.module_utils._backup import sealing, tar
 from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import Seal, SealError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -164,7 +163,7 @@ def test_secrets_that_a_fresh_host_has_made_make_way(home: Path, tmp_path: Path)
         _archive.restore(path, str(fresh), VAULT)  # a host with a state of its own
 
 
-ONE_ACCOUNT = Path(__file__).parent / "fixtures/archive/superlink-one-account.sealed"
+ONE_ACCOUNT = Path(__file__).parent / "fixtures/superlink-one-account.sealed"
 CLAIMS = ("effective.json", "failure.json", "history.jsonl", "result.json")
 
 
@@ -196,14 +195,14 @@ def test_a_temporary_file_is_left_out(home: Path) -> None:
 
 
 def test_a_file_that_is_gone_when_it_is_to_be_read_is_left_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    regular_file = _archive._guarded.regular_file
+    regular_file = _archive.guarded.regular_file
 
     def too_late(path: str, *arguments: object):
         if path.endswith("ledger.json"):
             os.unlink(path)
         return regular_file(path, *arguments)
 
-    monkeypatch.setattr(_archive._guarded, "regular_file", too_late)
+    monkeypatch.setattr(_archive.guarded, "regular_file", too_late)
     assert sorted(_archive.verify(create(home), VAULT)) == sorted({*NAMES} - {"trainings/a/ledger.json"})
 
 
@@ -429,8 +428,8 @@ def test_a_header_that_promises_a_lot_takes_no_memory(tmp_path: Path) -> None:
 @given(st.binary(max_size=3000))
 @settings(max_examples=200, deadline=None)
 def test_whatever_is_read_is_an_archive_or_an_error(content: bytes) -> None:
-    with suppress(_tar.TarError):
-        for member in _tar.members(io.BytesIO(content)):
+    with suppress(tar.TarError):
+        for member in tar.members(io.BytesIO(content)):
             b"".join(member.chunks())
 
 
@@ -452,7 +451,7 @@ def test_what_python_writes_is_read(entries: list[tuple[str, bytes]]) -> None:
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
     raw.seek(0)
-    found = [(member.name, b"".join(member.chunks()), member.kind) for member in _tar.members(raw)]
+    found = [(member.name, b"".join(member.chunks()), member.kind) for member in tar.members(raw)]
     assert found == [(name, content, "") for name, content in entries]
 
 
@@ -572,22 +571,22 @@ def test_a_missing_database_is_told(home: Path) -> None:
 def test_ansible_vault_and_we_open_each_other(content: bytes, password: str) -> None:
     content = b"x" + content  # ansible-vault refuses what looks sealed already
     theirs = VaultLib([("default", VaultSecret(password.encode()))])
-    assert theirs.decrypt(_sealing.vault_seal(content, password)) == content
-    assert _sealing.vault_open(theirs.encrypt(content), password) == content
+    assert theirs.decrypt(sealing.vault_seal(content, password)) == content
+    assert sealing.vault_open(theirs.encrypt(content), password) == content
 
 
 def test_a_bit_that_changes_nothing_is_the_only_one_that_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the case of a hexadecimal digit does, or another kind of space."""
-    monkeypatch.setattr(_sealing, "_ROUNDS", 1)
+    monkeypatch.setattr(sealing, "_ROUNDS", 1)
     content = b"what is kept"
-    whole = _sealing.vault_seal(content, "p")
+    whole = sealing.vault_seal(content, "p")
     opened = 0
     for position in range(len(whole)):
         for bit in range(8):
             changed = bytearray(whole)
             changed[position] ^= 1 << bit
             with suppress(SealError):
-                assert _sealing.vault_open(bytes(changed), "p") == content
+                assert sealing.vault_open(bytes(changed), "p") == content
                 opened += 1
     assert 0 < opened < len(whole)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base import guarded as _guarded
+from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.guarded import UnsafeFileError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root is worth leading anywhere")
@@ -62,17 +62,17 @@ def seen(path: Path) -> list[tuple[str, int, int, str | None]]:
 
 
 DEEDS: dict[str, Callable[[str], Any]] = {
-    "read_bytes": lambda path: _guarded.read_bytes(f"{path}/file"),
-    "names": _guarded.names,
-    "status": lambda path: _guarded.status(f"{path}/file"),
-    "write_bytes": lambda path: _guarded.write_bytes(f"{path}/file", b"evil", 0o666),
-    "make_directory": lambda path: _guarded.make_directory(f"{path}/new", 0o777, (ACCOUNT, ACCOUNT)),
-    "temporary_directory": lambda path: _guarded.temporary_directory(path, "x", 0o777),
-    "rename from": lambda path: _guarded.rename(f"{path}/file", f"{path}/../gone"),
-    "rename to": lambda path: _guarded.rename(__file__, f"{path}/file"),
-    "remove": lambda path: _guarded.remove(f"{path}/file"),
-    "remove_tree": lambda path: _guarded.remove_tree(f"{path}/file"),
-    "hand_over": lambda path: _guarded.hand_over(path, [0], (ACCOUNT, ACCOUNT)),
+    "read_bytes": lambda path: guarded.read_bytes(f"{path}/file"),
+    "names": guarded.names,
+    "status": lambda path: guarded.status(f"{path}/file"),
+    "write_bytes": lambda path: guarded.write_bytes(f"{path}/file", b"evil", 0o666),
+    "make_directory": lambda path: guarded.make_directory(f"{path}/new", 0o777, (ACCOUNT, ACCOUNT)),
+    "temporary_directory": lambda path: guarded.temporary_directory(path, "x", 0o777),
+    "rename from": lambda path: guarded.rename(f"{path}/file", f"{path}/../gone"),
+    "rename to": lambda path: guarded.rename(__file__, f"{path}/file"),
+    "remove": lambda path: guarded.remove(f"{path}/file"),
+    "remove_tree": lambda path: guarded.remove_tree(f"{path}/file"),
+    "hand_over": lambda path: guarded.hand_over(path, [0], (ACCOUNT, ACCOUNT)),
 }
 deeds = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
 
@@ -116,38 +116,38 @@ def test_a_link_of_root_is_followed_where_root_alone_could_have_made_it(
     (tmp_path / "link").symlink_to("victim")
     tmp_path.chmod(mode)
     if followed:
-        assert _guarded.read_bytes(str(tmp_path / "link" / "file")) == b"precious"
+        assert guarded.read_bytes(str(tmp_path / "link" / "file")) == b"precious"
     else:
         with pytest.raises(UnsafeFileError):
-            _guarded.read_bytes(str(tmp_path / "link" / "file"))
+            guarded.read_bytes(str(tmp_path / "link" / "file"))
 
 
 def test_a_link_of_an_account_in_a_sticky_directory_is_not_followed(tmp_path: Path, victim: Path) -> None:
     tmp_path.chmod(0o1777)
     lead(tmp_path / "link", victim)
     with pytest.raises(UnsafeFileError):
-        _guarded.read_bytes(str(tmp_path / "link" / "file"))
+        guarded.read_bytes(str(tmp_path / "link" / "file"))
 
 
 @pytest.mark.parametrize("target", ["victim", "./victim", "../{name}/victim", "{path}/victim", "//{path}//victim/."])
 def test_trusted_links_lead_where_they_do(tmp_path: Path, victim: Path, target: str) -> None:
     (tmp_path / "link").symlink_to(target.format(name=tmp_path.name, path=tmp_path))
     (tmp_path / "chain").symlink_to("link")
-    assert _guarded.read_bytes(str(tmp_path / "chain" / "file")) == b"precious"
-    assert _guarded.names(str(tmp_path / "chain")) == ["file"]
+    assert guarded.read_bytes(str(tmp_path / "chain" / "file")) == b"precious"
+    assert guarded.names(str(tmp_path / "chain")) == ["file"]
 
 
 def test_links_without_an_end_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(UnsafeFileError, match="too many links"):
-        _guarded.read_bytes(str(tmp_path / "a" / "file"))
+        guarded.read_bytes(str(tmp_path / "a" / "file"))
 
 
 def test_dots_of_a_path_are_resolved_before_anything_is_opened(place: Path, victim: Path) -> None:
     lead(place / "link", victim)
     (place / "file").write_text("mine")
-    assert _guarded.read_bytes(f"{place}/link/../file") == b"mine"
+    assert guarded.read_bytes(f"{place}/link/../file") == b"mine"
 
 
 PLANTS: dict[str, tuple[Callable[[Path], Any], str]] = {
@@ -170,25 +170,25 @@ def test_only_a_regular_file_of_an_expected_owner_and_size_is_read(
     with suppress(PermissionError):
         plant(place / "record")
         with pytest.raises(UnsafeFileError, match=reason):
-            _guarded.read_bytes(str(place / "record"), 100, [0])
+            guarded.read_bytes(str(place / "record"), 100, [0])
 
 
 def test_a_file_that_is_not_there_is_just_that(place: Path) -> None:
     with pytest.raises(FileNotFoundError) as missing:
-        _guarded.read_bytes(str(place / "record"))
+        guarded.read_bytes(str(place / "record"))
     assert missing.value.filename == str(place / "record")
-    assert (_guarded.status(str(place / "record")), _guarded.remove(str(place / "record"))) == (None, False)
-    _guarded.remove_tree(str(place / "record"))
+    assert (guarded.status(str(place / "record")), guarded.remove(str(place / "record"))) == (None, False)
+    guarded.remove_tree(str(place / "record"))
 
 
 def test_a_file_that_grows_while_it_is_read_gives_no_more_than_allowed(place: Path) -> None:
     (place / "record").write_bytes(b"x" * 50)
-    with _guarded.regular_file(str(place / "record"), 100) as stream:
+    with guarded.regular_file(str(place / "record"), 100) as stream:
         with open(place / "record", "ab") as more:
             more.write(b"y" * 1000)
         assert len(stream.read(100)) == 100
     with pytest.raises(UnsafeFileError, match="has 1050 bytes"):
-        _guarded.read_bytes(str(place / "record"), 100)
+        guarded.read_bytes(str(place / "record"), 100)
 
 
 @pytest.mark.parametrize("plant", [plant for plant, _reason in PLANTS.values()], ids=PLANTS)
@@ -200,10 +200,10 @@ def test_what_is_written_takes_the_place_of_whatever_is_there(
     before = Path("/etc/passwd").read_bytes()
     if (place / "record").is_dir():
         with pytest.raises(IsADirectoryError):
-            _guarded.write_bytes(str(place / "record"), b"new", 0o640, (0, ACCOUNT))
+            guarded.write_bytes(str(place / "record"), b"new", 0o640, (0, ACCOUNT))
         assert os.listdir(place) == ["record"]
         return
-    _guarded.write_bytes(str(place / "record"), b"new", 0o640, (0, ACCOUNT))
+    guarded.write_bytes(str(place / "record"), b"new", 0o640, (0, ACCOUNT))
     found = (place / "record").lstat()
     assert (found.st_mode, found.st_uid, found.st_gid) == (stat.S_IFREG | 0o640, 0, ACCOUNT)
     assert ((place / "record").read_bytes(), os.listdir(place)) == (b"new", ["record"])
@@ -212,13 +212,13 @@ def test_what_is_written_takes_the_place_of_whatever_is_there(
 
 def test_a_hard_link_to_a_foreign_file_is_replaced_and_not_written_to(place: Path, victim: Path) -> None:
     os.link(victim / "file", place / "record")
-    _guarded.write_bytes(str(place / "record"), b"new", 0o666, (ACCOUNT, ACCOUNT))
+    guarded.write_bytes(str(place / "record"), b"new", 0o666, (ACCOUNT, ACCOUNT))
     assert ((victim / "file").read_text(), (victim / "file").stat().st_uid) == ("precious", 0)
 
 
 def test_what_goes_wrong_leaves_the_old_file_and_nothing_else(place: Path) -> None:
     (place / "record").write_text("old")
-    with suppress(KeyboardInterrupt), _guarded.replacing(str(place / "record"), 0o600) as stream:
+    with suppress(KeyboardInterrupt), guarded.replacing(str(place / "record"), 0o600) as stream:
         stream.write(b"half")
         raise KeyboardInterrupt
     assert {path.name: path.read_text() for path in place.iterdir()} == {"record": "old"}
@@ -240,13 +240,13 @@ def test_a_directory_is_only_taken_from_those_who_may_lose_it(
     plant(place / "new", victim)
     before = seen(victim), (place / "new").lstat()[:6]
     with pytest.raises(error):
-        _guarded.make_directory(str(place / "new"), 0o777, (ACCOUNT, ACCOUNT))
+        guarded.make_directory(str(place / "new"), 0o777, (ACCOUNT, ACCOUNT))
     assert (seen(victim), (place / "new").lstat()[:6]) == before
 
 
 def test_a_directory_is_made_once(place: Path) -> None:
     arguments = (str(place / "new"), 0o2750, (ACCOUNT, 7))
-    assert [_guarded.make_directory(*arguments) for _attempt in range(2)] == [True, False]
+    assert [guarded.make_directory(*arguments) for _attempt in range(2)] == [True, False]
     found = (place / "new").stat()
     assert (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (0o2750, ACCOUNT, 7)
 
@@ -257,7 +257,7 @@ def test_a_tree_is_removed_without_what_its_links_point_to(place: Path, victim: 
     lead(place / "tree" / "deep" / "file", victim / "file")
     os.mkfifo(place / "tree" / "pipe")
     before = seen(victim)
-    _guarded.remove_tree(str(place / "tree"))
+    guarded.remove_tree(str(place / "tree"))
     assert (seen(victim), os.listdir(place)) == (before, [])
 
 
@@ -277,7 +277,7 @@ def test_only_what_belongs_to_the_account_is_handed_over(place: Path, victim: Pa
     os.mkfifo(place / "pipe")
     own(place / "pipe")
     before = seen(victim)
-    assert _guarded.hand_over(str(place), [ACCOUNT], (7, 8)) == 4
+    assert guarded.hand_over(str(place), [ACCOUNT], (7, 8)) == 4
     assert seen(victim) == before
     owners = {path.name: path.lstat().st_uid for path in [place, *place.rglob("*")]}
     assert owners == {
@@ -337,12 +337,12 @@ def test_who_swaps_a_file_for_a_link_meanwhile_gets_nothing(place: Path, victim:
     with swapping(place / "file", victim / "file"):
         while not timer.is_set():
             with suppress(UnsafeFileError, FileNotFoundError):
-                read.add(_guarded.read_bytes(str(place / "file")))
+                read.add(guarded.read_bytes(str(place / "file")))
     assert read <= {b"mine"}
 
 
 @pytest.mark.parametrize(
-    "deed", [lambda path: _guarded.hand_over(path, [os.getuid()], (os.getuid(), os.getgid())), _guarded.remove_tree]
+    "deed", [lambda path: guarded.hand_over(path, [os.getuid()], (os.getuid(), os.getgid())), guarded.remove_tree]
 )
 def test_a_tree_that_is_too_deep_is_told_as_that(tmp_path, deed) -> None:
     place = tmp_path / "deep"
@@ -355,7 +355,7 @@ def test_a_tree_that_is_too_deep_is_told_as_that(tmp_path, deed) -> None:
         here = below
     os.close(here)
     try:
-        if deed is _guarded.remove_tree and sys.version_info >= (3, 13):  # which goes down without an end
+        if deed is guarded.remove_tree and sys.version_info >= (3, 13):  # which goes down without an end
             deed(str(place))
             assert not place.exists()
         else:

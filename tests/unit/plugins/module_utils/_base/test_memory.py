@@ -8,7 +8,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base import systemd as _systemd
+from ansible_collections.fedops.flower.plugins.module_utils._base import systemd
 from ansible_collections.fedops.flower.plugins.module_utils._base.memory import MESSAGE, memory_problems
 
 LINK, EXECUTOR, GATEWAY = (f"flower-{name}.service" for name in ("superlink", "superexec", "gateway"))
@@ -34,7 +34,7 @@ def host(monkeypatch):
             ]
             return SimpleNamespace(stdout="\n\n".join(shown), stderr="", returncode=0)
 
-        monkeypatch.setattr(_systemd.subprocess, "run", run)
+        monkeypatch.setattr(systemd.subprocess, "run", run)
         return asked
 
     return answer
@@ -84,5 +84,5 @@ def test_a_host_that_cannot_be_asked_has_no_problems(monkeypatch) -> None:
     def run(*dummy, **dummies):
         raise FileNotFoundError(2, "No such file")
 
-    monkeypatch.setattr(_systemd.subprocess, "run", run)
+    monkeypatch.setattr(systemd.subprocess, "run", run)
     assert memory_problems() == []

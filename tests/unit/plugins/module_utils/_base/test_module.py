@@ -13,7 +13,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 
 MODULES = Path(__file__).resolve().parents[5] / "plugins" / "modules"
-ON_THE_CONTROLLER = ("show", "training_config")  # actions alone
+ON_THE_CONTROLLER = ("program", "show", "training_config")  # actions alone
 EVIL = "a\x1b]0;owned\x07\u202eb\n{{ 7*7 }}\udcff"
 SHOWN = "a\\x1b]0;owned\\x07\\u202eb\n{{ 7*7 }}\\udcff"
 

@@ -11,7 +11,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base import processes as _processes
+from ansible_collections.fedops.flower.plugins.module_utils._base import processes
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import Account
 from ansible_collections.fedops.flower.plugins.module_utils._base.processes import (
     Process,
     ProcessTable,
@@ -20,7 +21,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.processes impo
     moment,
     of_run,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
 
 UID = 49999
 ROOT_GROUP = "/libpod_parent/libpod-1d"  # a host that is a container
@@ -54,8 +54,8 @@ def proc(tmp_path):
 
 @pytest.fixture(autouse=True)
 def account(monkeypatch) -> None:
-    monkeypatch.setattr(_flwr, "USER", "us")
-    monkeypatch.setattr(_processes, "uid_of", {"us": UID}.__getitem__)
+    monkeypatch.setattr(processes, "APPS", Account("us", UID, "runs tests"))
+    monkeypatch.setattr(processes, "uid_of", {"us": UID}.__getitem__)
 
 
 def test_serverapps_are_found_by_their_program_whatever_else_runs(proc) -> None:
@@ -139,7 +139,7 @@ def test_a_real_process_is_killed_only_when_it_is_the_one_that_is_meant(proc, ch
 
 def test_whatever_a_claim_says_no_foreign_process_is_killed(child, monkeypatch) -> None:
     """The account may be right and the moment too: it is not in the group of the SuperExec, and no ServerApp."""
-    monkeypatch.setattr(_processes, "uid_of", lambda name: os.geteuid())
+    monkeypatch.setattr(processes, "uid_of", lambda name: os.geteuid())
     running, process = child
     table = ProcessTable()
     assert not table.lives(process)

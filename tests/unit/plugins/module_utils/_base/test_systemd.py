@@ -8,7 +8,7 @@ import subprocess
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base import systemd as _systemd
+from ansible_collections.fedops.flower.plugins.module_utils._base import systemd
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import (
     SystemdError,
     Unit,
@@ -36,7 +36,7 @@ def systemctl(monkeypatch):
                 raise error
             return SimpleNamespace(stdout=stdout, stderr=stderr, returncode=returncode)
 
-        monkeypatch.setattr(_systemd.subprocess, "run", run)
+        monkeypatch.setattr(systemd.subprocess, "run", run)
         return asked
 
     return answer

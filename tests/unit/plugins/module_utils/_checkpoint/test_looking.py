@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import looking as _looking
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import looking
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import UnreadableError
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 
 
 @pytest.fixture
@@ -34,10 +34,10 @@ def looks(monkeypatch: pytest.MonkeyPatch):
             if who[-1] in closed and strict:
                 raise UnreadableError("no")
 
-        _looking.look_as_owner(str(path), look)
+        looking.look_as_owner(str(path), look)
         return seen
 
-    monkeypatch.setattr(_flwr, "as_service_account", account)
+    monkeypatch.setattr(cli, "as_service_account", account)
     return run
 
 
@@ -65,7 +65,7 @@ def test_what_others_can_write_root_never_looks_at(looks, tmp_path: Path, make: 
 
 def test_a_controller_has_no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing():
-        raise _flwr.FlwrMissingError("no account")
+        raise cli.FlwrMissingError("no account")
 
-    monkeypatch.setattr(_flwr, "as_service_account", missing)
-    assert _looking.look_as_owner(str(tmp_path), lambda strict: strict) is False
+    monkeypatch.setattr(cli, "as_service_account", missing)
+    assert looking.look_as_owner(str(tmp_path), lambda strict: strict) is False

@@ -8,7 +8,7 @@ import ast
 import re
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import _npy as npy
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import npy
 
 
 def array(descr: object, shape: str, numbers: int, order: str = "False") -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from io import BytesIO
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import npz as _npz
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import npz
 
 NAMES = ("weight.npy", "biás.npy")
 
@@ -30,7 +30,7 @@ def written(names: Sequence[str] = NAMES, compression: int = zipfile.ZIP_STORED)
 
 
 def members(content: bytes, names: Sequence[str] = NAMES) -> list[str]:
-    return [member.filename for member in _npz.members(BytesIO(content), len(content), names)]
+    return [member.filename for member in npz.members(BytesIO(content), len(content), names)]
 
 
 def test_what_is_written_is_read() -> None:

@@ -8,14 +8,9 @@ import datetime
 import tomllib
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import is_unset, show, to_toml
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME, VARIABLES
-from ansible_collections.fedops.flower.plugins.module_utils._config.values import (
-    BadValue,
-    is_unset,
-    parse,
-    show,
-    to_toml,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._config.values import BadValue, parse
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower import building as _building
+from ansible_collections.fedops.flower.plugins.module_utils._flower import building
 from ansible_collections.fedops.flower.plugins.module_utils._flower.building import Builder, BuildError, build
 from ansible_collections.fedops.flower.plugins.module_utils._flower.fab import About
 
@@ -44,7 +44,7 @@ def test_what_it_is_called_and_its_fab_come_back() -> None:
 )
 def test_whatever_else_it_does_is_an_error(text: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if "longer" in reason:
-        monkeypatch.setattr(_building, "SECONDS", -28)
+        monkeypatch.setattr(building, "SECONDS", -28)
     with pytest.raises(BuildError, match=reason):
         build(program(text))
 

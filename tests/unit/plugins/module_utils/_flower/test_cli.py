@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     Flwr,
     FlwrError,
@@ -23,7 +23,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     SuperNode,
 )
 
-from ..conftest import RECORDED, make_home
+from ...conftest import RECORDED, make_home
 
 FAB = "043e4ac48e9656d160726ac53e918671aa2d7f43e920078f247f4573546af68e"
 
@@ -75,7 +75,7 @@ def test_a_call_has_flowers_own_home_and_is_quiet(home, flwr) -> None:
     [
         (
             "list_unreachable",
-            _flwr.FlwrUnreachableError,
+            cli.FlwrUnreachableError,
             None,
             "Flower says: Connection to the SuperLink is unavailable. Look at the unit flower-superlink on this host.",
         ),
@@ -112,14 +112,14 @@ def test_a_refusal_is_recognised_though_flower_exits_with_0(recording, kind, cod
     answer = RECORDED[recording]
     assert answer["rc"] == 0
     with pytest.raises(FlwrError) as caught:
-        _flwr.parse(answer["stdout"], answer["stderr"])
+        cli.parse(answer["stdout"], answer["stderr"])
     assert (type(caught.value), caught.value.code, str(caught.value)) == (kind, code, message)
 
 
 @pytest.mark.parametrize("output", ["", "Traceback\n", "{", "[]", '{"success": false}', "null"])
 def test_an_answer_that_is_none_is_an_error_that_says_what_came(output) -> None:
     with pytest.raises(FlwrError, match=r"^Flower says: "):
-        _flwr.parse(output, "")
+        cli.parse(output, "")
 
 
 def said(text: str) -> dict:
@@ -140,7 +140,7 @@ def test_words_of_an_app_can_only_be_read_and_are_not_endless(home, flwr) -> Non
 def test_so_can_the_reason_of_an_error(code) -> None:
     evil = json.dumps({"success": False, "error-message": f"{code}\x1b[2J\x1b]52;c;\x07\n{'A' * 10_000_000}"})
     with pytest.raises(FlwrError) as caught:
-        _flwr.parse(evil, "")
+        cli.parse(evil, "")
     assert re.fullmatch(
         r"Flower says: \\x1b\]52;c;\\x07 A+ \.\.\. \(\d+ more characters\)( \(code 16\))?", str(caught.value)
     )
@@ -149,7 +149,7 @@ def test_so_can_the_reason_of_an_error(code) -> None:
 
 def test_the_reason_of_an_error_takes_no_longer_for_blanks() -> None:
     before = time.monotonic()
-    assert _flwr._plain(f"│ x{' ' * 60_000}y │").startswith("x   ")
+    assert cli._plain(f"│ x{' ' * 60_000}y │").startswith("x   ")
     assert time.monotonic() - before < 1
 
 
@@ -158,7 +158,7 @@ def test_the_reason_of_an_error_takes_no_longer_for_blanks() -> None:
     [("╭─ Error ─────╮", ""), ("│ No such run │", "No such run"), ("╰─────────────╯", ""), ("Error: no", "Error: no")],
 )
 def test_the_frame_around_an_error_is_left_out(line, said) -> None:
-    assert _flwr._plain(line) == said
+    assert cli._plain(line) == said
 
 
 def test_so_can_the_lines_of_a_log(home, flwr) -> None:
@@ -172,7 +172,7 @@ def test_so_can_the_lines_of_a_log(home, flwr) -> None:
 @pytest.mark.parametrize("said", ["[" * 200_000, '{"a": ' * 100_000])
 def test_an_answer_that_is_too_deep_is_an_error(said) -> None:
     with pytest.raises(FlwrError, match="Flower says: "):
-        _flwr.parse(said, "")
+        cli.parse(said, "")
 
 
 @pytest.mark.parametrize(("recording", "expected"), [("stop", True), ("stop_again", False), ("stop_unknown", False)])
@@ -216,14 +216,14 @@ def test_supernodes_are_listed_with_their_state(home, flwr) -> None:
 
 def test_a_host_without_flower_is_told_so(tmp_path, monkeypatch) -> None:
     for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
-    with pytest.raises(_flwr.FlwrMissingError, match=r"cannot be run: No such file or directory\. Deploy this host"):
+        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
+    with pytest.raises(cli.FlwrMissingError, match=r"cannot be run: No such file or directory\. Deploy this host"):
         Flwr(str(tmp_path)).runs()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
 def test_root_asks_flower_as_the_account_of_its_command_line(monkeypatch) -> None:
-    monkeypatch.setattr(_flwr, "CONTROL_USER", "nobody")
+    monkeypatch.setattr(cli, "CONTROL_USER", "nobody")
     nobody = pwd.getpwnam("nobody")
     folder = Path(tempfile.mkdtemp())  # outside pytest's own, which is closed to others
     try:
@@ -244,9 +244,9 @@ def test_root_asks_flower_as_the_account_of_its_command_line(monkeypatch) -> Non
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
 def test_root_writes_files_as_that_account_and_is_root_again(monkeypatch) -> None:
-    monkeypatch.setattr(_flwr, "CONTROL_USER", "nobody")
+    monkeypatch.setattr(cli, "CONTROL_USER", "nobody")
     before = os.geteuid(), os.getegid(), os.getgroups()
-    with _flwr.scratch("a.txt", "text") as path:
+    with cli.scratch("a.txt", "text") as path:
         status, folder = os.stat(path), os.stat(os.path.dirname(path))
         assert Path(path).read_text() == "text"
     nobody = pwd.getpwnam("nobody")
@@ -257,15 +257,15 @@ def test_root_writes_files_as_that_account_and_is_root_again(monkeypatch) -> Non
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs the account")
 def test_root_without_the_account_is_told_so(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(_flwr, "CONTROL_USER", "no-such-account")
-    with pytest.raises(_flwr.FlwrMissingError, match=r"^The account 'no-such-account' is not on this host\."):
+    monkeypatch.setattr(cli, "CONTROL_USER", "no-such-account")
+    with pytest.raises(cli.FlwrMissingError, match=r"^The account 'no-such-account' is not on this host\."):
         Flwr(str(tmp_path)).runs()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
 @pytest.mark.parametrize("user", ["USER", "CONTROL_USER"])
 def test_root_touches_files_as_either_account(monkeypatch, user) -> None:
-    monkeypatch.setattr(_flwr, user, "nobody")
-    with _flwr.as_account(getattr(_flwr, user)):
+    monkeypatch.setattr(cli, user, "nobody")
+    with cli.as_account(getattr(cli, user)):
         assert (os.geteuid(), os.getegid()) == (pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
     assert os.geteuid() == 0

@@ -19,10 +19,8 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.escape import environment_line
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import inspect
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
-from ansible_collections.fedops.flower.plugins.module_utils._mirror import fetch as _fetching
-from ansible_collections.fedops.flower.plugins.module_utils._mirror import program as _mirroring
-from ansible_collections.fedops.flower.plugins.module_utils._mirror import rclone as _rclone
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
+from ansible_collections.fedops.flower.plugins.module_utils._mirror import fetch, program, rclone
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import Rclone, RcloneError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import is_sealed, read_secret, seal_of
 
@@ -74,11 +72,11 @@ class World:
         return Rclone(base, self._environment, self._executable)
 
     def mirror(self, keep: int = 0) -> bool:
-        state = _mirroring.State(str(self.state))
-        return _mirroring.Mirror(str(self.here), self.bucket(), state, keep, self.secret).pass_once(self.said.append)
+        state = program.State(str(self.state))
+        return program.Mirror(str(self.here), self.bucket(), state, keep, self.secret).pass_once(self.said.append)
 
-    def fetcher(self, base: str = "mirror:models/flower", sealed: bool = True) -> _fetching.Fetcher:
-        return _fetching.Fetcher(str(self.here), "demo", HASH, self.bucket(base), self.secret, sealed)
+    def fetcher(self, base: str = "mirror:models/flower", sealed: bool = True) -> fetch.Fetcher:
+        return fetch.Fetcher(str(self.here), "demo", HASH, self.bucket(base), self.secret, sealed)
 
     @property
     def folder(self) -> Path:
@@ -96,7 +94,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
+        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
     return World(tmp_path)
 
 
@@ -330,7 +328,7 @@ def test_what_somebody_else_has_put_into_the_bucket_is_stepped_over(world: World
 @pytest.mark.parametrize("how", ["no seal", "seal of another secret"])
 def test_when_nothing_is_sealed_nothing_begins_and_it_is_told_what_to_do(world: World, how: str) -> None:
     forge(world, 2, how)
-    with pytest.raises(_fetching.UnsealedError, match=r"the training demo \(round 2\).*checkpoints_mirror_seal_secret"):
+    with pytest.raises(fetch.UnsealedError, match=r"the training demo \(round 2\).*checkpoints_mirror_seal_secret"):
         world.fetcher().fetch()
     assert world.rounds(world.here) == []
     assert world.fetcher(sealed=False).fetch().round == 2
@@ -341,7 +339,7 @@ def test_a_fresh_host_without_the_secret_is_told_that(world: World) -> None:
     assert world.mirror()
     remove(world.here, 1)
     world.secret = None
-    with pytest.raises(_fetching.UnsealedError, match="as this host has no secret.*Restore the backup"):
+    with pytest.raises(fetch.UnsealedError, match="as this host has no secret.*Restore the backup"):
         world.fetcher().fetch()
 
 
@@ -385,8 +383,8 @@ def test_more_than_can_be_is_never_brought(world: World, monkeypatch, kind: str,
 def test_a_list_without_end_is_cut(world: World, monkeypatch) -> None:
     save(world.here, 1)
     assert world.mirror()
-    monkeypatch.setattr(_rclone, "LISTING_LIMIT", 100)
-    with pytest.raises(_rclone.TooLargeError, match="has more than the 100 bytes"):
+    monkeypatch.setattr(rclone, "LISTING_LIMIT", 100)
+    with pytest.raises(rclone.TooLargeError, match="has more than the 100 bytes"):
         world.fetcher().fetch()
 
 
@@ -425,7 +423,7 @@ def test_a_run_that_saves_there_keeps_the_mirror_out(world: World) -> None:
     save(world.here, 1)
     assert world.mirror()
     remove(world.here, 1)
-    with world.fetcher()._locked(0), pytest.raises(_fetching.FetchError, match="a run is saving there"):
+    with world.fetcher()._locked(0), pytest.raises(fetch.FetchError, match="a run is saving there"):
         world.fetcher().fetch(budget=0)
 
 
@@ -467,11 +465,11 @@ def test_what_rclone_says_is_bounded_and_harmless(tmp_path: Path) -> None:
     ],
 )
 def test_rclone_is_quoted_without_times_and_ids(errors: str, said: str) -> None:
-    assert _rclone.reason(errors) == said
+    assert rclone.reason(errors) == said
 
 
 @pytest.mark.parametrize("value", ["plain", "with'quote", 'with"quote', "back\\slash", "a$b`c`", "a = b # c", ""])
 def test_a_key_is_read_as_it_was_written(tmp_path: Path, value: str) -> None:
     path = tmp_path / "mirror.conf"
     path.write_text("# made\n" + environment_line("RCLONE_KEY", value) + "\nOTHER='as before'\n")
-    assert _rclone.read_environment(str(path)) == {"RCLONE_KEY": value, "OTHER": "as before"}
+    assert rclone.read_environment(str(path)) == {"RCLONE_KEY": value, "OTHER": "as before"}

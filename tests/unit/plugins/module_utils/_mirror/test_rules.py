@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.filter.checkpoints_problems import FilterModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import Checkpoint
-from ansible_collections.fedops.flower.plugins.module_utils._mirror import rules as _mirror
+from ansible_collections.fedops.flower.plugins.module_utils._mirror import rules
 
 ROOT = Path(__file__).resolve().parents[5]
 PLACE = {"backend": "local", "directory": "/opt/flower/checkpoints", "device": "", "export": "", "nfs_options": ""}
@@ -107,7 +107,7 @@ def test_all_problems_are_told_at_once_and_no_key(changes: dict[str, object], sa
 
 def test_the_newest_that_is_missing_comes_first() -> None:
     local = [checkpoint(number) for number in (1, 2, 3, 4)]
-    assert [entry.round for entry in _mirror.missing(local, remote(2, 4), copied(1, 2, 4), seal)] == [3, 1]
+    assert [entry.round for entry in rules.missing(local, remote(2, 4), copied(1, 2, 4), seal)] == [3, 1]
 
 
 @pytest.mark.parametrize(
@@ -122,38 +122,38 @@ def test_the_newest_that_is_missing_comes_first() -> None:
     ],
 )
 def test_what_did_not_arrive_as_it_is_here_is_missing(there: dict, known: dict) -> None:
-    assert [entry.round for entry in _mirror.missing([checkpoint(1)], there, known, seal)] == [1]
+    assert [entry.round for entry in rules.missing([checkpoint(1)], there, known, seal)] == [1]
 
 
 def test_newer_rounds_than_the_host_has_are_overtaken_and_only_of_its_trainings() -> None:
     there = {**remote(1, 2, 8, 9), "other-aaaaaaaa": remote(9)[FOLDER]}
-    assert _mirror.overtaken([checkpoint(1), checkpoint(2)], there) == {FOLDER: [8, 9]}
-    assert _mirror.overtaken([], there) == {}
+    assert rules.overtaken([checkpoint(1), checkpoint(2)], there) == {FOLDER: [8, 9]}
+    assert rules.overtaken([], there) == {}
 
 
 def test_a_round_whose_manifest_is_damaged_here_is_not_overtaken_nor_are_those_before_it() -> None:
     there = remote(7, 8, 9, 10, 11)
-    assert _mirror.overtaken([checkpoint(8)], there) == {FOLDER: [9, 10, 11]}
-    assert _mirror.overtaken([checkpoint(8)], there, doubtful={10}) == {FOLDER: [11]}
-    assert _mirror.overtaken([checkpoint(8)], there, doubtful={2}) == {FOLDER: [9, 10, 11]}
+    assert rules.overtaken([checkpoint(8)], there) == {FOLDER: [9, 10, 11]}
+    assert rules.overtaken([checkpoint(8)], there, doubtful={10}) == {FOLDER: [11]}
+    assert rules.overtaken([checkpoint(8)], there, doubtful={2}) == {FOLDER: [9, 10, 11]}
 
 
 def test_retention_keeps_what_is_damaged_here() -> None:
     there = {FOLDER: {**remote(1, 2, 3, 4, 5)[FOLDER], "checkpoint_round_6.npz": 5}}
-    assert _mirror.superfluous([checkpoint(5)], there, keep=2, doubtful={2, 6}) == {FOLDER: [1, 3]}
+    assert rules.superfluous([checkpoint(5)], there, keep=2, doubtful={2, 6}) == {FOLDER: [1, 3]}
 
 
 def test_retention_keeps_the_newest_and_what_the_host_keeps() -> None:
     there = {**remote(1, 2, 3, 4, 5), "other-aaaaaaaa": remote(1, 2, 3, 4, 5)[FOLDER]}
     local = [checkpoint(2), checkpoint(5)]
-    assert _mirror.superfluous(local, there, keep=2) == {FOLDER: [1, 3]}
-    assert _mirror.superfluous(local, there, keep=0) == {}
-    assert _mirror.superfluous([], there, keep=1) == {}
+    assert rules.superfluous(local, there, keep=2) == {FOLDER: [1, 3]}
+    assert rules.superfluous(local, there, keep=0) == {}
+    assert rules.superfluous([], there, keep=1) == {}
 
 
 def test_arrays_that_never_got_their_manifest_are_given_up_unless_the_host_has_them() -> None:
     there = {FOLDER: {**remote(3)[FOLDER], "checkpoint_round_1.npz": 5, "checkpoint_round_2.npz": 5}}
-    assert _mirror.superfluous([checkpoint(2), checkpoint(3)], there, keep=0) == {FOLDER: [1]}
+    assert rules.superfluous([checkpoint(2), checkpoint(3)], there, keep=0) == {FOLDER: [1]}
 
 
 def test_a_listing_is_sorted_by_folders_and_not_deeper() -> None:
@@ -164,5 +164,5 @@ def test_a_listing_is_sorted_by_folders_and_not_deeper() -> None:
         {"Path": "previous/demo-aaaaaaaa-T/checkpoint_round_9.npz", "Size": 7, "IsDir": False},
         {"Path": "stray", "Size": 1, "IsDir": False},
     ]
-    assert _mirror.listing(entries) == {FOLDER: {"checkpoint_round_10.npz": 7}}
-    assert _mirror.rounds({**remote(2, 10)[FOLDER], "checkpoint_round_11.json": 5}) == [2, 10]
+    assert rules.listing(entries) == {FOLDER: {"checkpoint_round_10.npz": 7}}
+    assert rules.rounds({**remote(2, 10)[FOLDER], "checkpoint_round_11.json": 5}) == [2, 10]

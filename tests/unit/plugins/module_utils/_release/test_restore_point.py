@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._backup.archive import ArchiveError
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError, Unit
-from ansible_collections.fedops.flower.plugins.module_utils._release import restore_point as _restore_point
+from ansible_collections.fedops.flower.plugins.module_utils._release import restore_point
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import MARKER
 from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import (
     RestorePointError,
@@ -34,9 +34,9 @@ def orders(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         told.append(" ".join(arguments))
         return ""
 
-    monkeypatch.setattr(_restore_point, "control", control)
-    monkeypatch.setattr(_restore_point, "services", lambda: SERVICES)
-    monkeypatch.setattr(_restore_point, "look", lambda *names: [Unit(name, "loaded", "active") for name in names])
+    monkeypatch.setattr(restore_point, "control", control)
+    monkeypatch.setattr(restore_point, "services", lambda: SERVICES)
+    monkeypatch.setattr(restore_point, "look", lambda *names: [Unit(name, "loaded", "active") for name in names])
     return told
 
 
@@ -191,7 +191,7 @@ def test_half_a_point_is_none(host: Host, monkeypatch: pytest.MonkeyPatch) -> No
     def fail(*_arguments: str) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_restore_point, "snapshot", fail)
+    monkeypatch.setattr(restore_point, "snapshot", fail)
     with pytest.raises(OSError, match="No space"):
         host.points.save("t")
     assert os.listdir(host.points.directory) == []
@@ -228,7 +228,7 @@ def test_what_an_account_plants_is_neither_kept_nor_waited_for(host: Host, plant
     else:
         with config.open("wb") as stream:
             stream.truncate(1 << 40)
-    with pytest.raises(_restore_point._guarded.UnsafeFileError, match=r"config.toml (is|has) "):
+    with pytest.raises(restore_point.guarded.UnsafeFileError, match=r"config.toml (is|has) "):
         host.points.save("one")
     assert host.points.open is None
 
@@ -243,6 +243,6 @@ def test_a_link_in_the_place_of_a_file_is_not_written_through(host: Host) -> Non
     victim.write_text("precious")
     config.unlink()
     config.symlink_to(victim)
-    with pytest.raises(_restore_point._guarded.UnsafeFileError):
+    with pytest.raises(restore_point.guarded.UnsafeFileError):
         host.points.restore()
     assert victim.read_text() == "precious"

@@ -7,7 +7,7 @@ import errno
 
 import pytest
 from ansible_collections.fedops.flower.plugins.filter.checkpoints_problems import FilterModule
-from ansible_collections.fedops.flower.plugins.module_utils._storage import backends as _storage
+from ansible_collections.fedops.flower.plugins.module_utils._storage import backends
 
 WANTED = {
     "backend": "local",
@@ -78,16 +78,16 @@ def test_all_problems_are_told_at_once(changes: dict[str, str], said: list[str])
 
 
 def test_the_last_mount_on_a_directory_is_the_one_that_is_seen() -> None:
-    found = _storage.mounts(MOUNTINFO)
+    found = backends.mounts(MOUNTINFO)
     assert len(found) == 3
-    assert _storage.mounted_at(found, "/opt/flower/check points") == _storage.Mount(
+    assert backends.mounted_at(found, "/opt/flower/check points") == backends.Mount(
         "/opt/flower/check points", "nfs4", "nas:/e", "0:50"
     )
-    assert _storage.mounted_at(found, "/opt/flower") is None
+    assert backends.mounted_at(found, "/opt/flower") is None
 
 
 def test_strays_are_named_with_both_choices() -> None:
-    said = _storage.stray_problem("/c", [f"checkpoint_round_{number}.npz" for number in range(7)])
+    said = backends.stray_problem("/c", [f"checkpoint_round_{number}.npz" for number in range(7)])
     assert "holds files: checkpoint_round_0.npz" in said
     assert "and 2 more. The mount would hide them." in said
     assert "set checkpoints_existing to move" in said
@@ -107,11 +107,11 @@ def test_strays_are_named_with_both_choices() -> None:
     ],
 )
 def test_a_failed_probe_is_explained(number: int, kind: str, said: str) -> None:
-    message = _storage.probe_problem("create a file", number, "/c", 49999, (0, 0, 0o755), kind)
+    message = backends.probe_problem("create a file", number, "/c", 49999, (0, 0, 0o755), kind)
     assert message.startswith("The user 49999 cannot create a file in /c: ")
     assert said in message
 
 
 def test_files_that_both_have_are_named() -> None:
-    said = _storage.conflict_problem("/c.before-mount", "/c", ["b", "a"])
+    said = backends.conflict_problem("/c.before-mount", "/c", ["b", "a"])
     assert said.startswith("/c.before-mount holds a, b and /c has others of that name. Nothing was brought or removed.")

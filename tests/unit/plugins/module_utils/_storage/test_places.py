@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
 from ansible_collections.fedops.flower.plugins.module_utils._config.values import BadValue, parse
-from ansible_collections.fedops.flower.plugins.module_utils._storage import places as _places
+from ansible_collections.fedops.flower.plugins.module_utils._storage import places
 
 ROOT = Path(__file__).resolve().parents[5]
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[5]
     ],
 )
 def test_a_directory_of_its_own_is_no_problem(directory: str) -> None:
-    assert _places.directory_problems(directory) == []
+    assert places.directory_problems(directory) == []
 
 
 @pytest.mark.parametrize(
@@ -67,30 +67,30 @@ def test_a_directory_of_its_own_is_no_problem(directory: str) -> None:
     ],
 )
 def test_a_directory_that_is_somebody_elses_is_refused_with_the_reason(directory: str, said: str) -> None:
-    (problem,) = _places.directory_problems(directory)
+    (problem,) = places.directory_problems(directory)
     assert problem.startswith(f"checkpoints_directory is {directory!r} but {said}")
 
 
 @pytest.mark.parametrize("name", ["my models", "a%b", 'a"b', "a'b", "a\\b", "a:b", "a$b", "a;b", "a\tb", "ä"])
 def test_what_systemd_would_read_its_own_way_is_refused_by_the_role_and_the_variable(name: str) -> None:
-    (problem,) = _places.directory_problems(f"/srv/{name}/checkpoints")
+    (problem,) = places.directory_problems(f"/srv/{name}/checkpoints")
     assert "must be of letters, digits and ._+=@,- between the slashes" in problem
     with pytest.raises(BadValue):
         parse(BY_NAME["checkpoint_path"], f"/srv/{name}/checkpoints")
 
 
 def test_another_home_has_other_directories() -> None:
-    assert _places.directory_problems("/opt/flower/state", "/srv/flower") == []
-    assert _places.directory_problems("/srv/flower/checkpoints", "/srv/flower") == []
-    (problem,) = _places.directory_problems("/srv/flower/state", "/srv/flower")
+    assert places.directory_problems("/opt/flower/state", "/srv/flower") == []
+    assert places.directory_problems("/srv/flower/checkpoints", "/srv/flower") == []
+    (problem,) = places.directory_problems("/srv/flower/state", "/srv/flower")
     assert "/srv/flower/state holds something else of Flower." in problem
-    (problem,) = _places.directory_problems("/srv/flower", "/srv/flower/home/")
+    (problem,) = places.directory_problems("/srv/flower", "/srv/flower/home/")
     assert "/srv/flower/home, the home of the account, lies there" in problem
 
 
 def test_a_mount_of_our_own_may_lie_beside_the_folders_of_flower() -> None:
-    assert _places.directory_problems("/opt/flower/xfs", mounted=True) == []
-    (problem,) = _places.directory_problems("/opt/flower/published", mounted=True)
+    assert places.directory_problems("/opt/flower/xfs", mounted=True) == []
+    (problem,) = places.directory_problems("/opt/flower/published", mounted=True)
     assert "/opt/flower/published holds something else of Flower." in problem
 
 
@@ -98,7 +98,7 @@ def test_every_folder_that_a_role_keeps_in_the_home_is_known() -> None:
     texts = [file.read_text() for file in ROOT.glob("roles/*/*/*") if file.suffix in (".yml", ".j2")]
     kept = {name for text in texts for name in re.findall(r"runtime_home *\}\}/([a-z]+)", text)}
     assert {"state", "venv"} < kept
-    assert kept - {"checkpoints", *_places.HOME_FOLDERS} == set()
+    assert kept - {"checkpoints", *places.HOME_FOLDERS} == set()
 
 
 def test_what_saves_and_file_systems_leave_is_not_foreign() -> None:
@@ -111,18 +111,18 @@ def test_what_saves_and_file_systems_leave_is_not_foreign() -> None:
         "lost+found",
         ".snapshot",
     ]
-    assert _places.foreign([*ours, "dpkg", "photo"]) == ["dpkg", "photo"]
+    assert places.foreign([*ours, "dpkg", "photo"]) == ["dpkg", "photo"]
 
 
 def test_in_a_directory_of_the_account_nothing_is_a_stranger(tmp_path: Path) -> None:
     (tmp_path / "photo").touch()
     own, another = tmp_path.stat().st_uid, tmp_path.stat().st_uid + 1
-    assert _places.strangers(str(tmp_path), own) == []
-    assert _places.strangers(str(tmp_path), another) == ["photo"]
+    assert places.strangers(str(tmp_path), own) == []
+    assert places.strangers(str(tmp_path), another) == ["photo"]
 
 
 def test_strangers_are_named_with_the_way_out() -> None:
-    said = _places.foreign_problem("/srv/x", list("abcdefg"), 49999, 49999)
+    said = places.foreign_problem("/srv/x", list("abcdefg"), 49999, 49999)
     assert said.startswith(
         "/srv/x does not belong to the user 49999 and holds what is no checkpoint: a, b, c, d, e and 2"
     )

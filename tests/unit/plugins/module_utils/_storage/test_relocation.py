@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._storage import relocation as _bring
+from ansible_collections.fedops.flower.plugins.module_utils._storage import relocation
 from ansible_collections.fedops.flower.plugins.module_utils._storage.probe import StepError
 
 
@@ -34,16 +34,16 @@ def tree(path: Path) -> dict[str, bytes | str]:
     }
 
 
-def both(source: Path, target: Path) -> tuple[_bring.Source, _bring.Target]:
-    return _bring.Source(str(source)), _bring.Target(str(target), os.getuid(), os.getgid())
+def both(source: Path, target: Path) -> tuple[relocation.Source, relocation.Target]:
+    return relocation.Source(str(source)), relocation.Target(str(target), os.getuid(), os.getgid())
 
 
 def conflicts(source: Path, target: Path) -> list[str]:
-    return _bring.conflicts(*both(source, target))
+    return relocation.conflicts(*both(source, target))
 
 
 def bring(source: Path, target: Path) -> list[str]:
-    return _bring.bring(*both(source, target))
+    return relocation.bring(*both(source, target))
 
 
 WHOLE = {
@@ -96,7 +96,7 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(trees: tuple[Path, Path
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret/key").write_bytes(b"key")
     (source / "previous/elsewhere").symlink_to(tmp_path / "secret")
-    with pytest.raises(StepError), _bring.Source(str(source)).opened("previous/elsewhere/key"):
+    with pytest.raises(StepError), relocation.Source(str(source)).opened("previous/elsewhere/key"):
         pass
 
 
@@ -105,11 +105,11 @@ def test_what_came_too_late_to_be_brought_is_not_removed(trees: tuple[Path, Path
     bring(source, target)
     (source / "previous/old/checkpoint_round_8.npz").write_bytes(b"eight")
     with pytest.raises(StepError) as error:
-        _bring.remove(*both(source, target))
+        relocation.remove(*both(source, target))
     assert error.value.step == f"{source}/previous/old/checkpoint_round_8.npz"
     assert set(tree(source)) > set(WHOLE)
     bring(source, target)
-    _bring.remove(*both(source, target))
+    relocation.remove(*both(source, target))
     assert not source.exists()
 
 
@@ -125,7 +125,7 @@ def test_a_directory_that_cannot_be_listed_never_looks_empty(
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", failing)
-    for work in (bring, conflicts, lambda *trees: _bring.remove(*both(*trees))):
+    for work in (bring, conflicts, lambda *trees: relocation.remove(*both(*trees))):
         with pytest.raises(StepError) as error:
             work(source, target)
         assert error.value.number == errno.EACCES
@@ -142,6 +142,6 @@ def test_a_file_that_has_another_name_somewhere_is_not_read_for_the_account(tmp_
     os.link(tmp_path / "shadow", source / "checkpoint_round_1.npz")
     os.chown(source, 49999, 49999)
     with pytest.raises(StepError) as caught:
-        _bring.bring(_bring.Source(str(source)), _bring.Target(str(target), 0, 0))
+        relocation.bring(relocation.Source(str(source)), relocation.Target(str(target), 0, 0))
     assert (caught.value.step, caught.value.number) == (str(source / "checkpoint_round_1.npz"), errno.EMLINK)
     assert list(target.iterdir()) == []

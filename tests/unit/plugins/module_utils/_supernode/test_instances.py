@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.fedops.flower.plugins.module_utils._config.values import show
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import show
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import (
     DEFAULT_PORT,
     Host,

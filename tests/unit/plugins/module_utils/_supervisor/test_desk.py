@@ -8,7 +8,7 @@ import pwd
 from dataclasses import replace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import (
     KEPT_RESTARTS,
     Desk,
@@ -26,7 +26,7 @@ REQUEST = Request("default", "/app", "a = 1\n", "h", 3, request_id="1")
 @pytest.fixture
 def desk(tmp_path, monkeypatch) -> Desk:
     for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
+        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
     return Desk(TrainingFolder(str(tmp_path), "default"))
 
 

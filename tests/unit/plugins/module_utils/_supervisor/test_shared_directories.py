@@ -9,7 +9,7 @@ import pwd
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import (
     DirectorySharedError,
@@ -27,7 +27,7 @@ def config(path: object) -> str:
 @pytest.fixture(autouse=True)
 def own_account(monkeypatch) -> None:
     for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
+        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
 
 
 @pytest.fixture

@@ -13,21 +13,14 @@ import pwd
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils import (
-    _app_record,
-    _flwr,
-    _guarded,
-    _quiesce,
-    _submission,
-    _supervise,
-    _trainings,
-    _watch,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
+from ansible_collections.fedops.flower.plugins.module_utils._flower import app_record, cli
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     INVALID_RUN_CONFIG,
     FlwrError,
@@ -36,12 +29,16 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     Submission,
     SuperNode,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import program as _supervise
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import submission, watch
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.journal import EVENTS, Journal
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.sessions import Sessions
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.supervisor import Supervisor
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.teller import ENDINGS
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.verdicts import EXIT
+from ansible_collections.fedops.flower.plugins.module_utils._training import folder as _trainings
+from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import LedgerEntry, TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order, lift_order
 
@@ -259,14 +256,14 @@ class World:
 @pytest.fixture(autouse=True)
 def own_account(monkeypatch) -> None:
     for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
+        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
 
 
 @pytest.fixture
 def world(tmp_path, monkeypatch) -> World:
     world = World(tmp_path)
-    monkeypatch.setattr(_submission.time, "time", lambda: EPOCH + world.at)  # one module, wherever it is read
-    monkeypatch.setattr(_quiesce, "boot_seconds", world.monotonic)
+    monkeypatch.setattr(submission.time, "time", lambda: EPOCH + world.at)  # one module, wherever it is read
+    monkeypatch.setattr(quiesce_order, "boot_seconds", world.monotonic)
     return world
 
 
@@ -732,7 +729,7 @@ def test_a_run_of_another_fab_than_is_deployed_is_stopped_and_not_followed(
     world, deployed, status, monkeypatch
 ) -> None:
     world.ask()
-    monkeypatch.setattr(_app_record, "deployed_fab_hash", lambda home, app: deployed)
+    monkeypatch.setattr(app_record, "deployed_fab_hash", lambda home, app: deployed)
     world.later(20, lambda: world.finish("1"))
     assert (world.live(), world.memory.submitting) == (status, "")
     assert world.runs["1"].status == ("completed" if status == 0 else "stopped")
@@ -975,14 +972,14 @@ def test_a_message_that_is_no_text_ends_a_training_like_any_other(world) -> None
 @pytest.mark.parametrize("outage", [20, 3600])
 def test_a_disk_that_is_full_for_a_while_is_waited_for_and_ends_nothing(world, monkeypatch, capsys, outage) -> None:
     world.ask()
-    real, signs = _guarded.replacing, []
+    real, signs = guarded.replacing, []
 
     def replacing(path: str, mode: int, owners: object = None):
         if 10 <= world.at < 10 + outage:
             raise OSError(28, "No space left on device", path)
         return real(path, mode, owners)
 
-    for module in (_guarded, _trainings):
+    for module in (guarded, _trainings):
         monkeypatch.setattr(module, "replacing", replacing)
     for name in ("monotonic", "sleep"):
         monkeypatch.setattr(_supervise.time, name, getattr(world, name))
@@ -1021,7 +1018,7 @@ def test_a_well_run_is_asked_for_once_a_minute(world) -> None:
     world.later(600, lambda: world.finish("1"))
     assert world.live() == 0
     assert world.calls.count("list") <= 14
-    assert _watch.ASK_A_WELL_RUN == 60
+    assert watch.ASK_A_WELL_RUN == 60
 
 
 def continuous(world, **values: object) -> None:
@@ -1066,7 +1063,7 @@ def test_a_session_begins_after_an_interval_as_well(world) -> None:
 def test_a_clock_that_is_set_back_does_not_hold_the_next_session_up(world, monkeypatch) -> None:
     continuous(world, session_interval=200.0)
     world.later(60, lambda: world.finish("1", 3))
-    world.later(100, lambda: monkeypatch.setattr(_submission.time, "time", lambda: EPOCH + world.at - 3600))
+    world.later(100, lambda: monkeypatch.setattr(submission.time, "time", lambda: EPOCH + world.at - 3600))
     world.later(400, lambda: world.finish("2", 6))
     world.later(450, world.desk.stop)
     assert world.live() == STOPPED
@@ -1277,7 +1274,7 @@ def test_every_end_has_an_exit_status_and_words() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root hands capabilities on")
 def test_what_the_supervisor_starts_has_none_of_its_capabilities() -> None:
     """It may end processes of another account; Flower's command line may not."""
-    plugins = os.path.dirname(os.path.dirname(os.path.abspath(_supervise.__file__)))
+    plugins = str(Path(_supervise.__file__).parents[2])
     program = (
         "import ctypes, subprocess, sys; sys.path.insert(0, sys.argv[1]); libc = ctypes.CDLL(None);"
         "from module_utils._supervisor.program import keep_capabilities;"

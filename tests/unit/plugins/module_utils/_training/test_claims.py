@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._training import claims as _claims
+from ansible_collections.fedops.flower.plugins.module_utils._training import claims
 from ansible_collections.fedops.flower.plugins.module_utils._training.claims import (
     EFFECTIVE,
     FAILURE,
@@ -103,7 +104,7 @@ def test_a_file_of_any_size_costs_no_more_than_the_bounds(tmp_path) -> None:
 
 
 def test_of_a_long_history_the_end_is_read(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(_claims, "HISTORY_LIMIT", 4000)
+    monkeypatch.setattr(claims, "HISTORY_LIMIT", 4000)
     (tmp_path / HISTORY).write_text("".join(line(number) + "\n" for number in range(1, 1001)))
     rounds, problem = read_history(str(tmp_path), ME)
     assert (rounds[-1]["round"], problem) == (1000, "")
@@ -112,7 +113,7 @@ def test_of_a_long_history_the_end_is_read(tmp_path, monkeypatch) -> None:
 
 
 def test_of_very_many_rounds_the_last_are_read(monkeypatch) -> None:
-    monkeypatch.setattr(_claims, "MOST_ROUNDS", 10)
+    monkeypatch.setattr(claims, "MOST_ROUNDS", 10)
     rounds, dummy = rounds_in("".join(line(number) + "\n" for number in range(100)).encode())
     assert [event["round"] for event in rounds] == list(range(91, 100))
 
@@ -215,7 +216,7 @@ def test_many_small_values_do_not_fill_the_memory() -> None:
         "rounds_in((line * (1 + (8 << 20) // len(line)))[: 8 << 20]);"
         "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')])"
     )
-    plugins = os.path.dirname(os.path.dirname(os.path.abspath(_claims.__file__)))
+    plugins = str(Path(claims.__file__).parents[2])
     done = subprocess.run([sys.executable, "-c", program, plugins], capture_output=True, check=True, text=True)
     assert int(done.stdout) < 300_000
 

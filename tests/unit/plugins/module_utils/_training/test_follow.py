@@ -9,7 +9,7 @@ import time
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
-from ansible_collections.fedops.flower.plugins.module_utils._training import follow as _follow
+from ansible_collections.fedops.flower.plugins.module_utils._training import follow
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import (
     find_training,
@@ -31,7 +31,7 @@ def event(number, num_rounds=10, run_id=RUNNING):
 def waiting(home, monkeypatch):
     """Wait for a round of the run, with all times a tenth of a second."""
     for name in ("LOOK_EVERY", "FIRST_QUESTION", "ASK_EVERY", "ASK_AT_THE_END"):
-        monkeypatch.setattr(_follow, name, 0.05)
+        monkeypatch.setattr(follow, name, 0.05)
 
     def run(wait_for_round: int, seconds: float = 5):
         folder = TrainingFolder(str(home.path), "default")
@@ -50,7 +50,7 @@ def test_a_round_that_is_there_needs_no_question(home, waiting) -> None:
 
 
 def test_a_round_that_comes_ends_the_wait(home, waiting, monkeypatch) -> None:
-    monkeypatch.setattr(_follow, "FIRST_QUESTION", 60)
+    monkeypatch.setattr(follow, "FIRST_QUESTION", 60)
     home.ledger((RUNNING, "h", 10))
     home.training(history=[event(1)])
 

@@ -11,8 +11,8 @@ import time
 from dataclasses import replace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
-from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order as _quiesce
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
+from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import NAME
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import (
     MARKER,
@@ -26,7 +26,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_or
 @pytest.fixture
 def trainings(tmp_path, monkeypatch) -> str:
     for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(_flwr, user, pwd.getpwuid(os.geteuid()).pw_name)
+        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
     return str(tmp_path / "trainings")
 
 
@@ -72,7 +72,7 @@ def test_a_clock_that_is_stepped_neither_shortens_nor_lengthens_the_time_that_is
 ) -> None:
     give_order(trainings, 60)
     real = time.time
-    monkeypatch.setattr(_quiesce.time, "time", lambda: real() + step)
+    monkeypatch.setattr(quiesce_order.time, "time", lambda: real() + step)
     assert 55 < standing_order(trainings).left <= 60
     give_order(trainings, 90)
     assert 55 < standing_order(trainings).left <= 60
@@ -82,7 +82,7 @@ def test_a_clock_that_is_stepped_neither_shortens_nor_lengthens_the_time_that_is
 
 def test_after_a_boot_the_clock_of_the_world_counts(trainings, monkeypatch) -> None:
     give_order(trainings, 60)
-    monkeypatch.setattr(_quiesce, "boot_seconds", lambda: 1.0)
+    monkeypatch.setattr(quiesce_order, "boot_seconds", lambda: 1.0)
     assert 55 < standing_order(trainings).left <= 60
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli as _flwr
+from ansible_collections.fedops.flower.plugins.module_utils._base import accounts
+from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
-from ansible_collections.fedops.flower.plugins.module_utils._training import folder as _trainings
 from ansible_collections.fedops.flower.plugins.module_utils._training import split as _split
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order, standing_order
@@ -42,9 +42,9 @@ OLD = {
 @pytest.fixture
 def home(monkeypatch):
     """The home of a host with one account, of which a training stands still."""
-    monkeypatch.setattr(_flwr, "USER", "apps")
-    monkeypatch.setattr(_flwr, "CONTROL_USER", "control")
-    for module in (_split, _trainings, _flwr):
+    monkeypatch.setattr(cli, "USER", "apps")
+    monkeypatch.setattr(cli, "CONTROL_USER", "control")
+    for module in (_split, accounts, cli):
         monkeypatch.setattr(module.pwd, "getpwnam", ACCOUNTS.__getitem__)
     monkeypatch.setattr(os, "getgrouplist", lambda name, group: [group, APPS])
     path = Path(tempfile.mkdtemp(dir="/var/tmp"))  # outside pytest's own, which is closed to others
@@ -95,19 +95,19 @@ def test_a_training_is_what_it_was_and_belongs_to_two(home, handed_over) -> None
     before = seen(home)
     assert (len(before[0]), before[3], before[5].state, before[6]) == (1, [EVENT], "quiesced", [])
     if handed_over:  # with the folder around it, as root hands a folder over
-        _split._guarded.hand_over(str(home / "trainings"), [APPS], (CONTROL, APPS))
+        _split.guarded.hand_over(str(home / "trainings"), [APPS], (CONTROL, APPS))
     assert split(str(home)) == ["default"]
     assert {name: owners(home / name) for name in SPLIT} == SPLIT
     assert seen(home) == before
     assert [(home / name).stat().st_uid for name in ("trainings", "published")] == [CONTROL, APPS]
     assert split(str(home)) == []
-    with _flwr.as_account("control"):  # which supervises it
+    with cli.as_account("control"):  # which supervises it
         assert seen(home) == before
 
 
 @pytest.mark.parametrize("step", range(1, 8))
 def test_one_that_is_cut_short_is_done_again(home, monkeypatch, step) -> None:
-    before, real, steps = seen(home), _split._guarded.rename, []
+    before, real, steps = seen(home), _split.guarded.rename, []
 
     def rename(source: str, target: str) -> None:
         steps.append(source)
@@ -115,11 +115,11 @@ def test_one_that_is_cut_short_is_done_again(home, monkeypatch, step) -> None:
             raise KeyboardInterrupt
         real(source, target)
 
-    monkeypatch.setattr(_split._guarded, "rename", rename)
+    monkeypatch.setattr(_split.guarded, "rename", rename)
     try:
         split(str(home))
     except KeyboardInterrupt:
-        monkeypatch.setattr(_split._guarded, "rename", real)
+        monkeypatch.setattr(_split.guarded, "rename", real)
         split(str(home))
     assert {name: owners(home / name) for name in SPLIT} == SPLIT
     assert seen(home) == before

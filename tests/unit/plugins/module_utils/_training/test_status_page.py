@@ -8,7 +8,7 @@ import json
 import unicodedata
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._training import status_page as _status
+from ansible_collections.fedops.flower.plugins.module_utils._training import status_page
 
 
 def test_what_the_modules_find_makes_one_picture() -> None:
@@ -48,7 +48,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
         "checkpoint": None, "restarts": 0, "restart_reasons": [], "waiting_for": [], "failed_nodes": [],
         "seconds_per_round": None, "eta_seconds": None, "problems": [],
     }  # fmt: skip
-    assert _status.federation(found) == {
+    assert status_page.federation(found) == {
         "superlink": {
             "host": "superlink",
             "healthy": True,
@@ -130,7 +130,7 @@ LOOKED_AFTER = {
 
 def test_a_federation_that_is_quiesced_says_what_to_do() -> None:
     superlink = {"host": "h", "healthy": True, "certificate_days": 364, "quiesced": "10:00"}
-    assert _status.render({"superlink": superlink, "supernodes": [], "trainings": []}).splitlines()[:2] == [
+    assert status_page.render({"superlink": superlink, "supernodes": [], "trainings": []}).splitlines()[:2] == [
         "SuperLink    h: healthy, certificate valid for 364 days",
         "  QUIESCED since 10:00: nothing is trained until fedops.flower.resume",
     ]
@@ -147,10 +147,10 @@ def test_a_superlink_that_does_not_answer_is_no_empty_federation() -> None:
             }
         ],
     }  # fmt: skip
-    picture = _status.federation(found)
+    picture = status_page.federation(found)
     assert [node["status"] for node in picture["supernodes"]] == ["unknown", "unknown"]
     assert picture["superlink"]["problem"] == "Flower says: nothing."
-    page = _status.render(picture)
+    page = status_page.render(picture)
     assert page.startswith(
         "SuperLink    h: NOT HEALTHY, certificate valid for 9 days\n"
         "  DOES NOT ANSWER. Flower says: nothing.\n"
@@ -164,7 +164,7 @@ def test_a_superlink_that_does_not_answer_is_no_empty_federation() -> None:
         "Trainings\n"
     )
     assert "  default   waiting   2/8     0.5000" in page
-    assert _status.render({**picture, "supernodes": []}).split("\n\n")[1] == "SuperNodes   unknown"
+    assert status_page.render({**picture, "supernodes": []}).split("\n\n")[1] == "SuperNodes   unknown"
 
 
 def test_a_federation_at_work() -> None:
@@ -202,7 +202,7 @@ def test_a_federation_at_work() -> None:
             "path": "/opt/flower/checkpoints/checkpoint_round_3.npz",
         },
     }
-    assert _status.render(status) == (
+    assert status_page.render(status) == (
         "SuperLink    superlink: healthy, certificate valid for 364 days\n"
         "\n"
         "SuperNodes   1 of 2 online\n"
@@ -230,7 +230,7 @@ def test_a_clock_that_was_stepped_back_makes_no_age_below_nothing() -> None:
     checkpoint = {"training": "default", "round": 3, "age": -3597.0, "path": "/c"}
     training = {"name": "default", "checkpoint": checkpoint, "eta_seconds": None}
     status = {"superlink": {"host": "h"}, "supernodes": [], "trainings": [training], "checkpoint": checkpoint}
-    page = _status.render(status)
+    page = status_page.render(status)
     assert "   round 3      0   " in page
     assert "Checkpoint   round 3 of default, of unknown age, verified" in page
 
@@ -242,7 +242,7 @@ def test_a_federation_with_nothing_in_it() -> None:
         "trainings": [],
         "checkpoint": None,
     }
-    assert _status.render(status) == (
+    assert status_page.render(status) == (
         "SuperLink    superlink: NOT HEALTHY, certificate unknown\n"
         "\n"
         "SuperNodes   none registered\n"
@@ -258,7 +258,7 @@ def test_trainings_that_cannot_be_looked_at_are_unknown_and_it_says_why() -> Non
         "host": "h", "health": 200, "certificate_days": 9, "expected": [], "supernodes": [], "trainings": [],
         "trainings_problem": "/opt/flower/trainings cannot\x1b[2J be read.", "latest": None,
     }  # fmt: skip
-    page = _status.render(_status.federation(found))
+    page = status_page.render(status_page.federation(found))
     assert "Trainings    unknown\n  WARNING. /opt/flower/trainings cannot\\x1b[2J be read.\n" in page
     assert "none yet" not in page
 
@@ -285,7 +285,7 @@ def test_rounds_without_figures_are_shown_as_such() -> None:
         },
         {"round": 11, "seconds": 9, "checkpoint": None, "checkpoint_problem": "The disk is full."},
     ]
-    assert _status.history_table(history) == (
+    assert status_page.history_table(history) == (
         "  ROUND   LOSS     ACCURACY   REPLIES   FAILURES   SECONDS   CHECKPOINT\n"
         "  1       -        0.5000     3         0          12.3      -\n"
         "  10      1.0000   0.7500     2         1          9.0       checkpoint_round_10.npz\n"
@@ -299,9 +299,9 @@ MIRROR = {"complete": "2026-11-25T10:00:00+00:00", "tried": "2026-11-25T10:01:00
 def test_a_mirror_is_told_with_its_backlog() -> None:
     files = [f"checkpoint_round_{number}.npz" for number in range(1, 8)]
     told = [
-        _status.render({"superlink": {"host": "h"}, "supernodes": [], "trainings": [], "mirror": mirror}).split("\n\n")[
-            4:
-        ]
+        status_page.render({"superlink": {"host": "h"}, "supernodes": [], "trainings": [], "mirror": mirror}).split(
+            "\n\n"
+        )[4:]
         for mirror in (None, MIRROR, {**MIRROR, "backlog": files, "problem": "no route to host"})
     ]
     assert told == [
@@ -321,7 +321,7 @@ def test_what_is_wrong_with_the_checkpoints_is_told() -> None:
         "host": "h", "health": 200, "certificate_days": 1, "expected": [], "supernodes": [], "trainings": [],
         "latest": None, "checkpoint_problems": ["/c is a mount point, but nothing is mounted there."],
     }  # fmt: skip
-    assert _status.render(_status.federation(found)).endswith(
+    assert status_page.render(status_page.federation(found)).endswith(
         "Checkpoint   none\n  WARNING. /c is a mount point, but nothing is mounted there."
     )
 
@@ -331,7 +331,7 @@ def test_what_the_mirror_copied_is_not_for_the_page() -> None:
         "host": "h", "health": 200, "certificate_days": 1, "expected": [], "supernodes": [], "trainings": [],
         "latest": None, "mirror": {**MIRROR, "copied": {"a-1": {"1": "x"}}},
     }  # fmt: skip
-    assert _status.federation(found)["mirror"] == MIRROR
+    assert status_page.federation(found)["mirror"] == MIRROR
 
 
 NOTHING = {
@@ -352,10 +352,10 @@ NOTHING = {
     ],
 )
 def test_whatever_the_mirror_remembers_is_told(text, told) -> None:
-    picture = _status.federation({**NOTHING, "mirror_state": text})
+    picture = status_page.federation({**NOTHING, "mirror_state": text})
     nothing = {"complete": None, "tried": None, "problem": None}
     assert picture["mirror"] == (told and {**nothing, **told})
-    _status.render(picture)
+    status_page.render(picture)
 
 
 STRANGERS = [
@@ -366,14 +366,14 @@ STRANGERS = [
 
 
 def test_supernodes_that_nobody_of_us_registered_are_told_loudly_and_count_for_nobody() -> None:
-    picture = _status.federation({**NOTHING, "host": "fl", "expected": ["a", "b"], "supernodes": STRANGERS})
+    picture = status_page.federation({**NOTHING, "host": "fl", "expected": ["a", "b"], "supernodes": STRANGERS})
     problem = (
         "2 SuperNodes are registered that nobody of this inventory has registered: node id 66, 67. Whoever did had the"
         " SuperLink's Control API, which only fl itself reaches: look who was there. Unregister each on fl with"
         " 'sudo -u flower-control /opt/flower/bin/flwr supernode unregister NODE_ID local'."
     )
     assert picture["supernode_problems"] == [problem]
-    assert _status.render(picture).split("\n\n")[1] == (
+    assert status_page.render(picture).split("\n\n")[1] == (
         "SuperNodes   1 of 2 online\n"
         "  NAME                     NODE ID   STATUS\n"
         "  (NOT REGISTERED BY US)   66        online\n"
@@ -386,25 +386,25 @@ def test_supernodes_that_nobody_of_us_registered_are_told_loudly_and_count_for_n
 
 def test_a_supernode_that_the_inventory_does_not_name_is_told() -> None:
     nodes = [{"name": name, "node_id": "1", "status": "offline"} for name in ("a", "old")]
-    assert _status.federation({**NOTHING, "expected": ["a"], "supernodes": nodes})["supernode_problems"] == [
+    assert status_page.federation({**NOTHING, "expected": ["a"], "supernodes": nodes})["supernode_problems"] == [
         "1 SuperNode is registered that the inventory does not name: old. Put their hosts back into it, or have them"
         " unregistered with state=absent of the module fedops.flower.supernode."
     ]
-    assert _status.federation({**NOTHING, "supernodes": nodes})["supernode_problems"] == []
+    assert status_page.federation({**NOTHING, "supernodes": nodes})["supernode_problems"] == []
 
 
 def test_very_many_strangers_are_not_all_named() -> None:
     nodes = [{"name": None, "node_id": str(number), "status": "online"} for number in range(5000)]
-    picture = _status.federation({**NOTHING, "supernodes": nodes})
+    picture = status_page.federation({**NOTHING, "supernodes": nodes})
     assert "5000 SuperNodes are registered" in picture["supernode_problems"][0]
     assert ", 19 and 4980 more." in picture["supernode_problems"][0]
-    assert len(_status.render(picture)) < 100_000
+    assert len(status_page.render(picture)) < 100_000
 
 
 def test_a_training_that_cannot_be_read_is_told_beside_those_that_can() -> None:
     broken = {"name": "broken", "problems": ["its effective.json cannot be read: it is too deep."]}
     sound = {"name": "sound", "status": "running", "details": None, "run_id": "1", "num_rounds": 3, "history": []}
-    page = _status.render(_status.federation({**NOTHING, "trainings": [broken, sound]}))
+    page = status_page.render(status_page.federation({**NOTHING, "trainings": [broken, sound]}))
     assert "  broken   -         0/?" in page
     assert "  sound    running   0/3" in page
     assert "  broken: WARNING. its effective.json cannot be read: it is too deep." in page
@@ -422,7 +422,7 @@ def test_nothing_in_the_picture_or_the_page_does_more_than_be_read() -> None:
             "restart_reasons": [{"run_id": EVIL, "time": EVIL, "round": EVIL, "detail": EVIL}],
         },
     }  # fmt: skip
-    picture = _status.federation(
+    picture = status_page.federation(
         {
             **NOTHING,
             "supernodes": [{"name": EVIL, "node_id": EVIL, "status": EVIL}],
@@ -433,11 +433,11 @@ def test_nothing_in_the_picture_or_the_page_does_more_than_be_read() -> None:
             "mirror_state": json.dumps({"problem": EVIL, "backlog": [EVIL] * 9, "complete": EVIL}),
         }
     )
-    page = _status.render(picture)
+    page = status_page.render(picture)
     for text in (
         json.dumps(picture, ensure_ascii=False),
         page,
-        _status.history_table([{"round": EVIL, "replies": EVIL}]),
+        status_page.history_table([{"round": EVIL, "replies": EVIL}]),
     ):
         assert not [c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")]
         assert "{{ 7*7 }}" in text
@@ -450,8 +450,8 @@ def test_a_service_that_was_killed_for_want_of_memory_is_named() -> None:
         "host": "superlink", "health": 200, "certificate_days": 12, "expected": [], "supernodes": [], "trainings": [],
         "latest": None, "memory_problems": ["The SuperLink was killed.\x1b[2J"],
     }  # fmt: skip
-    picture = _status.federation(found)
-    lines = _status.render(picture).splitlines()
+    picture = status_page.federation(found)
+    lines = status_page.render(picture).splitlines()
     assert lines[0] == "SuperLink    superlink: healthy, certificate valid for 12 days"
     assert lines[1].startswith("  WARNING. The SuperLink was killed.")
     assert "\x1b" not in lines[1]
