@@ -18,8 +18,9 @@ def upgrade_plan(
     kept: int = 2,
     held_since: str | None = None,
     held_for: str = "",
+    one_account: bool = False,
 ) -> dict[str, Any]:
-    federation = upgrade.Federation(superlink, int(health), supernodes, held_since, held_for)
+    federation = upgrade.Federation(superlink, int(health), supernodes, held_since, held_for, one_account)
     return upgrade.plan(looks, federation, int(kept))
 
 

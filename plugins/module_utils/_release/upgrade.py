@@ -35,6 +35,7 @@ class Federation:
     nodes: t.Sequence[Look] | None
     held_since: str | None = None  # the order that all trainings stand still, where there is one
     held_for: str = ""
+    one_account: bool = False  # whether an older version of this collection has deployed the SuperLink
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -96,14 +97,17 @@ def plan(looks: t.Mapping[str, Look], federation: Federation, kept: int) -> dict
     due = [host for host, look in sound.items() if look["info"]["services"] and is_due(look)]
     versions = sorted({version_of(look["wanted"]) or "" for look in sound.values()})
     lines = [f"{host}: {sound[host]['info']['release']} -> {sound[host]['wanted']}" for host in due]
+    if federation.one_account:
+        lines.append(f"{federation.superlink}: one account for everything -> the accounts of today")
+    needed = bool(due) or unfinished or federation.one_account
     if unfinished:
         lines.insert(0, "An upgrade before this one has not come to its end. This one brings it there.")
-    elif not due:
+    elif not needed:
         lines = [f"Every host runs Flower {', '.join(versions)} from its lock already. Nothing is changed."]
     planned = {
         "problems": problems,
         "due": due,
-        "needed": bool(due) or unfinished,
+        "needed": needed,
         "unfinished": unfinished,
         "versions": versions,
         "lines": lines,

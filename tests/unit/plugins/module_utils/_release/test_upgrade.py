@@ -72,6 +72,13 @@ def test_nothing_is_needed_where_everything_runs_from_its_lock() -> None:
     assert found["lines"] == ["Every host runs Flower 1.41.0 from its lock already. Nothing is changed."]
 
 
+def test_a_federation_of_one_account_is_moved_even_where_its_release_stays() -> None:
+    done = look(wanted=OLD, built=False, supernodes=["a"])
+    found = plan({"sl": done, "sn": done}, replace(SUPERLINK, one_account=True), 2)
+    assert (found["needed"], found["due"], found["problems"]) == (True, [], [])
+    assert found["lines"] == ["sl: one account for everything -> the accounts of today"]
+
+
 @pytest.mark.parametrize(
     "change",
     [{"release": None}, {"services": [service(releases=["venv"])]}, {"services": [service(releases=[OLD, NEW])]}],
