@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import PAGE, harmless
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._config.rules import (
     ERROR,
     INFO,
@@ -30,6 +31,7 @@ ARGUMENTS = {
     "room": {"type": "dict"},
     "nodes_online": {"type": "raw"},  # text from a survey, or nothing, is as good as a number
     "runtime": {"type": "str", "choices": list(RUNTIMES), "default": RUNTIMES[0]},
+    "home": {"type": "path", "default": HOME},
     "app": {"type": "path"},
     "extra": {"type": "dict"},
 }
@@ -48,10 +50,11 @@ class ActionModule(ActionBase):
         variables = merged(arguments["context"] or {}, given)
         try:
             online, room = node_count(arguments["nodes_online"]), Room.of(arguments["room"] or {})
-            problems += check(variables, online, arguments["runtime"], room)
+            runtime, home = arguments["runtime"], arguments["home"]
+            problems += check(variables, online, runtime, room, home)
             # Keys of the app are checked even when variables are wrong, so that everything is told at once.
             sound = {} if _errors(problems) else variables
-            training = Training.from_variables(sound, arguments["runtime"])
+            training = Training.from_variables(sound, runtime, home)
             config = _app_config(arguments["app"], arguments["extra"], training)
         except (AppError, ValueError) as error:
             raise AnsibleActionFail(harmless(str(error), PAGE, multiline=True)) from error

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES, VARIABLES
 
 
@@ -19,6 +20,12 @@ options:
     type: str
     choices: [{", ".join(RUNTIMES)}]
     default: {RUNTIMES[0]}
+  home:
+    description:
+      - Home of Flower on the SuperLink host, C(runtime_home). With runtime V(venv), the default of
+        C(fl_checkpoint_path) lies below it.
+    type: path
+    default: {HOME}
 notes:
   - A variable that is missing, empty or null has its default.
   - The training variables are {", ".join(f"C({row.ansible})" for row in VARIABLES)}.

@@ -16,7 +16,7 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.training
-positional: runtime
+positional: runtime, home
 options:
   _input:
     description: The C(fl_*) variables.
@@ -49,12 +49,14 @@ _value:
 from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import HOME
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 
 
-def run_config(variables: object, runtime: str = "venv") -> str:
+def run_config(variables: object, runtime: str = RUNTIMES[0], home: str = HOME) -> str:
     try:
-        return Training.from_variables(variables, runtime).toml
+        return Training.from_variables(variables, runtime, home).toml
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 

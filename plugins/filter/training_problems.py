@@ -17,7 +17,7 @@ author:
 extends_documentation_fragment:
   - fedops.flower.training
   - fedops.flower.training.nodes_online
-positional: nodes_online, runtime
+positional: nodes_online, runtime, home
 options:
   _input:
     description: The C(fl_*) variables.
@@ -74,12 +74,16 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import HOME
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import check, node_count
 
 
-def training_problems(variables: object, nodes_online: object = None, runtime: str = "venv") -> list[dict[str, Any]]:
+def training_problems(
+    variables: object, nodes_online: object = None, runtime: str = RUNTIMES[0], home: str = HOME
+) -> list[dict[str, Any]]:
     try:
-        return [problem.as_dict() for problem in check(variables, node_count(nodes_online), runtime)]
+        return [problem.as_dict() for problem in check(variables, node_count(nodes_online), runtime, home=home)]
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -31,9 +31,10 @@ def listed(names: tuple[str, ...]) -> str:
 
 
 def defaults(variable: Variable) -> str:
-    """The default in words, with those that differ by strategy or runtime."""
-    if variable.runtime_defaults:
-        return ", ".join(f"{value} in runtime {name}" for name, value in variable.runtime_defaults.items())
+    """The default in words, with those that differ by strategy, runtime or home."""
+    if variable.home_folder:
+        own = "".join(f", {value} in runtime {name}" for name, value in variable.runtime_defaults.items())
+        return f"{variable.home_folder} in runtime_home ({variable.default}){own}"
     special = "".join(f", {plain(value)} with {name}" for name, value in variable.strategy_defaults.items())
     return plain(variable.default) + special
 

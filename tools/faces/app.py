@@ -24,6 +24,7 @@ COPIED = (
     "_config/rules",
     "_config/training",
     "_base/jsonable",
+    "_base/layout",
     "_base/notation",
     "_checkpoint/npy",
     "_checkpoint/npz",

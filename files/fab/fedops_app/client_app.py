@@ -14,9 +14,10 @@ from flwr.clientapp import ClientApp
 
 from . import attacks, task
 from .integrity import FINGERPRINT, fingerprint, flaw
+from .knowledge._base.layout import DATA, HOME, folder
 from .settings import SITE_RECORD, Settings, derive_seed
 
-DATA_DIRECTORY = "/opt/flower/data"
+DATA_DIRECTORY = folder(HOME, DATA)  # unless the SuperNode says otherwise
 
 T = TypeVar("T")
 

@@ -19,6 +19,7 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .exact import ExactStrategy, Guard
 from .grid import SteadyGrid
+from .knowledge._base.layout import DATA, HOME, folder
 from .knowledge._config.sizing import Room
 from .knowledge._config.strategies import STRATEGIES
 from .knowledge._config.table import BY_NAME
@@ -29,7 +30,7 @@ from .room import room
 from .rounds import RoundKeeper
 from .saving import Saver
 
-DATA_DIRECTORY = "/opt/flower/data"
+DATA_DIRECTORY = folder(HOME, DATA)  # unless the host says otherwise
 
 
 def run_training(grid: Grid, context: Context) -> None:

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass
 
 HOME = "/opt/flower"
+CHECKPOINTS, DATA = "checkpoints", "data"  # folders below the home that others stand in for
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ FOLDERS: tuple[Folder, ...] = (
     Folder("app/.flwr/apps", None, None, 0o755, "the apps as Flower installs them", _SUPERLINK),
     Folder("bin", None, None, 0o755, "launchers"),
     Folder("certificates", None, None, 0o755, "certificates for all, private keys and secrets for root alone"),
-    Folder("checkpoints", APPS, APPS, 0o750, "models; made by the role checkpoints, since it may lie anywhere", ()),
+    Folder(CHECKPOINTS, APPS, APPS, 0o750, "models; made by the role checkpoints, since it may lie anywhere", ()),
     Folder(
         "control", None, CONTROL, 0o750, "the home of Flower's command line, which writes nothing there", _SUPERLINK
     ),
     Folder("control/.flwr", None, CONTROL, 0o750, "FLWR_HOME of Flower's command line", _SUPERLINK),
-    Folder("data", None, APPS, 0o750, "data of the site, or of the central evaluation"),
+    Folder(DATA, None, APPS, 0o750, "data of the site, or of the central evaluation"),
     Folder("published", APPS, APPS, 0o750, "what ServerApps tell of their trainings: claims, read as such", _SUPERLINK),
     Folder(
         "records", None, None, 0o755, "what root acts on: the registry of SuperNodes, the deployed apps", _SUPERLINK

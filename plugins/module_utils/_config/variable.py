@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .._base.layout import HOME, folder
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -32,6 +34,7 @@ class Variable:
     strategies: tuple[str, ...] = ()  # the strategies that read it; empty: all of them
     strategy_defaults: Mapping[str, object] = field(default_factory=dict)
     runtime_defaults: Mapping[str, object] = field(default_factory=dict)
+    home_folder: str = ""  # the folder of the layout that is the default, where the runtime has none of its own
     outside_identity: str = ""  # why changing it leaves the model's bytes alone; empty: it changes them
     newcomer: bool = False  # came when checkpoints were out there: at its default, their hash stays what it was
     own_default: str = ""  # why the default is not Flower's
@@ -59,14 +62,15 @@ class Variable:
 
     @property
     def depends(self) -> bool:
-        """Whether unset means something else for each strategy or runtime, so that defaults must stay unset."""
-        return bool(self.strategies or self.strategy_defaults or self.runtime_defaults)
+        """Whether unset means something else for each strategy, runtime or home, so that defaults must stay unset."""
+        return bool(self.strategies or self.strategy_defaults or self.runtime_defaults or self.home_folder)
 
     def applies_to(self, strategy: str) -> bool:
         return not self.strategies or strategy in self.strategies
 
-    def default_for(self, strategy: str = "", runtime: str = "") -> object:
-        return self.strategy_defaults.get(strategy, self.runtime_defaults.get(runtime, self.default))
+    def default_for(self, strategy: str = "", runtime: str = "", home: str = HOME) -> object:
+        default = folder(home, self.home_folder) if self.home_folder else self.default
+        return self.strategy_defaults.get(strategy, self.runtime_defaults.get(runtime, default))
 
     @property
     def bounds(self) -> str:

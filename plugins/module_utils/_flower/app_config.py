@@ -54,7 +54,7 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
         declared = app.config.get(key)
         if key in app.config and _fits(value, declared):
             values[key] = _as(value, declared)
-        elif key != OWN_KEY and value != BY_KEY[key].default_for(str(training.values["strategy"])):
+        elif key != OWN_KEY and value != training.default_of(BY_KEY[key]):
             problems.append(_not_taken(app, key, value))
     for key, value in extra.items():
         declared = app.config.get(key)

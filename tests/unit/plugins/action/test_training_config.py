@@ -176,6 +176,11 @@ def test_an_app_of_ones_own_is_given_what_it_declares(tmp_path, their_app):
     ]
 
 
+def test_checkpoints_lie_in_the_home_of_the_host(tmp_path, their_app):
+    result, dummy = play(tmp_path, {"home": "/srv/flower", "app": str(their_app)}, {"fl_num_rounds": 2})
+    assert (result["training"]["checkpoint_path"], result["problems"]) == ("/srv/flower/checkpoints", [])
+
+
 def test_keys_of_the_app_and_variables_are_refused_together(tmp_path, their_app):
     arguments = {"app": str(their_app), "extra": {"dpth": 3}}
     result, dummy = play(tmp_path, arguments, {"fl_num_rounds": 0})

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .._base.layout import CHECKPOINTS, HOME, folder
 from .variable import Variable
 
-VENV_CHECKPOINTS = "/opt/flower/checkpoints"
 CONTAINER_CHECKPOINTS = "/app/checkpoints"
 RUNTIMES = ("venv", "container")
 
@@ -336,14 +336,15 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         name="checkpoint_path",
         type="str",
-        default=VENV_CHECKPOINTS,
+        default=folder(HOME, CHECKPOINTS),
         title="Checkpoint directory",
         help="The directory of the checkpoints, as the ServerApp sees it.",
         group="checkpoints",
         # Other characters mean something to systemd or to a shell.
         pattern=r"/(?!/)(?!(.*/)?\.\.(/|$))[A-Za-z0-9._+=@,/-]{1,1023}",
         pattern_rule="an absolute path below the root directory, of letters, digits and ._+=@,- without ..",
-        runtime_defaults={"venv": VENV_CHECKPOINTS, "container": CONTAINER_CHECKPOINTS},
+        runtime_defaults={"container": CONTAINER_CHECKPOINTS},
+        home_folder=CHECKPOINTS,
         outside_identity=_STORAGE,
     ),
     Variable(

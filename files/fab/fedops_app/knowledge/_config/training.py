@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from .._base.jsonable import CLAIM, harmless_value
+from .._base.layout import HOME
 from .._base.notation import is_unset, show, to_toml
 from .rules import ERROR, INFO, Problem, Situation, related, worst_first
 from .sizing import Room
@@ -43,26 +44,35 @@ class Training:
 
     values: Mapping[str, object]
     problems: tuple[Problem, ...] = ()  # warnings and infos
+    runtime: str = RUNTIMES[0]
+    home: str = HOME
 
     @classmethod
-    def from_variables(cls, variables: Mapping[str, object], runtime: str = "venv") -> Training:
-        """From ``fl_*`` variables."""
-        return cls._checked(_examine(variables, BY_ANSIBLE, lambda row: row.ansible, runtime=runtime))
+    def from_variables(cls, variables: Mapping[str, object], runtime: str = RUNTIMES[0], home: str = HOME) -> Training:
+        """From ``fl_*`` variables, for a SuperLink host with this runtime and home of Flower."""
+        examined = _examine(variables, BY_ANSIBLE, lambda row: row.ansible, runtime=runtime, home=home)
+        return cls(*cls._checked(examined), runtime, home)
 
     @classmethod
     def from_run_config(cls, run_config: Mapping[str, object]) -> Training:
         """From Flower's run configuration, whose keys of other origin are the app's own business."""
         ours = {key: value for key, value in _mapping(run_config).items() if key in BY_KEY}
-        training = cls._checked(_examine(ours, BY_KEY, lambda row: row.key))
+        values, problems = cls._checked(_examine(ours, BY_KEY, lambda row: row.key))
         # A run configuration holds every row, so that nothing in it tells a choice from a default.
-        return cls(training.values, tuple(problem for problem in training.problems if problem.severity != INFO))
+        return cls(values, tuple(problem for problem in problems if problem.severity != INFO))
 
-    @classmethod
-    def _checked(cls, examined: tuple[dict[str, object], list[Problem]]) -> Training:
+    @staticmethod
+    def _checked(
+        examined: tuple[dict[str, object], list[Problem]],
+    ) -> tuple[dict[str, object], tuple[Problem, ...]]:
         values, problems = examined
         if any(problem.severity == ERROR for problem in problems):
             raise TrainingError(problems)
-        return cls(values, tuple(problems))
+        return values, tuple(problems)
+
+    def default_of(self, variable: Variable) -> object:
+        """What a variable is in this training when nobody sets it."""
+        return variable.default_for(str(self.values["strategy"]), self.runtime, self.home)
 
     @property
     def strategy_parameters(self) -> dict[str, object]:
@@ -99,11 +109,12 @@ class Training:
 def check(
     variables: Mapping[str, object],
     nodes_online: int | None = None,
-    runtime: str = "venv",
+    runtime: str = RUNTIMES[0],
     room: Room | None = None,
+    home: str = HOME,
 ) -> list[Problem]:
     """Everything there is to say about ``fl_*`` variables: errors, then warnings, then infos."""
-    return _examine(variables, BY_ANSIBLE, lambda row: row.ansible, nodes_online, runtime, room)[1]
+    return _examine(variables, BY_ANSIBLE, lambda row: row.ansible, nodes_online, runtime, room, home)[1]
 
 
 def from_context(context: Mapping[str, object]) -> dict[str, object]:
@@ -152,8 +163,9 @@ def _examine(
     rows: Mapping[str, Variable],
     spell: Callable[[Variable], str],
     nodes_online: int | None = None,
-    runtime: str = "venv",
+    runtime: str = RUNTIMES[0],
     room: Room | None = None,
+    home: str = HOME,
 ) -> tuple[dict[str, object], list[Problem]]:
     """The values of all variables that have a good one, and all problems."""
     if runtime not in RUNTIMES:
@@ -166,10 +178,10 @@ def _examine(
             values[variable.name] = (
                 parse(variable, chosen[variable.name])
                 if variable.name in chosen
-                else variable.default_for(str(values.get("strategy", "")), runtime)
+                else variable.default_for(str(values.get("strategy", "")), runtime, home)
             )
         except BadValue as bad:
-            default = variable.default_for(str(values.get("strategy", "")), runtime)
+            default = variable.default_for(str(values.get("strategy", "")), runtime, home)
             problems.append(_bad(variable, chosen[variable.name], str(bad), spell(variable), default))
     problems += related(Situation(values, frozenset(chosen), nodes_online, spell, room))
     return values, worst_first(problems)

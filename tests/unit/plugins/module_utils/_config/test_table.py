@@ -84,12 +84,16 @@ def test_the_required_defaults_hold():
     assert {name: BY_ANSIBLE[name].default for name in REQUIRED} == REQUIRED
 
 
-def test_the_checkpoint_path_depends_on_the_runtime():
-    row = BY_NAME["checkpoint_path"]
-    assert [row.default_for("FedAvg", runtime) for runtime in ("venv", "container")] == [
-        "/opt/flower/checkpoints",
-        "/app/checkpoints",
-    ]
+@pytest.mark.parametrize(
+    ("runtime", "home", "path"),
+    [
+        ("venv", "/opt/flower", "/opt/flower/checkpoints"),
+        ("venv", "/srv/flower", "/srv/flower/checkpoints"),
+        ("container", "/srv/flower", "/app/checkpoints"),
+    ],
+)
+def test_the_checkpoint_path_depends_on_the_runtime_and_on_the_home(runtime, home, path):
+    assert BY_NAME["checkpoint_path"].default_for("FedAvg", runtime, home) == path
 
 
 @pytest.mark.parametrize(
