@@ -101,9 +101,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints 
     look,
     read,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import NotDeployedError
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import CheckpointError
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError, FlwrMissingError
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import FetchError
 
 
@@ -137,7 +138,7 @@ def main() -> None:
     )
     try:
         result = work(module.params)
-    except FlwrMissingError as error:
+    except NotDeployedError as error:
         if not module.check_mode:
             module.fail_json(msg=str(error))
         result = {"found": [], "problems": [], "elsewhere": []}  # a host that was only rehearsed

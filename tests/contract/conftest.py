@@ -179,13 +179,11 @@ def superlink_home(tmp_path_factory):
 
 @pytest.fixture
 def flwr(superlink_home, monkeypatch):
-    from ansible_collections.fedops.flower.plugins.module_utils._base import processes
+    from ansible_collections.fedops.flower.plugins.module_utils._base import identity, processes
     from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
-    from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry
 
-    us = pwd.getpwuid(os.geteuid()).pw_name
-    for module, user in ((cli, "USER"), (cli, "CONTROL_USER"), (registry, "STATE_USER")):
-        monkeypatch.setattr(module, user, us)
+    for user in ("APPS_USER", "CONTROL_USER", "STATE_USER"):
+        monkeypatch.setattr(identity, user, pwd.getpwuid(os.geteuid()).pw_name)
     # The SuperExec here is none of systemd's: its ServerApps are where this process is.
     table = processes.ProcessTable()
     first = table._group(1).removesuffix(processes._OF_SYSTEMD).rstrip("/")

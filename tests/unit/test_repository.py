@@ -20,10 +20,10 @@ ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 # The packages of module_utils, lowest first.
 LAYERS = (
     "_base",
+    "_checkpoint",
     "_config",
     "_flower",
     "_supernode",
-    "_checkpoint",
     "_storage",
     "_mirror",
     "_training",

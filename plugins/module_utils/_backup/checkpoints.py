@@ -16,6 +16,7 @@ import stat
 import typing as t
 from contextlib import suppress
 
+from .._base.identity import as_checkpoint_owner, checkpoint_owner
 from .._checkpoint.directory import (
     Checkpoint,
     CheckpointError,
@@ -27,7 +28,6 @@ from .._checkpoint.directory import (
     verify,
 )
 from .._checkpoint.manifest import UnreadableError
-from .._flower.cli import as_service_account, service_account
 from .._mirror.fetch import Fetcher
 from .._mirror.rules import folder_of
 from .._storage.backends import StorageError, unmounted_problem
@@ -47,7 +47,7 @@ def look(directory: str) -> Inspection:
     with suppress(OSError):
         if is_guarded(directory):
             return Inspection((), (unmounted_problem(directory),))
-    with as_service_account():
+    with as_checkpoint_owner():
         found = inspect(directory)
     # The link to the latest is of the host, and is made anew.
     return Inspection(found.checkpoints, tuple(one for one in found.problems if LATEST not in one))
@@ -55,7 +55,7 @@ def look(directory: str) -> Inspection:
 
 def elsewhere(home: str, directory: str) -> list[str]:
     """Say which trainings save to another directory than the one that is kept."""
-    with as_service_account():
+    with as_checkpoint_owner():
         places = {name: _place_of(TrainingFolder(home, name)) for name in training_names(home)}
         here = os.path.realpath(directory)
     return [
@@ -70,7 +70,7 @@ def read(directory: str, name: str, offset: int) -> bytes | None:
     """Return the next piece of a file, empty at its end; None: retention has removed the file meanwhile."""
     path = os.path.join(directory, os.path.basename(name))
     try:
-        with as_service_account():
+        with as_checkpoint_owner():
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(descriptor, "rb") as stream:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -137,8 +137,8 @@ def _place_of(folder: TrainingFolder) -> str | None:
 
 def _make(directory: str, home: str) -> None:
     """Make a directory that is not there, which a host has that keeps no checkpoints."""
-    account = service_account()
-    with as_service_account():
+    account = checkpoint_owner()
+    with as_checkpoint_owner():
         if os.path.isdir(directory):
             return
     if account is None:

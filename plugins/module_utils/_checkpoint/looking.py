@@ -12,7 +12,8 @@ import os
 import stat
 import typing as t
 
-from .._flower import cli
+from .._base import identity
+from .._base.errors import NotDeployedError
 from .manifest import UnreadableError
 
 Found = t.TypeVar("Found")
@@ -24,14 +25,14 @@ def look_as_owner(path: str, look: t.Callable[[bool], Found]) -> Found:
     C(look) is told whether it is to be strict: what a storage does not give is then an error, and else left out.
     """
     try:
-        with cli.as_service_account():
+        with identity.as_checkpoint_owner():
             return look(True)
-    except cli.FlwrMissingError:
+    except NotDeployedError:
         return look(False)  # a controller, which has no such account
     except UnreadableError:
         if is_our_own(path):
             return look(False)
-        with cli.as_service_account():
+        with identity.as_checkpoint_owner():
             return look(False)
 
 

@@ -18,13 +18,13 @@ import typing as t
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from .._base import identity
 from .._base.bounded import Done, Keeper, ShortTexts, Tail, run
+from .._base.errors import FedopsError, NotDeployedError
 from .._base.guarded import status
 from .._base.jsonable import Bounds, harmless, harmless_value, loads, without_colours
-from .._base.layout import APPS, CONTROL, folder
+from .._base.layout import folder
 
-USER = APPS.name  # owns the checkpoints and what ServerApps publish
-CONTROL_USER = CONTROL.name  # runs Flower's command line, and owns the records of trainings
 TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
 LOG_TIMEOUT = 20  # flwr log waits for ever when a run has not logged anything yet
 LOG_LINE = 1000  # characters of a line of a log
@@ -46,7 +46,7 @@ _FRAME = "╭╰│─╮╯ "  # around an error; an expression for it would ta
 _UNREACHABLE = "Connection to the SuperLink is unavailable"
 
 
-class FlwrError(Exception):
+class FlwrError(FedopsError):
     """Flower refused or could not answer. The message is Flower's own, with what to do where that is known."""
 
     def __init__(self, message: str, code: int | None = None) -> None:
@@ -54,7 +54,7 @@ class FlwrError(Exception):
         self.code = code
 
 
-class FlwrMissingError(FlwrError):
+class FlwrMissingError(FlwrError, NotDeployedError):
     """Flower, or its account, is not on this host."""
 
 
@@ -114,13 +114,13 @@ def _client(home: str) -> _Client:
     and until it is migrated. Its command line serves for all that needs no app.
     """
     trainings = status(folder(home, "trainings"))
-    if trainings is not None and os.geteuid() == 0 and USER != CONTROL_USER:
+    if trainings is not None and os.geteuid() == 0 and identity.APPS_USER != identity.CONTROL_USER:
         with suppress(KeyError):
-            if trainings.st_uid == pwd.getpwnam(USER).pw_uid:
+            if trainings.st_uid == pwd.getpwnam(identity.APPS_USER).pw_uid:
                 venv, flwr_home = os.path.join(home, "venv", "bin", "flwr"), os.path.join(home, "app", ".flwr")
-                return _Client(USER, venv, home, flwr_home)
+                return _Client(identity.APPS_USER, venv, home, flwr_home)
     executable = os.path.join(folder(home, "bin"), "flwr")
-    return _Client(CONTROL_USER, executable, folder(home, "control"), folder(home, "control/.flwr"))
+    return _Client(identity.CONTROL_USER, executable, folder(home, "control"), folder(home, "control/.flwr"))
 
 
 class Flwr:
@@ -138,7 +138,7 @@ class Flwr:
         """Submit a run of the app in a folder; return once the SuperLink has accepted it."""
         # A file, because a command line can be read by everybody on the host.
         client = _client(self.home)
-        if client.user != CONTROL_USER:
+        if client.user != identity.CONTROL_USER:
             raise FlwrMissingError(
                 f"{self.home} is as an earlier version has left it, and no run is submitted from there. Deploy"
                 " this host first (playbook fedops.flower.site)."
@@ -199,7 +199,7 @@ class Flwr:
 
     def _call(self, said: Keeper, *arguments: str, timeout: int = TIMEOUT) -> Done:
         client = _client(self.home)
-        account = account_of(client.user)
+        account = _account_of(client.user)
         identity: dict[str, t.Any] = {}
         if account is not None:
             identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
@@ -233,58 +233,20 @@ def _environment(home: str, client: _Client) -> dict[str, str]:
     }
 
 
-def account_of(name: str) -> pwd.struct_passwd | None:
-    """Return an account when we are root, and None when we already are somebody else."""
-    if os.geteuid() != 0:
-        return None
+def _account_of(user: str) -> pwd.struct_passwd | None:
+    """Return an account when we are root; a host without it is without Flower."""
     try:
-        return pwd.getpwnam(name)
-    except KeyError as error:
-        raise FlwrMissingError(
-            f"The account '{name}' is not on this host. Deploy this host first (role fedops.flower.runtime)."
-        ) from error
-
-
-def service_account() -> pwd.struct_passwd | None:
-    """Return the account that owns the checkpoints when we are root, and None when we already are somebody else."""
-    return account_of(USER)
-
-
-@contextmanager
-def as_account(name: str) -> t.Iterator[None]:
-    """Touch files as an account: C(USER) for checkpoints, C(CONTROL_USER) for records of trainings.
-
-    Its folders are its own, so a link in them could lead root anywhere. Start no process in here: it would inherit
-    the way back to root. Whoever is not root stays who they are.
-    """
-    account = account_of(name)
-    if account is None:
-        yield
-        return
-    group, groups = os.getegid(), os.getgroups()
-    os.setgroups(os.getgrouplist(name, account.pw_gid))
-    os.setegid(account.pw_gid)
-    os.seteuid(account.pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)
-
-
-@contextmanager
-def as_service_account() -> t.Iterator[None]:
-    """Touch files as the account that owns the checkpoints. Records of trainings are C(CONTROL_USER)'s."""
-    with as_account(USER):
-        yield
+        return identity.account_of(user)
+    except NotDeployedError as error:
+        raise FlwrMissingError(str(error)) from error
 
 
 @contextmanager
 def scratch(name: str, text: str, user: str | None = None) -> t.Iterator[str]:
     """Give a temporary file that only one account can read: that of the command line, unless another is named."""
-    user = user or CONTROL_USER
-    with as_account(user):
+    user = user or identity.CONTROL_USER
+    _account_of(user)
+    with identity.as_account(user):
         # Root's own folder for temporary files may be closed to the account.
         folder_path = tempfile.mkdtemp(prefix="fedops-flwr-", dir="/tmp")
         path = os.path.join(folder_path, name)
@@ -293,7 +255,7 @@ def scratch(name: str, text: str, user: str | None = None) -> t.Iterator[str]:
     try:
         yield path
     finally:
-        with as_account(user):
+        with identity.as_account(user):
             shutil.rmtree(folder_path, ignore_errors=True)
 
 

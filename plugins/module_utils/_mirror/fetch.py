@@ -18,6 +18,7 @@ import typing as t
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 
+from .._base.identity import as_checkpoint_owner
 from .._checkpoint.directory import (
     LOCK,
     LOCK_BUDGET,
@@ -30,7 +31,6 @@ from .._checkpoint.directory import (
     verify,
 )
 from .._checkpoint.manifest import LIMIT, check, load
-from .._flower.cli import as_service_account
 from .._storage.probe import sync
 from .rules import Listing, folder_name, rounds
 from .seal import LENGTH, is_sealed, seal_name
@@ -82,7 +82,7 @@ class Fetcher:
     @property
     def local(self) -> Checkpoint | None:
         """Return the checkpoint that the training would go on from without the mirror."""
-        with as_service_account():
+        with as_checkpoint_owner():
             return latest_good(self.directory, self.configuration_hash, self.training)
 
     def offered(self) -> list[int]:
@@ -99,12 +99,12 @@ class Fetcher:
             for number in offered:
                 try:
                     self._download(number, staging, files)
-                    with as_service_account():
+                    with as_checkpoint_owner():
                         self._check(verify(os.path.join(staging, arrays_name(number))))
                 except CheckpointError as error:
                     self.problems.append(str(error).replace(staging, f"The mirror's {self._folder}"))
                     continue
-                with as_service_account():
+                with as_checkpoint_owner():
                     self._place(number, staging)
                     return verify(os.path.join(self.directory, arrays_name(number)))
         if self._unsealed:
@@ -126,7 +126,7 @@ class Fetcher:
         self._bring(manifest_name(number), staging, LIMIT)
         if self.sealed:
             self.bucket.download(self._folder, seal_name(number), seal, LENGTH)
-        with as_service_account():
+        with as_checkpoint_owner():
             path = os.path.join(staging, manifest_name(number))
             manifest = load(path)
             check(path, number, manifest)
@@ -139,7 +139,7 @@ class Fetcher:
                 f"{checkpoint.path} is damaged: it has {files[arrays_name(number)]} bytes, its manifest says"
                 f" {manifest['bytes']}."
             )
-        with as_service_account():
+        with as_checkpoint_owner():
             there = os.statvfs(staging)
         if manifest["bytes"] > there.f_bavail * there.f_frsize:
             raise FetchError(f"{self.directory} has no room for {arrays_name(number)}, of {manifest['bytes']} bytes.")
@@ -151,7 +151,7 @@ class Fetcher:
 
     def _bring(self, name: str, staging: str, limit: int) -> None:
         # Opened as the account, which owns what it will hold; rclone itself needs a file of root's.
-        with as_service_account():
+        with as_checkpoint_owner():
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             target = os.open(os.path.join(staging, name), flags, 0o640)
         with open(target, "wb") as stream:
@@ -181,7 +181,7 @@ class Fetcher:
 
     @contextmanager
     def _staging(self) -> t.Iterator[str]:
-        with as_service_account():
+        with as_checkpoint_owner():
             for name in os.listdir(self.directory):
                 if name.startswith(STAGING):  # of a fetch that was killed
                     shutil.rmtree(os.path.join(self.directory, name), ignore_errors=True)
@@ -189,13 +189,13 @@ class Fetcher:
         try:
             yield staging
         finally:
-            with as_service_account():
+            with as_checkpoint_owner():
                 shutil.rmtree(staging, ignore_errors=True)
 
     @contextmanager
     def _locked(self, budget: float) -> t.Iterator[None]:
         """Keep ServerApps out, and be kept out by one."""
-        with as_service_account():
+        with as_checkpoint_owner():
             lock = os.open(os.path.join(self.directory, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             deadline = time.monotonic() + budget

@@ -19,17 +19,16 @@ import sqlite3
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from .._base import guarded
-from .._base.layout import SUPERLINK, folder
+from .._base import guarded, identity
+from .._base.layout import folder
 from .._base.notation import show
-from .._flower.cli import KEY_ALREADY_IN_USE, Flwr, FlwrError, SuperNode, as_account
+from .._flower.cli import KEY_ALREADY_IN_USE, Flwr, FlwrError, SuperNode
 from .known_keys import admit
 
 UNREGISTERED = "unregistered"
 REGISTERED = "registered"
 
 REGISTRY = "supernodes.json"
-STATE_USER = SUPERLINK.name
 _SIZE = 16 << 20  # bytes of a registry
 _LONGEST_KEY = 2000  # characters of a public key
 
@@ -350,7 +349,7 @@ def stored_keys(home: str) -> dict[str, str]:
     path = os.path.join(home, "state", "state.db")
     try:
         # As the account that could have put anything there.
-        with as_account(STATE_USER), guarded.regular_file(path, None):
+        with identity.as_account(identity.STATE_USER), guarded.regular_file(path, None):
             connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
             try:
                 query = "SELECT node_id, public_key FROM node WHERE public_key IS NOT NULL"

@@ -11,9 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from .._base import identity
 from .._base.processes import EXECUTOR, Process, ProcessTable, memory_counts, memory_kills, moment
 from .._base.systemd import Unit, look
-from .._flower import cli
 from .._flower.cli import ALIVE, Flwr, FlwrError
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
@@ -58,7 +58,7 @@ class Host:
 
     def would_show_serverapps(self, unit: Unit) -> bool:
         """Tell whether a ServerApp of this SuperExec would be among the processes that we see."""
-        return unit.load == "loaded" and unit.user == cli.USER and self.processes.shows_others()
+        return unit.load == "loaded" and unit.user == identity.APPS_USER and self.processes.shows_others()
 
     def memory_counts(self, process: Process) -> str:
         return memory_counts(process.pid)

@@ -18,12 +18,11 @@ import typing as t
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 
+from .._base import identity
 from .._base.accounts import uid_of
 from .._base.guarded import ROOT, locked, read_bytes, replacing, status
 from .._base.jsonable import loads, plain
 from .._base.layout import folder as folder_of
-from .._flower import cli
-from .._flower.cli import as_account
 from .claims import EFFECTIVE, FAILURE, HISTORY, RESULT, ClaimError, read_claim, read_history, reason
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -250,13 +249,13 @@ def write_object(path: str, value: t.Mapping[str, t.Any]) -> None:
 @contextmanager
 def as_keeper(path: str) -> t.Iterator[None]:
     """Touch a file or folder as the account that keeps it."""
-    with as_account(keeper_of(path)):
+    with identity.as_account(keeper_of(path)):
         yield
 
 
 def keeper_of(path: str) -> str:
     """Return the account that keeps a file of trainings."""
-    return cli.USER if is_shared(path) else cli.CONTROL_USER
+    return identity.APPS_USER if is_shared(path) else identity.CONTROL_USER
 
 
 def is_shared(path: str) -> bool:
@@ -264,14 +263,14 @@ def is_shared(path: str) -> bool:
 
     That is so before a host has separate accounts. Nobody but root makes a folder of another owner there.
     """
-    ours, theirs = uid_of(cli.CONTROL_USER), uid_of(cli.USER)
+    ours, theirs = uid_of(identity.CONTROL_USER), uid_of(identity.APPS_USER)
     found = _nearest_folder(path)
     return found is not None and found.st_uid == theirs != ours
 
 
 def claimants() -> set[int]:
     """Return the users whose files claims are."""
-    return {uid_of(cli.USER)}
+    return {uid_of(identity.APPS_USER)}
 
 
 def _nearest_folder(path: str) -> os.stat_result | None:

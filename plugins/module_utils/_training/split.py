@@ -15,9 +15,8 @@ import pwd
 import stat
 from datetime import datetime, timezone
 
-from .._base import guarded
+from .._base import guarded, identity
 from .._base.layout import folder
-from .._flower import cli
 from .claims import EFFECTIVE, FAILURE, HISTORY, RESULT
 from .folder import FOLDER_MODE, NAME, RECORD_MODE
 
@@ -32,7 +31,7 @@ def split(home: str) -> list[str]:
     trainings, published = folder(home, "trainings"), folder(home, "published")
     if guarded.status(trainings) is None:
         return []
-    control, apps = _owners(cli.CONTROL_USER), _owners(cli.USER)
+    control, apps = _owners(identity.CONTROL_USER), _owners(identity.APPS_USER)
     both = [control[0], apps[0]]
     guarded.make_directory(trainings, FOLDER_MODE, (control[0], apps[1]), (guarded.ROOT, *both))
     guarded.make_directory(published, FOLDER_MODE, apps)

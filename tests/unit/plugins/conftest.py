@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
-from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry
+from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 
 ROOT = Path(__file__).resolve().parents[3]
 RECORDED = json.loads((Path(__file__).parent / "module_utils" / "fixtures" / "flwr" / "recorded.json").read_text())
@@ -117,10 +116,14 @@ def make_home(path: Path) -> Home:
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch) -> Home:
-    for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
-    monkeypatch.setattr(registry, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
+def own_account(monkeypatch) -> None:
+    """Have whoever runs the tests be each of the accounts of a host."""
+    for user in ("APPS_USER", "CONTROL_USER", "STATE_USER"):
+        monkeypatch.setattr(identity, user, pwd.getpwuid(os.geteuid()).pw_name)
+
+
+@pytest.fixture
+def home(tmp_path, own_account) -> Home:
     return make_home(tmp_path / "home")
 
 

@@ -9,9 +9,9 @@ import zipfile
 from contextlib import contextmanager
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import manifest as _manifest
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._storage import ground
 
 
@@ -95,5 +95,5 @@ def squashed(monkeypatch):
         yield
 
     monkeypatch.setattr(_manifest, "opened", of_root)
-    monkeypatch.setattr(cli, "as_service_account", account)
+    monkeypatch.setattr(identity, "as_checkpoint_owner", account)
     return became

@@ -13,8 +13,8 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.action import checkpoint_backup as action_backup
 from ansible_collections.fedops.flower.plugins.module_utils._backup import checkpoints
+from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import directory as _checkpoints
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import guard, release
 
 OTHER = 54321
@@ -193,7 +193,7 @@ def test_all_is_done_as_the_account(play, save, tmp_path, backup, monkeypatch) -
     for path in (tmp_path, *tmp_path.glob("checkpoint_*")):
         os.chown(path, OTHER, OTHER, follow_symlinks=False)
     account = pwd.struct_passwd(("flower", "x", OTHER, OTHER, "", "/", "/bin/false"))
-    monkeypatch.setattr(cli, "account_of", lambda name: account)
+    monkeypatch.setattr(identity, "account_of", lambda name: account)
     monkeypatch.setattr(os, "getgrouplist", lambda name, group: [group])
     opened, by_root = os.open, []
 

@@ -7,8 +7,8 @@ import os
 from contextlib import nullcontext
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import manifest
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import guard, release
 
 
@@ -97,7 +97,7 @@ def test_a_disk_that_fails_for_one_file_is_a_problem_and_not_the_end(run_module,
         return opened(path)
 
     monkeypatch.setattr(manifest, "opened", failing)
-    monkeypatch.setattr(cli, "as_service_account", nullcontext)
+    monkeypatch.setattr(identity, "as_checkpoint_owner", nullcontext)
     result = run_module("checkpoint_info", path=str(tmp_path))
     assert result["latest"]["round"] == 10
     assert result["problems"] == [f"{tmp_path}/checkpoint_round_5.json cannot be read: Input/output error."]

@@ -9,7 +9,7 @@ import pwd
 import sqlite3
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry
+from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.known_keys import COMPLETE, LENGTH, header
 
 from ..module_utils._supernode.test_registry import FINGERPRINT, KEY, PEM
@@ -297,7 +297,7 @@ def test_a_registry_of_before_is_filled_without_being_told_again(home, ledger, k
 @pytest.mark.parametrize("readable", [True, False])
 def test_nobody_that_is_registered_is_locked_out(home, ledger, known, run_module, monkeypatch, readable) -> None:
     # It was registered by hand, or its host is not asked in this play.
-    monkeypatch.setattr(registry, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
+    monkeypatch.setattr(identity, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
     listing = {"success": True, "nodes": [{"node-id": each, "status": "online"} for each in (OFFLINE, "7")]}
     home.answers(supernode_list=[{"rc": 0, "stdout": json.dumps(listing), "stderr": ""}])
     ledger(("a", OTHER_FINGERPRINT, "7"))

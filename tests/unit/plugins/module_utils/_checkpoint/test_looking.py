@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base import identity
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import NotDeployedError
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import looking
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import UnreadableError
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def looks(monkeypatch: pytest.MonkeyPatch):
         looking.look_as_owner(str(path), look)
         return seen
 
-    monkeypatch.setattr(cli, "as_service_account", account)
+    monkeypatch.setattr(identity, "as_checkpoint_owner", account)
     return run
 
 
@@ -65,7 +66,7 @@ def test_what_others_can_write_root_never_looks_at(looks, tmp_path: Path, make: 
 
 def test_a_controller_has_no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing():
-        raise cli.FlwrMissingError("no account")
+        raise NotDeployedError("no account")
 
-    monkeypatch.setattr(cli, "as_service_account", missing)
+    monkeypatch.setattr(identity, "as_checkpoint_owner", missing)
     assert looking.look_as_owner(str(tmp_path), lambda strict: strict) is False

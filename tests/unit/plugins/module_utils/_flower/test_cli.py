@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     Flwr,
@@ -214,16 +215,14 @@ def test_supernodes_are_listed_with_their_state(home, flwr) -> None:
     ]  # fmt: skip
 
 
-def test_a_host_without_flower_is_told_so(tmp_path, monkeypatch) -> None:
-    for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
+def test_a_host_without_flower_is_told_so(tmp_path, own_account) -> None:
     with pytest.raises(cli.FlwrMissingError, match=r"cannot be run: No such file or directory\. Deploy this host"):
         Flwr(str(tmp_path)).runs()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
 def test_root_asks_flower_as_the_account_of_its_command_line(monkeypatch) -> None:
-    monkeypatch.setattr(cli, "CONTROL_USER", "nobody")
+    monkeypatch.setattr(identity, "CONTROL_USER", "nobody")
     nobody = pwd.getpwnam("nobody")
     folder = Path(tempfile.mkdtemp())  # outside pytest's own, which is closed to others
     try:
@@ -244,7 +243,7 @@ def test_root_asks_flower_as_the_account_of_its_command_line(monkeypatch) -> Non
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
 def test_root_writes_files_as_that_account_and_is_root_again(monkeypatch) -> None:
-    monkeypatch.setattr(cli, "CONTROL_USER", "nobody")
+    monkeypatch.setattr(identity, "CONTROL_USER", "nobody")
     before = os.geteuid(), os.getegid(), os.getgroups()
     with cli.scratch("a.txt", "text") as path:
         status, folder = os.stat(path), os.stat(os.path.dirname(path))
@@ -257,15 +256,6 @@ def test_root_writes_files_as_that_account_and_is_root_again(monkeypatch) -> Non
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs the account")
 def test_root_without_the_account_is_told_so(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(cli, "CONTROL_USER", "no-such-account")
+    monkeypatch.setattr(identity, "CONTROL_USER", "no-such-account")
     with pytest.raises(cli.FlwrMissingError, match=r"^The account 'no-such-account' is not on this host\."):
         Flwr(str(tmp_path)).runs()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
-@pytest.mark.parametrize("user", ["USER", "CONTROL_USER"])
-def test_root_touches_files_as_either_account(monkeypatch, user) -> None:
-    monkeypatch.setattr(cli, user, "nobody")
-    with cli.as_account(getattr(cli, user)):
-        assert (os.geteuid(), os.getegid()) == (pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
-    assert os.geteuid() == 0

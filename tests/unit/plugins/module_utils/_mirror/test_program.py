@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import pwd
 import shutil
 import sys
 import tracemalloc
@@ -19,7 +17,6 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.escape import environment_line
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import inspect
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._mirror import fetch, program, rclone
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import Rclone, RcloneError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import is_sealed, read_secret, seal_of
@@ -92,9 +89,7 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
+def world(tmp_path: Path, own_account: None) -> World:
     return World(tmp_path)
 
 

@@ -8,7 +8,7 @@ import pwd
 import sqlite3
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._supernode import registry
+from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import (
     Wanted,
     check,
@@ -57,7 +57,7 @@ def test_what_is_no_such_key_is_none(pem) -> None:
 
 
 def test_node_ids_in_the_database_are_signed_and_here_they_are_not(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(registry, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
+    monkeypatch.setattr(identity, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
     (tmp_path / "state").mkdir()
     with sqlite3.connect(tmp_path / "state" / "state.db") as database:
         database.execute("CREATE TABLE node (node_id BIGINT, public_key BLOB)")
@@ -66,7 +66,7 @@ def test_node_ids_in_the_database_are_signed_and_here_they_are_not(tmp_path, mon
 
 
 def test_a_database_that_cannot_be_read_holds_no_keys(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(registry, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
+    monkeypatch.setattr(identity, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
     assert stored_keys(str(tmp_path)) == {}
     assert list(tmp_path.iterdir()) == []
 

@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import os
-import pwd
 from dataclasses import replace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import (
     KEPT_RESTARTS,
     Desk,
@@ -24,9 +22,7 @@ REQUEST = Request("default", "/app", "a = 1\n", "h", 3, request_id="1")
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch) -> Desk:
-    for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
+def desk(tmp_path, own_account) -> Desk:
     return Desk(TrainingFolder(str(tmp_path), "default"))
 
 

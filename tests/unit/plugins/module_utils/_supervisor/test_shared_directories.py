@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import (
     DirectorySharedError,
@@ -19,15 +17,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_d
 )
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 
+pytestmark = pytest.mark.usefixtures("own_account")
+
 
 def config(path: object) -> str:
     return Training.from_variables({"fl_checkpoint_enabled": True, "fl_checkpoint_path": str(path)}).toml
-
-
-@pytest.fixture(autouse=True)
-def own_account(monkeypatch) -> None:
-    for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import io
 import itertools
 import json
 import os
-import pwd
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
-from ansible_collections.fedops.flower.plugins.module_utils._flower import app_record, cli
+from ansible_collections.fedops.flower.plugins.module_utils._flower import app_record
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     INVALID_RUN_CONFIG,
     FlwrError,
@@ -41,6 +40,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._training import fol
 from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import LedgerEntry, TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order, lift_order
+
+pytestmark = pytest.mark.usefixtures("own_account")
 
 AGAIN, FAILED, STOPPED, QUIESCED, GIVEN_UP, REFUSED = 75, 65, 10, 11, 69, 78
 EPOCH = 1_800_000_000.0
@@ -251,12 +252,6 @@ class World:
     @property
     def memory(self):
         return self.desk.memory
-
-
-@pytest.fixture(autouse=True)
-def own_account(monkeypatch) -> None:
-    for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
 
 
 @pytest.fixture

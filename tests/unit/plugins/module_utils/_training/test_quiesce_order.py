@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import math
 import os
-import pwd
 import time
 from dataclasses import replace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import NAME
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import (
@@ -24,9 +22,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_or
 
 
 @pytest.fixture
-def trainings(tmp_path, monkeypatch) -> str:
-    for user in ("USER", "CONTROL_USER"):
-        monkeypatch.setattr(cli, user, pwd.getpwuid(os.geteuid()).pw_name)
+def trainings(tmp_path, own_account) -> str:
     return str(tmp_path / "trainings")
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base import accounts
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
+from ansible_collections.fedops.flower.plugins.module_utils._base import accounts, identity
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._training import split as _split
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
@@ -42,9 +41,9 @@ OLD = {
 @pytest.fixture
 def home(monkeypatch):
     """The home of a host with one account, of which a training stands still."""
-    monkeypatch.setattr(cli, "USER", "apps")
-    monkeypatch.setattr(cli, "CONTROL_USER", "control")
-    for module in (_split, accounts, cli):
+    monkeypatch.setattr(identity, "APPS_USER", "apps")
+    monkeypatch.setattr(identity, "CONTROL_USER", "control")
+    for module in (_split, accounts, identity):
         monkeypatch.setattr(module.pwd, "getpwnam", ACCOUNTS.__getitem__)
     monkeypatch.setattr(os, "getgrouplist", lambda name, group: [group, APPS])
     path = Path(tempfile.mkdtemp(dir="/var/tmp"))  # outside pytest's own, which is closed to others
@@ -101,7 +100,7 @@ def test_a_training_is_what_it_was_and_belongs_to_two(home, handed_over) -> None
     assert seen(home) == before
     assert [(home / name).stat().st_uid for name in ("trainings", "published")] == [CONTROL, APPS]
     assert split(str(home)) == []
-    with cli.as_account("control"):  # which supervises it
+    with identity.as_account("control"):  # which supervises it
         assert seen(home) == before
 
 

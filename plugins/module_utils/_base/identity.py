@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Touching files as the account that they belong to.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import typing as t
+from contextlib import contextmanager
+
+from .errors import NotDeployedError
+from .layout import APPS, CONTROL, SUPERLINK
+
+APPS_USER = APPS.name  # owns the checkpoints and what ServerApps publish
+CONTROL_USER = CONTROL.name  # runs Flower's command line, and owns the records of trainings
+STATE_USER = SUPERLINK.name  # owns the SuperLink's database
+
+
+def account_of(name: str) -> pwd.struct_passwd | None:
+    """Return an account when we are root, and None when we already are somebody else."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(name)
+    except KeyError as error:
+        raise NotDeployedError(
+            f"The account '{name}' is not on this host. Deploy this host first (role fedops.flower.runtime)."
+        ) from error
+
+
+def checkpoint_owner() -> pwd.struct_passwd | None:
+    """Return the account that owns the checkpoints when we are root, and None when we already are somebody else."""
+    return account_of(APPS_USER)
+
+
+@contextmanager
+def as_account(name: str) -> t.Iterator[None]:
+    """Touch files as an account: C(APPS_USER) for checkpoints, C(CONTROL_USER) for records of trainings.
+
+    Its folders are its own, so a link in them could lead root anywhere. Start no process in here: it would inherit
+    the way back to root. Whoever is not root stays who they are.
+    """
+    account = account_of(name)
+    if account is None:
+        yield
+        return
+    group, groups = os.getegid(), os.getgroups()
+    os.setgroups(os.getgrouplist(name, account.pw_gid))
+    os.setegid(account.pw_gid)
+    os.seteuid(account.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+@contextmanager
+def as_checkpoint_owner() -> t.Iterator[None]:
+    """Touch files as the account that owns the checkpoints."""
+    with as_account(APPS_USER):
+        yield

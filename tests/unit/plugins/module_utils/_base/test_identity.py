@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import pwd
+
+import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base import identity
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError, NotDeployedError
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
+
+
+@as_root
+@pytest.mark.parametrize("user", ["APPS_USER", "CONTROL_USER", "STATE_USER"])
+def test_root_touches_files_as_any_account_and_is_root_again(monkeypatch, user) -> None:
+    monkeypatch.setattr(identity, user, "nobody")
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    with identity.as_account(getattr(identity, user)):
+        assert (os.geteuid(), os.getegid()) == (pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+
+
+@as_root
+def test_checkpoints_are_touched_as_their_owner(monkeypatch) -> None:
+    monkeypatch.setattr(identity, "APPS_USER", "nobody")
+    owner = identity.checkpoint_owner()
+    with identity.as_checkpoint_owner():
+        assert os.geteuid() == owner.pw_uid == pwd.getpwnam("nobody").pw_uid
+
+
+@as_root
+def test_root_without_the_account_is_told_so() -> None:
+    missing = r"^The account 'no-such-account' is not on this host\. Deploy this host first"
+    with pytest.raises(NotDeployedError, match=missing), identity.as_account("no-such-account"):
+        pass
+    assert issubclass(NotDeployedError, FedopsError)
+
+
+def test_whoever_is_not_root_stays_who_they_are(monkeypatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert identity.account_of("no-such-account") is None
+    with identity.as_account("no-such-account"):
+        pass
