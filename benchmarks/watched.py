@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,15 @@ from phases import Exchange
 
 STOPWATCH = ROOT / "benchmarks" / "round" / "stopwatch.py"
 TASK = ROOT / "benchmarks" / "model_size" / "task.py"
-NAME = "stopwatch"  # as in the stopwatch itself, which shares no code with us
+NAME = "stopwatch"
+# What app processes say to its socket goes to the journal of the host, which is closed to them.
+LISTEN = (
+    "systemd-run", f"--unit={NAME}",
+    f"--socket-property=ListenDatagram=/run/{NAME}", "--socket-property=RemoveOnStop=yes",
+    "--property=StandardInput=socket", "--property=StandardOutput=journal", f"--property=SyslogIdentifier={NAME}",
+    "cat",
+)  # fmt: skip
+DEAF = ("systemctl", "stop", f"{NAME}.socket", f"{NAME}.service")
 
 
 class WatchedHosts:
@@ -68,9 +77,11 @@ def watched(federation: Federation, keep_hosts: bool) -> Iterator[WatchedHosts]:
         for host in federation.hosts:
             federation.write(host, module, STOPWATCH.read_text(encoding="utf-8"))
             federation.write(host, hook, "import stopwatch; stopwatch.install()\n")
+            federation.on(host, "sh", "-c", f"test -S /run/{NAME} || {shlex.join(LISTEN)}")
         yield WatchedHosts(federation)
         for host in federation.hosts:
             federation.on(host, "rm", "-f", module, hook)
+            federation.on(host, *DEAF)
     finally:
         if not keep_hosts:
             federation.down()

@@ -4,8 +4,8 @@
 
 The benchmark puts this file into the hosts' virtual environment, with a .pth file that has Python import it at its
 start, and takes both away afterwards. In an app process it waits for the modules below and wraps a few of their
-functions. What it learns goes to the journal under a name of its own, a line of JSON each: a unit may write next to
-nothing on a host, and the accounts of the units share no folder.
+functions. What it learns goes to a socket where the benchmark listens, a line of JSON each: a unit may write next to
+nothing on a host, the accounts of the units share no folder, and the journal is closed to them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-NAME = "stopwatch"
-JOURNAL = "/dev/log"  # Flower gives the output of ServerApps to nobody
+LISTENER = "/run/stopwatch"  # Flower gives the output of ServerApps to nobody
 
 Hook = Callable[[ModuleType], None]
 
@@ -38,9 +37,9 @@ def process_started() -> float:
 
 def tell(**facts: object) -> None:
     """Write one line."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
-        journal.connect(JOURNAL)
-        journal.send(f"<14>{NAME}: {json.dumps(facts)}".encode())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
+        speaker.connect(LISTENER)
+        speaker.send(f"{json.dumps(facts)}\n".encode())
 
 
 def watch_client(moments: dict[str, float]) -> dict[str, Hook]:

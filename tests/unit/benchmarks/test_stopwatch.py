@@ -28,11 +28,12 @@ def stopwatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modul
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
-        journal.bind(str(tmp_path / "log"))
-        journal.setblocking(False)
-        monkeypatch.setattr(module, "JOURNAL", str(tmp_path / "log"))
-        module.journal = journal
+    assert f"--socket-property=ListenDatagram={module.LISTENER}" in watched.LISTEN
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "listener"))
+        listener.setblocking(False)
+        monkeypatch.setattr(module, "LISTENER", str(tmp_path / "listener"))
+        module.listener = listener
         yield module
 
 
@@ -40,8 +41,9 @@ def told(stopwatch: ModuleType) -> list[dict]:
     lines = []
     with contextlib.suppress(BlockingIOError):
         while True:
-            lines.append(stopwatch.journal.recv(4096).decode())
-    return [json.loads(line.removeprefix(f"<14>{watched.NAME}: ")) for line in lines]
+            lines.append(stopwatch.listener.recv(4096).decode())
+    assert all(line.endswith("\n") for line in lines)  # or the journal would take two for one
+    return [json.loads(line) for line in lines]
 
 
 def test_a_process_knows_when_the_kernel_started_it() -> None:

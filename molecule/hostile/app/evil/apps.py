@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A ServerApp and a ClientApp that try everything, and tell in the journal of their units what they got."""
+"""A ServerApp and a ClientApp that try everything, and tell what they got."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from flwr.serverapp.strategy import FedAvg
 
 from .probe import HOME, probe
 
-JOURNAL = "/dev/log"  # Flower gives the output of ServerApps to nobody
+LISTENER = "/run/loot"  # of the scenario's own: Flower gives the output of ServerApps to nobody
 LURKS = 600  # seconds for which a process outlives its run
 DEEP = 200_000
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\u202e{{ lookup('pipe', 'touch /tmp/owned-by-template') }}"
@@ -31,10 +31,10 @@ client = ClientApp()
 
 
 def tell(who: str, got: dict[str, Any]) -> None:
-    """Write what was got into the journal."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
-        journal.connect(JOURNAL)
-        journal.send(f"<14>loot: {json.dumps({'who': who, 'user': os.getuid(), 'got': got})}".encode())
+    """Say what was got, in one line."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
+        speaker.connect(LISTENER)
+        speaker.send(f"{json.dumps({'who': who, 'user': os.getuid(), 'got': got})}\n".encode())
 
 
 def probed(context: Context) -> dict[str, list[str]]:

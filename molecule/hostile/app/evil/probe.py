@@ -165,6 +165,8 @@ def kernel() -> list[str]:
         "setuid file": _setuid_file,
         "D-Bus": lambda: _speak_to("/run/dbus/system_bus_socket"),
         "systemd": lambda: _speak_to("/run/systemd/private"),
+        "journal": lambda: _speak_to("/run/systemd/journal/stdout"),
+        "syslog": lambda: _speak_to("/dev/log", socket.SOCK_DGRAM),
         "resolved": lambda: _speak_to("/run/systemd/resolve/io.systemd.Resolve"),
     }
     got = []
@@ -191,10 +193,10 @@ def _setuid_file() -> None:
     os.unlink("/tmp/setuid")
 
 
-def _speak_to(path: str) -> None:
+def _speak_to(path: str, kind: int = socket.SOCK_STREAM) -> None:
     """Connect to a service of the host, as logind, which starts a systemd of one's own outside of the unit."""
-    with socket.socket(socket.AF_UNIX) as stream:
-        stream.connect(path)
+    with socket.socket(socket.AF_UNIX, kind) as speaker:
+        speaker.connect(path)
 
 
 def connected(doors: list[str]) -> list[str]:
