@@ -61,11 +61,12 @@ class SteadyGrid(Grid):
         return self._poll(None)
 
     def get_nodes(self) -> Iterable[NodeInfo]:
-        """Return the nodes that are online, in the same order."""
+        """Return the nodes of the federation that are online, in the same order."""
         with reaching_the_superlink():
             nodes = sorted(self._grid.get_nodes(), key=lambda node: (node.name, node.node_id))
         self.sites.see({node.node_id: node.name for node in nodes})
-        return nodes
+        members = self.sites.members(node.node_id for node in nodes)
+        return [node for node in nodes if node.node_id in members]
 
     def _poll(self, minimum: int | None) -> list[int]:
         nodes = [node.node_id for node in self.get_nodes()]

@@ -13,7 +13,7 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from .knowledge._base.jsonable import harmless
@@ -39,23 +39,40 @@ class Sites:
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._recorded: dict[int, tuple[str, str]] = {}  # label and name, by node
+        self._has_record = False
+        self._strangers: set[int] = set()  # that were told of
         self._registered: dict[int, str] = {}
 
     def see(self, names: Mapping[int, str]) -> None:
         """Remember the names that nodes were registered under, as the SuperLink tells them."""
         self._registered.update({node: _name(name) for node, name in names.items() if name})
 
+    def members(self, nodes: Iterable[int]) -> set[int]:
+        """Return those of these nodes that are in the record; all of them where there is none."""
+        online = set(nodes)
+        self._look_up(online)
+        if not self._has_record:
+            return online
+        for node in sorted(online - self._recorded.keys() - self._strangers):
+            logger.warning("Node %d is online but none of the SuperNodes in %s: it is asked nothing.", node, self._path)
+            self._strangers.add(node)
+        return online & self._recorded.keys()
+
     def identify(self, claims: Iterable[tuple[int, str]]) -> dict[int, Site]:
         """Return the site of each node, of which some claim a name."""
         claimed = dict(claims)
-        if self._path and not claimed.keys() <= self._recorded.keys():
-            self._recorded = _recorded(self._path)
+        self._look_up(claimed.keys())
         often = Counter(map(_name, claimed.values()))
         return {node: self._site(node, _name(claim), often) for node, claim in claimed.items()}
 
     def name(self, node: int) -> str:
         """Return what a node is called that has claimed nothing."""
         return self.identify([(node, "")])[node].name
+
+    def _look_up(self, nodes: Set[int]) -> None:
+        if self._path and not nodes <= self._recorded.keys():
+            found = _recorded(self._path)
+            self._recorded, self._has_record = found or {}, found is not None
 
     def _site(self, node: int, claim: str, often: Mapping[str, int]) -> Site:
         if node in self._recorded:
@@ -71,18 +88,18 @@ def _name(text: str) -> str:
     return harmless(text, _LONGEST_NAME)
 
 
-def _recorded(path: str) -> dict[int, tuple[str, str]]:
-    """Return label and name by node; nothing, with a warning, where the record is not what it should be."""
+def _recorded(path: str) -> dict[int, tuple[str, str]] | None:
+    """Return label and name by node; None without a record, and, with a warning, where it is not what it should be."""
     try:
         entries = json.loads(_content(path))["supernodes"]
         named = {int(entry["node_id"]): (entry.get("site") or entry["name"], entry["name"]) for entry in entries}
         if not all(isinstance(text, str) for pair in named.values() for text in pair):
             raise ValueError("a name in it is no text")
     except FileNotFoundError:
-        return {}
+        return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         logger.warning("%s cannot be read, and names no SuperNode: %s", path, error)
-        return {}
+        return None
     return {node: (_name(label), _name(name)) for node, (label, name) in named.items()}
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import time
 from collections.abc import Iterable
@@ -40,6 +41,25 @@ def test_nodes_come_in_the_order_of_their_names(inner: SimulatedGrid) -> None:
 def test_nodes_without_a_name_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     grid = SteadyGrid(SimulatedGrid({77: "", 5: "", 99: ""}, tmp_path), 1)
     assert list(grid.get_node_ids()) == [5, 77, 99]
+
+
+def test_a_node_that_is_not_in_the_record_of_root_is_asked_nothing(
+    inner: SimulatedGrid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = tmp_path / "supernodes.json"
+    monkeypatch.setenv("FEDOPS_REGISTRY", str(record))
+    grid = SteadyGrid(inner, 1)
+    assert list(grid.get_node_ids()) == [99, 77, 5]  # without a record
+
+    def register(*nodes: int) -> None:
+        record.write_text(json.dumps({"supernodes": [{"name": f"n{node}", "node_id": str(node)} for node in nodes]}))
+
+    register(5, 77, 88)
+    assert [list(grid.get_node_ids()) for _look in range(2)] == [[77, 5]] * 2
+    assert [line for line in caplog.messages if "Node 99 is online but none of" in line] == caplog.messages
+    assert len(caplog.messages) == 1
+    register(5, 77, 88, 99)
+    assert list(grid.get_node_ids()) == [99, 77, 5]
 
 
 def test_every_reply_is_returned_once(inner: SimulatedGrid) -> None:
