@@ -137,6 +137,8 @@ class AppDeployment:
         if old and old["fab_file"] != record["fab_file"]:
             guarded.remove(os.path.join(self.root, old["fab_file"]))
         guarded.remove(f"{self.path}.json")  # the record of an earlier version, which anybody may have written
+        # A run of the app before may still be under way.
+        self._prune({old["folder"]} if old else set())
 
     def _install(self, record: t.Mapping[str, str], fab: bytes | None, check_mode: bool = False) -> bool:
         """Have the app installed for its runs; tell whether it was not, or not whole."""
@@ -146,6 +148,17 @@ class AppDeployment:
         if not check_mode:
             installation.make()
         return True
+
+    def _prune(self, kept: set[str]) -> None:
+        """Remove what is installed and belongs to no deployed app."""
+        records = guarded.names(os.path.dirname(self.record_path))
+        deployed = [read_record(self.home, os.path.splitext(name)[0]) for name in records]
+        kept |= {record["folder"] for record in deployed if record}
+        installed = folder(self.home, "app/.flwr/apps")
+        for path in (os.path.join(installed, name) for name in guarded.names(installed) if name not in kept):
+            found = guarded.status(path)
+            if found is not None and stat.S_ISDIR(found.st_mode):
+                guarded.remove_tree(path)
 
     def _told(self, record: t.Mapping[str, str]) -> dict[str, str]:
         return {"fab_file": os.path.join(self.root, record["fab_file"]), "fab_hash": record["fab_hash"]}

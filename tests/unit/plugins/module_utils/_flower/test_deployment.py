@@ -161,6 +161,22 @@ def test_a_deployed_app_is_installed_where_its_runs_look_for_it(quick: AppDeploy
     assert not quick.ensure(source.checksum, None)["changed"]
 
 
+def test_only_installations_of_deployed_apps_and_the_one_before_stay(quick: AppDeployment, source: Source) -> None:
+    installed = Path(quick.root, ".flwr", "apps")
+    other = AppDeployment(quick.home, "other", lambda folder: (About("somebody", "other", "1.0.0"), pack(folder)[1]))
+    deploy(other, source)
+    (installed / "somebody.else.1.0.0.01234567" / "package").mkdir(parents=True)
+    (installed / "link").symlink_to(source.folder)
+    folders = []
+    for number in range(3):
+        source.write("an_app/task.py", f"model = {number}\n")
+        deploy(quick, source)
+        folders.append(read_record(quick.home, "an-app")["folder"])
+    expected = [*folders[1:], read_record(quick.home, "other")["folder"], "link"]
+    assert sorted(os.listdir(installed)) == sorted(expected)
+    assert source.folder.exists()
+
+
 def test_check_mode_tells_and_changes_nothing(quick: AppDeployment, source: Source) -> None:
     assert quick.ensure(source.checksum, None, check_mode=True)["changed"]
     assert os.listdir(quick.root) == []
