@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which numbers a supervised training can be asked for with, beside the training variables themselves.
+"""How a training can be asked to be supervised, beside the training variables themselves.
 
 This module is private to the collection and may change at any time.
 """
@@ -19,14 +19,49 @@ LEAST = {
     "session_interval": (0, "Give 0 for sessions that begin with SuperNodes that come, and only then."),
     "stall_timeout": (1, "Leave it unset for 900 seconds."),
     "first_round_timeout": (1, "Leave it unset for 8700 seconds."),
+    "restarts_per_hour": (1, "Leave it unset for 30."),
     "timeout": (0, "Give 0 to follow the training for as long as it takes."),
+    "online_timeout": (0, "Give 0 not to wait."),
+    "model_megabytes": (0, "Give 0 where it is not known."),
 }
 
 
-def range_problems(values: t.Mapping[str, t.Any]) -> list[str]:
+def range_problems(values: t.Mapping[str, t.Any], prefix: str = "") -> list[str]:
     """Return what is wrong with the numbers, a sentence each with what to do."""
     return [
-        f"{name} is {values[name]} but must be a number, at least {least}. {advice}"
+        f"{prefix}{name} is {values[name]} but must be a number, at least {least}. {advice}"
         for name, (least, advice) in LEAST.items()
-        if values.get(name) is not None and not least <= values[name] < math.inf
+        if values.get(name) is not None and not _reaches(values[name], least)
     ]
+
+
+def supervision_problems(given: t.Mapping[str, t.Any], asked: t.Mapping[str, t.Any]) -> list[str]:
+    """Return what is wrong with the variables of the role C(training) that say how a training is supervised.
+
+    C(given) has them without their prefix, C(asked) is what the module C(training_config) has returned.
+    """
+    return range_problems(given, "training_") + (
+        _session_problems(given["supervised"], asked) if given["mode"] == "continuous" else []
+    )
+
+
+def _session_problems(supervised: bool, asked: t.Mapping[str, t.Any]) -> list[str]:
+    """A session goes on where the one before has ended: by its checkpoint and its result."""
+    found = []
+    if not supervised:
+        found.append("training_supervised is false. Leave it true: somebody has to begin each session.")
+    if not asked["training"]["checkpoint_enabled"]:
+        found.append("fl_checkpoint_enabled is false. Set it to true: each session goes on from it.")
+    if not asked["provable"]:
+        found.append(
+            f"the app {asked['app']} publishes no result. Use the app of the collection (app_overlay exchanges its"
+            " model), or training_mode=once."
+        )
+    return [f"training_mode is continuous but {problem}" for problem in found]
+
+
+def _reaches(value: t.Any, least: float) -> bool:
+    try:
+        return least <= float(value) < math.inf
+    except (TypeError, ValueError):
+        return False
