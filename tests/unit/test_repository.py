@@ -21,6 +21,7 @@ ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 LAYERS = (
     "_base",
     "_checkpoint",
+    "_certificates",
     "_config",
     "_flower",
     "_supernode",
