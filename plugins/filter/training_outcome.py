@@ -48,7 +48,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._training import outcome
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outcome
 
 
 def training_outcome(seen: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.filter.training_outcome import FilterModule
-from ansible_collections.fedops.flower.plugins.module_utils._training import outcome
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outcome
 
 FILTER = FilterModule().filters()["training_outcome"]
 

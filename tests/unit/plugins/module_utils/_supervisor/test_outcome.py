@@ -8,7 +8,7 @@ import json
 import unicodedata
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._training.outcome import outcome
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outcome import outcome
 
 ASKED = {"configuration_hash": "h", "provable": True, "training": {"resume": "auto"}}
 NOTHING = {
