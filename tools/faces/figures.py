@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from module_utils._config import sizing
 
-from . import between
+from . import between, table
 
 ROBUSTNESS, RECOVERY, STORAGE, SIZING = (f"docs/{page}.md" for page in ("robustness", "recovery", "storage", "sizing"))
 RESULTS = "benchmarks/results"
@@ -34,9 +34,9 @@ def files(root: Path) -> dict[str, str]:
 
 def _page(root: Path, page: str, tables: Mapping[str, Callable[[dict[str, Any]], str]]) -> str:
     text = (root / page).read_text("utf-8")
-    for name, table in tables.items():
+    for name, render in tables.items():
         content = json.loads((root / RESULTS / f"{name}.json").read_text("utf-8"))
-        text = between(text, f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n", table(content), page)
+        text = between(text, f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n", render(content), page)
     return text
 
 
@@ -55,7 +55,7 @@ def _byzantine(content: dict[str, Any]) -> str:
             [row["strategy"], *(f"{value:.1%} ({row['lowest'][f]:.1%})" for f, value in row["accuracy"].items())]
             for row in rows
         ]
-        parts.append(f"\n{LIKENESS[alpha]} (Dirichlet alpha = {alpha:g}):\n\n{_table(['Strategy', *heads], cells)}")
+        parts.append(f"\n{LIKENESS[alpha]} (Dirichlet alpha = {alpha:g}):\n\n{table(['Strategy', *heads], cells)}")
     return "".join(parts)
 
 
@@ -78,7 +78,7 @@ def _drift(content: dict[str, Any]) -> str:
         ]
         for row in content["results"]
     ]
-    return about + _table(heads, cells)
+    return about + table(heads, cells)
 
 
 def _drills(content: dict[str, Any]) -> str:
@@ -99,7 +99,7 @@ def _drills(content: dict[str, Any]) -> str:
         ]
         for row in content["results"]
     ]
-    return about + _table(heads, cells)
+    return about + table(heads, cells)
 
 
 def _kills(content: dict[str, Any]) -> str:
@@ -113,7 +113,7 @@ def _kills(content: dict[str, Any]) -> str:
         [row["drill"].partition(": ")[2], str(row["round"]), _damage(row), f"{row['delay']:.1f} s"]
         for row in content["results"]
     ]
-    return about + _table(heads, cells)
+    return about + table(heads, cells)
 
 
 def _redeploy(content: dict[str, Any]) -> str:
@@ -129,7 +129,7 @@ def _redeploy(content: dict[str, Any]) -> str:
         ["until `train` had submitted the run", f"{result['train']:.0f}"],
         ["until the next round was finished", f"{result['next_round']:.0f}, where 60 to 120 were hoped for"],
     ]
-    return about + _table(heads, cells)
+    return about + table(heads, cells)
 
 
 def _backends(content: dict[str, Any]) -> str:
@@ -140,7 +140,7 @@ def _backends(content: dict[str, Any]) -> str:
         + ["{median:.2f} ({lower_quartile:.2f} to {upper_quartile:.2f})".format(**row[name]["ratio"]) for name in names]
         for size, row in rows.items()
     ]
-    return _table(["Model", *(f"{name}, times {content['basis']}" for name in names)], cells)
+    return table(["Model", *(f"{name}, times {content['basis']}" for name in names)], cells)
 
 
 def _memory(content: dict[str, Any]) -> str:
@@ -171,11 +171,11 @@ def _memory(content: dict[str, Any]) -> str:
     ]
     return (
         f"PIECES are {said(sizing.PIECES)}.\n\n"
-        + _table(["Host", "Process", "Own", "Held", "Held per reply", "In flight", "In flight per reply"], made_of)
+        + table(["Host", "Process", "Own", "Held", "Held per reply", "In flight", "In flight per reply"], made_of)
         + "\nWhich comes to:\n\n"
-        + _table(["Model", *(f"SuperLink host, {number} replies" for number in REPLIES), "SuperNode host"], needed)
+        + table(["Model", *(f"SuperLink host, {number} replies" for number in REPLIES), "SuperNode host"], needed)
         + "\nMeasured on test hosts (`make bench-model-size`), the peak of all processes together:\n\n"
-        + _table(["Model", "Replies", "SuperLink host", "said above", "SuperNode host", "said above"], measured)
+        + table(["Model", "Replies", "SuperLink host", "said above", "SuperNode host", "said above"], measured)
     )
 
 
@@ -196,8 +196,3 @@ def _damage(row: dict[str, Any]) -> str:
         reasons = dict.fromkeys(_short(failure) for failure in row["failed"])
         parts.append(f"the round was repeated ({'; '.join(reasons)})")
     return "; ".join(parts) or "nothing was lost"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -24,8 +24,9 @@ from .._flower.cli import Flwr, FlwrError, FlwrMissingError
 from .._training.folder import TrainingFolder
 from .._training.runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
 from .desk import Desk, Memory, Request, now, same, unit_name
+from .endings import ENDED, FINISHED, STOPPED
 from .serverapps import ends_with_its_process, own_processes
-from .verdicts import BY_OPERATOR, FAILED, GIVEN_UP, REFUSED, STOPPED
+from .verdicts import BY_OPERATOR
 
 UNITS = "/etc/systemd/system"
 TEMPLATE = "flower-training@.service"
@@ -218,7 +219,7 @@ class Supervising:
     def _has_ended(self) -> bool:
         memory, request = self.desk.memory, self.desk.request
         same_request = memory is not None and request is not None and memory.request_id == request.request_id
-        return bool(same_request and memory and memory.state in (COMPLETED, FAILED, GIVEN_UP, REFUSED))
+        return bool(same_request and memory and memory.state in ENDED and memory.state != STOPPED)
 
     def _finished(self, known: t.Sequence[Known], request: Request) -> Known | None:
         """Return the run that has brought the training to the end that is asked for, without asking Flower."""
@@ -230,7 +231,7 @@ class Supervising:
             return next((run for run in known if run.run_id == run_id), Known(run_id, COMPLETED))
         # An app that leaves no result: its supervisor has seen the end.
         memory, had = self.desk.memory, self.desk.request
-        if result or memory is None or had is None or memory.state != COMPLETED or not known:
+        if result or memory is None or had is None or memory.state != FINISHED or not known:
             return None
         enough = covers(had.configuration_hash, had.num_rounds, request.configuration_hash, request.num_rounds)
         return replace(known[-1], status=COMPLETED) if enough and memory.request_id == had.request_id else None

@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from .._base.guarded import remove, write_bytes
 from .._training.folder import MEMORY, RECORD_MODE, REQUEST, TrainingFolder, as_keeper, held, read_object, write_object
 from .._training.quiesce_order import Order, standing_order
+from .endings import STARTING
 from .sound import fits, sound
 
 MARKER, LOCK = "stopped", ".supervisor.lock"
@@ -78,7 +79,7 @@ class Memory:
     """What a supervisor knows when it starts again. C(state) and C(detail) are for whoever looks at the training."""
 
     request_id: str = ""
-    state: str = "starting"
+    state: str = STARTING
     reason: str = ""
     detail: str = ""
     since: str = ""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Events in the journal, one JSON object a line. Their names and keys are documented in docs/events.md and stay.
+"""Events in the journal, one JSON object a line. Their names and keys stay; docs/events.md is generated from here.
 
 This module is private to the collection and may change at any time.
 """
@@ -12,32 +12,52 @@ import json
 import os
 import sys
 import typing as t
+from dataclasses import dataclass, field
 
 from .._base.jsonable import TEXT, Bounds, harmless, harmless_value, plain_text
 from .desk import now
+from .endings import END_FACTS, ENDINGS, FLOWER_REFUSED, INFO, NOTICE, RESULT_FACTS, WARNING
 
-ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6  # as syslog numbers them
+ROUND_FACTS = ("run_id", "round", "num_rounds", "loss", "accuracy", "replies", "failures", "seconds", "checkpoint")
 
-# Every event there is, with its level.
-EVENTS: t.Mapping[str, int] = {
-    "supervision_started": INFO,
-    "run_submitted": INFO,
-    "run_adopted": INFO,
-    "round_finished": INFO,
-    "session_started": INFO,
-    "session_finished": NOTICE,
-    "session_awaited": INFO,
-    "superlink_restarted": WARNING,
-    "waiting": WARNING,
-    "waiting_over": INFO,
-    "run_lost": WARNING,
-    "flower_refused": WARNING,
-    "training_completed": NOTICE,
-    "training_failed": ERROR,
-    "training_stopped": NOTICE,
-    "training_quiesced": NOTICE,
-    "training_given_up": ERROR,
-    "training_refused": ERROR,
+
+@dataclass(frozen=True)
+class Event:
+    """What is written when something happens."""
+
+    name: str
+    level: int
+    when: str
+    facts: tuple[str, ...] = ()  # what it says beside what every event says
+    notes: t.Mapping[str, str] = field(default_factory=dict)  # on some of them
+
+
+# Every event there is. How trainings end is known elsewhere.
+EVENTS: t.Mapping[str, Event] = {
+    event.name: event
+    for event in (
+        Event("supervision_started", INFO, "the supervisor has started, also after each of its restarts"),
+        Event("run_submitted", INFO, "a run is submitted", ("run_id", "num_rounds")),
+        Event("run_adopted", INFO, "a run that is there is followed, so that nothing is trained twice", ("run_id",)),
+        Event("round_finished", INFO, "a round is finished", ROUND_FACTS),
+        Event(
+            "session_started",
+            INFO,
+            "a session of a continuous training begins",
+            ("session", "reason", "num_rounds", "online"),
+            {"reason": "`first`, `nodes`, `interval`", "num_rounds": "of the training at its end"},
+        ),
+        Event("session_finished", NOTICE, "and is finished", ("session", "run_id", *RESULT_FACTS)),
+        Event("session_awaited", INFO, "the next one is waited for", ("sessions",), {"sessions": "finished so far"}),
+        Event("superlink_restarted", WARNING, "the SuperLink has started anew; the run outlives that", ("run_id",)),
+        Event("waiting", WARNING, "somebody or something is waited for", ("reason", "waiting_for", "run_id")),
+        Event("waiting_over", INFO, "and that has an end", ("run_id",)),
+        Event(FLOWER_REFUSED.event, WARNING, "Flower has refused a submission that may succeed later", ("code",)),
+        *(
+            Event(ending.event, ending.level, ending.when, (*END_FACTS, *ending.facts), ending.notes)
+            for ending in ENDINGS.values()
+        ),
+    )
 }
 
 # journald cuts a line that is longer than 48 KiB, and its second half could pass for an event.
@@ -47,8 +67,6 @@ BOUNDS = (
     Bounds(text=200, items=50, depth=4, total=150),
     Bounds(text=200, items=16, depth=1, total=16),
 )
-
-RESULT_FACTS = ("rounds", "loss", "accuracy", "checkpoint", "sha256")  # of a training that has reached its end
 
 
 class Journal:
@@ -67,7 +85,7 @@ class Journal:
             line = json.dumps(harmless_value(content, bounds), ensure_ascii=False, allow_nan=False)
             if len(line.encode()) <= LONGEST:
                 break
-        self._write(line, EVENTS[name])
+        self._write(line, EVENTS[name].level)
 
     def say(self, text: str, level: int = INFO) -> None:
         """Write text down for a person. Nothing in it can pass for an event."""

@@ -13,6 +13,7 @@ import typing as t
 
 from .._base.jsonable import Bounds, harmless_value
 from .._supernode.registry import named
+from . import endings
 
 Found = t.Mapping[str, t.Any]  # what a module has returned
 
@@ -20,7 +21,7 @@ Found = t.Mapping[str, t.Any]  # what a module has returned
 WORDS = Bounds(text=2000, items=1000, depth=4, total=5000)
 ROUNDS = Bounds(text=2000, items=100_000, total=2_000_000)
 
-NOT_STARTED, TOO_FEW_NODES, QUIESCED, NOT_AS_ASKED = "not_started", "too_few_nodes", "quiesced", "not_as_asked"
+NOT_STARTED, NOT_AS_ASKED = "not_started", "not_as_asked"  # beside the states of a training
 
 
 def outcome(seen: Found) -> dict[str, t.Any]:
@@ -69,8 +70,8 @@ def status(seen: Found) -> str:
     if run.get("status"):
         return NOT_AS_ASKED if failed(seen.get("proof")) else str(run["status"])
     if seen.get("quiesced"):
-        return QUIESCED
-    return TOO_FEW_NODES if lacks_nodes(seen) else NOT_STARTED
+        return endings.QUIESCED
+    return endings.TOO_FEW_NODES.word if lacks_nodes(seen) else NOT_STARTED
 
 
 def details(seen: Found) -> str | None:

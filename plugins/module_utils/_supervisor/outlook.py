@@ -13,12 +13,11 @@ import typing as t
 from .._base.systemd import Unit, look
 from .._training.folder import TrainingFolder
 from .._training.progress import Follower, pace, seconds_between
-from .._training.runs import COMPLETED
 from .desk import Desk, Memory, Request, now, unit_name
+from .endings import AT_WORK, FAILED, FINISHED, GO_ON, STATES, STOPPED, TRAIN_AGAIN, WAIT
 from .verdicts import BY_OPERATOR
 
 HALTED = "halted"  # it was to go on, but nobody sees to it
-AT_WORK = ("starting", "running", "waiting", "restarting", "idle")
 LAST_ROUNDS = 3
 
 Look = t.Mapping[str, t.Any]  # what run_info returns of one training
@@ -68,7 +67,7 @@ def picture(
         "mode": request.mode,
         "request_id": request.request_id,
         # The run of an older request is no news of this one, unless it was all that this one asks for.
-        "run_id": (memory.run_id or None) if memory.runs or memory.state == COMPLETED else None,
+        "run_id": (memory.run_id or None) if memory.runs or memory.state == FINISHED else None,
         "unit": unit.name,
         "signature": memory.signature,
         "restarts": memory.restart_count,
@@ -138,22 +137,22 @@ class TrainingFollower:
         return [f"{self.name}: run {run_id} is under way", *self._run.lines(look)]
 
     def _states(self, supervision: Look) -> list[str]:
-        before, self._waiting = self._waiting, supervision["detail"] if supervision["state"] == "waiting" else ""
+        before, self._waiting = self._waiting, supervision["detail"] if supervision["state"] == STATES[WAIT] else ""
         if self._waiting:
             return [f"{self.name}: {self._waiting}"] if self._waiting != before else []
-        return [f"{self.name}: it goes on"] if before and supervision["state"] == "running" else []
+        return [f"{self.name}: it goes on"] if before and supervision["state"] == STATES[GO_ON] else []
 
 
 def training_problem(look: Look, where: str) -> str | None:
     """Return what is wrong with the way a supervised training has ended, or None when it has ended well."""
     name, supervision = look["name"], look["supervision"]
     state, detail, run_id = supervision["state"], supervision["detail"], supervision["run_id"]
-    if state == COMPLETED:
+    if state == FINISHED:
         return None
-    if state == "failed":
+    if state == FAILED:
         return f"{name}: run {run_id} failed{where}: {detail}"
-    if state == "stopped":
-        return f"{name}: stopped{where}. {detail} Train again (playbook fedops.flower.train) to go on from there."
+    if state == STOPPED:
+        return f"{name}: stopped{where}. {detail} {TRAIN_AGAIN}"
     if state == HALTED:
         unit = supervision["unit"]
         return f"{name}: nobody supervises it any more{where}. {detail} 'journalctl -u {unit}' on that host tells why."

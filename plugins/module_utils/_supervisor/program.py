@@ -19,9 +19,9 @@ from .._base.systemd import notify
 from .._flower.cli import Flwr, FlwrError
 from .._training.folder import TrainingFolder, TrainingNameError
 from .desk import Desk, Memory
-from .journal import ERROR, NOTICE, Journal
+from .endings import AGAIN, ENDINGS, ERROR, NOTICE, REFUSED, REQUEST, STOPPED
+from .journal import Journal
 from .supervisor import Supervisor
-from .verdicts import AGAIN, EXIT, REFUSED, STOPPED
 from .watch import Host
 
 TRY_EVERY = 5.0  # seconds between looks whether files can be written again, or the SuperLink answers
@@ -42,10 +42,10 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         desk = Desk(TrainingFolder(options.home, options.name))
     except TrainingNameError as error:
         journal.say(str(error), ERROR)
-        return EXIT[REFUSED]
+        return ENDINGS[REFUSED].status
     if not os.path.isdir(desk.folder.path):
         journal.say(f"{desk.folder.path} does not exist. Train first (playbook fedops.flower.train).", ERROR)
-        return EXIT[REFUSED]
+        return ENDINGS[REFUSED].status
     try:
         return _supervise(options.home, desk, journal)
     except OSError as error:
@@ -62,16 +62,16 @@ def _supervise(home: str, desk: Desk, journal: Journal) -> int:
     with desk.watch() as alone:
         if not alone:
             journal.say(f"{journal.training}: another supervisor is at it.", ERROR)
-            return EXIT[AGAIN]
+            return ENDINGS[AGAIN].status
         notify(READY=1)
         request = desk.request
         if request is None:
-            text = f"{desk.folder.path}/request.json is missing or damaged. Train again to write it."
+            text = REQUEST.sentence.format(path=f"{desk.folder.path}/request.json")
             memory = desk.memory or Memory()
             facts = {"run_id": memory.run_id or None, "restarts": memory.restart_count}
-            journal.event("training_refused", text, reason="request", **facts)
+            journal.event(ENDINGS[REFUSED].event, text, reason=REQUEST.word, **facts)
             journal.say(text, ERROR)
-            return EXIT[REFUSED]
+            return ENDINGS[REFUSED].status
         if desk.is_stopped and desk.left:
             return _stop_what_is_left(desk, Flwr(home, request.superlink), journal)
         return Supervisor(desk, request, Flwr(home, request.superlink), Host(), time, journal).run()
@@ -95,7 +95,7 @@ def _stop_what_is_left(desk: Desk, flwr: Flwr, journal: Journal) -> int:
             desk.remember(memory)
         desk.leave("")
         journal.say(f"{journal.training}: run {run_id} is stopped.", NOTICE)
-    return EXIT[STOPPED]
+    return ENDINGS[STOPPED].status
 
 
 def _outlast(desk: Desk, journal: Journal, error: OSError) -> int:
@@ -111,7 +111,7 @@ def _outlast(desk: Desk, journal: Journal, error: OSError) -> int:
     while not desk.is_stopped and (time.monotonic() - start < LEAST_PAUSE or not desk.is_writable()):
         time.sleep(TRY_EVERY)
         notify(WATCHDOG=1)
-    return EXIT[AGAIN]
+    return ENDINGS[AGAIN].status
 
 
 if __name__ == "__main__":

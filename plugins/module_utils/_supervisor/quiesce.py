@@ -21,14 +21,14 @@ from .._training.follow import training_names
 from .._training.quiesce_order import give_order, lift_order, standing_order
 from .._training.runs import known_runs
 from .desk import Desk, now, unit_name
+from .endings import ALL_QUIESCED, QUIESCED
 from .outlook import outlook
-from .verdicts import ON_RESUME, QUIESCED
 
 LOOK_EVERY = 1.0  # seconds between looks at the units
 ASK_EVERY = 5.0  # between questions to Flower, once the units are at rest
 GRACE = 20.0  # seconds that supervisors and apps have to heed the order after the last moment
 
-CUT_OFF = f"The federation is quiesced, and the round under way was not finished in time. {ON_RESUME}"
+CUT_OFF = ALL_QUIESCED.sentence.format(what=", and the round under way was not finished in time")
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,6 @@ class Quiescing:
         memory.began = memory.began or (desk.folder.effective or {}).get("run_id") == memory.run_id
         if ended == memory.run_id:
             memory.ended, memory.ending = ended, {}
-        memory.state, memory.reason, memory.detail, memory.since = QUIESCED, QUIESCED, CUT_OFF, now()
+        memory.state, memory.reason, memory.detail, memory.since = QUIESCED, ALL_QUIESCED.word, CUT_OFF, now()
         memory.waiting_for = []
         desk.remember(memory)

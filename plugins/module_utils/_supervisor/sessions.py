@@ -17,8 +17,9 @@ from .._flower.cli import Flwr, FlwrError
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
 from .desk import Desk, Memory, Request
-from .journal import RESULT_FACTS, Journal
-from .verdicts import IDLE, Verdict, too_few
+from .endings import RESULT_FACTS, SESSION
+from .journal import Journal
+from .verdicts import Verdict, too_few
 
 BEGIN = "begin"
 
@@ -54,7 +55,7 @@ def next_step(between: Between) -> Verdict:
     if 0 < between.interval <= between.since:
         return Verdict(BEGIN, "interval", f"{between.interval:g} seconds have passed.")
     until = f", or in {between.interval - between.since:.0f} s" if between.interval > 0 else ""
-    return Verdict(IDLE, "session", f"The next session begins when a SuperNode joins or comes back{until}.")
+    return Verdict.of(SESSION, until=until)
 
 
 @dataclass(frozen=True)

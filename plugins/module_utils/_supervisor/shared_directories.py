@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from .._training.folder import TrainingFolder
 from .._training.follow import other_trainings
 from .desk import REQUEST, Desk, Memory
-from .verdicts import FAILED, FINISHED, GIVEN_UP, REFUSED, STOPPED
+from .endings import ENDED
 
 ENABLED, PATH = "checkpoint-enabled", "checkpoint-path"
-ENDED = (FINISHED, FAILED, GIVEN_UP, REFUSED, STOPPED)  # none of them goes on by itself
 
 
 class DirectorySharedError(Exception):

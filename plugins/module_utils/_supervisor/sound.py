@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import typing as t
 
-from .verdicts import EXIT
+from .endings import ENDINGS
 
 RESTART_KEYS = ("time", "reason", "detail", "run_id", "round")
 
@@ -46,7 +46,7 @@ def _are_restarts(value: list[t.Any]) -> bool:
 
 def _is_ending(value: dict[str, t.Any]) -> bool:
     words = [value.get(key) for key in ("kind", "reason", "text")]
-    return not value or (_are_texts(words) and words[0] in EXIT)
+    return not value or (_are_texts(words) and words[0] in ENDINGS)
 
 
 def _is_moment(value: str) -> bool:

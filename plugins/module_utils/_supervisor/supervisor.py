@@ -4,7 +4,7 @@
 """The supervisor of one training: has it submitted, follows the run, and ends with what is to happen next.
 
 It runs on the SuperLink host under C(flower-training@NAME). One life of it follows one run: systemd starts it again
-when another one is needed. What it sees is in C(_watch), what it makes of that in C(_supervision).
+when another one is needed. What it sees is in C(watch), what it makes of that in C(verdicts).
 This module is private to the collection and may change at any time.
 """
 
@@ -18,41 +18,21 @@ from .._flower.cli import INVALID_RUN_CONFIG, Flwr, FlwrError, FlwrUnreachableEr
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import submission_lock
 from .._training.runs import RunConflictError, covers
+from . import endings
 from .desk import Desk, Request, recall
+from .endings import AGAIN, ENDINGS, FAILED, FINISHED, QUIESCED, STARTING, STOPPED, WAITED_FOR
 from .journal import Journal
 from .serverapps import ends_with_its_process, own_processes
 from .sessions import BEGIN, Sessions
 from .shared_directories import shared_text, taken_by
 from .submission import FOLLOW, Submitter
 from .teller import Teller
-from .verdicts import (
-    AGAIN,
-    BY_OPERATOR,
-    DIRECTORY_BUSY,
-    EXIT,
-    FAILED,
-    FINISHED,
-    ON_RESUME,
-    QUIESCED,
-    REFUSED,
-    STOPPED,
-    TOO_FEW_NODES,
-    WAIT,
-    WAITED_FOR,
-    Limits,
-    Verdict,
-    away,
-    give_up,
-    judge,
-    pause,
-    too_few,
-)
+from .verdicts import BY_OPERATOR, Limits, Verdict, away, give_up, judge, pause, too_few
 from .watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch
 
 TICK = 0.5  # seconds between two looks
 GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
 ASK_AGAIN = 60.0  # seconds until the next run asks for the directory of the checkpoints; it waits there as well
-FLOWER_REFUSED = "flower_refused"
 
 
 class Supervisor:
@@ -74,12 +54,12 @@ class Supervisor:
         if self.memory.state in (FAILED, FINISHED) and not self.desk.is_stopped:
             # It does not begin again at the next boot.
             self.teller.ended_before()
-            return EXIT[self.memory.state]
+            return ENDINGS[self.memory.state].status
         if self.memory.state == QUIESCED and not self.desk.is_stopped:
             if self.desk.quiesce:
                 self.teller.ended_before()
-                return EXIT[QUIESCED]
-            self.memory.state = "starting"
+                return ENDINGS[QUIESCED].status
+            self.memory.state = STARTING
         self.teller.remember()
         verdict = self._resume_end()
         if self.desk.is_stopped:
@@ -88,7 +68,7 @@ class Supervisor:
             try:
                 verdict = self._begin() or self._after(self._follow())
             except RunConflictError as error:
-                verdict = Verdict(REFUSED, "conflict", str(error))
+                verdict = Verdict.of(endings.CONFLICT, str(error))
             except FlwrUnreachableError as error:
                 verdict = self._idle(away(str(error)), ASK_AWAY)
             except FlwrError as error:
@@ -101,14 +81,14 @@ class Supervisor:
         """Have a run to follow; return a verdict when there is none to follow."""
         waited = False
         # It may refuse the very questions below.
-        if self.memory.reason == FLOWER_REFUSED and (verdict := self._pause()):
+        if self.memory.reason == endings.FLOWER_REFUSED.word and (verdict := self._pause()):
             return verdict
         while True:
             with submission_lock(self.flwr.home), self.folder.lock():
                 decision = self.submitter.decide()
                 if decision.action == "finished":
                     self.memory.run_id = decision.run.run_id if decision.run else self.memory.run_id
-                    if verdict := self._completed(Verdict(FINISHED, "completed", "Its run was completed before.")):
+                    if verdict := self._completed(Verdict.of(endings.COMPLETED, "Its run was completed before.")):
                         return verdict
                     waited = False  # for the next session
                     continue
@@ -120,7 +100,7 @@ class Supervisor:
                 if self.desk.quiesce:
                     return QUIESCED_NOW
                 if others := taken_by(self.folder, self.request.run_config):
-                    return Verdict(REFUSED, "directory_shared", shared_text(others))
+                    return Verdict.of(endings.DIRECTORY_SHARED, shared_text(others))
                 if waited or not self._has_to_wait():
                     self.submitter.submit(decision)
                     return None
@@ -142,8 +122,8 @@ class Supervisor:
         """Wait once in this life, the longer the more runs have done nothing."""
         seconds = 0.0 if self._paused else pause(self.memory.fruitless)
         self._paused = True
-        text = f"{self.memory.fruitless} runs in a row have finished no round; the next begins in {seconds:g} s."
-        return self._idle(Verdict(WAIT, "pause", text), seconds) if seconds else None
+        verdict = Verdict.of(endings.PAUSE, fruitless=self.memory.fruitless, seconds=seconds)
+        return self._idle(verdict, seconds) if seconds else None
 
     def _wait(self) -> Verdict | None:
         """Wait after runs that have done nothing, for SuperNodes when they were what was missing, for a session."""
@@ -151,9 +131,9 @@ class Supervisor:
             return verdict
         if self.sessions.between:
             return self._wait_for_session()
-        if self._lacked == DIRECTORY_BUSY:
-            return self._idle(BUSY, ASK_AGAIN)
-        while self._lacked == TOO_FEW_NODES:
+        if self._lacked == endings.DIRECTORY_WAS_BUSY.word:
+            return self._idle(Verdict.of(endings.DIRECTORY_BUSY), ASK_AGAIN)
+        while self._lacked == endings.TOO_FEW_NODES.word:
             nodes = list_supernodes(self.flwr)
             online, missing = named(nodes, online=True), named(nodes, online=False)
             if len(online) >= self.request.needed_nodes:
@@ -172,13 +152,13 @@ class Supervisor:
     def _refused(self, error: FlwrError) -> Verdict:
         """Judge that Flower has refused something: for good, or for now."""
         if error.code == INVALID_RUN_CONFIG:
-            return Verdict(REFUSED, "run_config", str(error))
+            return Verdict.of(endings.RUN_CONFIG, str(error))
         memory = self.memory
         memory.fruitless += 1
-        self.journal.event(FLOWER_REFUSED, str(error), code=error.code)
+        self.journal.event(endings.FLOWER_REFUSED.event, str(error), code=error.code)
         if verdict := give_up(memory.fruitless, self.request.attempts):
             return replace(verdict, text=f"{verdict.text} The last one: {error}")
-        return Verdict(AGAIN, FLOWER_REFUSED, str(error))
+        return Verdict.of(endings.FLOWER_REFUSED, str(error))
 
     # --- During a run ---
 
@@ -198,9 +178,7 @@ class Supervisor:
 
     def _intend_to_stop(self) -> None:
         """Remember that it is us who stop the run: one that anybody else has stopped is to stay so."""
-        text = "The process of the ServerApp is gone."
-        self.memory.ending = {"kind": AGAIN, "reason": "serverapp_gone", "text": text}
-        self.teller.remember()
+        self._remember_ending(Verdict.of(endings.SERVERAPP_GONE))
 
     def _idle(self, verdict: Verdict, seconds: float, heeds: bool = True) -> Verdict | None:
         """Wait without a run; return a verdict when an order is given meanwhile that is to be heeded."""
@@ -217,6 +195,11 @@ class Supervisor:
 
     # --- After a run ---
 
+    def _remember_ending(self, verdict: Verdict) -> None:
+        """Remember how the run ends that is about to be stopped."""
+        self.memory.ending = {"kind": verdict.kind, "reason": verdict.reason, "text": verdict.text}
+        self.teller.remember()
+
     def _resume_end(self) -> Verdict | None:
         """Go on with the end of a run in the middle of which the last supervisor died."""
         ending = self.memory.ending
@@ -231,9 +214,8 @@ class Supervisor:
         """Clear a run away that is over; return None when the next one is to begin in this life."""
         memory = self.memory
         if verdict.kind == FAILED and self.request.retry_failed:
-            verdict = Verdict(AGAIN, "failed", verdict.text)
-        memory.ending = {"kind": verdict.kind, "reason": verdict.reason, "text": verdict.text}
-        self.teller.remember()
+            verdict = Verdict.of(endings.RETRIED, verdict.text)
+        self._remember_ending(verdict)
         if verdict.kind != FINISHED:
             self._clear_away()
         memory.ended, memory.ending = memory.run_id, {}
@@ -308,8 +290,7 @@ class Supervisor:
         if verdict.kind == STOPPED:
             self.desk.stop()
         self.teller.end(verdict)
-        return EXIT[verdict.kind]
+        return ENDINGS[verdict.kind].status
 
 
-BUSY = Verdict(WAIT, DIRECTORY_BUSY, "Another run saves into the directory of the checkpoints, and is waited for.")
-QUIESCED_NOW = Verdict(QUIESCED, "quiesced", f"The federation is quiesced. {ON_RESUME}")
+QUIESCED_NOW = Verdict.of(endings.ALL_QUIESCED, what="")

@@ -16,23 +16,12 @@ from .._base.systemd import notify
 from .._flower.cli import Flwr, FlwrError
 from .._training.progress import pace_text, round_line
 from .desk import Desk, Memory, now
-from .journal import ERROR, NOTICE, RESULT_FACTS, Journal
-from .verdicts import AGAIN, FAILED, FINISHED, GIVEN_UP, GO_ON, IDLE, QUIESCED, REFUSED, STOPPED, WAIT, Verdict
+from .endings import AGAIN, ENDINGS, ERROR, FAILED, FINISHED, IDLE, NOTICE, RESULT_FACTS, STATES, WAIT
+from .journal import ROUND_FACTS, Journal
+from .verdicts import Verdict
 from .watch import Watch
 
 LOG_LINES = 40
-
-ROUND_FACTS = ("run_id", "round", "num_rounds", "loss", "accuracy", "replies", "failures", "seconds", "checkpoint")
-STATES = {GO_ON: "running", WAIT: "waiting", IDLE: "idle", AGAIN: "restarting"}  # the others are called as they are
-ENDINGS = {
-    FINISHED: "completed",
-    STOPPED: "stopped; it stays so until it is trained again",
-    QUIESCED: "quiesced; it goes on when the federation is resumed",
-    FAILED: "failed in the app, which would fail again",
-    REFUSED: "refused",
-    GIVEN_UP: "given up",
-    AGAIN: "run lost, the next one goes on where it was",
-}
 
 
 class Teller:
@@ -49,7 +38,7 @@ class Teller:
 
     def ended_before(self) -> None:
         """Say that there is nothing to do any more."""
-        self._journal.say(f"{self._name}: {ENDINGS[self._memory.state]}, already before.", NOTICE)
+        self._journal.say(f"{self._name}: {ENDINGS[self._memory.state].words}, already before.", NOTICE)
 
     def news(self, watch: Watch) -> None:
         """Tell of what has happened to a run since the last look."""
@@ -84,17 +73,18 @@ class Teller:
     def lost(self, verdict: Verdict, last_round: int | None) -> None:
         """Tell of a run that is to be replaced."""
         facts = {"run_id": self._memory.run_id, "round": last_round, "restarts": self._memory.restart_count}
-        self._journal.event("run_lost", verdict.text, reason=verdict.reason, **facts)
+        self._journal.event(ENDINGS[AGAIN].event, verdict.text, reason=verdict.reason, **facts)
 
     def end(self, verdict: Verdict) -> None:
         """Say how it ends, in an event and in the last line of the journal."""
         if verdict.kind == FINISHED:
             verdict = replace(verdict, text=result_text(self._desk.folder.result or {}) or verdict.text)
         self._set(STATES.get(verdict.kind, verdict.kind), verdict, [])
-        text = f"{self._name}: {ENDINGS[verdict.kind]}. {verdict.text}"
+        ending = ENDINGS[verdict.kind]
+        text = f"{self._name}: {ending.words}. {verdict.text}"
         if verdict.kind != AGAIN:
-            self._journal.event(f"training_{verdict.kind}", text, **self._facts(verdict))
-        self._journal.say(_one_line(text), NOTICE if verdict.kind in (FINISHED, STOPPED, QUIESCED, AGAIN) else ERROR)
+            self._journal.event(ending.event, text, **self._facts(verdict))
+        self._journal.say(_one_line(text), ERROR if ending.is_bad else NOTICE)
         notify(STATUS=_one_line(text), STOPPING=1)
 
     def remember(self) -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the supervisor of a training makes of what it sees. It acts on nothing and asks nobody: see C(_supervisor).
+"""What the supervisor of a training makes of what it sees. It acts on nothing and asks nobody.
 
 This module is private to the collection and may change at any time.
 """
@@ -15,30 +15,18 @@ from dataclasses import dataclass, field
 from .._base.jsonable import harmless
 from .._flower.cli import ALIVE
 from .._training.runs import COMPLETED, LOST
+from . import endings
+from .endings import ENDINGS, GO_ON, Reason
 
 UNREACHABLE = "unreachable"
-
-# What a verdict says: go on watching, wait for somebody, rest until the next session, or end in one of these ways.
-GO_ON, WAIT, IDLE = "go_on", "wait", "idle"
-FINISHED, STOPPED, FAILED, GIVEN_UP, AGAIN, REFUSED = "completed", "stopped", "failed", "given_up", "again", "refused"
-QUIESCED = "quiesced"  # with all other trainings of the SuperLink, until they are resumed
-
-# systemd starts the supervisor again after AGAIN and after a crash, and after nothing else.
-EXIT = {FINISHED: 0, STOPPED: 10, QUIESCED: 11, FAILED: 65, GIVEN_UP: 69, AGAIN: 75, REFUSED: 78}
 
 # The ServerApp's process, as far as it is known which one is ours.
 UNKNOWN, LIVING, GONE = "unknown", "living", "gone"
 
 APP_RAISED = "ServerApp failed with exception: "
 NO_HEARTBEAT = "No heartbeat received"
-ON_RESUME = "It goes on when the federation is resumed (playbook fedops.flower.resume)."
 
 ON_NONE = "The playbook fedops.flower.site registers them, also again when the SuperLink has lost its database."
-
-# Reasons why an app ends its run that are not its own fault: what it says in failure.json.
-TOO_FEW_NODES, DIRECTORY_BUSY = "too_few_nodes", "directory_busy"
-NOT_ITS_FAULT = (TOO_FEW_NODES, "nodes_unavailable", "superlink_lost", DIRECTORY_BUSY)
-WAITED_FOR = (TOO_FEW_NODES, DIRECTORY_BUSY)  # such a run is no fruitless attempt
 
 PENDING_PATIENCE = 15.0  # seconds; a SuperExec that is well takes a run up within two
 STALL_FACTOR = 10.0  # a round may take so many times as long as the longest of the last ones
@@ -56,12 +44,17 @@ class Verdict:
     text: str = ""
     names: tuple[str, ...] = ()  # whom a WAIT is for
 
+    @classmethod
+    def of(cls, reason: Reason, text: str = "", names: t.Iterable[str] = (), **facts: t.Any) -> Verdict:
+        """Return the verdict that a reason leads to; C(text) is what somebody else says of it."""
+        return cls(reason.kind, reason.word, text or reason.sentence.format(**facts).rstrip(), tuple(names))
+
     @property
     def ends(self) -> bool:
-        return self.kind not in (GO_ON, WAIT, IDLE)
+        return self.kind in ENDINGS
 
 
-BY_OPERATOR = Verdict(STOPPED, "operator", "An operator has stopped it.")
+BY_OPERATOR = Verdict.of(endings.OPERATOR)
 
 
 @dataclass(frozen=True)
@@ -134,49 +127,40 @@ def give_up(fruitless: int, attempts: int) -> Verdict | None:
     """Say whether so many runs in a row without a finished round are enough."""
     if fruitless < max(1, attempts):  # before any run there is nothing to give up
         return None
-    return Verdict(
-        GIVEN_UP,
-        "no_progress",
-        f"{fruitless} runs in a row have ended without finishing a round. The events above say why each did."
-        " Remove the cause, then train again.",
-    )
+    return Verdict.of(endings.NO_PROGRESS, fruitless=fruitless)
 
 
 def _completed(seen: Situation, limits: Limits) -> Verdict:
     if limits.reports and not seen.has_result:
-        return Verdict(FAILED, "no_result", "Flower reports the run as completed, but its ServerApp wrote no result.")
-    return Verdict(FINISHED, "completed", "Flower reports its run as completed.")
+        return Verdict.of(endings.NO_RESULT)
+    return Verdict.of(endings.COMPLETED)
 
 
 def _stood_still(seen: Situation) -> Verdict:
     """Say why a run is to be stopped that does not end its round by itself."""
     what = "its run had not begun" if seen.word == "pending" else "the round under way was not finished in time"
-    return Verdict(QUIESCED, "quiesced", f"The federation is quiesced, and {what}. {ON_RESUME}")
+    return Verdict.of(endings.ALL_QUIESCED, what=f", and {what}")
 
 
 def _ended(seen: Situation) -> Verdict:
     """Judge a run that Flower says is over, though nobody of us has ended it."""
     if seen.word == "stopped":
-        return Verdict(STOPPED, "flwr_stop", "Its run was stopped by hand.")
+        return Verdict.of(endings.FLWR_STOP)
     if seen.word == LOST:
-        return Verdict(AGAIN, "superlink_forgot", "The SuperLink no longer knows the run: its database was replaced.")
+        return Verdict.of(endings.SUPERLINK_FORGOT)
     if seen.failure or seen.details.startswith(APP_RAISED):
         return _failed(seen)
     if seen.details.startswith(NO_HEARTBEAT) and seen.process != GONE:
-        return Verdict(AGAIN, "no_heartbeat", "The ServerApp gave no sign of life, and Flower has given the run up.")
+        return Verdict.of(endings.NO_HEARTBEAT)
     return _gone(seen)
 
 
 def _failed(seen: Situation) -> Verdict:
     """Tell an app that would fail again from one that lacked SuperNodes."""
-    reason = str(seen.failure.get("reason", ""))
+    reason = endings.TOLD_BY_APP.get(str(seen.failure.get("reason", "")), endings.APP)
     # It is remembered, for each of the last runs that were lost.
     text = harmless(str(seen.failure.get("message", "")) or seen.details[len(APP_RAISED) :])
-    if reason == QUIESCED:
-        return Verdict(QUIESCED, "quiesced", text)
-    if reason in NOT_ITS_FAULT:
-        return Verdict(AGAIN, reason, text)
-    return Verdict(FAILED, "app", text)
+    return Verdict.of(reason, text)
 
 
 def _gone(seen: Situation) -> Verdict:
@@ -184,10 +168,10 @@ def _gone(seen: Situation) -> Verdict:
     if seen.failure:
         return _failed(seen)  # it has, but could not tell Flower of it
     if seen.killed_for_memory:
-        return Verdict(AGAIN, "out_of_memory", "The kernel killed the ServerApp for want of memory.")
+        return Verdict.of(endings.OUT_OF_MEMORY)
     if seen.executor_changed or seen.executor not in ("active", "unknown"):
-        return Verdict(AGAIN, "superexec_gone", "The SuperExec has died, and the ServerApp with it.")
-    return Verdict(AGAIN, "serverapp_gone", "The process of the ServerApp is gone.")
+        return Verdict.of(endings.SUPEREXEC_GONE)
+    return Verdict.of(endings.SERVERAPP_GONE)
 
 
 def _pending(seen: Situation) -> Verdict:
@@ -198,7 +182,7 @@ def _pending(seen: Situation) -> Verdict:
         if seen.executor in ("active", "unknown")
         else f"systemd says that it is {seen.executor}. Start it: the run is taken up then."
     )
-    return Verdict(WAIT, "superexec", f"The run is pending, because flower-superexec has not taken it up. {why}")
+    return Verdict.of(endings.SUPEREXEC, why=why)
 
 
 def _running(seen: Situation, limits: Limits) -> Verdict:
@@ -206,17 +190,16 @@ def _running(seen: Situation, limits: Limits) -> Verdict:
         return too_few(seen.online, limits.needed, seen.missing)
     budget = round_budget(seen.rounds, seen.fruitless, limits)
     if seen.quiet > budget:
-        return Verdict(AGAIN, "stalled", f"No round was finished within {budget:.0f} seconds: it is stalled.")
+        return Verdict.of(endings.STALLED, budget=budget)
     return Verdict(GO_ON)
 
 
 def away(details: str) -> Verdict:
     """Say that the SuperLink is waited for."""
-    return Verdict(WAIT, "superlink", f"The SuperLink is waited for; a run outlives its restart. {details}".rstrip())
+    return Verdict.of(endings.SUPERLINK, details=details)
 
 
 def too_few(online: int, needed: int, missing: t.Sequence[str]) -> Verdict:
     """Say for whom is waited."""
     for_whom = f" Not online: {', '.join(missing)}." if missing else f" No other SuperNode is registered. {ON_NONE}"
-    text = f"{online} of {needed} SuperNodes that are needed are online.{for_whom}"
-    return Verdict(WAIT, "nodes", text, tuple(missing))
+    return Verdict.of(endings.NODES, names=missing, online=online, needed=needed, missing=for_whom)

@@ -9,7 +9,7 @@ import os
 from io import FileIO
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor import verdicts
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import endings
 from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order
 from flwr.app import Message
 from simulated import Federation
@@ -101,4 +101,4 @@ def test_a_training_without_checkpoints_says_that_it_begins_anew(federation: Fed
 
 def test_the_app_and_the_supervisor_mean_the_same() -> None:
     assert publish.QUIESCED == quiesce_order.MARKER
-    assert QuiescedError.reason == verdicts.QUIESCED
+    assert QuiescedError.reason == endings.ALL_QUIESCED.word

@@ -5,14 +5,10 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import unicodedata
-from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.journal import EVENTS, Journal
-
-ROOT = Path(__file__).resolve().parents[5]
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.journal import Journal
 
 
 @pytest.mark.parametrize(("stream", "level"), [("8:1234", "<4>"), (None, "")])
@@ -99,9 +95,3 @@ def test_a_line_is_never_so_long_that_journald_cuts_it(evil, shape) -> None:
     assert len(line.encode()) < 48 * 1024 - 3
     content = json.loads(line)
     assert (content["event"], content["training"], content["reason"]) == ("training_failed", "default", "app")
-
-
-def test_every_event_is_documented_and_every_documented_event_exists() -> None:
-    page = (ROOT / "docs" / "events.md").read_text("utf-8").partition("## Reasons")[0]
-    documented = re.findall(r"^\| `(\w+)` \|", page, re.M)
-    assert sorted(documented) == sorted(EVENTS)

@@ -10,12 +10,12 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Memory, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.endings import AGAIN, ENDINGS
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import (
     TrainingFollower,
     picture,
     training_problem,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.verdicts import AGAIN, EXIT
 
 REQUEST = Request("default", "/app", configuration_hash="h", num_rounds=5, request_id="1")
 AT_WORK = Unit("flower-training@default.service", "loaded", "active", "running", "success")
@@ -182,5 +182,5 @@ def test_an_end_that_is_not_good_says_what_to_do(state, problem) -> None:
 def test_every_word_for_how_a_training_stands_is_documented_for_workflows() -> None:
     page = (Path(__file__).resolve().parents[5] / "docs" / "awx.md").read_text("utf-8")
     table = page.partition("| Ending | Exit status |")[2].partition("\n\n")[0]
-    words = {*outlook.AT_WORK, outlook.HALTED, *EXIT} - {AGAIN}
+    words = {*outlook.AT_WORK, outlook.HALTED, *ENDINGS} - {AGAIN}
     assert [word for word in sorted(words) if f"`{word}`" not in table] == []

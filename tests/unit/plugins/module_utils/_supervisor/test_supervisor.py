@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,8 +35,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk imp
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.journal import EVENTS, Journal
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.sessions import Sessions
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.supervisor import Supervisor
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.teller import ENDINGS
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.verdicts import EXIT
 from ansible_collections.fedops.flower.plugins.module_utils._training import folder as _trainings
 from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import LedgerEntry, TrainingFolder
@@ -255,11 +254,13 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch) -> World:
+def world(tmp_path, monkeypatch) -> Iterator[World]:
     world = World(tmp_path)
     monkeypatch.setattr(submission.time, "time", lambda: EPOCH + world.at)  # one module, wherever it is read
     monkeypatch.setattr(quiesce_order, "boot_seconds", world.monotonic)
-    return world
+    yield world
+    for event in world.events if isinstance(world.journal, io.StringIO) else ():
+        assert set(event) == {"event", "training", "time", "message", *EVENTS[event["event"]].facts}
 
 
 def test_a_training_is_submitted_followed_and_completed(world) -> None:
@@ -845,12 +846,11 @@ def test_a_run_under_way_without_any_serverapp_on_the_host_is_lost(world) -> Non
     assert (world.memory.restarts[-1]["reason"], world.at < 40) == ("serverapp_gone", True)
 
 
-def test_every_event_that_is_written_is_declared_and_one_line(world) -> None:
+def test_what_an_app_has_said_is_one_line(world) -> None:
     world.ask()
     world.later(10, lambda: world.fail("1", message="two\nlines"))
     world.live()
-    assert {event["event"] for event in world.events} <= set(EVENTS)
-    assert all({"event", "training", "time", "message"} <= set(event) for event in world.events)
+    assert world.events != []
     assert world.said[-1] == "default: failed in the app, which would fail again. two lines"
 
 
@@ -1259,11 +1259,6 @@ def test_a_continuous_training_begins_no_session_while_the_federation_is_quiesce
     world.later(420, world.desk.stop)
     assert world.live() == STOPPED
     assert sessions(world) == [(1, "first", 3), (2, "interval", 6)]
-
-
-def test_every_end_has_an_exit_status_and_words() -> None:
-    assert set(ENDINGS) == set(EXIT)
-    assert len(set(EXIT.values())) == len(EXIT)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root hands capabilities on")

@@ -6,21 +6,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.verdicts import (
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.endings import (
     AGAIN,
-    APP_RAISED,
-    EXIT,
     FAILED,
     FINISHED,
     GIVEN_UP,
     GO_ON,
     QUIESCED,
     STOPPED,
-    UNREACHABLE,
     WAIT,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.verdicts import (
+    APP_RAISED,
+    UNREACHABLE,
     Limits,
     Situation,
     give_up,
@@ -119,13 +119,6 @@ def test_what_is_seen_leads_to_one_verdict(word, seen, kind, reason) -> None:
     assert bool(verdict.text) == (kind != GO_ON)
 
 
-def test_every_reason_is_documented() -> None:
-    page = (Path(__file__).resolve().parents[5] / "docs" / "events.md").read_text("utf-8")
-    (table,) = [mark.args[1] for mark in test_what_is_seen_leads_to_one_verdict.pytestmark]
-    reasons = {reason for *dummy, kind, reason in table if kind in (AGAIN, WAIT)}
-    assert [reason for reason in sorted(reasons) if f"| `{reason}` |" not in page] == []
-
-
 @pytest.mark.parametrize(
     ("seen", "text"),
     [
@@ -174,10 +167,6 @@ def test_runs_without_progress_are_given_up() -> None:
     assert give_up(9, 10) is None
     assert give_up(0, 0) is None
     assert give_up(10, 10).kind == GIVEN_UP
-
-
-def test_only_what_may_succeed_later_has_the_exit_status_that_systemd_retries() -> None:
-    assert EXIT == {FINISHED: 0, STOPPED: 10, QUIESCED: 11, FAILED: 65, GIVEN_UP: 69, AGAIN: 75, "refused": 78}
 
 
 @pytest.mark.parametrize("reason", ["failed", "too_few_nodes", "quiesced"])
