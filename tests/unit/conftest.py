@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ if AnsibleCollectionConfig.collection_finder is None:
     init_plugin_loader([str(COLLECTIONS)])
 
 
-def _modes(places: list[Path]) -> dict[str, tuple[str, int, int]]:
+def _modes(places: Sequence[Path]) -> dict[str, tuple[str, int, int]]:
     found = {}
     for place in places:
         try:
@@ -48,16 +49,22 @@ def _modes(places: list[Path]) -> dict[str, tuple[str, int, int]]:
     return found
 
 
+@contextmanager
+def _unchanged(places: Sequence[Path]) -> Iterator[None]:
+    before = _modes(places)
+    yield
+    assert _modes(places) == before
+
+
 TEMPORARY = Path(tempfile.gettempdir()).resolve()
-SHARED = [TEMPORARY, *TEMPORARY.parents, ROOT, *ROOT.parents]
+SHARED = [TEMPORARY, *TEMPORARY.parents, ROOT, *ROOT.parents, Path.home()]
 
 
 @pytest.fixture(autouse=True)
 def _modes_of_shared_directories() -> Iterator[None]:
     """No test changes whose the directories are that it shares with others, nor who may use them."""
-    before = _modes(SHARED)
-    yield
-    assert _modes(SHARED) == before
+    with _unchanged(SHARED):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,10 +72,24 @@ def _modes_of_the_checkout() -> Iterator[None]:
     """No test changes whose the files of the checkout are, nor who may use them."""
     listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, check=False).stdout
     files = [ROOT / os.fsdecode(name) for name in listed.split(b"\0") if name]
-    places = [*files, *{folder for file in files for folder in file.parents if folder.is_relative_to(ROOT)}]
-    before = _modes(places)
-    yield
-    assert _modes(places) == before
+    folders = {folder for file in files for folder in file.parents if folder.is_relative_to(ROOT)}
+    with _unchanged([*files, *folders]):
+        yield
+
+
+@pytest.fixture
+def unchanged() -> Callable[[Sequence[Path]], AbstractContextManager[None]]:
+    """What holds the tests to their own directories, to be tested itself."""
+    return _unchanged
+
+
+@pytest.fixture
+def in_groups() -> Iterator[tuple[int, ...]]:
+    """Root in two more groups: one that is in none has nothing to give up."""
+    before, groups = os.getgroups(), (54001, 54002)
+    os.setgroups(groups)
+    yield groups
+    os.setgroups(before)
 
 
 @pytest.fixture(scope="session")

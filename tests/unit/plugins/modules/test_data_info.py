@@ -36,6 +36,13 @@ def test_what_counts_is_whether_a_member_gets_in(run_module, place, mode, group,
     assert run_module("data_info", directories=[str(data)])["problems"] == ([] if readable else [problem])
 
 
+def test_groups_of_whoever_asks_open_nothing(run_module, place, in_groups) -> None:
+    data = place / "data"
+    data.mkdir(mode=0o750)
+    os.chown(data, 0, in_groups[0])
+    assert len(run_module("data_info", directories=[str(data)])["problems"]) == 1
+
+
 def test_what_lies_behind_a_closed_directory_is_not_readable(run_module, place) -> None:
     (place / "closed" / "data").mkdir(parents=True)
     (place / "closed").chmod(0o700)

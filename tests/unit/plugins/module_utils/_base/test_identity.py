@@ -15,11 +15,13 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges
 
 @as_root
 @pytest.mark.parametrize("user", ["APPS_USER", "CONTROL_USER", "STATE_USER"])
-def test_root_touches_files_as_any_account_and_is_root_again(monkeypatch, user) -> None:
+def test_root_touches_files_as_any_account_in_its_groups_and_is_root_again(monkeypatch, in_groups, user) -> None:
     monkeypatch.setattr(identity, user, "nobody")
-    before = os.geteuid(), os.getegid(), os.getgroups()
+    nobody = pwd.getpwnam("nobody")
+    before = os.geteuid(), os.getegid(), [*in_groups]
     with identity.as_account(getattr(identity, user)):
-        assert (os.geteuid(), os.getegid()) == (pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
+        assert (os.geteuid(), os.getegid()) == (nobody.pw_uid, nobody.pw_gid)
+        assert sorted(os.getgroups()) == sorted(os.getgrouplist("nobody", nobody.pw_gid))
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before
 
 

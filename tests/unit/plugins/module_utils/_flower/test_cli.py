@@ -221,7 +221,7 @@ def test_a_host_without_flower_is_told_so(tmp_path, own_account) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
-def test_root_asks_flower_as_the_account_of_its_command_line(monkeypatch) -> None:
+def test_root_asks_flower_as_the_account_of_its_command_line(monkeypatch, in_groups) -> None:
     monkeypatch.setattr(identity, "CONTROL_USER", "nobody")
     nobody = pwd.getpwnam("nobody")
     folder = Path(tempfile.mkdtemp())  # outside pytest's own, which is closed to others
@@ -242,9 +242,9 @@ def test_root_asks_flower_as_the_account_of_its_command_line(monkeypatch) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
-def test_root_writes_files_as_that_account_and_is_root_again(monkeypatch) -> None:
+def test_root_writes_files_as_that_account_and_is_root_again(monkeypatch, in_groups) -> None:
     monkeypatch.setattr(identity, "CONTROL_USER", "nobody")
-    before = os.geteuid(), os.getegid(), os.getgroups()
+    before = os.geteuid(), os.getegid(), [*in_groups]
     with cli.scratch("a.txt", "text") as path:
         status, folder = os.stat(path), os.stat(os.path.dirname(path))
         assert Path(path).read_text() == "text"

@@ -21,7 +21,7 @@ def test_every_step_of_a_save_is_taken_and_nothing_is_left(tmp_path: Path) -> No
 
 
 @as_root
-def test_the_probe_is_of_the_user_and_not_of_root(open_path: Path) -> None:
+def test_the_probe_is_of_the_user_and_not_of_root(open_path: Path, in_groups: tuple[int, ...]) -> None:
     with pytest.raises(probe.StepError) as error:
         probe.as_user(49999, 49999, lambda: probe.probe(str(open_path)))
     assert (error.value.step, error.value.number) == ("create a file", errno.EACCES)
