@@ -261,6 +261,19 @@ def test_a_key_that_cannot_be_used_again_is_said_to_be_so(home, ledger, run_modu
     }
 
 
+def test_a_key_that_only_the_database_knows_and_that_was_unregistered_is_not_taken_up(home, ledger, run_module) -> None:
+    with sqlite3.connect(home.path / "state" / "state.db") as database:
+        database.execute("CREATE TABLE node (node_id BIGINT, public_key BLOB)")
+        database.execute("INSERT INTO node VALUES (?, ?)", (int(UNREGISTERED) - (1 << 64), PEM))
+    home.answers(supernode_list="supernode_list_end", supernode_register="supernode_reg_after_unreg")
+    result = run_module("supernode", name="a", public_key=KEY)
+    assert (result["failed"], ledger()) == (True, [])
+    assert result["msg"] == (
+        f"The key of a ({FINGERPRINT}) was unregistered, which is final for a key in Flower."
+        " Make a new key for this SuperNode."
+    )
+
+
 def test_bad_input_is_refused_with_all_problems_before_flower_is_asked(home, run_module) -> None:
     result = run_module("supernode", supernodes=[{"name": "a"}, {"name": "b", "public_key": "ssh-rsa AAAA"}])
     assert (result["failed"], len(result["problems"]), home.calls) == (True, 2, [])

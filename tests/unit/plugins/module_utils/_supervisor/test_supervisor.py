@@ -9,8 +9,10 @@ import io
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -654,6 +656,68 @@ def test_a_run_of_somebody_else_is_not_taken_for_ours(world) -> None:
     world.later(30, lambda: world.finish("2"))
     assert world.live() == 0
     assert [run.run_id for run in world.folder.ledger] == ["2"]
+
+
+def test_a_run_of_before_the_submission_is_not_taken_for_it(world) -> None:
+    """Somebody submitted the same app by hand."""
+    world.runs["1"] = Run("1", "running", None, "abcd", flower_time(world.at))
+    world.sleep(60)
+    world.ask()
+    world.killed_at_submission = True
+    with pytest.raises(Killed):
+        world.live()
+    world.later(30, lambda: world.finish("2"))
+    assert world.live() == 0
+    assert ([run.run_id for run in world.folder.ledger], world.calls.count("run")) == (["2"], 1)
+
+
+@pytest.mark.parametrize(("deployed", "claimed"), [("abcd", ["1"]), ("other", ["2"]), (None, ["1", "2"])])
+def test_a_run_of_another_fab_is_not_taken_for_ours(world, monkeypatch, deployed, claimed) -> None:
+    """Somebody submitted another app while ours was on its way."""
+    monkeypatch.setattr(submission, "deployed_fab_hash", lambda home, app: deployed)
+    world.ask()
+    world.killed_at_submission = True
+    with pytest.raises(Killed):
+        world.live()
+    world.runs["2"] = Run("2", "pending", None, "other", flower_time(world.at))
+    world.later(30, lambda: world.finish(claimed[-1]))
+    assert world.live() == 0
+    assert ([run.run_id for run in world.folder.ledger], world.calls.count("run")) == (claimed, 1)
+
+
+def test_a_submission_whose_answer_is_lost_is_looked_for_and_not_repeated(world) -> None:
+    """The SuperLink took the run, and went away before it could say so."""
+    world.ask()
+    honest = world.submit
+
+    def silent(app: str, run_config: str | None) -> Submission:
+        honest(app, run_config)
+        raise FlwrUnreachableError("Nobody answers.")
+
+    world.submit = silent
+    world.later(30, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert ([run.run_id for run in world.folder.ledger], world.calls.count("run")) == (["1"], 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_is_stopped_while_flower_accepts_a_run_writes_it_down_first(world, number) -> None:
+    told: list[list[str]] = []
+    honest = world.submit
+
+    def disturbed(app: str, run_config: str | None) -> Submission:
+        answer = honest(app, run_config)
+        signal.pthread_kill(threading.get_ident(), number)
+        return answer
+
+    world.submit = disturbed
+    world.ask()
+    world.later(30, lambda: world.finish("1"))
+    before = signal.signal(number, lambda *dummy: told.append([run.run_id for run in world.folder.ledger]))
+    try:
+        assert (world.live(), told) == (0, [["1"]])
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_supervisor_that_dies_while_it_stops_a_run_does_not_take_that_for_an_operators_order(world) -> None:

@@ -83,6 +83,12 @@ def told(**failure: str) -> dict:
         # its process is gone
         ("running", {"process": "gone"}, AGAIN, "serverapp_gone"),
         ("starting", {"process": "gone"}, AGAIN, "serverapp_gone"),
+        ("pending", {"process": "gone"}, AGAIN, "serverapp_gone"),
+        ("pending", {"process": "gone", "pending": 16}, AGAIN, "serverapp_gone"),
+        ("running", {"process": "gone", "online": 2, "missing": ("site3",)}, AGAIN, "serverapp_gone"),
+        ("running", {"process": "gone", "quiet": 501}, AGAIN, "serverapp_gone"),
+        ("stopped", {"process": "gone"}, STOPPED, "flwr_stop"),
+        ("lost", {"process": "gone"}, AGAIN, "superlink_forgot"),
         ("failed", {"process": "gone", "details": "Task failed with unknown error."}, AGAIN, "serverapp_gone"),
         ("failed", {"process": "gone", "details": BEAT}, AGAIN, "serverapp_gone"),
         ("failed", {"process": "living", "details": BEAT}, AGAIN, "no_heartbeat"),

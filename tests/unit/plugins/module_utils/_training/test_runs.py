@@ -21,6 +21,7 @@ STOPPED = Known("2", "stopped", "h", 3, reports=True)
 LOST = Known("1", "lost", "h", 3)
 ALIVE = Known("3", "running", "h", 3, alive=True)
 PENDING = Known("3", "pending", "h", 3, alive=True)
+OLDER = Known("1", "running", "h", 3, alive=True)
 OTHER = Known("3", "running", "other", 3, alive=True)
 RESULT = {"run_id": "1", "configuration_hash": "h", "rounds": 3}
 
@@ -33,6 +34,8 @@ RESULT = {"run_id": "1", "configuration_hash": "h", "rounds": 3}
         pytest.param([PENDING], None, ("h", 3), Decision("adopt", PENDING), id="pending is alive"),
         pytest.param([ALIVE], None, ("h", 9), Decision("adopt", ALIVE), id="alive, with fewer rounds"),
         pytest.param([OTHER], None, (None, None), Decision("adopt", OTHER), id="alive, and any configuration will do"),
+        pytest.param([OLDER, FAILED], None, ("h", 3), Decision("adopt", OLDER), id="alive, and a newer one has failed"),
+        pytest.param([OLDER, ALIVE], None, ("h", 3), Decision("adopt", ALIVE), id="two are alive"),
         pytest.param([REPORTED, ALIVE], RESULT, ("h", 3), Decision("adopt", ALIVE), id="alive after a finished one"),
         pytest.param([REPORTED], RESULT, ("h", 3), Decision("finished", REPORTED), id="finished"),
         pytest.param([REPORTED], RESULT, ("h", 2), Decision("finished", REPORTED), id="finished with more rounds"),
@@ -57,6 +60,15 @@ def test_what_is_done_follows_from_what_is_there(known, result, wanted, expected
 def test_another_configuration_that_is_alive_is_a_conflict() -> None:
     with pytest.raises(RunConflictError, match=r"^Run 3 is running with another configuration \(other, asked for: h\)"):
         decide([OTHER], RESULT, "h", 3)
+
+
+def test_another_configuration_is_a_conflict_also_when_a_newer_run_is_as_asked() -> None:
+    with pytest.raises(RunConflictError, match=r"^Run 3 is running with another configuration"):
+        decide([OTHER, Known("4", "running", "h", 3, alive=True)], None, "h", 3)
+
+
+def test_force_replaces_all_that_are_alive() -> None:
+    assert decide([OLDER, FAILED, OTHER], None, "h", 3, force=True) == Decision("submit", None, (OLDER, OTHER))
 
 
 def test_force_replaces_whatever_is_alive_and_repeats_what_is_finished() -> None:
