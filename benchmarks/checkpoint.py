@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "files" / "fab"))
 from common import RESULTS, ROOT, Spread, bars, machine, memory, processor_seconds, save, subplots, write_json
 from saves import MEGABYTE, make_model, saving, timed
 
-from fedops_app.checkpoints import CheckpointDirectory
+from fedops_kit.checkpoints import CheckpointDirectory
 
 REPEATS = {10: 31, 100: 21, 1000: 9}  # pairs by size in MB: about two minutes where a disk writes 1 GB/s
 SPEED_GOAL = 0.8  # of the disk's own speed, from 100 MB on

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from flwr.app import Array
 
-from fedops_app.checkpoints import CheckpointDirectory
+from fedops_kit.checkpoints import CheckpointDirectory
 
 MEGABYTE = 10**6
 LAYERS = 10

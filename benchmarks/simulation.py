@@ -27,9 +27,9 @@ import deal
 from flwr.app import Context, Message, RecordDict
 from simulated import SimulatedGrid
 
-from fedops_app.knowledge._config.table import BY_KEY
-from fedops_app.knowledge._config.training import Training
 from fedops_app.run import run_training
+from fedops_kit.knowledge._config.table import BY_KEY
+from fedops_kit.knowledge._config.training import Training
 
 TEST_FRACTION = 0.2
 

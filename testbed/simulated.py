@@ -20,8 +20,8 @@ from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
 from fedops_app import client_app
-from fedops_app.knowledge._config.training import Training
 from fedops_app.run import run_training
+from fedops_kit.knowledge._config.training import Training
 
 
 class Killed(BaseException):

@@ -98,8 +98,8 @@ def watch_server() -> dict[str, Hook]:
 
     return {
         "flwr.superlink.grid.http_grid": grid,
-        "fedops_app.pulling": fetching,
-        "fedops_app.checkpoints": checkpoints,
+        "fedops_kit.pulling": fetching,
+        "fedops_kit.checkpoints": checkpoints,
     }
 
 

@@ -12,7 +12,7 @@ from module_utils._config.table import VARIABLES
 from . import NOTICE, between, licence
 
 PYPROJECT = "files/fab/pyproject.toml"
-KNOWLEDGE = "files/fab/fedops_app/knowledge"
+KNOWLEDGE = "files/fab/fedops_kit/knowledge"
 BEGIN = f"# --- begin: {NOTICE} ---\n"
 END = "# --- end of the generated part ---\n"
 COPIED = (

@@ -12,10 +12,11 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
+from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint, flaw
+from fedops_kit.knowledge._base.layout import DATA, HOME, folder
+
 from . import attacks, task
-from .integrity import FINGERPRINT, fingerprint, flaw
-from .knowledge._base.layout import DATA, HOME, folder
-from .settings import SITE_RECORD, Settings, derive_seed
+from .settings import Settings, derive_seed
 
 DATA_DIRECTORY = folder(HOME, DATA)  # unless the SuperNode says otherwise
 

@@ -14,21 +14,24 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
 
-from . import resume, strategies, task
-from .checkpoints import CheckpointDirectory
-from .errors import RunFailedError
-from .exact import ExactStrategy, Guard
-from .grid import SteadyGrid
-from .knowledge._base.layout import DATA, HOME, folder
-from .knowledge._config.sizing import Room
-from .knowledge._config.strategies import STRATEGIES
-from .knowledge._config.table import BY_NAME
-from .knowledge._config.training import Training, check
-from .publish import Publisher, logger
-from .resume import Beginning
-from .room import room
-from .rounds import RoundKeeper
-from .saving import Saver
+from fedops_kit import resume
+from fedops_kit.checkpoints import CheckpointDirectory
+from fedops_kit.errors import RunFailedError
+from fedops_kit.exact import ExactStrategy, Guard
+from fedops_kit.grid import SteadyGrid
+from fedops_kit.knowledge._base.layout import DATA, HOME, folder
+from fedops_kit.knowledge._config.sizing import Room
+from fedops_kit.knowledge._config.strategies import STRATEGIES
+from fedops_kit.knowledge._config.table import BY_NAME
+from fedops_kit.knowledge._config.training import Training, check
+from fedops_kit.publish import Publisher, logger
+from fedops_kit.resume import Beginning
+from fedops_kit.room import room
+from fedops_kit.rounds import RoundKeeper
+from fedops_kit.saving import Saver
+from fedops_kit.state import restore
+
+from . import strategies, task
 
 DATA_DIRECTORY = folder(HOME, DATA)  # unless the host says otherwise
 
@@ -63,7 +66,7 @@ def _begin_and_train(
     untrained = _record(task.initial_arrays(int(training.values["seed"])))
     beginning = resume.begin(directory, training, untrained) if directory else Beginning(untrained)
     strategy = strategies.build(training)
-    strategies.restore(strategy, dict(beginning.state))
+    restore(strategy, dict(beginning.state))
     publisher.effective(_resumed(beginning), _effective(training, strategy, beginning, grid.run))
     _train(training, beginning, strategy, directory, publisher, grid)
 

@@ -7,9 +7,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-# The record of a reply that names its site: a ConfigRecord, because Flower averages every MetricRecord.
-SITE_RECORD = "site"
-
 
 @dataclass(frozen=True)
 class Settings:

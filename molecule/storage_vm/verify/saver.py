@@ -16,8 +16,8 @@ import time
 import numpy as np
 from flwr.app import Array, ArrayRecord
 
-from fedops_app.checkpoints import CheckpointDirectory
-from fedops_app.saving import Saver
+from fedops_kit.checkpoints import CheckpointDirectory
+from fedops_kit.saving import Saver
 
 ABOUT = {
     "num_rounds": 1000, "training": "saver", "configuration_hash": "0" * 64, "configuration": {}, "strategy": "FedAvg",

@@ -105,8 +105,8 @@ def test_a_server_tells_exchanges_that_carried_something_and_saves(stopwatch: Mo
 
     hooks = stopwatch.watch_server()
     hooks["flwr.superlink.grid.http_grid"](SimpleNamespace(HttpGrid=HttpGrid))
-    hooks["fedops_app.pulling"](SimpleNamespace(Fetching=Fetching))
-    hooks["fedops_app.checkpoints"](SimpleNamespace(CheckpointDirectory=CheckpointDirectory))
+    hooks["fedops_kit.pulling"](SimpleNamespace(Fetching=Fetching))
+    hooks["fedops_kit.checkpoints"](SimpleNamespace(CheckpointDirectory=CheckpointDirectory))
     HttpGrid().push_messages(["a", "b"])
     HttpGrid().pull_messages([])
     HttpGrid().pull_messages(["a"])

@@ -33,5 +33,5 @@ def federation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Federation:
     digits(tmp_path / "server" / "test.npz", seed=99)
     monkeypatch.setenv("FEDOPS_DATA_DIR", str(tmp_path / "server"))
     monkeypatch.setenv("FEDOPS_TRAININGS_DIR", str(tmp_path / "trainings"))
-    monkeypatch.setattr("fedops_app.exact.RETRY_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("fedops_kit.exact.RETRY_PAUSES", (0.0, 0.0, 0.0))
     return federation

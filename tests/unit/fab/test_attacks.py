@@ -9,7 +9,7 @@ import pytest
 from simulated import Federation
 
 from fedops_app import attacks
-from fedops_app.errors import RunFailedError
+from fedops_kit.errors import RunFailedError
 
 LIAR = {"site00": {"attack": "sign-flip"}}
 

@@ -31,6 +31,6 @@ def build(where: Path) -> Path:
 def test_the_build_is_reproducible_and_holds_only_the_app(tmp_path: Path) -> None:
     one, two = build(tmp_path / "one"), build(tmp_path / "two")
     assert (one.name, one.read_bytes()) == (two.name, two.read_bytes())
-    sources = {path.relative_to(APP).as_posix() for path in APP.glob("fedops_app/**/*.py")}
+    sources = {path.relative_to(APP).as_posix() for path in APP.glob("fedops_*/**/*.py")}
     with zipfile.ZipFile(one) as archive:
         assert set(archive.namelist()) == sources | {"pyproject.toml", ".info/CONTENT"}

@@ -18,10 +18,10 @@ from faults import Disk
 from flwr.app import ArrayRecord
 from test_checkpoint_faults import TRAINING, contents, model, newest, save
 
-from fedops_app import resume
-from fedops_app.checkpoints import CheckpointDirectory
-from fedops_app.errors import NotSavedError, RunFailedError
-from fedops_app.knowledge._checkpoint import directory as layout
+from fedops_kit import resume
+from fedops_kit.checkpoints import CheckpointDirectory
+from fedops_kit.errors import NotSavedError, RunFailedError
+from fedops_kit.knowledge._checkpoint import directory as layout
 
 NEWEST = ["checkpoint_round_3.npz", "checkpoint_round_3.json"]
 LATEST = ["checkpoint_latest.npz", "checkpoint_latest.json"]

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from flwr.app import Array
 
-from fedops_app.checkpoints import CheckpointDirectory
-from fedops_app.errors import RunFailedError
-from fedops_app.knowledge._checkpoint import directory as layout
-from fedops_app.knowledge._checkpoint.manifest import sealed
+from fedops_kit.checkpoints import CheckpointDirectory
+from fedops_kit.errors import RunFailedError
+from fedops_kit.knowledge._checkpoint import directory as layout
+from fedops_kit.knowledge._checkpoint.manifest import sealed
 
 ARRAYS = {"z.weight": Array(np.arange(6, dtype=np.float32).reshape(2, 3)), "a.bias": Array(np.array(1.5))}
 STATE = {"m_t/z.weight": np.ones((2, 3), np.float32)}

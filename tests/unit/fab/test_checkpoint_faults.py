@@ -16,11 +16,11 @@ from flwr.app import Array, ArrayRecord
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fedops_app import resume
-from fedops_app.checkpoints import CheckpointDirectory
-from fedops_app.errors import NotSavedError, RunFailedError
-from fedops_app.knowledge._checkpoint import directory as layout
-from fedops_app.knowledge._config.training import Training
+from fedops_kit import resume
+from fedops_kit.checkpoints import CheckpointDirectory
+from fedops_kit.errors import NotSavedError, RunFailedError
+from fedops_kit.knowledge._checkpoint import directory as layout
+from fedops_kit.knowledge._config.training import Training
 
 TRAINING = Training.from_variables({"fl_training_name": "demo", "fl_strategy": "FedAdam"})
 OTHER = Training.from_variables({"fl_training_name": "other", "fl_strategy": "FedAdam"})

@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from test_checkpoint_faults import TRAINING, model, newest, save
 
-from fedops_app.checkpoints import CheckpointDirectory
-from fedops_app.errors import RunFailedError
-from fedops_app.knowledge._checkpoint import directory as layout
-from fedops_app.knowledge._checkpoint.manifest import CheckpointError, sealed
-from fedops_app.knowledge._config.training import Training
-from fedops_app.resume import begin
+from fedops_kit.checkpoints import CheckpointDirectory
+from fedops_kit.errors import RunFailedError
+from fedops_kit.knowledge._checkpoint import directory as layout
+from fedops_kit.knowledge._checkpoint.manifest import CheckpointError, sealed
+from fedops_kit.knowledge._config.training import Training
+from fedops_kit.resume import begin
 
 Members = dict[str, bytes]
 
@@ -186,8 +186,8 @@ def test_nothing_of_numpy_sees_a_header_that_would_end_the_process(directory: Pa
     program = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
         "from test_checkpoint_faults import TRAINING, model\n"
-        "from fedops_app.checkpoints import CheckpointDirectory\n"
-        "from fedops_app.resume import begin\n"
+        "from fedops_kit.checkpoints import CheckpointDirectory\n"
+        "from fedops_kit.resume import begin\n"
         "directory = CheckpointDirectory(sys.argv[1], 0, False)\n"
         "print(begin(directory, TRAINING, model(0)).rounds_done)\n"
     )

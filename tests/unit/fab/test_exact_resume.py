@@ -12,8 +12,8 @@ import time
 import pytest
 from simulated import Federation, Killed
 
-from fedops_app.knowledge._checkpoint.directory import inspect
-from fedops_app.knowledge._config.strategies import STRATEGIES
+from fedops_kit.knowledge._checkpoint.directory import inspect
+from fedops_kit.knowledge._config.strategies import STRATEGIES
 
 ROUNDS = 6
 KILLS, ROUNDS_TO_KILL = 20, 36  # a kill after one round on the average, so that twenty never see the end

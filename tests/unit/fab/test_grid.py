@@ -18,8 +18,8 @@ from flwr.common.constant import ErrorCode
 from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
 from simulated import SimulatedGrid
 
-from fedops_app.errors import RunFailedError, SuperLinkLostError
-from fedops_app.grid import SteadyGrid, give_back_memory
+from fedops_kit.errors import RunFailedError, SuperLinkLostError
+from fedops_kit.grid import SteadyGrid, give_back_memory
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def test_the_timeout_ends_a_round_with_the_replies_that_came(inner: SimulatedGri
 @pytest.fixture
 def restarting(inner: SimulatedGrid, monkeypatch: pytest.MonkeyPatch) -> SteadyGrid:
     """A grid on which the SuperNode of b is started anew as soon as it was asked."""
-    monkeypatch.setattr("fedops_app.grid._GRACE", 0.3)
-    monkeypatch.setattr("fedops_app.grid._LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("fedops_kit.grid._GRACE", 0.3)
+    monkeypatch.setattr("fedops_kit.grid._LONGEST_PAUSE", 0.1)
     inner.activated["b"] = "2026-11-25T20:00:00+00:00"
     push = inner.push_messages
 
@@ -169,6 +169,6 @@ def test_free_memory_is_given_back() -> None:
 
 def test_memory_is_given_back_after_every_message(inner: SimulatedGrid, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
-    monkeypatch.setattr("fedops_app.grid.give_back_memory", lambda: given.append(1))
+    monkeypatch.setattr("fedops_kit.grid.give_back_memory", lambda: given.append(1))
     list(SteadyGrid(inner, 1).send_and_receive(asked(inner), timeout=5))
     assert len(given) == 2  # the three replies arrive together

@@ -15,9 +15,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fedops_app import guards
-from fedops_app.integrity import FINGERPRINT, fingerprint
-from fedops_app.knowledge._config.strategies import trimmed
+from fedops_kit import guards
+from fedops_kit.integrity import FINGERPRINT, fingerprint
+from fedops_kit.knowledge._config.strategies import trimmed
 
 MODEL = ArrayRecord({"weight": Array(np.zeros((2, 3), np.float32)), "steps": Array(np.asarray(3))})
 

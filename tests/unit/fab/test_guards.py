@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from simulated import Federation
 
-from fedops_app import exact, guards
-from fedops_app.errors import RunFailedError
-from fedops_app.grid import SteadyGrid
+from fedops_kit import exact, guards
+from fedops_kit.errors import RunFailedError
+from fedops_kit.grid import SteadyGrid
 
 
 def always(site: str, round_number: int, attempt: int) -> bool:
@@ -121,8 +121,8 @@ def test_replies_too_few_to_trim_are_told(
 
 def test_waiting_for_nodes_ends(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10**6, 100))
-    monkeypatch.setattr("fedops_app.grid.time.monotonic", lambda: next(clock))
-    monkeypatch.setattr("fedops_app.grid.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("fedops_kit.grid.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("fedops_kit.grid.time.sleep", lambda seconds: None)
     with pytest.raises(RunFailedError, match=r"Only 6 of 7 SuperNodes were online after 600 seconds"):
         federation.train(grid={"offline": {"site00"}})
     assert federation.last.log == []

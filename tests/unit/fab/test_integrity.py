@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import Federation
 
-from fedops_app.errors import RunFailedError
-from fedops_app.integrity import FINGERPRINT, fingerprint, flaw
-from fedops_app.knowledge._config.strategies import STRATEGIES
+from fedops_kit.errors import RunFailedError
+from fedops_kit.integrity import FINGERPRINT, fingerprint, flaw
+from fedops_kit.knowledge._config.strategies import STRATEGIES
 
 Change = Callable[[Message], None]
 

@@ -13,8 +13,8 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordD
 from simulated import Federation, SimulatedGrid
 
 from fedops_app import client_app, strategies, task
-from fedops_app.integrity import FINGERPRINT, fingerprint
-from fedops_app.knowledge._config.strategies import STRATEGIES
+from fedops_kit.integrity import FINGERPRINT, fingerprint
+from fedops_kit.knowledge._config.strategies import STRATEGIES
 
 MODEL = sum(len(Array(array).data) for array in task.initial_arrays(0).values())
 SITES = 7

@@ -17,7 +17,7 @@ import pytest
 from flwr.app import Array
 from numpy.typing import NDArray
 
-from fedops_app import npz
+from fedops_kit import npz
 
 Arrays = Mapping[str, Array | NDArray]
 

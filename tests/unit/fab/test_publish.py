@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from simulated import Federation, Killed
 
-from fedops_app.checkpoints import CheckpointDirectory
-from fedops_app.errors import NodesUnavailableError, RunFailedError
-from fedops_app.publish import Publisher
+from fedops_kit.checkpoints import CheckpointDirectory
+from fedops_kit.errors import NodesUnavailableError, RunFailedError
+from fedops_kit.publish import Publisher
 
 COMMON = {"training": "demo", "run_id": "1", "configuration_hash": "abc"}
 
@@ -191,15 +191,15 @@ def test_a_failure_that_only_nodes_that_are_away_have_caused_is_published_as_suc
 
 def test_too_few_nodes_are_published_as_such(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(10**6))
-    monkeypatch.setattr("fedops_app.grid.time.monotonic", lambda: next(ticks) * 100.0)
-    monkeypatch.setattr("fedops_app.grid.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("fedops_kit.grid.time.monotonic", lambda: next(ticks) * 100.0)
+    monkeypatch.setattr("fedops_kit.grid.time.sleep", lambda seconds: None)
     with pytest.raises(RunFailedError):
         federation.train(grid={"offline": {"site00"}})
     assert federation.published("failure.json")["reason"] == "too_few_nodes"
 
 
 def test_a_directory_that_another_run_holds_is_published_as_such(federation: Federation, monkeypatch) -> None:
-    monkeypatch.setattr("fedops_app.checkpoints.CheckpointDirectory.locked.__wrapped__.__defaults__", (0.0,))
+    monkeypatch.setattr("fedops_kit.checkpoints.CheckpointDirectory.locked.__wrapped__.__defaults__", (0.0,))
     with CheckpointDirectory(str(federation.checkpoints()), 0, False).locked(), pytest.raises(RunFailedError):
         federation.train()
     assert federation.published("failure.json")["reason"] == "directory_busy"

@@ -22,9 +22,9 @@ from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid.http_grid import HttpGrid
 
-from fedops_app import pulling
-from fedops_app.grid import SteadyGrid
-from fedops_app.pulling import REFUSED, STARTED_ANEW, Bound, Fetching
+from fedops_kit import pulling
+from fedops_kit.grid import SteadyGrid
+from fedops_kit.pulling import REFUSED, STARTED_ANEW, Bound, Fetching
 
 ALICE, BOB, SUPERLINK = 11, 22, 1
 MODEL = Bound(4 * 8, 1, len("weight"))
@@ -151,10 +151,10 @@ def asked_of(*nodes: int) -> list[Message]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedops_app.grid._GRACE", 0.2)
-    monkeypatch.setattr("fedops_app.grid._FIRST_PAUSE", 0.01)
-    monkeypatch.setattr("fedops_app.grid._PAUSE_AFTER_REPLY", 0.01)
-    monkeypatch.setattr("fedops_app.grid._LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr("fedops_kit.grid._GRACE", 0.2)
+    monkeypatch.setattr("fedops_kit.grid._FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("fedops_kit.grid._PAUSE_AFTER_REPLY", 0.01)
+    monkeypatch.setattr("fedops_kit.grid._LONGEST_PAUSE", 0.02)
 
 
 @pytest.mark.usefixtures("quick")

@@ -14,8 +14,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._training import qui
 from flwr.app import Message
 from simulated import Federation
 
-from fedops_app import grid, npz, publish
-from fedops_app.errors import QuiescedError
+from fedops_kit import grid, npz, publish
+from fedops_kit.errors import QuiescedError
 
 
 def order(federation: Federation) -> None:

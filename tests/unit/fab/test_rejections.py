@@ -14,8 +14,8 @@ import pytest
 from simulated import Federation
 
 from fedops_app import client_app, task
-from fedops_app.errors import RunFailedError
-from fedops_app.knowledge._config.strategies import STRATEGIES
+from fedops_kit.errors import RunFailedError
+from fedops_kit.knowledge._config.strategies import STRATEGIES
 
 Result = tuple[task.Arrays, dict[str, object]]
 Spoil = Callable[[task.Arrays, dict[str, object]], Result]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from simulated import Federation, Killed
 
-from fedops_app.errors import RunFailedError
+from fedops_kit.errors import RunFailedError
 
 
 def trained(grid: object) -> list[int]:

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 from simulated import Federation, Killed
 
-from fedops_app import npz, saving
-from fedops_app.errors import NotSavedError, RunFailedError
-from fedops_app.knowledge._checkpoint import directory as layout
+from fedops_kit import npz, saving
+from fedops_kit.errors import NotSavedError, RunFailedError
+from fedops_kit.knowledge._checkpoint import directory as layout
 
 write = npz.write
 
@@ -225,8 +225,8 @@ def test_required_checkpoints_fail_the_run_when_the_storage_does_not_answer(
 
 HANGING = """
 import os, sys, time
-from fedops_app import saving
-from fedops_app.checkpoints import CheckpointDirectory
+from fedops_kit import saving
+from fedops_kit.checkpoints import CheckpointDirectory
 
 class Hangs(CheckpointDirectory):
     def save(self, *arguments):
@@ -234,7 +234,7 @@ class Hangs(CheckpointDirectory):
 
 saving.PATIENCE = 0.2
 close, os.close = os.close, lambda descriptor: time.sleep(3600)
-checkpoints = sys.modules["fedops_app.checkpoints"]
+checkpoints = sys.modules["fedops_kit.checkpoints"]
 checkpoints._FAREWELL = 0.2
 directory = Hangs(sys.argv[1], 0, False)
 with directory.locked():
@@ -249,4 +249,4 @@ def test_calls_that_hang_in_the_kernel_do_not_keep_the_process(tmp_path: Path) -
     command = [sys.executable, "-c", HANGING, str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("fedops_app.errors.NotSavedError: The checkpoint of round 1")
+    assert done.stderr.strip().splitlines()[-1].startswith("fedops_kit.errors.NotSavedError: The checkpoint of round 1")

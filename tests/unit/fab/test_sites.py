@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fedops_app.sites import Site, Sites
+from fedops_kit.sites import Site, Sites
 
 
 @pytest.fixture

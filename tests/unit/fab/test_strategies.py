@@ -13,9 +13,10 @@ from flwr.serverapp import strategy as flower
 from simulated import Federation
 
 from fedops_app import strategies, task
-from fedops_app.errors import RunFailedError
-from fedops_app.knowledge._config.strategies import STRATEGIES
-from fedops_app.knowledge._config.training import Training, differences
+from fedops_kit.errors import RunFailedError
+from fedops_kit.knowledge._config.strategies import STRATEGIES
+from fedops_kit.knowledge._config.training import Training, differences
+from fedops_kit.state import capture, restore
 
 PARAMETERS = {
     "Krum": {"fl_num_malicious": 1},
@@ -104,7 +105,7 @@ def test_no_array_that_a_strategy_carries_is_forgotten(
     federation.train(strategy=name, num_rounds=2)
     carried = {attribute for attribute, value in vars(built[0]).items() if _arrays_of(value)}
     rebuilt_by_configure_train = {"current_arrays"}
-    saved = {state.partition("/")[0] for state in strategies.capture(built[0])}
+    saved = {state.partition("/")[0] for state in capture(built[0])}
     assert carried - rebuilt_by_configure_train <= saved
 
 
@@ -114,11 +115,11 @@ def test_what_was_captured_is_restored(federation: Federation, name: str, monkey
     build = strategies.build
     monkeypatch.setattr(strategies, "build", lambda asked: built.append(build(asked)) or built[-1])
     federation.train(strategy=name, num_rounds=2)
-    state = strategies.capture(built[0])
+    state = capture(built[0])
     model = sum(array.nbytes for array in task.initial_arrays(0).values())
     assert sum(array.nbytes for array in state.values()) == STRATEGIES[name].state_models * model
     fresh = build(training(name))
-    strategies.restore(fresh, state)
+    restore(fresh, state)
     for attribute in {entry.partition("/")[0] for entry in state}:
         assert type(getattr(fresh, attribute)) is type(getattr(built[0], attribute))
-    np.testing.assert_equal(strategies.capture(fresh), state)
+    np.testing.assert_equal(capture(fresh), state)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 HOSTILE = ROOT / "molecule" / "hostile"
 sys.path.insert(0, str(ROOT / "files" / "fab"))
 
-from fedops_app import guards, integrity  # noqa: E402
+from fedops_kit import guards, integrity  # noqa: E402
 
 MODEL = ArrayRecord({"weights": Array(np.zeros((4, 3))), "bias": Array(np.zeros(3))})
 

@@ -26,8 +26,8 @@ GENERATED = (
     "docs/variables.md",
     "docs/awx-survey.json",
     "docs/opennebula-user-inputs.txt",
-    "files/fab/fedops_app/knowledge/__init__.py",
-    "files/fab/fedops_app/knowledge/_config/training.py",
+    "files/fab/fedops_kit/knowledge/__init__.py",
+    "files/fab/fedops_kit/knowledge/_config/training.py",
 )
 rows = pytest.mark.parametrize("row", VARIABLES, ids=lambda row: row.name)
 
@@ -40,7 +40,7 @@ def generate(root, *arguments):
 @pytest.fixture
 def checkout(tmp_path):
     """A copy of what the generator reads and writes."""
-    folders = ("plugins/module_utils", "roles/training", "docs", "files/fab/fedops_app/knowledge", "benchmarks/results")
+    folders = ("plugins/module_utils", "roles/training", "docs", "files/fab/fedops_kit/knowledge", "benchmarks/results")
     for name in ("tools/faces", *folders):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("tools/generate.py", "files/fab/pyproject.toml"):
@@ -54,7 +54,7 @@ def test_a_fresh_checkout_passes_the_check(checkout):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", [*GENERATED, "files/fab/fedops_app/knowledge/_leftover.py"])
+@pytest.mark.parametrize("name", [*GENERATED, "files/fab/fedops_kit/knowledge/_leftover.py"])
 def test_a_stale_file_is_named_and_renewed(checkout, name):
     (checkout / name).write_text("something else")
     done = generate(checkout, "--check")
@@ -92,7 +92,7 @@ def test_the_app_declares_what_the_table_gives_and_flower_accepts_it():
 
 
 def test_the_copy_in_the_app_works_by_itself(tmp_path):
-    shutil.copytree(ROOT / "files/fab/fedops_app/knowledge", tmp_path / "knowledge")
+    shutil.copytree(ROOT / "files/fab/fedops_kit/knowledge", tmp_path / "knowledge")
     code = "from knowledge._config.training import Training; print(Training.from_run_config({}).configuration_hash)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == Training.from_variables({}).configuration_hash

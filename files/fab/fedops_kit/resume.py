@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from flwr.app import ArrayRecord
 from numpy.typing import NDArray
 
-from . import strategies
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
@@ -19,6 +18,7 @@ from .knowledge._checkpoint import directory as layout
 from .knowledge._checkpoint.directory import Checkpoint, CheckpointError
 from .knowledge._config.training import Training
 from .publish import logger
+from .state import check_state
 
 _SHOWN = 100  # characters of a name or value that a manifest holds, which may come from a bucket that others write
 _MOST_CHANGES = 20  # that are told of two configurations; ours has about as many entries
@@ -77,7 +77,7 @@ def _newest_good(
         if not differences:
             try:
                 arrays, state = directory.load(checkpoint)
-                strategies.check_state(str(training.values["strategy"]), untrained, state)
+                check_state(str(training.values["strategy"]), untrained, state)
             except CheckpointError as error:
                 remarks.append(str(error))
             except ValueError as error:

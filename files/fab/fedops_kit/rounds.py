@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass, field
 
 from flwr.app import Array, ArrayRecord, MetricRecord
 
-from . import strategies
 from .errors import QuiescedError
 from .exact import ExactStrategy, Round
 from .knowledge._checkpoint.directory import Checkpoint
 from .publish import Publisher, finite, logger
 from .saving import Saver
+from .state import capture
 
 Metrics = Mapping[str, float]
 
@@ -81,7 +81,7 @@ class RoundKeeper:
         """Save the last model, where rounds after it were skipped or its save has failed; fail when that cannot be."""
         if self.saver and self._unsaved:
             arrays, about = self._unsaved
-            saved = self.saver.insist(arrays, strategies.capture(self.strategy.strategy), about)
+            saved = self.saver.insist(arrays, capture(self.strategy.strategy), about)
             self._unsaved = None
             if self._told["checkpoint_problem"]:  # it is over: say the round once more, which replaces it
                 self.publisher.round_finished({**self._told, "checkpoint": saved.file, "checkpoint_problem": None})
@@ -111,7 +111,7 @@ class RoundKeeper:
 
     def _save(self) -> Checkpoint | None:
         arrays, about = self._unsaved
-        saved = self.saver.save(arrays, strategies.capture(self.strategy.strategy), about)
+        saved = self.saver.save(arrays, capture(self.strategy.strategy), about)
         if saved:
             self._unsaved = None
         return saved

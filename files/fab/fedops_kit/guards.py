@@ -19,10 +19,10 @@ from flwr.common.constant import SType
 from numpy.typing import NDArray
 
 from . import integrity
+from .integrity import SITE_RECORD
 from .knowledge._base.jsonable import harmless
 from .knowledge._checkpoint import npy as npy
 from .pulling import REFUSED, Bound
-from .settings import SITE_RECORD
 
 ARRAYS, METRICS, WEIGHT = "arrays", "metrics", "num-examples"  # as the ClientApp names them
 MOST_EXAMPLES = 2**53  # a count; the sum of larger weights could overflow, which makes a model of zeros

@@ -16,6 +16,9 @@ from flwr.app import ArrayRecord
 # The key of the fingerprint, in the config that goes to the clients and in the record that names a reply's site.
 FINGERPRINT = "arrays-sha256"
 
+# The record of a reply that names its site: a ConfigRecord, because Flower averages every MetricRecord.
+SITE_RECORD = "site"
+
 
 def fingerprint(arrays: ArrayRecord) -> str:
     """Return the SHA-256 over names, dtypes, shapes and bytes, in order.
