@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context
 from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy
 from flwr.supercore.run import Run
 
 from fedops_kit import resume
@@ -25,11 +27,11 @@ from fedops_kit.knowledge._config.strategies import STRATEGIES
 from fedops_kit.knowledge._config.table import BY_NAME
 from fedops_kit.knowledge._config.training import Training, check
 from fedops_kit.publish import Publisher, logger
-from fedops_kit.resume import Beginning
+from fedops_kit.resume import Beginning, Identity
 from fedops_kit.room import room
-from fedops_kit.rounds import RoundKeeper
+from fedops_kit.rounds import RoundKeeper, known_figures, known_line
 from fedops_kit.saving import Saver
-from fedops_kit.state import restore
+from fedops_kit.state import capture, check_state, restore
 
 from . import strategies, task
 
@@ -63,18 +65,27 @@ def _begin_and_train(
     training: Training, directory: CheckpointDirectory | None, publisher: Publisher, grid: Grid
 ) -> None:
     """Begin where the checkpoints say, tell what runs, and train."""
-    untrained = _record(task.initial_arrays(int(training.values["seed"])))
-    beginning = resume.begin(directory, training, untrained) if directory else Beginning(untrained)
     strategy = strategies.build(training)
+    beginning = begin(training, directory, strategy, _record(task.initial_arrays(int(training.values["seed"]))))
     restore(strategy, dict(beginning.state))
-    publisher.effective(_resumed(beginning), _effective(training, strategy, beginning, grid.run))
+    publisher.effective(known_line(beginning.checkpoint), _effective(training, strategy, beginning, grid.run))
     _train(training, beginning, strategy, directory, publisher, grid)
+
+
+def begin(
+    training: Training, directory: CheckpointDirectory | None, strategy: Strategy, untrained: ArrayRecord
+) -> Beginning:
+    """Return what the training begins with; without a directory, the untrained model."""
+    if directory is None:
+        return Beginning(untrained)
+    check = partial(check_state, strategy, untrained)
+    return resume.begin(directory, _identity(training), untrained, str(training.values["resume"]), check)
 
 
 def _train(
     training: Training,
     beginning: Beginning,
-    strategy: strategies.Strategy,
+    strategy: Strategy,
     directory: CheckpointDirectory | None,
     publisher: Publisher,
     grid: Grid,
@@ -92,7 +103,8 @@ def _train(
         num_rounds=num_rounds,
         about=_about(training, grid.run),
         evaluate_centrally=_evaluate_centrally,
-        last=_figures(beginning),
+        capture=partial(capture, strategy),
+        last=known_figures(beginning.checkpoint),
     )
     remaining = num_rounds - beginning.rounds_done
     if remaining > 0:
@@ -187,52 +199,25 @@ def _record(arrays: task.Arrays) -> ArrayRecord:
     return ArrayRecord({name: Array(np.asarray(array)) for name, array in arrays.items()})
 
 
-def _figures(beginning: Beginning) -> dict[str, object]:
-    checkpoint = beginning.checkpoint
-    return {
-        "loss": checkpoint.loss if checkpoint else None,
-        "accuracy": checkpoint.accuracy if checkpoint else None,
-    }
-
-
-def _resumed(beginning: Beginning) -> dict[str, object] | None:
-    """What the checkpoint tells of its round: as much of a line of the history as it knows."""
-    checkpoint = beginning.checkpoint
-    if checkpoint is None:
-        return None
-    return {
-        **dict.fromkeys(("num_examples", "replies", "failures", "attempts", "seconds")),
-        "run_id": checkpoint.run_id,
-        "round": checkpoint.round,
-        "num_rounds": checkpoint.num_rounds,
-        "aggregated": True,
-        **_figures(beginning),
-        "metrics": {},
-        "failed": [],
-        "rejected": [],
-        "checkpoint": checkpoint.file,
-        "checkpoint_problem": None,
-        "time": checkpoint.timestamp,
-    }
-
-
 def _app(run: Run) -> str:
     return f"{run.fab_id} {run.fab_version} {run.fab_hash[:8]}"
+
+
+def _identity(training: Training) -> Identity:
+    return Identity(str(training.values["training_name"]), training.configuration_hash, training.identity)
 
 
 def _about(training: Training, run: Run) -> dict[str, object]:
     return {
         "num_rounds": training.values["num_rounds"],
-        "training": training.values["training_name"],
-        "configuration_hash": training.configuration_hash,
-        "configuration": training.identity,
+        **vars(_identity(training)),
         "strategy": training.values["strategy"],
         "run_id": str(run.run_id),
         "app": _app(run),
     }
 
 
-def _effective(training: Training, strategy: strategies.Strategy, beginning: Beginning, run: Run) -> dict[str, object]:
+def _effective(training: Training, strategy: Strategy, beginning: Beginning, run: Run) -> dict[str, object]:
     checkpoint = beginning.checkpoint
     return {
         "strategy": strategies.describe(strategy, training),

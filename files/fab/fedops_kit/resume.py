@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from flwr.app import ArrayRecord
@@ -16,12 +16,20 @@ from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
 from .knowledge._checkpoint import directory as layout
 from .knowledge._checkpoint.directory import Checkpoint, CheckpointError
-from .knowledge._config.training import Training
 from .publish import logger
-from .state import check_state
+from .state import State
 
 _SHOWN = 100  # characters of a name or value that a manifest holds, which may come from a bucket that others write
 _MOST_CHANGES = 20  # that are told of two configurations; ours has about as many entries
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which training it is: a checkpoint of another one is never gone on from."""
+
+    training: str  # its name
+    configuration_hash: str  # equal for trainings that end with the same bytes
+    configuration: Mapping[str, object]  # what the hash is made of, to say in what two trainings differ
 
 
 @dataclass(frozen=True)
@@ -38,13 +46,21 @@ class Beginning:
         return self.checkpoint.round if self.checkpoint else 0
 
 
-def begin(directory: CheckpointDirectory, training: Training, untrained: ArrayRecord) -> Beginning:
-    """Decide by ``resume``: auto takes a checkpoint of this training when there is one, require fails without."""
-    mode = training.values["resume"]
+def begin(
+    directory: CheckpointDirectory,
+    identity: Identity,
+    untrained: ArrayRecord,
+    mode: str,
+    check_state: Callable[[State], None],
+) -> Beginning:
+    """Decide by the mode: auto takes a checkpoint of this training when there is one, require fails without.
+
+    ``check_state`` raises ValueError when a state is none of the strategy's.
+    """
     if mode == "never":
         _set_aside(directory, directory.rounds(), "fl_resume is never")
         return Beginning(untrained)
-    found, remarks = _newest_good(directory, training, untrained)
+    found, remarks = _newest_good(directory, identity, untrained, check_state)
     if found is None:
         if mode == "require":
             raise RunFailedError(_nothing_to_resume(directory, remarks))
@@ -58,7 +74,7 @@ def begin(directory: CheckpointDirectory, training: Training, untrained: ArrayRe
 
 
 def _newest_good(
-    directory: CheckpointDirectory, training: Training, untrained: ArrayRecord
+    directory: CheckpointDirectory, identity: Identity, untrained: ArrayRecord, check_state: Callable[[State], None]
 ) -> tuple[Beginning | None, list[str]]:
     """Return what the newest checkpoint of this training holds that is good, and why newer ones are not.
 
@@ -73,11 +89,11 @@ def _newest_good(
         except CheckpointError as error:
             remarks.append(str(error))
             continue
-        differences = "; ".join(_differences(checkpoint, training, untrained))
+        differences = "; ".join(_differences(checkpoint, identity, untrained))
         if not differences:
             try:
                 arrays, state = directory.load(checkpoint)
-                check_state(str(training.values["strategy"]), untrained, state)
+                check_state(state)
             except CheckpointError as error:
                 remarks.append(str(error))
             except ValueError as error:
@@ -101,12 +117,12 @@ def _in_the_way(directory: CheckpointDirectory, found: Checkpoint) -> list[int]:
     return [number for number in directory.rounds() if number > found.round or number not in same]
 
 
-def _differences(checkpoint: Checkpoint, training: Training, untrained: ArrayRecord) -> list[str]:
+def _differences(checkpoint: Checkpoint, identity: Identity, untrained: ArrayRecord) -> list[str]:
     """Say in what a checkpoint differs from what this training would have saved."""
-    name = training.values["training_name"]
+    name = identity.training
     differences = [] if checkpoint.training == name else [f"training_name {checkpoint.training!r}, now {name!r}"]
-    if checkpoint.configuration_hash != training.configuration_hash:
-        then, now = checkpoint.manifest["configuration"], training.identity
+    if checkpoint.configuration_hash != identity.configuration_hash:
+        then, now = checkpoint.manifest["configuration"], identity.configuration
         changed = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
         differences += [
             f"{harmless(key, _SHOWN)} {_shown(then, key)}, now {_shown(now, key)}" for key in changed[:_MOST_CHANGES]

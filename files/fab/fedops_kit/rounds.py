@@ -15,7 +15,7 @@ from .exact import ExactStrategy, Round
 from .knowledge._checkpoint.directory import Checkpoint
 from .publish import Publisher, finite, logger
 from .saving import Saver
-from .state import capture
+from .state import State
 
 Metrics = Mapping[str, float]
 
@@ -31,6 +31,7 @@ class RoundKeeper:
     num_rounds: int
     about: Mapping[str, object]  # what every manifest says of this training
     evaluate_centrally: Callable[[ArrayRecord], Metrics | None]
+    capture: Callable[[], State]  # what the strategy needs in the next round, beside the model
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
     _unsaved: tuple[Mapping[str, Array], dict[str, object]] | None = None
     _told: Mapping[str, object] = field(default_factory=dict)  # what was published of the newest round
@@ -81,7 +82,7 @@ class RoundKeeper:
         """Save the last model, where rounds after it were skipped or its save has failed; fail when that cannot be."""
         if self.saver and self._unsaved:
             arrays, about = self._unsaved
-            saved = self.saver.insist(arrays, capture(self.strategy.strategy), about)
+            saved = self.saver.insist(arrays, self.capture(), about)
             self._unsaved = None
             if self._told["checkpoint_problem"]:  # it is over: say the round once more, which replaces it
                 self.publisher.round_finished({**self._told, "checkpoint": saved.file, "checkpoint_problem": None})
@@ -111,7 +112,7 @@ class RoundKeeper:
 
     def _save(self) -> Checkpoint | None:
         arrays, about = self._unsaved
-        saved = self.saver.save(arrays, capture(self.strategy.strategy), about)
+        saved = self.saver.save(arrays, self.capture(), about)
         if saved:
             self._unsaved = None
         return saved
@@ -126,4 +127,32 @@ def _figures(central: Metrics | None, federated: Metrics, num_examples: int) -> 
         "accuracy": finite(chosen.pop("accuracy", None)),
         "num_examples": int(chosen.pop("num-examples", num_examples)) or None,
         "metrics": {**others, **chosen},
+    }
+
+
+def known_figures(checkpoint: Checkpoint | None) -> dict[str, object]:
+    """Return loss and accuracy of the model that a run begins with, as far as they are known."""
+    return {
+        "loss": checkpoint.loss if checkpoint else None,
+        "accuracy": checkpoint.accuracy if checkpoint else None,
+    }
+
+
+def known_line(checkpoint: Checkpoint | None) -> dict[str, object] | None:
+    """Return as much of a line of the history as a checkpoint knows of its round; None where there is none."""
+    if checkpoint is None:
+        return None
+    return {
+        **dict.fromkeys(("num_examples", "replies", "failures", "attempts", "seconds")),
+        "run_id": checkpoint.run_id,
+        "round": checkpoint.round,
+        "num_rounds": checkpoint.num_rounds,
+        "aggregated": True,
+        **known_figures(checkpoint),
+        "metrics": {},
+        "failed": [],
+        "rejected": [],
+        "checkpoint": checkpoint.file,
+        "checkpoint_problem": None,
+        "time": checkpoint.timestamp,
     }

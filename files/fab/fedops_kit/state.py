@@ -46,16 +46,17 @@ def restore(strategy: Strategy, state: State) -> None:
             setattr(strategy, attribute, _as_kept(attribute, arrays))
 
 
-def check_state(strategy: str, model: ArrayRecord, state: State) -> None:
+def check_state(strategy: Strategy, model: ArrayRecord, state: State) -> None:
     """Raise ValueError when a state is not one that ``capture`` can have taken beside such a model."""
+    kind = type(strategy).__name__
     shapes = {
         f"{attribute}/{index if attribute == _LIST else name}": array.shape
-        for attribute in _STATE.get(strategy, ())
+        for attribute in _STATE.get(kind, ())
         for index, (name, array) in enumerate(model.items())
     }
     for name, values in state.items():
         if name not in shapes:
-            raise ValueError(f"{strategy} keeps no {name!r}")
+            raise ValueError(f"{kind} keeps no {name!r}")
         if values.shape != shapes[name]:
             raise ValueError(f"{name!r} has the shape {list(values.shape)}, but the model {list(shapes[name])}")
 

@@ -16,11 +16,12 @@ from flwr.app import Array, ArrayRecord
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fedops_kit import resume
+from fedops_app import run, strategies
 from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import NotSavedError, RunFailedError
 from fedops_kit.knowledge._checkpoint import directory as layout
 from fedops_kit.knowledge._config.training import Training
+from fedops_kit.resume import Beginning
 
 TRAINING = Training.from_variables({"fl_training_name": "demo", "fl_strategy": "FedAdam"})
 OTHER = Training.from_variables({"fl_training_name": "other", "fl_strategy": "FedAdam"})
@@ -56,12 +57,17 @@ def contents(arrays: ArrayRecord) -> dict[str, bytes]:
     return {name: array.data for name, array in arrays.items()}
 
 
+def begin(directory: CheckpointDirectory, training: Training = TRAINING) -> Beginning:
+    """Begin as a run of a training does."""
+    return run.begin(training, directory, strategies.build(training), model(0))
+
+
 def newest(path: Path) -> int:
     """Return the round that both readers end with, after having read it; 0: there is none."""
     found = layout.latest_good(str(path), TRAINING.configuration_hash, "demo")
     number = found.round if found else 0
     with CheckpointDirectory(str(path), 0, False).locked():
-        beginning = resume.begin(CheckpointDirectory(str(path), 0, False), TRAINING, model(0))
+        beginning = begin(CheckpointDirectory(str(path), 0, False))
     assert beginning.rounds_done == number
     assert contents(beginning.arrays) == contents(model(number))
     if number:
@@ -73,7 +79,7 @@ def goes_on(path: Path, number: int, keeping: tuple[int, bool]) -> None:
     """Expect a next run to save as if nothing had been, and to leave nothing but checkpoints."""
     directory = CheckpointDirectory(str(path), *keeping)
     with directory.locked():
-        resume.begin(directory, TRAINING, model(0))
+        begin(directory)
         save(directory, number)
     inspection = layout.inspect(str(path))
     assert inspection.problems == ()
@@ -213,7 +219,7 @@ def test_a_power_cut_while_another_training_is_put_aside_loses_nothing(tmp_path:
     precious = [checkpoint.sha256 for checkpoint in layout.list_checkpoints(str(path))]
     states: set[Remains] = set()
     with Disk(path, after=lambda disk: states.update(disk.model.remains())):
-        resume.begin(directory, TRAINING, model(0))
+        begin(directory)
     assert len(states) > 30
     for number, remains in enumerate(states):
         place = tmp_path / str(number)

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_checkpoint_faults import TRAINING, model, newest, save
+from test_checkpoint_faults import TRAINING, begin, model, newest, save
 
 from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import RunFailedError
 from fedops_kit.knowledge._checkpoint import directory as layout
 from fedops_kit.knowledge._checkpoint.manifest import CheckpointError, sealed
 from fedops_kit.knowledge._config.training import Training
-from fedops_kit.resume import begin
 
 Members = dict[str, bytes]
 
@@ -103,7 +102,7 @@ def test_one_that_is_whole_and_not_the_models_is_stepped_over(
     forge(directory, change)
     checkpoints = CheckpointDirectory(str(directory), 0, False)
     with checkpoints.locked():
-        beginning = begin(checkpoints, TRAINING, model(0))
+        beginning = begin(checkpoints)
     assert beginning.rounds_done == 2
     assert [path.name[:7] for path in (directory / "previous").iterdir()] == ["demo-" + TRAINING.configuration_hash[:2]]
 
@@ -124,7 +123,7 @@ def test_a_state_that_is_not_the_strategys_is_stepped_over(directory: Path, name
     forge(directory, rename, state_arrays=[{"name": name, "shape": shape, "dtype": "float32"}])
     assert layout.latest_good(str(directory)).round == 3
     with CheckpointDirectory(str(directory), 0, False).locked():
-        assert begin(CheckpointDirectory(str(directory), 0, False), TRAINING, model(0)).rounds_done == 2
+        assert begin(CheckpointDirectory(str(directory), 0, False)).rounds_done == 2
 
 
 def test_one_that_names_a_folder_elsewhere_goes_nowhere(directory: Path) -> None:
@@ -144,7 +143,7 @@ def test_none_that_is_good_is_said_with_all_reasons(directory: Path) -> None:
         {"fl_training_name": "demo", "fl_strategy": "FedAdam", "fl_resume": "require", "fl_checkpoint_enabled": True}
     )
     with CheckpointDirectory(str(directory), 0, False).locked(), pytest.raises(RunFailedError) as caught:
-        begin(CheckpointDirectory(str(directory), 0, False), required, model(0))
+        begin(CheckpointDirectory(str(directory), 0, False), required)
     assert "checkpoint_round_3.npz is damaged: 'z.weight' holds NaN or infinite numbers." in str(caught.value)
 
 
@@ -185,11 +184,10 @@ def test_nothing_of_numpy_sees_a_header_that_would_end_the_process(directory: Pa
     forge(directory, put(WEIGHT, header("|V0", "(-1,)", 0)))
     program = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
-        "from test_checkpoint_faults import TRAINING, model\n"
+        "from test_checkpoint_faults import begin\n"
         "from fedops_kit.checkpoints import CheckpointDirectory\n"
-        "from fedops_kit.resume import begin\n"
         "directory = CheckpointDirectory(sys.argv[1], 0, False)\n"
-        "print(begin(directory, TRAINING, model(0)).rounds_done)\n"
+        "print(begin(directory).rounds_done)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(directory), *sys.path], capture_output=True, text=True, check=False
