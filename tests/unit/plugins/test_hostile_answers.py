@@ -94,7 +94,7 @@ REPORT = [
 POISON = {
     "hosts": "superlink",
     "gather_facts": False,
-    "vars": {"runtime_home": "{{ home }}", "inventory_dir": "{{ home }}", "__runtime_prepared": True},
+    "vars": {"runtime_home": "{{ home }}", "inventory_dir": "{{ home }}", "runtime_prepared": True},
     "tasks": [{"fedops.flower.disk_info": {}}],
 }
 
