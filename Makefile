@@ -70,9 +70,10 @@ format: venv ## Format the Python code
 	ruff check --fix .
 
 .PHONY: lint
-lint: venv ## Gate: ruff, shellcheck, yamllint, ansible-lint (production profile)
+lint: venv ## Gate: ruff, mypy, shellcheck, yamllint, ansible-lint (production profile)
 	ruff check .
 	ruff format --check .
+	mypy
 	tools/shellcheck
 	yamllint --strict .
 	ansible-lint --offline

@@ -13,12 +13,16 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints import forget_halves, keep
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import (
-    CheckpointError,
     arrays_name,
     inspect,
     manifest_name,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import LIMIT, check, load
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import (
+    LIMIT,
+    CheckpointError,
+    check,
+    load,
+)
 
 LOOKS = 5  # at the host, until its newest checkpoint has arrived: retention may be faster than a connection
 ARRIVING = ".arriving"

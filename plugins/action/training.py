@@ -13,8 +13,8 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import harmless
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.endings import AT_WORK
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import (
-    AT_WORK,
     HALTED,
     TrainingFollower,
     training_problem,

@@ -46,13 +46,14 @@ _value:
     fl_checkpoint_enabled: true
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._config import training
 
 
-def from_context(context: object) -> dict[str, object]:
+def from_context(context: Mapping[str, Any]) -> dict[str, object]:
     try:
         return training.from_context(context)
     except ValueError as error:

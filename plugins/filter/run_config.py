@@ -46,7 +46,8 @@ _value:
     num-rounds = 10
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import HOME
@@ -54,7 +55,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.table import
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 
 
-def run_config(variables: object, runtime: str = RUNTIMES[0], home: str = HOME) -> str:
+def run_config(variables: Mapping[str, Any], runtime: str = RUNTIMES[0], home: str = HOME) -> str:
     try:
         return Training.from_variables(variables, runtime, home).toml
     except ValueError as error:

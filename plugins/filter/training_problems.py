@@ -70,7 +70,7 @@ _value:
       sample: fl_trim_beta is 0.7 but must be above 0 and below 0.5. Correct it, or leave it unset for 0.2.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -80,7 +80,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.training imp
 
 
 def training_problems(
-    variables: object, nodes_online: object = None, runtime: str = RUNTIMES[0], home: str = HOME
+    variables: Mapping[str, Any], nodes_online: object = None, runtime: str = RUNTIMES[0], home: str = HOME
 ) -> list[dict[str, Any]]:
     try:
         return [problem.as_dict() for problem in check(variables, node_count(nodes_online), runtime, home=home)]

@@ -234,7 +234,7 @@ def make_directories(module: AnsibleModule) -> tuple[list[str], list[str]]:
         elif not directory.is_in_place:
             made.append(f"directory {directory.path}")
             if not module.check_mode:
-                if is_old:
+                if is_old and directory.found is not None:
                     end_processes_of([directory.found.st_uid])
                 directory.make(is_old)
     return made, old

@@ -103,7 +103,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints 
 )
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import NotDeployedError
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import CheckpointError
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import CheckpointError
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import FetchError
 

@@ -111,7 +111,8 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import CheckpointError, arrays_name
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import arrays_name
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import CheckpointError
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import Fetcher, FetchError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import (

@@ -145,12 +145,12 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import (
     Checkpoint,
-    CheckpointError,
     Inspection,
     find,
     inspect,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import look_as_owner
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import CheckpointError
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import unmounted_problem
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import is_guarded

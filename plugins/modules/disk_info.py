@@ -85,6 +85,7 @@ size:
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -115,7 +116,7 @@ def ask(module: AnsibleModule, *command: str) -> Any:
     return json.loads(out)
 
 
-def look(module: AnsibleModule, row: dict[str, Any]) -> Disk:
+def look(module: AnsibleModule, row: Mapping[str, Any]) -> Disk:
     """Return what is on one device."""
     signatures = ask(module, "wipefs", "--json", "--no-act", row["path"])["signatures"]
     return disk(row, signatures, is_blank(row["path"], int(row["size"] or 0)))
@@ -145,7 +146,7 @@ def find(module: AnsibleModule, wanted: str) -> Disk:
     return choose(wanted, [one for one in disks if name in [getattr(on, field) for on in one.signatures]], disks)
 
 
-def look_around(module: AnsibleModule, rows: list[dict[str, Any]]) -> list[Disk]:
+def look_around(module: AnsibleModule, rows: Sequence[Mapping[str, Any]]) -> list[Disk]:
     """Return the disks that can be read; one that cannot is not the one that is meant."""
     disks = []
     for row in rows:
@@ -154,7 +155,7 @@ def look_around(module: AnsibleModule, rows: list[dict[str, Any]]) -> list[Disk]
     return disks
 
 
-def _split(module: AnsibleModule, rows: list[dict[str, Any]], fits: Any) -> tuple[list[Disk], list[Disk]]:
+def _split(module: AnsibleModule, rows: Sequence[Mapping[str, Any]], fits: Any) -> tuple[list[Disk], list[Disk]]:
     matching = [look(module, row) for row in rows if fits(row)]
     return matching, [] if matching else look_around(module, rows)
 

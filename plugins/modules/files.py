@@ -117,7 +117,7 @@ import os
 import pwd
 import stat
 import tempfile
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
@@ -135,15 +135,17 @@ def found_text(path: str, owner: int | None) -> tuple[str, tuple[int, int, int] 
     """
     if guarded.status(os.path.dirname(os.path.abspath(path))) is None:
         return None
+    owners = {guarded.ROOT, os.geteuid(), *([] if owner is None else [owner])}
     try:
-        with guarded.regular_file(path, MOST, {guarded.ROOT, os.geteuid(), owner}) as stream:
+        with guarded.regular_file(path, MOST, owners) as stream:
             found = os.fstat(stream.fileno())
             text = stream.read(MOST).decode("utf-8", "replace")
             return text, (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
     except FileNotFoundError:
         return None
     except guarded.UnsafeFileError as error:
-        if error.filename != path or stat.S_ISDIR(guarded.status(path).st_mode):
+        there = guarded.status(path)
+        if error.filename != path or there is None or stat.S_ISDIR(there.st_mode):
             raise
         return NOT_SHOWN, None
 
@@ -172,7 +174,7 @@ def write(module: AnsibleModule, file: dict[str, Any], diff: list[dict[str, str]
         if before != text and file["validate"]:
             judge(module, path, text, file["validate"])
         make_directories(os.path.dirname(os.path.abspath(path)))
-        guarded.write_bytes(path, text.encode(), mode, owners)
+        guarded.write_bytes(path, text.encode(), mode, cast("tuple[int, int]", owners))  # both, but in check mode
     return True
 
 

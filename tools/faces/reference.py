@@ -7,7 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from module_utils._config.strategies import STRATEGIES, Strategy
-from module_utils._config.table import BY_NAME, GROUPS, VARIABLES, Variable
+from module_utils._config.table import BY_NAME, GROUPS, VARIABLES
+from module_utils._config.variable import Variable
 
 from . import NOTICE, defaults, kind, listed
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import yaml
-from module_utils._config.table import GROUPS, VARIABLES, Variable
+from module_utils._config.table import GROUPS, VARIABLES
+from module_utils._config.variable import Variable
 
 from . import NOTICE, defaults, kind, licence, listed
 
@@ -54,7 +56,7 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def _arguments(own: dict[str, object]) -> str:
+def _arguments(own: dict[str, Any]) -> str:
     options = {**own["options"], **{row.ansible: _option(row) for row in VARIABLES}}
     main = {**{key: value for key, value in own.items() if key != "options"}, "options": options}
     text = yaml.dump(

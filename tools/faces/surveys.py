@@ -8,7 +8,8 @@ import json
 import math
 from pathlib import Path
 
-from module_utils._config.table import VARIABLES, Variable
+from module_utils._config.table import VARIABLES
+from module_utils._config.variable import Variable
 
 from . import NOTICE, defaults, kind, listed, plain
 

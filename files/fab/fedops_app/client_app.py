@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
@@ -29,7 +29,7 @@ app = ClientApp()
 def train(message: Message, context: Context) -> Message:
     """Train on the data of this site."""
     site = _site(context)
-    config = message.content["config"]
+    config: dict[str, Any] = dict(message.content.config_records["config"])
     settings = Settings(
         learning_rate=config["client-lr"],
         local_epochs=config["local-epochs"],
@@ -40,7 +40,7 @@ def train(message: Message, context: Context) -> Message:
     arrays, metrics = _named(site, lambda: _trained(message, context, settings))
     record = ArrayRecord({name: Array(np.asarray(arrays.pop(name))) for name in list(arrays)})
     about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(record)})
-    return _reply(message, {"arrays": record, "metrics": MetricRecord(metrics), SITE_RECORD: about})
+    return _reply(message, {"arrays": record, "metrics": MetricRecord({**metrics}), SITE_RECORD: about})
 
 
 @app.evaluate()
@@ -48,7 +48,7 @@ def evaluate(message: Message, context: Context) -> Message:
     """Evaluate on the data of this site."""
     site = _site(context)
     metrics = _named(site, lambda: task.evaluate(_arrays(message), _data_directory(context)))
-    return _reply(message, {"metrics": MetricRecord(metrics), SITE_RECORD: ConfigRecord({"site": site})})
+    return _reply(message, {"metrics": MetricRecord({**metrics}), SITE_RECORD: ConfigRecord({"site": site})})
 
 
 def _site(context: Context) -> str:
@@ -62,7 +62,7 @@ def _data_directory(context: Context) -> Path:
 
 def _trained(message: Message, context: Context, settings: Settings) -> tuple[task.Arrays, task.Metrics]:
     """Return what the site sends: what it has learned, in a dict that may be emptied, or what a liar makes of it."""
-    attack = attacks.chosen(context.node_config, message.content["config"].get(attacks.ALLOWED, False))
+    attack = attacks.chosen(context.node_config, message.content.config_records["config"].get(attacks.ALLOWED, False))
     received = _arrays(message)
     arrays, metrics = task.train(received, _data_directory(context), settings)
     return attack.poison(received, arrays) if attack else dict(arrays), metrics
@@ -70,14 +70,14 @@ def _trained(message: Message, context: Context, settings: Settings) -> tuple[ta
 
 def _arrays(message: Message) -> task.Arrays:
     """Return the global model, or refuse one that is not what the server sent."""
-    config = message.content["config"]
-    if found := flaw(message.content["arrays"], config.get(FINGERPRINT)):
+    config: dict[str, Any] = dict(message.content.config_records["config"])
+    if found := flaw(message.content.array_records["arrays"], config.get(FINGERPRINT)):
         raise RuntimeError(
             f"the global model of round {config['server-round']} {found}."
             " Run the same app on the server and on every SuperNode; if it does, look at the network between them."
         )
     # An array goes when its numbers are there: a site has room for the model once, not twice.
-    arrays = message.content["arrays"]
+    arrays = message.content.array_records["arrays"]
     return {name: arrays.pop(name).numpy() for name in list(arrays)}
 
 

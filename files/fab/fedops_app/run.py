@@ -93,7 +93,7 @@ def _train(
     """Train the rounds that remain, and publish the result."""
     values = training.values
     num_rounds = int(values["num_rounds"])
-    saver = directory and Saver(directory, bool(values["checkpoint_required"]), beginning.checkpoint)
+    saver = Saver(directory, bool(values["checkpoint_required"]), beginning.checkpoint) if directory else None
     exact = ExactStrategy(strategy, _guard(training), int(values["seed"]), beginning.rounds_done)
     keeper = RoundKeeper(
         strategy=exact,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
+from typing import Any, cast
 from zipfile import BadZipFile
 
 from flwr.app import Array, ArrayRecord
@@ -56,9 +57,7 @@ class CheckpointDirectory:
         finally:
             _let_go(lock)
 
-    def save(
-        self, arrays: Mapping[str, Array], state: Mapping[str, NDArray], about: Mapping[str, object]
-    ) -> Checkpoint:
+    def save(self, arrays: Mapping[str, Array], state: Mapping[str, NDArray], about: Mapping[str, Any]) -> Checkpoint:
         """Save one round. ``about`` is what the manifest says beyond the arrays themselves.
 
         When that fails, the older checkpoints are as they were, and what this one took of the disk is given back.
@@ -271,9 +270,9 @@ def _best(checkpoints: list[Checkpoint]) -> Checkpoint | None:
     """Return the checkpoint with the lowest loss; where no loss is known, with the highest accuracy."""
     by_loss = [checkpoint for checkpoint in checkpoints if checkpoint.loss is not None]
     if by_loss:
-        return min(by_loss, key=lambda checkpoint: checkpoint.loss)
+        return min(by_loss, key=lambda checkpoint: cast("float", checkpoint.loss))
     by_accuracy = [checkpoint for checkpoint in checkpoints if checkpoint.accuracy is not None]
-    return max(by_accuracy, key=lambda checkpoint: checkpoint.accuracy, default=None)
+    return max(by_accuracy, key=lambda checkpoint: cast("float", checkpoint.accuracy), default=None)
 
 
 def _unused_prefix(arrays: Mapping[str, Array]) -> str:

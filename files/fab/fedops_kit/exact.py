@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
@@ -61,8 +62,8 @@ class Round:
     failures: int = 0  # errors, rejected replies, and nodes that did not answer in time
     rejected: list[Rejection] = field(default_factory=list)  # replies left out, of training and of evaluation
     aggregated: bool = False
-    train_metrics: dict[str, float] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)  # of the federated evaluation
+    train_metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)  # of the federated evaluation
     num_examples: int = 0  # that the nodes evaluated on
 
 
@@ -101,11 +102,12 @@ class ExactStrategy(Strategy):
         self._check_trimming()
         arrays, metrics = self.strategy.aggregate_train(self.round.number, ordered)
         if arrays is None:
-            return self._fall_short("The strategy aggregated nothing"), None
+            self._fall_short("The strategy aggregated nothing")
+            return None, None
         arrays = _like(arrays, self._asked[0])
         self._check_finite(arrays)
         self.round.aggregated = True
-        self.round.train_metrics = dict(metrics or {})
+        self.round.train_metrics = dict(metrics) if metrics else {}
         self.last_aggregated = self.round.number
         self._let_go_of_the_old_model()
         return arrays, metrics
@@ -126,7 +128,7 @@ class ExactStrategy(Strategy):
         self.round.failed = [*self.round.failed, *self._errors(ordered, "evaluate")]
         metrics = self.strategy.aggregate_evaluate(self.round.number, ordered)
         self.round.num_examples = sum(_num_examples(reply) for reply in ordered)
-        self.round.metrics = dict(metrics or {})
+        self.round.metrics = dict(metrics) if metrics else {}
         return metrics
 
     def _ask(self, attempt: int) -> Iterable[Message]:
@@ -179,7 +181,9 @@ class ExactStrategy(Strategy):
 
     def _errors(self, replies: Iterable[Message], work: str) -> list[Rejection]:
         """Name the nodes whose reply is an error."""
-        return [Rejection(self._name_of(reply), work, reply.error.reason) for reply in replies if reply.has_error()]
+        return [
+            Rejection(self._name_of(reply), work, reply.error.reason or "") for reply in replies if reply.has_error()
+        ]
 
     def _silent(self, replies: Iterable[Message]) -> list[Rejection]:
         """Name the nodes that were asked to train and have not replied."""
@@ -230,7 +234,8 @@ class ExactStrategy(Strategy):
             )
         if self.round.replies >= self._guard.minimum_replies:
             return replies
-        return self._fall_short(self._shortfall(replies))
+        self._fall_short(self._shortfall(replies))
+        return None
 
     def _check_trimming(self) -> None:
         """Tell when missing replies, and nothing that was known before the round, leave all outliers in the mean."""
@@ -259,7 +264,7 @@ class ExactStrategy(Strategy):
 
     def _said(self, reply: Message) -> str:
         """Return the reason of an error, with whose it is: a site says what it likes, also another's name."""
-        name, reason = self._name_of(reply), reply.error.reason
+        name, reason = self._name_of(reply), reply.error.reason or ""
         if reply.metadata.src_node_id == SUPERLINK_NODE_ID or reason.startswith(f"{name}: "):
             return reason
         return f"{name}: {reason}"
@@ -302,7 +307,8 @@ def _is_unavailable(reply: Message) -> bool:
 def _num_examples(reply: Message) -> int:
     if reply.has_error():
         return 0
-    return int(next(iter(reply.content.metric_records.values()), {}).get("num-examples", 0))
+    metrics = next(iter(reply.content.metric_records.values()), None)
+    return int(cast("float", metrics.get("num-examples", 0))) if metrics else 0
 
 
 def _like(arrays: ArrayRecord, model: ArrayRecord) -> ArrayRecord:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Error, Message, MetricRecord, RecordDict
@@ -148,7 +149,8 @@ def site_of(reply: Message) -> str:
     """Return the name of the site that a reply claims to come from; nothing where it claims none."""
     if reply.has_error():
         return ""
-    claim = reply.content.config_records.get(SITE_RECORD, {}).get("site", "")
+    about = reply.content.config_records.get(SITE_RECORD)
+    claim = about.get("site") if about else None
     return claim if isinstance(claim, str) else ""
 
 
@@ -173,7 +175,7 @@ def view(array: Array) -> NDArray:
     if array.stype != SType.NUMPY:
         raise ValueError(f"the serialization {array.stype!r} is not {SType.NUMPY}")
     header = npy.read(array.data[: npy.LONGEST], len(array.data))
-    order = "F" if header.in_fortran_order else "C"
+    order: Literal["C", "F"] = "F" if header.in_fortran_order else "C"
     return np.ndarray(header.shape, header.descr, array.data, header.begin, order=order)
 
 
@@ -247,8 +249,8 @@ def _metrics_flaw(metrics: MetricRecord) -> str:
 
 
 def _integrity_flaw(content: RecordDict) -> str:
-    about = content.config_records.get(SITE_RECORD, {})
-    flaw = integrity.flaw(content.array_records[ARRAYS], about.get(integrity.FINGERPRINT))
+    about = content.config_records.get(SITE_RECORD)
+    flaw = integrity.flaw(content.array_records[ARRAYS], about.get(integrity.FINGERPRINT) if about else None)
     return flaw and f"it {flaw}"
 
 

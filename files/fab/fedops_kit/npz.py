@@ -13,7 +13,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 from flwr.app import Array
@@ -91,7 +91,7 @@ def write(stream: FileIO, arrays: Mapping[str, Array | NDArray]) -> Written:
     """Write arrays in their order, uncompressed, to an unbuffered file, and force them onto the disk."""
     with ThreadPoolExecutor(max_workers=1) as helper:
         writer = HashingWriter(stream, helper)
-        with zipfile.ZipFile(writer, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        with zipfile.ZipFile(cast("IO[bytes]", writer), "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             for name, array in arrays.items():
                 # A ZipInfo made by hand carries no time of day: equal arrays make equal files. Told its size, zipfile
                 # asks for ZIP64 only where it must: releases of Python differ in how they write that.

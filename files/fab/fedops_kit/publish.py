@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from .errors import RunFailedError
 
@@ -66,7 +67,7 @@ class Publisher:
             return
         line = json.dumps({"event": "round_finished", **_finite(content)}, allow_nan=False) + "\n"
         try:
-            _append(os.path.join(self._directory, HISTORY), line)
+            _append(self._path(HISTORY), line)
         except OSError as error:
             # The history is a view; a training must not die of it.
             logger.warning("%s/%s cannot be written: %s", self._directory, HISTORY, error.strerror)
@@ -99,18 +100,22 @@ class Publisher:
         """A resumed training continues its history; a new one puts the old history away."""
         if resumed is not None:
             with suppress(FileNotFoundError):
-                os.unlink(os.path.join(self._directory, RESULT))
+                os.unlink(self._path(RESULT))
             if not self._is_told(resumed["round"]):
                 # A crash came between the checkpoint of this round and its line.
                 self.round_finished(resumed)
             return
-        old = [name for name in (HISTORY, RESULT) if os.path.exists(os.path.join(self._directory, name))]
+        old = [name for name in (HISTORY, RESULT) if os.path.exists(self._path(name))]
         if old:
             moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-            target = os.path.join(self._directory, PREVIOUS, moment)
+            target = self._path(PREVIOUS, moment)
             os.makedirs(target, mode=FOLDER_MODE)
             for name in old:
-                shutil.move(os.path.join(self._directory, name), target)
+                shutil.move(self._path(name), target)
+
+    def _path(self, *names: str) -> str:
+        """Return a place in the directory, for those who have seen that there is one."""
+        return os.path.join(cast("str", self._directory), *names)
 
     def _is_told(self, number: object) -> bool:
         """Tell whether the history has a round of this configuration."""
@@ -120,7 +125,7 @@ class Publisher:
     def _lines(self) -> Iterator[Mapping[str, object]]:
         """Return the lines of the history that are whole."""
         try:
-            with open(os.path.join(self._directory, HISTORY), encoding="utf-8", errors="replace") as stream:
+            with open(self._path(HISTORY), encoding="utf-8", errors="replace") as stream:
                 for line in stream:
                     with suppress(ValueError, RecursionError):
                         if isinstance(found := json.loads(line), Mapping):
@@ -129,7 +134,7 @@ class Publisher:
             return
 
     def _write(self, name: str, content: Mapping[str, object]) -> None:
-        path = os.path.join(self._directory, name)
+        path = self._path(name)
         try:
             with open(path + ".partial", "w", encoding="utf-8") as stream:
                 os.fchmod(stream.fileno(), FILE_MODE)
@@ -167,7 +172,7 @@ def _append(path: str, line: str) -> None:
         os.close(descriptor)
 
 
-def _finite(value: object) -> object:
+def _finite(value: object) -> Any:
     """Return the value with every number that JSON cannot hold replaced by null."""
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}

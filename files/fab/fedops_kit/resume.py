@@ -15,7 +15,8 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
 from .knowledge._checkpoint import directory as layout
-from .knowledge._checkpoint.directory import Checkpoint, CheckpointError
+from .knowledge._checkpoint.directory import Checkpoint
+from .knowledge._checkpoint.manifest import CheckpointError
 from .publish import logger
 from .state import State
 
@@ -61,15 +62,15 @@ def begin(
         _set_aside(directory, directory.rounds(), "fl_resume is never")
         return Beginning(untrained)
     found, remarks = _newest_good(directory, identity, untrained, check_state)
-    if found is None:
+    if found is None or (checkpoint := found.checkpoint) is None:
         if mode == "require":
             raise RunFailedError(_nothing_to_resume(directory, remarks))
         _set_aside(directory, directory.rounds(), " ".join(remarks))
         return Beginning(untrained)
-    why = " ".join(remarks) or f"Not all in {directory.path} leads to {found.checkpoint.file}."
-    _set_aside(directory, _in_the_way(directory, found.checkpoint), why)
-    directory.publish(found.checkpoint)
-    logger.info("Resuming after round %d of %s", found.rounds_done, found.checkpoint.path)
+    why = " ".join(remarks) or f"Not all in {directory.path} leads to {checkpoint.file}."
+    _set_aside(directory, _in_the_way(directory, checkpoint), why)
+    directory.publish(checkpoint)
+    logger.info("Resuming after round %d of %s", found.rounds_done, checkpoint.path)
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from flwr.app import Array, ArrayRecord, MetricRecord
 
@@ -111,6 +112,8 @@ class RoundKeeper:
         return stands_still or self.saver.problem is not None or (finished.aggregated and due)
 
     def _save(self) -> Checkpoint | None:
+        if self.saver is None or self._unsaved is None:
+            return None
         arrays, about = self._unsaved
         saved = self.saver.save(arrays, self.capture(), about)
         if saved:
@@ -118,7 +121,7 @@ class RoundKeeper:
         return saved
 
 
-def _figures(central: Metrics | None, federated: Metrics, num_examples: int) -> dict[str, object]:
+def _figures(central: Metrics | None, federated: Metrics, num_examples: int) -> dict[str, Any]:
     """Loss and accuracy come from the server's own test set where it has one, else from the nodes."""
     chosen = dict(central if central is not None else federated)
     others = {f"federated_{name}": value for name, value in federated.items()} if central is not None else {}

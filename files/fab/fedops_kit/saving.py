@@ -9,8 +9,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import cast
 
-from flwr.app import ArrayRecord
+from flwr.app import Array
 from numpy.typing import NDArray
 
 from .checkpoints import CheckpointDirectory
@@ -31,7 +32,7 @@ class _Save:
     """One save, in a thread of its own: nothing else can leave a call that the storage does not answer."""
 
     directory: CheckpointDirectory
-    arrays: ArrayRecord
+    arrays: Mapping[str, Array]
     state: Mapping[str, NDArray]
     about: Mapping[str, object]
     checkpoint: Checkpoint | None = None
@@ -64,7 +65,9 @@ class Saver:
         self._required = required
         self._running: _Save | None = None
 
-    def save(self, arrays: ArrayRecord, state: Mapping[str, NDArray], about: Mapping[str, object]) -> Checkpoint | None:
+    def save(
+        self, arrays: Mapping[str, Array], state: Mapping[str, NDArray], about: Mapping[str, object]
+    ) -> Checkpoint | None:
         """Return the checkpoint; None when there is a problem, which has then been told."""
         try:
             self.checkpoint = self._try(arrays, state, about)
@@ -86,7 +89,9 @@ class Saver:
         self.problem = None
         return self.checkpoint
 
-    def insist(self, arrays: ArrayRecord, state: Mapping[str, NDArray], about: Mapping[str, object]) -> Checkpoint:
+    def insist(
+        self, arrays: Mapping[str, Array], state: Mapping[str, NDArray], about: Mapping[str, object]
+    ) -> Checkpoint:
         """Save the last model. Without it the training is not finished, so this fails the run in the end."""
         for pause in FINAL_PAUSES:
             if saved := self.save(arrays, state, about):
@@ -100,7 +105,9 @@ class Saver:
             f" {self._last_good()} Mend the storage, then train again: it goes on from there."
         )
 
-    def _try(self, arrays: ArrayRecord, state: Mapping[str, NDArray], about: Mapping[str, object]) -> Checkpoint:
+    def _try(
+        self, arrays: Mapping[str, Array], state: Mapping[str, NDArray], about: Mapping[str, object]
+    ) -> Checkpoint:
         if overdue := self._running:
             if not overdue.ended(0.1):
                 raise self._no_answer(overdue)
@@ -114,7 +121,7 @@ class Saver:
             raise self._no_answer(save)
         if save.error:
             raise save.error
-        return save.checkpoint
+        return cast("Checkpoint", save.checkpoint)  # what has no error has one
 
     def _no_answer(self, save: _Save) -> NotSavedError:
         return NotSavedError(
@@ -130,5 +137,5 @@ class Saver:
         return f"The last good one is of round {self.checkpoint.round}, {old}."
 
 
-def _size(arrays: ArrayRecord, state: Mapping[str, NDArray]) -> int:
+def _size(arrays: Mapping[str, Array], state: Mapping[str, NDArray]) -> int:
     return sum(len(array.data) for array in arrays.values()) + sum(array.nbytes for array in state.values())

@@ -169,9 +169,9 @@ def restore(
             )
         coming = sorted({*entries} - {*present} | {*making_way})
         for name in coming:
-            staged = entries[name]["staged"]
-            if owners[name] is not None:
-                os.chown(staged, *owners[name], follow_symlinks=False)
+            staged, owner = entries[name]["staged"], owners[name]
+            if owner is not None:
+                os.chown(staged, *owner, follow_symlinks=False)
             os.chmod(staged, _mode(entries[name], holds))
         if DATABASE in coming:
             check_database(entries[DATABASE]["staged"], f"{DATABASE} in {path}")
@@ -372,7 +372,7 @@ def _expect_own(base: str) -> None:
         )
 
 
-def _expect(required: t.Iterable[str], there: t.Container[str], place: str) -> None:
+def _expect(required: t.Iterable[str], there: t.Container[str | None], place: str) -> None:
     """Raise ArchiveError unless all that is required is there."""
     if lacking := [name for name in required if name not in there]:
         raise ArchiveError(f"{place} lacks {', '.join(lacking)}.")

@@ -17,17 +17,8 @@ import typing as t
 from contextlib import suppress
 
 from .._base.identity import as_checkpoint_owner, checkpoint_owner
-from .._checkpoint.directory import (
-    Checkpoint,
-    CheckpointError,
-    Inspection,
-    arrays_name,
-    inspect,
-    list_rounds,
-    manifest_name,
-    verify,
-)
-from .._checkpoint.manifest import UnreadableError
+from .._checkpoint.directory import Checkpoint, Inspection, arrays_name, inspect, list_rounds, manifest_name, verify
+from .._checkpoint.manifest import CheckpointError, UnreadableError
 from .._mirror.fetch import Fetcher
 from .._mirror.rules import folder_of
 from .._storage.backends import StorageError, unmounted_problem

@@ -70,19 +70,20 @@ class Seal(t.NamedTuple):
                 yield stream
             return
         with _age(["age", "--decrypt", "--identity", "-", path], subprocess.PIPE) as process:
+            question, answer, said = _pipe(process.stdin), _pipe(process.stdout), _pipe(process.stderr)
             with suppress(BrokenPipeError):
-                process.stdin.write(self.identity.encode() + b"\n")
-                process.stdin.close()
+                question.write(self.identity.encode() + b"\n")
+                question.close()
             try:
-                yield process.stdout
-                _drain(process.stdout)  # what a reader left: the verdict comes after all of it
+                yield answer
+                _drain(answer)  # what a reader left: the verdict comes after all of it
             except Exception as error:
                 # Of what is no archive age knows better why, once it could say all of it.
-                _drain(process.stdout)
+                _drain(answer)
                 if process.wait():
-                    raise SealError(f"{path} cannot be opened: {_first_line(process.stderr.read())}.") from error
+                    raise SealError(f"{path} cannot be opened: {_first_line(said.read())}.") from error
                 raise
-            errors = process.stderr.read()
+            errors = said.read()
         if process.returncode:
             raise SealError(f"{path} cannot be opened: {_first_line(errors)}.")
 
@@ -100,10 +101,11 @@ class Seal(t.NamedTuple):
         for recipient in self.recipients:
             command += ["--recipient", recipient]
         with _age(command, target) as process:
+            content, said = _pipe(process.stdin), _pipe(process.stderr)
             with suppress(BrokenPipeError):  # it has refused a recipient, and says so
-                yield process.stdin
-                process.stdin.close()
-            errors = process.stderr.read()
+                yield content
+                content.close()
+            errors = said.read()
         if process.returncode:
             raise SealError(f"age cannot seal the archive: {_first_line(errors)}.")
 
@@ -159,6 +161,11 @@ def _age(command: list[str], stdout: t.IO[bytes] | int) -> subprocess.Popen[byte
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE)
     except OSError as error:
         raise SealError(f"age cannot be started: {error.strerror}. Install the package age.") from error
+
+
+def _pipe(stream: t.IO[bytes] | None) -> t.IO[bytes]:
+    """Return one of the ends that C(_age) has asked for: those are there."""
+    return t.cast("t.IO[bytes]", stream)
 
 
 def _drain(stream: t.IO[bytes]) -> None:

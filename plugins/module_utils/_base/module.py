@@ -21,10 +21,10 @@ RESULT = Bounds(text=100_000, key=1000, items=100_000, depth=24, total=2_000_000
 class AnsibleModule(basic.AnsibleModule):
     """A module that may find anything on its host, what sites, apps and accounts have written included."""
 
-    def exit_json(self, **result: t.Any) -> t.NoReturn:
+    def exit_json(self, **result: t.Any) -> t.NoReturn:  # type: ignore[misc]  # Ansible's own never returns
         super().exit_json(**harmless_value(result, RESULT))
 
-    def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
+    def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:  # type: ignore[misc]  # nor does this one
         super().fail_json(msg=harmless(str(msg), PAGE, multiline=True), **harmless_value(result, RESULT))
 
     def warn(self, warning: str, **how: t.Any) -> None:

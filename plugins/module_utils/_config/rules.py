@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .._base.notation import is_plain, show
 from .sizing import Room, checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
 from .sizing import said as size
 from .strategies import STRATEGIES, Strategy, least_replies_trimmed, sampled, trimmed
-from .table import BY_NAME, VARIABLES, Variable
+from .table import BY_NAME, VARIABLES
+from .variable import Variable
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 
@@ -56,7 +58,7 @@ def worst_first(problems: Iterable[Problem]) -> list[Problem]:
 class Situation:
     """What the rules look at."""
 
-    values: Mapping[str, object]
+    values: Mapping[str, Any]
     given: frozenset[str]  # names of the variables that were set
     nodes_online: int | None
     spell: Callable[[Variable], str]  # as the reader of the message writes a variable
@@ -241,21 +243,26 @@ def _least_beta(replies: int) -> float:
 def _enough_storage(it: Situation) -> Iterator[Problem]:
     if it.room is None or it.room.storage is None or not it.values["checkpoint_enabled"]:
         return
-    names = ("num_rounds", "checkpoint_interval", "checkpoint_keep_last", "checkpoint_keep_best")
-    held = checkpoints_held(*(it.number(name) for name in names))
+    held = checkpoints_held(
+        it.number("num_rounds"),
+        it.number("checkpoint_interval"),
+        it.number("checkpoint_keep_last"),
+        it.values["checkpoint_keep_best"],
+    )
     each = checkpoint_bytes(it.room.model, it.strategy.state_models)
     if held * each > it.room.storage:
+        fewer = _fewer_kept(it, it.room.storage // each)
         yield it.problem(
             ERROR,
             "checkpoint_keep_last",
             f"{held} checkpoints of {size(each)}, the one that is being written included, need {size(held * each)},"
             f" and {it.values['checkpoint_path']} has room for {size(it.room.storage)}",
-            f"Make room there{_fewer_kept(it, each)}, or set {it.name('checkpoint_path')} to a larger storage.",
+            f"Make room there{fewer}, or set {it.name('checkpoint_path')} to a larger storage.",
         )
 
 
-def _fewer_kept(it: Situation, each: int) -> str:
-    least = it.room.storage // each - 1 - bool(it.values["checkpoint_keep_best"])
+def _fewer_kept(it: Situation, fitting: int) -> str:
+    least = fitting - 1 - bool(it.values["checkpoint_keep_best"])
     kept = it.number("checkpoint_keep_last")
     return f", set {it.name('checkpoint_keep_last')} to {least}" if least >= 1 and not 0 < kept <= least else ""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 # Every strategy takes these, under these names.
 SHARED_PARAMETERS: Mapping[str, str] = {
@@ -33,13 +34,13 @@ class Strategy:
     state_models: int = 0  # arrays of the model's size that it carries from one round to the next
     selects: str = ""  # the variable that says how many replies are averaged; all of them must be honest
 
-    def minimum_nodes(self, values: Mapping[str, object]) -> int:
+    def minimum_nodes(self, values: Mapping[str, Any]) -> int:
         """How many nodes the strategy's paper asks for."""
         if not self.malicious_factor:
             return 1
         return self.malicious_factor * int(values["num_malicious"]) + 3
 
-    def minimum_replies(self, values: Mapping[str, object]) -> int:
+    def minimum_replies(self, values: Mapping[str, Any]) -> int:
         """How many replies one aggregation needs to mean what its name promises."""
         if not self.selects:
             return self.minimum_nodes(values)
@@ -50,7 +51,7 @@ class Strategy:
         """The variable behind each keyword of the constructor."""
         return {**SHARED_PARAMETERS, **self.parameters}
 
-    def arguments(self, values: Mapping[str, object]) -> dict[str, object]:
+    def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The constructor's keywords, as the attributes of the live object will show them."""
         arguments = {keyword: values[name] for keyword, name in self.variables.items()}
         if arguments["fraction_evaluate"] == 0:

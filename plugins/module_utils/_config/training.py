@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .._base.jsonable import CLAIM, harmless_value
 from .._base.layout import HOME
@@ -22,8 +23,9 @@ from .._base.notation import is_unset, show, to_toml
 from .rules import ERROR, INFO, Problem, Situation, related, worst_first
 from .sizing import Room
 from .strategies import STRATEGIES
-from .table import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES, Variable
+from .table import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES
 from .values import BadValue, parse
+from .variable import Variable
 
 _NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
 
@@ -42,7 +44,7 @@ class TrainingError(ValueError):
 class Training:
     """A configuration without errors."""
 
-    values: Mapping[str, object]
+    values: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()  # warnings and infos
     runtime: str = RUNTIMES[0]
     home: str = HOME
@@ -75,7 +77,7 @@ class Training:
         return variable.default_for(str(self.values["strategy"]), self.runtime, self.home)
 
     @property
-    def strategy_parameters(self) -> dict[str, object]:
+    def strategy_parameters(self) -> dict[str, Any]:
         """The keyword arguments of the strategy's class."""
         return STRATEGIES[str(self.values["strategy"])].arguments(self.values)
 
@@ -136,7 +138,7 @@ def merged(context: Mapping[str, object], variables: Mapping[str, object]) -> di
 def node_count(value: object) -> int | None:
     """The number of nodes online; nothing when it is not given."""
     try:
-        return None if is_unset(value) else int(parse(_NODES_ONLINE, value))
+        return None if is_unset(value) else int(str(parse(_NODES_ONLINE, value)))
     except BadValue as bad:
         raise ValueError(f"nodes_online is {show(value)} but {bad}. Leave it out when it is not known.") from None
 
@@ -152,7 +154,7 @@ def _is_default(name: str, value: object) -> bool:
     return is_unset(value) or (name in BY_ANSIBLE and _typed(name, value) == BY_ANSIBLE[name].default)
 
 
-def _mapping(variables: object) -> Mapping[object, object]:
+def _mapping(variables: object) -> Mapping[Any, Any]:
     if not isinstance(variables, Mapping):
         raise ValueError(f"A dictionary of variables is needed, but {show(variables)} was given.")
     return variables

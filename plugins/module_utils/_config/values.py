@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 
-from .table import Variable
+from .variable import Variable
 
 LARGEST_INTEGER = 2**31 - 1
 
@@ -34,7 +34,11 @@ def parse(variable: Variable, value: object) -> object:
 
 
 def _parse_bool(variable: Variable, value: object) -> bool:
-    text = str(value).lower() if isinstance(value, (bool, str)) else {0: "0", 1: "1"}.get(_number(value), "")
+    if isinstance(value, (bool, str)):
+        text = str(value).lower()
+    else:
+        number = _number(value)
+        text = str(int(number)) if number in (0, 1) else ""
     if text in _TRUE:
         return True
     if text in _FALSE:

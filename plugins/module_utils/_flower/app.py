@@ -63,7 +63,7 @@ def read_app(path: str) -> App:
     project = _table(document, "project")
     section = _table(document, "tool", "flwr", "app")
     components = _table(section, "components")
-    found = {
+    found: dict[str, Any] = {
         "[project] name": project.get("name"),
         "[project] version": project.get("version"),
         "[tool.flwr.app] publisher": section.get("publisher"),

@@ -24,13 +24,12 @@ from .._checkpoint.directory import (
     LOCK_BUDGET,
     PREVIOUS,
     Checkpoint,
-    CheckpointError,
     arrays_name,
     latest_good,
     manifest_name,
     verify,
 )
-from .._checkpoint.manifest import LIMIT, check, load
+from .._checkpoint.manifest import LIMIT, CheckpointError, check, load
 from .._storage.probe import sync
 from .rules import Listing, folder_name, rounds
 from .seal import LENGTH, is_sealed, seal_name

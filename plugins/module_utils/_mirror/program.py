@@ -21,13 +21,13 @@ from datetime import datetime, timezone
 from .._checkpoint.directory import (
     PREVIOUS,
     Checkpoint,
-    CheckpointError,
     arrays_name,
     list_checkpoints,
     list_rounds,
     manifest_name,
     verify,
 )
+from .._checkpoint.manifest import CheckpointError
 from .rclone import Rclone, RcloneError
 from .rules import folder_of, missing, overtaken, superfluous
 from .seal import read_secret, seal_name, seal_of

@@ -20,6 +20,7 @@ import tarfile
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from typing import Any
 
 from .releases import MARKER
 
@@ -142,7 +143,7 @@ def _unsupported(python: str, what: str) -> VenvError:
     )
 
 
-def _extraction_filter() -> dict[str, str]:
+def _extraction_filter() -> dict[str, Any]:
     """Pick the strict filter where this Python knows it."""
     return {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 

@@ -85,7 +85,7 @@ def probe(directory: str) -> list[str]:
         ("make a hard link", lambda: os.link(path, temporary)),
         ("fsync the directory", lambda: sync(directory)),
         ("read", lambda: _expect(link)),
-        ("remove a file", lambda: [os.unlink(name) for name in (temporary, link, path)]),
+        ("remove a file", lambda: _remove(temporary, link, path)),
     ]
     try:
         for name, take in steps:
@@ -109,6 +109,11 @@ def sync(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove(*paths: str) -> None:
+    for path in paths:
+        os.unlink(path)
 
 
 def _expect(path: str) -> None:

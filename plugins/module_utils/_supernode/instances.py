@@ -185,12 +185,12 @@ class Host:
     """What the variables of a host say about its SuperNodes."""
 
     name: str
-    instances: object = None
+    instances: t.Any = None
     home: str = DEFAULT_HOME
     port: object = DEFAULT_PORT
     data_directory: str | None = None
     site: str | None = None
-    node_config: object = None
+    node_config: t.Any = None
 
     @property
     def supernodes(self) -> list[SuperNode]:

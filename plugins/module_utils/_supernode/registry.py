@@ -273,7 +273,7 @@ def list_supernodes(flwr: Flwr, unregistered: bool = False) -> list[dict[str, t.
         if node.status == UNREGISTERED and not unregistered:
             continue
         member = members.get(node.node_id)
-        about = {"name": None, "fingerprint": None, "site": None, "host": None}
+        about: dict[str, str | None] = {"name": None, "fingerprint": None, "site": None, "host": None}
         if member:
             about = {"name": member.name, "fingerprint": member.fingerprint, "site": member.site, "host": member.host}
         rows.append({**about, "registered": member is not None, **asdict(node)})

@@ -14,9 +14,9 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from .._training.folder import TrainingFolder
+from .._training.folder import REQUEST, TrainingFolder
 from .._training.follow import other_trainings
-from .desk import REQUEST, Desk, Memory
+from .desk import Desk, Memory
 from .endings import ENDED
 
 ENABLED, PATH = "checkpoint-enabled", "checkpoint-path"

@@ -87,9 +87,11 @@ class Watch:
         self._finder = Finder(folder, memory, host.processes, self._would_show_all, self._started)
         self._pending_since: float | None = None
         self._asked: float | None = None
-        self._word, self._details, self._starting_at = "pending", "", None
+        self._starting_at: float | None = None
+        self._word, self._details = "pending", ""
         self._alone_since: float | None = None  # since when no ServerApp is on the host
-        self._memory_counts, self._kills = "", None  # of the ServerApp's control group
+        self._kills: int | None = None
+        self._memory_counts = ""  # of the ServerApp's control group
         self._count_memory_kills()
         self.was_stopped = False  # by us, because its ServerApp was gone
         self._settled = False  # what the end of the process means is known

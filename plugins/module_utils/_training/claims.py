@@ -204,4 +204,5 @@ def _called(value: t.Any) -> str:
         return "true or false"
     if isinstance(value, (int, float)):
         return "another number" if _is_number(value) else "no number"
-    return {str: "a text", dict: "an object", list: "a list"}.get(type(value), "something else")
+    names: dict[type, str] = {str: "a text", dict: "an object", list: "a list"}
+    return names.get(type(value), "something else")

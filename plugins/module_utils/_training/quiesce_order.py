@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import os
 import time
+import typing as t
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 
@@ -63,7 +64,8 @@ def standing_order(trainings: str) -> Order | None:
     values = read_object(path) or {}
     texts = {key: values[key] for key in ("since", "purpose") if isinstance(values.get(key), str)}
     numbers = {key: values.get(key) for key in ("until", "given", "deadline")}
-    return Order(**texts, **{key: float(it) for key, it in numbers.items() if isinstance(it, (int, float))})
+    known: dict[str, t.Any] = {key: float(it) for key, it in numbers.items() if isinstance(it, (int, float))}
+    return Order(**texts, **known)
 
 
 def give_order(trainings: str, timeout: float, purpose: str = "") -> bool:

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 MEGABYTE = 10**6
 
@@ -69,7 +70,7 @@ class Room:
     storage: int | None = None  # free in the checkpoint directory, with what this training holds there already
 
     @classmethod
-    def of(cls, given: Mapping[str, object]) -> Room | None:
+    def of(cls, given: Mapping[str, Any]) -> Room | None:
         """Return what a host says of itself; None when it does not know the size of the model."""
         model, memory, storage = (given.get(name) for name in ("model", "memory", "storage"))
         return cls(int(model), int(memory), None if storage is None else int(storage)) if model and memory else None
@@ -118,7 +119,7 @@ def checkpoint_bytes(model: int, state_models: int) -> int:
     return model * (1 + state_models)
 
 
-def model_bytes(manifest: Mapping[str, object]) -> int:
+def model_bytes(manifest: Mapping[str, Any]) -> int:
     """Return the size of the model's arrays that a checkpoint's manifest describes."""
     return sum(math.prod(entry["shape"]) * _itemsize(str(entry["dtype"])) for entry in manifest["arrays"])
 
