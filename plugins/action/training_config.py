@@ -10,8 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import PAGE, harmless
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._config.rules import (
     ERROR,
     INFO,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import HOME
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES, VARIABLES
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import LayoutError
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import LayoutError, places, remains
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import host_layout as layout
 
 
@@ -23,4 +23,4 @@ def host_layout(
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"host_layout": host_layout}
+        return {"host_layout": host_layout, "places": places, "remains": remains}

@@ -24,7 +24,7 @@ COPIED = (
     "_config/rules",
     "_config/training",
     "_base/jsonable",
-    "_base/layout",
+    "_base/home",
     "_base/notation",
     "_checkpoint/npy",
     "_checkpoint/npz",

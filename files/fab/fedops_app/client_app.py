@@ -13,12 +13,12 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 
 from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint, flaw
-from fedops_kit.knowledge._base.layout import DATA, HOME, folder
+from fedops_kit.knowledge._base.home import DATA, HOME, below
 
 from . import attacks, task
 from .settings import Settings, derive_seed
 
-DATA_DIRECTORY = folder(HOME, DATA)  # unless the SuperNode says otherwise
+DATA_DIRECTORY = below(HOME, DATA)  # unless the SuperNode says otherwise
 
 T = TypeVar("T")
 

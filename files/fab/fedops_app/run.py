@@ -21,7 +21,7 @@ from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import RunFailedError
 from fedops_kit.exact import ExactStrategy, Guard
 from fedops_kit.grid import SteadyGrid
-from fedops_kit.knowledge._base.layout import DATA, HOME, folder
+from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._config.sizing import Room
 from fedops_kit.knowledge._config.strategies import STRATEGIES
 from fedops_kit.knowledge._config.table import BY_NAME
@@ -35,7 +35,7 @@ from fedops_kit.state import capture, check_state, restore
 
 from . import strategies, task
 
-DATA_DIRECTORY = folder(HOME, DATA)  # unless the host says otherwise
+DATA_DIRECTORY = below(HOME, DATA)  # unless the host says otherwise
 
 
 def run_training(grid: Grid, context: Context) -> None:

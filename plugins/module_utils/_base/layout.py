@@ -13,8 +13,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-HOME = "/opt/flower"
-CHECKPOINTS, DATA = "checkpoints", "data"  # folders below the home that others stand in for
+from .home import CHECKPOINTS, DATA, HOME
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,18 @@ _BOTH = (SUPERLINK_HOST, SUPERNODE_HOST)
 _SUPERLINK, _SUPERNODE = (SUPERLINK_HOST,), (SUPERNODE_HOST,)
 
 
+# What a teardown does with what lies in a folder: it goes with the software, it stays unless a variable of this name
+# gives it up, or it stays.
+SOFTWARE, STAYS = "", "stays"
+MODELS, SITE_DATA, IDENTITY = "teardown_checkpoints", "teardown_data", "teardown_certificates"
+
+
 @dataclass(frozen=True)
 class Folder:
-    """A folder below the home, on hosts of these kinds. An owner of None is root."""
+    """A folder below the home, or anywhere where its path is absolute. An owner of None is root.
+
+    C(by) is who makes it where the module C(account) does not.
+    """
 
     path: str
     owner: Account | None
@@ -62,42 +70,216 @@ class Folder:
     mode: int
     holds: str
     on: tuple[str, ...] = _BOTH
+    by: str = ""
+    fate: str = SOFTWARE
 
 
+def _roots(path: str, holds: str, on: tuple[str, ...] = _BOTH, by: str = "", fate: str = SOFTWARE) -> Folder:
+    """Return a folder that root alone writes and everybody reads."""
+    return Folder(path, None, None, 0o755, holds, on, by, fate)
+
+
+SYSTEMD = "/etc/systemd/system"
+_STORAGE, _BY_FILES, _BY_SYSTEMD = "role `checkpoints`", "module `files`", "systemd"
 # Parents first. What an account does not need to make lies below directories of root.
+# fmt: off
 FOLDERS: tuple[Folder, ...] = (
-    Folder("app", None, None, 0o755, "the deployed apps, their FABs, and what ServerApps are started from"),
-    Folder("app/.flwr", None, None, 0o755, "FLWR_HOME of the ServerApps: nothing that they can write", _SUPERLINK),
-    Folder("app/.flwr/apps", None, None, 0o755, "the apps as Flower installs them", _SUPERLINK),
-    Folder("bin", None, None, 0o755, "launchers"),
-    Folder("certificates", None, None, 0o755, "certificates for all, private keys and secrets for root alone"),
-    Folder(CHECKPOINTS, APPS, APPS, 0o750, "models; made by the role checkpoints, since it may lie anywhere", ()),
-    Folder(
-        "control", None, CONTROL, 0o750, "the home of Flower's command line, which writes nothing there", _SUPERLINK
-    ),
+    _roots("app", "the deployed apps, their FABs, and what ServerApps are started from"),
+    _roots("app/.flwr", "FLWR_HOME of the ServerApps: nothing that they can write", _SUPERLINK),
+    _roots("app/.flwr/apps", "the apps as Flower installs them", _SUPERLINK),
+    _roots("bin", "launchers"),
+    _roots("certificates", "certificates for all, private keys and secrets for root alone", fate=IDENTITY),
+    _roots("certificates/supernodes", "keys and secrets of the instances of a host", _SUPERNODE,
+           "module `supernode_keys`", IDENTITY),
+    Folder(CHECKPOINTS, APPS, APPS, 0o750, "models; they may lie elsewhere", _SUPERLINK, _STORAGE, MODELS),
+    Folder("control", None, CONTROL, 0o750, "the home of Flower's command line, which writes nothing there",
+           _SUPERLINK),
     Folder("control/.flwr", None, CONTROL, 0o750, "FLWR_HOME of Flower's command line", _SUPERLINK),
-    Folder(DATA, None, APPS, 0o750, "data of the site, or of the central evaluation"),
-    Folder("published", APPS, APPS, 0o750, "what ServerApps tell of their trainings: claims, read as such", _SUPERLINK),
-    Folder(
-        "records", None, None, 0o755, "what root acts on: the registry of SuperNodes, the deployed apps", _SUPERLINK
-    ),
-    Folder("records/apps", None, None, 0o755, "the deployed apps", _SUPERLINK),
-    Folder("records/keys", None, None, 0o755, "the keys of SuperNodes, as the gateway looks for them", _SUPERLINK),
-    Folder("releases", None, None, 0o755, "virtual environments, one for each release"),
+    Folder(DATA, None, APPS, 0o750, "data of the site, or of the central evaluation", fate=SITE_DATA),
+    _roots("mirror", "the program of the mirror", _SUPERLINK, _STORAGE),
+    Folder("published", APPS, APPS, 0o750, "what ServerApps tell of their trainings: claims, read as such", _SUPERLINK,
+           fate=MODELS),
+    _roots("records", "what root acts on: the registry of SuperNodes, the deployed apps", _SUPERLINK),
+    _roots("records/apps", "the deployed apps", _SUPERLINK),
+    _roots("records/keys", "the keys of SuperNodes, as the gateway looks for them", _SUPERLINK),
+    _roots("releases", "virtual environments, one for each release"),
     Folder("state", SUPERLINK, SUPERLINK, 0o700, "the SuperLink's database", _SUPERLINK),
-    Folder("supernodes", None, None, 0o755, "what each SuperNode is told", _SUPERNODE),
-    Folder("supervisor", None, None, 0o755, "the program that supervises trainings", _SUPERLINK),
-    Folder("trainings", CONTROL, APPS, 0o750, "what is asked of trainings, and what supervisors remember", _SUPERLINK),
+    _roots("supernodes", "what each SuperNode is told", _SUPERNODE),
+    _roots("supervisor", "the program that supervises trainings", _SUPERLINK),
+    Folder("trainings", CONTROL, APPS, 0o750, "what is asked of trainings, and what supervisors remember", _SUPERLINK,
+           fate=MODELS),
+    _roots("/etc/flower", "what the gateway and the fences are told", by=_BY_FILES),
+    _roots("/etc/flower/fence", "the rules of the fences", by=_BY_FILES),
+    _roots(f"{SYSTEMD}/flower-superexec.service.d", "where else ServerApps may save", _SUPERLINK, _STORAGE),
+    Folder("/run/flower-gateway", GATEWAY, GATEWAY, 0o755, "its process number", _SUPERLINK, _BY_SYSTEMD),
+    Folder("/var/backups/flower", None, None, 0o700, "a backup on its way to the controller, or from there", _SUPERLINK,
+           "`backup`, `restore`", STAYS),
+    Folder("/var/backups/flower/upgrades", None, None, 0o700, "what an upgrade can go back to", by="`upgrade`"),
+    Folder("/var/cache/flower-gateway", GATEWAY, GATEWAY, 0o755, "requests on their way", _SUPERLINK, _BY_SYSTEMD),
+    _roots("/var/lib/flower-mirror", "a link to the next one", _SUPERLINK, _BY_SYSTEMD),
+    _roots("/var/lib/private/flower-mirror", "what the mirror remembers", _SUPERLINK, _BY_SYSTEMD),
+    Folder("/var/lib/flower-supernode", SUPERNODE, SUPERNODE, 0o700, "what SuperNodes write", _SUPERNODE, _BY_SYSTEMD),
 )
-# Secrets of 32 random bytes, for root alone: systemd hands them to the units that need them.
+# fmt: on
+# A link to the release that runs. It is named where the folders are.
+VENV = "venv"
+# Programs and data, which ClientApps see. Of the other folders of the home they see nothing.
+SEEN_BY_APPS = ("bin", DATA, "mirror", "releases")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that more than one part of the collection knows; its path is below the home, or absolute."""
+
+    name: str
+    path: str
+    holds: str
+    fate: str = SOFTWARE
+
+
 SUPEREXEC_SECRET = "certificates/superexec.secret"
+MIRROR_SECRET = "certificates/mirror.secret"
+DATABASE = "state/state.db"
+FILES: tuple[File, ...] = (
+    File("ca", "certificates/ca.crt", "the certificate authority that the host trusts", IDENTITY),
+    File("server_certificate", "certificates/server.crt", "the certificate of the gateway and the SuperLink", IDENTITY),
+    File("server_key", "certificates/server.key", "its private key, for root alone", IDENTITY),
+    File("server_request", "certificates/server.csr", "the request that it was signed for", IDENTITY),
+    File("superexec_secret", SUPEREXEC_SECRET, "what SuperLink and SuperExec know each other by", IDENTITY),
+    File("mirror_secret", MIRROR_SECRET, "what checkpoints in the mirror are sealed with", IDENTITY),
+    File("database", DATABASE, "the SuperLink's state"),
+    File("registry", "records/supernodes.json", "the SuperNodes that are registered"),
+    File("quiesced", "trainings/quiesced.json", "that all trainings stand still", MODELS),
+    File("supervisor", "supervisor/fedops-supervisor.pyz", "the program of the supervisors"),
+    File("mirror", "mirror/fedops-mirror.pyz", "the program of the mirror"),
+    File("flwr", "bin/flwr", "Flower's command line, as the account that may use it"),
+    File("supernode_launcher", "bin/flower-supernode", "what starts a SuperNode"),
+    File("clientapps_launcher", "bin/flower-clientapps", "what starts the ClientApps of a SuperNode"),
+    File("supernode", "supernode.toml", "what the only SuperNode of a host tells its ClientApps"),
+    File("gateway", "/etc/flower/gateway.conf", "the configuration of the gateway"),
+    File("superlink_fence", "/etc/flower/fence/superlink.nft", "who may reach what on a SuperLink host"),
+    File("supernode_fence", "/etc/flower/fence/supernode.nft", "who may reach what on a SuperNode host"),
+    File("mirror_keys", "/etc/flower-mirror.conf", "the keys of the mirror's bucket, for root alone"),
+    File("mirror_ca", "/etc/flower-mirror.crt", "a certificate authority for the mirror's server"),
+    File("mirror_state", "/var/lib/flower-mirror/state.json", "what the mirror says of its last pass"),
+    File("sealed_backup", "/var/backups/flower/superlink.sealed", "a backup on its way"),
+    File("supernodes_to_restart", "/run/flower-supernodes-to-restart", "units that do not run from their files yet"),
+)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of systemd."""
+
+    name: str
+    does: str
+    on: tuple[str, ...]
+    of_release: bool = False  # whether a release of Flower decides what its file says
+    by_another: bool = False  # whether another unit starts it, and systemd by itself does not
+
+
+SUPERLINK_UNIT, GATEWAY_UNIT, SUPEREXEC_UNIT = (
+    f"flower-{name}.service" for name in ("superlink", "gateway", "superexec")
+)
+SUPERNODE_UNIT, CLIENTAPPS_UNIT = (
+    "flower-supernode",
+    "flower-clientapps",
+)  # with a name after @ where hosts have several
+FENCE_UNIT, TRAINING_UNIT = "flower-fence@", "flower-training@"
+# In the order in which they need each other.
+UNITS: tuple[Unit, ...] = (
+    Unit(f"{FENCE_UNIT}.service", "who may reach what on the host", _BOTH, of_release=True),
+    Unit(SUPERLINK_UNIT, "the SuperLink", _SUPERLINK, of_release=True),
+    Unit(GATEWAY_UNIT, "nginx in front of the SuperLink", _SUPERLINK, of_release=True),
+    Unit(SUPEREXEC_UNIT, "starts the ServerApps", _SUPERLINK, of_release=True),
+    Unit(f"{TRAINING_UNIT}.service", "supervises a training", _SUPERLINK),
+    Unit(f"{SUPERNODE_UNIT}.service", "the only SuperNode of a host", _SUPERNODE, of_release=True),
+    Unit(f"{SUPERNODE_UNIT}@.service", "one of the SuperNodes of a host", _SUPERNODE, of_release=True),
+    Unit(f"{CLIENTAPPS_UNIT}.service", "its ClientApps", _SUPERNODE, of_release=True),
+    Unit(f"{CLIENTAPPS_UNIT}@.service", "its ClientApps", _SUPERNODE, of_release=True),
+    Unit("flower-checkpoints.service", "mounts storage that comes late", _SUPERLINK, by_another=True),
+    Unit("flower-checkpoints.timer", "looks for it", _SUPERLINK),
+    Unit("flower-mirror.service", "copies checkpoints to the mirror", _SUPERLINK, by_another=True),
+    Unit("flower-mirror.path", "starts that with each checkpoint", _SUPERLINK),
+    Unit("flower-mirror.timer", "starts that from time to time", _SUPERLINK),
+)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port, with the variable that changes it."""
+
+    variable: str
+    number: int
+    at: str
+    on: tuple[str, ...]
+
+
+PORTS: tuple[Port, ...] = (
+    Port("superlink_fleet_port", 9092, "the gateway, for SuperNodes", _SUPERLINK),
+    Port("superlink_port", 8000, "the SuperLink, for the gateway and Flower's command line", _SUPERLINK),
+    Port("superlink_runtime_port", 8001, "the gateway, for ServerApps", _SUPERLINK),
+    Port("supernode_port", 9094, "a SuperNode, for its ClientApps", _SUPERNODE),
+)
+PORT: t.Mapping[str, int] = {port.variable: port.number for port in PORTS}
+
+# Secrets of 32 random bytes, for root alone: systemd hands them to the units that need them.
 SECRETS: t.Mapping[str, tuple[str, ...]] = {SUPERLINK_HOST: (SUPEREXEC_SECRET,), SUPERNODE_HOST: ()}
 _BY_PATH: t.Mapping[str, Folder] = {folder.path: folder for folder in FOLDERS}
+_BY_NAME: t.Mapping[str, File] = {file.name: file for file in FILES}
 
 
 def folder(home: str, path: str) -> str:
     """Return where a folder of the table lies."""
     return os.path.join(home, _BY_PATH[path].path)
+
+
+def file(home: str, name: str) -> str:
+    """Return where a file of the table lies."""
+    return os.path.join(home, _BY_NAME[name].path)
+
+
+def unit_file(name: str) -> str:
+    """Return where systemd reads a unit of the table."""
+    return os.path.join(SYSTEMD, name)
+
+
+def places(home: str = "") -> dict[str, t.Any]:
+    """Return all places of a host by their names in the tables. An empty home is the usual one."""
+    home = home or HOME
+    return {
+        "home": home,
+        "venv": os.path.join(home, VENV),
+        "folders": {entry.path: folder(home, entry.path) for entry in FOLDERS},
+        "files": {entry.name: file(home, entry.name) for entry in FILES},
+        "systemd": SYSTEMD,
+        "units": {entry.name: unit_file(entry.name) for entry in UNITS},
+        "ports": dict(PORT),
+        "apps": {"user": APPS.name, "uid": APPS.number, "gid": APPS.number},
+    }
+
+
+def remains(home: str = "", user: str = "") -> dict[str, t.Any]:
+    """Return what a teardown finds on a host: what goes with the software, and what stays until it is given up."""
+    home, names = home or HOME, {APPS.name: user or APPS.name}
+    entries = [*FOLDERS, *FILES]
+    gone = [entry.path for entry in entries if entry.fate == SOFTWARE]
+    return {
+        "services": [one.name for one in reversed(UNITS) if "@" not in one.name and not one.by_another],
+        "fences": [f"{FENCE_UNIT}{kind}.service" for kind in ON],
+        "tables": [f"flower_{kind}" for kind in ON],
+        "software": [os.path.join(home, path) for path in [*_topmost(gone), VENV]],
+        "treasures": {
+            fate: [folder(home, path) for path in _topmost([entry.path for entry in FOLDERS if entry.fate == fate])]
+            for fate in (MODELS, SITE_DATA, IDENTITY)
+        },
+        "users": [names.get(one.name, one.name) for one in reversed(ACCOUNTS) if not one.is_group],
+        "groups": [one.name for one in ACCOUNTS if one.is_group],
+    }
+
+
+def _topmost(paths: t.Collection[str]) -> list[str]:
+    return [path for path in paths if not any(path.startswith(f"{other}/") for other in paths)]
 
 
 class LayoutError(Exception):
@@ -139,7 +321,7 @@ def host_layout(
                 "mode": f"{entry.mode:04o}",
             }
             for entry in FOLDERS
-            if any(kind in entry.on for kind in kinds)
+            if not entry.by and any(kind in entry.on for kind in kinds)
         ],
         "secrets": [secret for kind in SECRETS if kind in kinds for secret in SECRETS[kind]],
     }

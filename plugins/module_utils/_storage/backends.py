@@ -15,7 +15,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .._base.layout import HOME
+from .._base.home import HOME
 from .disks import DiskError, parse
 from .places import directory_problems
 

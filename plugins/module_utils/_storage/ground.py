@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from .._base import guarded
-from .._base.layout import HOME
+from .._base.home import HOME
 from .backends import Mount, StorageError, mounted_at, mounts, other_paths
 from .mount_guard import is_guarded, release
 from .places import directory_problems, foreign_problem, strangers

@@ -13,12 +13,14 @@ import re
 import typing as t
 from contextlib import suppress
 
-from .._base.layout import FOLDERS, HOME
+from .._base.home import CHECKPOINTS, HOME
+from .._base.layout import FILES, FOLDERS, VENV
 
-# Folders below the home are refused but this one: each of the others is something else's. A mount of our own may lie
-# beside them, under a name that none of them has.
-_BELOW_HOME = "checkpoints"
-HOME_FOLDERS = tuple(sorted({folder.path.split("/")[0] for folder in FOLDERS} - {_BELOW_HOME} | {"mirror", "venv"}))
+# What lies in the home is something else's but for the checkpoints. A mount of our own may lie beside it, under a name
+# that nothing else has.
+_TAKEN = {entry.path for entry in (*FOLDERS, *FILES)} - {CHECKPOINTS}
+TAKEN_IN_HOME = {path.split("/")[0] for path in _TAKEN if not path.startswith("/")} | {VENV}
+_TAKEN_ELSEWHERE = tuple(sorted(path for path in _TAKEN if path.startswith("/")))
 # What the system keeps below the root directory, as the Filesystem Hierarchy Standard and distributions have it.
 # Any other directory there is the site's own.
 _OF_THE_SYSTEM = tuple(
@@ -83,11 +85,14 @@ def _reason(directory: str, home: str, mounted: bool) -> str | None:
         return f"{home}, the home of the account, lies there"
     if _is_in(directory, home):
         first = directory[len(home) + 1 :].split("/")[0]
-        if first in HOME_FOLDERS or first.startswith("."):
+        if first in TAKEN_IN_HOME or first.startswith("."):
             return f"{home}/{first} holds something else of Flower"
-        if first != _BELOW_HOME and not mounted:
-            return f"below {home} only {home}/{_BELOW_HOME} holds checkpoints, unless they have a mount of their own"
+        if first != CHECKPOINTS and not mounted:
+            return f"below {home} only {home}/{CHECKPOINTS} holds checkpoints, unless they have a mount of their own"
         return None
+    taken = next((place for place in _TAKEN_ELSEWHERE if _is_in(directory, place)), None)
+    if taken:
+        return f"{taken} holds something else of Flower"
     if any(_is_in(directory, place) for place in _HIDDEN):
         return "the units of Flower do not see what lies there, or it does not survive a boot"
     if any(_is_in(directory, place) for place in _OF_THE_SITE):

@@ -17,20 +17,17 @@ import typing as t
 from dataclasses import dataclass
 
 from .._base.escape import EscapeError, path, toml_value, unit_environment, unit_path
-from .._base.layout import FOLDERS
+from .._base.home import DATA, HOME
+from .._base.layout import CLIENTAPPS_UNIT, FOLDERS, PORT, SEEN_BY_APPS, SUPERNODE_UNIT, folder
 from .._base.notation import is_plain, is_unset, show
 
-DEFAULT_HOME = "/opt/flower"
-DEFAULT_PORT = 9094
+DEFAULT_PORT = PORT["supernode_port"]
 HIGHEST_PORT = 65535
 
-# A SuperNode, and what runs its ClientApps.
-SUPERNODE_UNIT = "flower-supernode"
-CLIENTAPPS_UNIT = "flower-clientapps"
-STATE = "/var/lib/flower-supernode"
+STATE = folder("/", "/var/lib/flower-supernode")
 # Of the home ClientApps see programs and their own data. "app" holds what ran before they were on their own.
 _HIDDEN = (
-    *(one.path for one in FOLDERS if one.path not in ("bin", "data", "releases") and "/" not in one.path),
+    *(one.path for one in FOLDERS if one.path not in SEEN_BY_APPS and "/" not in one.path),
     "supernode.toml",
 )
 
@@ -142,7 +139,7 @@ class SuperNode:
 
         The ``others`` are directories with the data of other SuperNodes of the host.
         """
-        own, data = os.path.normpath(self.data_directory), os.path.join(home, "data")
+        own, data = os.path.normpath(self.data_directory), os.path.join(home, DATA)
         service = [("User", Place(home, self.instance).apps_user)]
         if self.instance:
             service.append(("Environment", unit_environment("SUPERNODE_PORT", self.port)))
@@ -186,7 +183,7 @@ class Host:
 
     name: str
     instances: t.Any = None
-    home: str = DEFAULT_HOME
+    home: str = HOME
     port: object = DEFAULT_PORT
     data_directory: str | None = None
     site: str | None = None
@@ -198,7 +195,7 @@ class Host:
         problems = self.problems
         if problems:
             raise InstancesError("\n".join(problems))
-        data = self.data_directory or os.path.join(self.home, "data")
+        data = self.data_directory or os.path.join(self.home, DATA)
         if not self.instances:
             return [self._supernode(self.name, "", self.site or self.name, self.port, data, {})]
         return [
@@ -253,7 +250,7 @@ class Host:
         }
 
     def _apps_settings(self, supernode: SuperNode, directories: t.Sequence[str]) -> str:
-        base = self.data_directory or os.path.join(self.home, "data")
+        base = self.data_directory or os.path.join(self.home, DATA)
         others = [one for one in directories if one != supernode.data_directory]
         return settings(supernode.apps_directives(self.home, [base, *others]))
 
@@ -320,7 +317,7 @@ class Host:
             return [self._problem(name, directory, rule, "Correct it, or leave it out.")]
         if found in _NOT_DATA or any(_is_below(f"{found}/", place) for place in _NEVER_BELOW):
             return [self._problem(name, directory, "must not be a directory of the system", "Put the data elsewhere.")]
-        data = os.path.join(self.home, "data")
+        data = os.path.join(self.home, DATA)
         if _is_below(f"{self.home}/", found) or (_is_below(found, self.home) and not _is_below(f"{found}/", data)):
             rule = f"must not be Flower's own, but {data} or below it"
             return [self._problem(name, directory, rule, "Put the data there, or outside of the home.")]

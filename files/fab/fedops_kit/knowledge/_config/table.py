@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .._base.layout import CHECKPOINTS, HOME, folder
+from .._base.home import CHECKPOINTS, HOME, below
 from .variable import Variable
 
 CONTAINER_CHECKPOINTS = "/app/checkpoints"
@@ -336,7 +336,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         name="checkpoint_path",
         type="str",
-        default=folder(HOME, CHECKPOINTS),
+        default=below(HOME, CHECKPOINTS),
         title="Checkpoint directory",
         help="The directory of the checkpoints, as the ServerApp sees it.",
         group="checkpoints",

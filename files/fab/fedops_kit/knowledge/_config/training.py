@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._base.home import HOME
 from .._base.jsonable import CLAIM, harmless_value
-from .._base.layout import HOME
 from .._base.notation import is_unset, show, to_toml
 from .rules import ERROR, INFO, Problem, Situation, related, worst_first
 from .sizing import Room

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .._base.layout import HOME, folder
+from .._base.home import HOME, below
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Variable:
     strategies: tuple[str, ...] = ()  # the strategies that read it; empty: all of them
     strategy_defaults: Mapping[str, object] = field(default_factory=dict)
     runtime_defaults: Mapping[str, object] = field(default_factory=dict)
-    home_folder: str = ""  # the folder of the layout that is the default, where the runtime has none of its own
+    home_folder: str = ""  # the folder of the home that is the default, where the runtime has none of its own
     outside_identity: str = ""  # why changing it leaves the model's bytes alone; empty: it changes them
     newcomer: bool = False  # came when checkpoints were out there: at its default, their hash stays what it was
     own_default: str = ""  # why the default is not Flower's
@@ -69,7 +69,7 @@ class Variable:
         return not self.strategies or strategy in self.strategies
 
     def default_for(self, strategy: str = "", runtime: str = "", home: str = HOME) -> object:
-        default = folder(home, self.home_folder) if self.home_folder else self.default
+        default = below(home, self.home_folder) if self.home_folder else self.default
         return self.strategy_defaults.get(strategy, self.runtime_defaults.get(runtime, default))
 
     @property

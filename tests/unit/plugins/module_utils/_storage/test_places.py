@@ -98,7 +98,7 @@ def test_every_folder_that_a_role_keeps_in_the_home_is_known() -> None:
     texts = [file.read_text() for file in ROOT.glob("roles/*/*/*") if file.suffix in (".yml", ".j2")]
     kept = {name for text in texts for name in re.findall(r"runtime_home *\}\}/([a-z]+)", text)}
     assert {"state", "venv"} < kept
-    assert kept - {"checkpoints", *places.HOME_FOLDERS} == set()
+    assert kept - {"checkpoints", *places.TAKEN_IN_HOME} == set()
 
 
 def test_what_saves_and_file_systems_leave_is_not_foreign() -> None:
