@@ -181,10 +181,8 @@ class Unit:
 SUPERLINK_UNIT, GATEWAY_UNIT, SUPEREXEC_UNIT = (
     f"flower-{name}.service" for name in ("superlink", "gateway", "superexec")
 )
-SUPERNODE_UNIT, CLIENTAPPS_UNIT = (
-    "flower-supernode",
-    "flower-clientapps",
-)  # with a name after @ where hosts have several
+# With a name after an @ where a host has several SuperNodes.
+SUPERNODE_UNIT, CLIENTAPPS_UNIT = "flower-supernode", "flower-clientapps"
 FENCE_UNIT, TRAINING_UNIT = "flower-fence@", "flower-training@"
 # In the order in which they need each other.
 UNITS: tuple[Unit, ...] = (

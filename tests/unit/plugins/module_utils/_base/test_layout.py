@@ -4,18 +4,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.filter.layout import host_layout
+from ansible_collections.fedops.flower.plugins.filter.layout import host_layout, places, remains
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import (
     ACCOUNTS,
+    FILES,
     FOLDERS,
     ON,
     SECRETS,
     SUPERLINK_HOST,
     SUPERNODE_HOST,
+    file,
     folder,
 )
 
@@ -96,7 +100,7 @@ def test_numbers_that_two_would_share_are_refused(numbers: dict, message: str) -
 def test_every_folder_lies_in_one_that_is_made_before_it_and_belongs_to_root(kind: str) -> None:
     made = {"": None}
     for entry in FOLDERS:
-        if kind in entry.on:
+        if kind in entry.on and not entry.by:
             assert made[os.path.dirname(entry.path)] is None, entry.path
             made[entry.path] = entry.owner
 
@@ -119,3 +123,45 @@ def test_no_two_accounts_share_a_number() -> None:
 
 def test_a_folder_lies_below_the_home() -> None:
     assert folder("/srv/flower", "records/apps") == "/srv/flower/records/apps"
+
+
+def test_a_file_lies_below_the_home_or_where_it_says() -> None:
+    assert file("/srv/flower", "registry") == "/srv/flower/records/supernodes.json"
+    assert file("/srv/flower", "gateway") == "/etc/flower/gateway.conf"
+    assert below(HOME, "checkpoints") == folder(HOME, "checkpoints")
+
+
+def test_a_file_lies_in_a_folder_of_the_table() -> None:
+    known = {entry.path for entry in FOLDERS} | {"", "/etc", "/run"}
+    assert {os.path.dirname(entry.path) for entry in FILES} <= known
+
+
+@pytest.mark.parametrize("home", ["", "/srv/flower"])
+def test_whoever_writes_in_jinja_finds_the_places_of_the_home(home: str) -> None:
+    found = places(home)
+    assert found["home"] == (home or HOME)
+    assert found["folders"]["trainings"] == found["home"] + "/trainings"
+    assert found["files"]["ca"] == found["home"] + "/certificates/ca.crt"
+    assert found["units"]["flower-mirror.timer"] == found["systemd"] + "/flower-mirror.timer"
+    assert found["ports"]["superlink_fleet_port"] == 9092
+
+
+def test_a_teardown_finds_all_that_is_in_the_tables() -> None:
+    found = remains("/srv/flower", "fl")
+    gone = [*found["software"], *itertools.chain(*found["treasures"].values())]
+    left = [path for path in (folder("/srv/flower", entry.path) for entry in FOLDERS)
+            if not any(path == other or path.startswith(f"{other}/") for other in gone)]  # fmt: skip
+    assert left == ["/var/backups/flower"]
+    assert found["services"][-3:] == ["flower-superexec.service", "flower-gateway.service", "flower-superlink.service"]
+    assert not [name for name in found["services"] if "@" in name]
+    assert found["users"][-1] == "fl"
+    assert {*found["users"][:-1], "flower", *found["groups"]} == {account.name for account in ACCOUNTS}
+
+
+def test_a_teardown_keeps_what_no_variable_gives_up() -> None:
+    found = remains()
+    treasures = list(itertools.chain(*found["treasures"].values()))
+    assert {os.path.basename(path) for path in treasures} == {
+        "certificates", "checkpoints", "data", "published", "trainings"
+    }  # fmt: skip
+    assert not [path for path in found["software"] if path.startswith(tuple(treasures))]

@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import FILES, FOLDERS, file, folder
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
 from ansible_collections.fedops.flower.plugins.module_utils._config.values import BadValue, parse
 from ansible_collections.fedops.flower.plugins.module_utils._storage import places
-
-ROOT = Path(__file__).resolve().parents[5]
 
 
 @pytest.mark.parametrize(
@@ -41,6 +39,9 @@ def test_a_directory_of_its_own_is_no_problem(directory: str) -> None:
         ("/opt/flower", "/opt/flower, the home of the account, lies there."),
         ("/opt/flower/state", "/opt/flower/state holds something else of Flower."),
         ("/opt/flower/certificates/checkpoints", "/opt/flower/certificates holds something else of Flower."),
+        ("/opt/flower/supernodes/ward-a/app", "/opt/flower/supernodes holds something else of Flower."),
+        ("/opt/flower/mirror", "/opt/flower/mirror holds something else of Flower."),
+        ("/opt/flower/venv", "/opt/flower/venv holds something else of Flower."),
         ("/opt/flower/supernodes", "/opt/flower/supernodes holds something else of Flower."),
         ("/opt/flower/records/x", "/opt/flower/records holds something else of Flower."),
         ("/opt/flower/xfs", "below /opt/flower only /opt/flower/checkpoints holds checkpoints"),
@@ -50,8 +51,8 @@ def test_a_directory_of_its_own_is_no_problem(directory: str) -> None:
         ("/opt/flower/checkpoints//a", "must be the absolute path"),
         ("/var/lib/cloud/scripts/per-boot", "that belongs to the system"),
         ("/var/lib/systemd/linger", "that belongs to the system"),
-        ("/var/lib/flower-mirror", "that belongs to the system"),
-        ("/var/backups/flower/upgrades", "that belongs to the system"),
+        ("/var/lib/flower-mirror", "/var/lib/flower-mirror holds something else of Flower."),
+        ("/var/backups/flower/upgrades", "/var/backups/flower holds something else of Flower."),
         ("/snap/bin", "that belongs to the system"),
         ("/opt/flower/.ssh", "/opt/flower/.ssh holds something else of Flower."),
         ("/home/checkpoints", "the units of Flower do not see"),
@@ -63,7 +64,7 @@ def test_a_directory_of_its_own_is_no_problem(directory: str) -> None:
         ("/var/anything", "that belongs to the system"),
         ("/var/log/flower", "that belongs to the system"),
         ("/usr/local/checkpoints", "that belongs to the system"),
-        ("/etc/flower", "that belongs to the system"),
+        ("/etc/flower", "/etc/flower holds something else of Flower."),
     ],
 )
 def test_a_directory_that_is_somebody_elses_is_refused_with_the_reason(directory: str, said: str) -> None:
@@ -94,11 +95,12 @@ def test_a_mount_of_our_own_may_lie_beside_the_folders_of_flower() -> None:
     assert "/opt/flower/published holds something else of Flower." in problem
 
 
-def test_every_folder_that_a_role_keeps_in_the_home_is_known() -> None:
-    texts = [file.read_text() for file in ROOT.glob("roles/*/*/*") if file.suffix in (".yml", ".j2")]
-    kept = {name for text in texts for name in re.findall(r"runtime_home *\}\}/([a-z]+)", text)}
-    assert {"state", "venv"} < kept
-    assert kept - {"checkpoints", *places.TAKEN_IN_HOME} == set()
+@pytest.mark.parametrize("home", ["/opt/flower", "/srv/flower"])
+def test_nothing_that_the_layout_names_is_a_place_for_checkpoints_but_their_own(home: str) -> None:
+    named = [folder(home, entry.path) for entry in FOLDERS] + [file(home, entry.name) for entry in FILES]
+    accepted = [path for path in named if not places.directory_problems(path, home, mounted=True)]
+    assert accepted == [f"{home}/checkpoints"]
+    assert [path for path in named if not places.directory_problems(f"{path}/below", home, mounted=True)] == accepted
 
 
 def test_what_saves_and_file_systems_leave_is_not_foreign() -> None:
