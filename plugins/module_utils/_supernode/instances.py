@@ -222,6 +222,7 @@ class Host:
             "directives": only.directives() if only else {},
             "apps_directives": only.apps_directives(self.home) if only else {},
             "supernode": place.unit,
+            "apps": place.apps_unit,
             # As units take them.
             "hidden": [os.path.join(place.home, path_) for path_ in _HIDDEN],
             **{name: getattr(place, name) for name in ("key", "secret", "config", "state")},

@@ -24,3 +24,8 @@ def test_a_unit_takes_all_of_its_own_row(unit) -> None:
     text = TEMPLATES[unit].read_text("utf-8")
     assert re.findall(r"'([\w-]+)' \| fedops\.flower\.unit_sandbox", text) == [unit]
     assert len(re.findall(r"^\{\{ .*\.directives \}\}$", text, re.M)) == 1
+
+
+def test_a_supernode_and_its_clientapps_stop_and_start_together() -> None:
+    assert "\nWants={{ unit.apps }}\n" in TEMPLATES["flower-supernode"].read_text("utf-8")
+    assert "\nPartOf={{ unit.supernode }}\n" in TEMPLATES["flower-clientapps"].read_text("utf-8")
