@@ -487,6 +487,16 @@ def test_files_beside_each_other_are_those_that_are_asked_for(tmp_path: Path) ->
     assert facts(fresh) == {"ca.crt": (0, 0, "0o644"), "ca.key": (0, 0, "0o600")}
 
 
+@pytest.mark.parametrize("name", ["../ca.crt", "a/../../ca.crt", "/etc/cron.d/x", "a/ca.crt", ".profile", "", ".."])
+@pytest.mark.parametrize("names", [(), ("ca.crt",)])
+def test_files_beside_each_other_lie_nowhere_else(tmp_path: Path, name: str, names: tuple[str, ...]) -> None:
+    base = tmp_path / "deep" / "authority"
+    path = sealed(tmp_path, ("ca.crt", b"c", {}), (name, b"evil", {}))
+    with pytest.raises(_archive.ArchiveError, match="is not one of ours: .*is not on the list of what is brought back"):
+        _archive.restore(path, str(base), VAULT, "files", names=[*names, name] if names else ())
+    assert list((tmp_path / "deep").rglob("*")) == [base]
+
+
 def nodes_without_wal(home: Path) -> int:
     copy = home.parent / "copied-alone.db"
     shutil.copy(home / "state/state.db", copy)
