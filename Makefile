@@ -117,13 +117,18 @@ molecule-long: bootstrap venv ## Test what takes long or needs virtual machines:
 test-examples: venv ## Test the PyTorch example, which needs more than the gates have
 	tools/test-examples
 
+.PHONY: smoke-benchmarks
+smoke-benchmarks: bootstrap venv ## Run every benchmark as briefly as it can be run (fifteen minutes, installs QEMU)
+	@tools/bootstrap testbed/vm/packages.txt
+	python benchmarks/smoke.py
+
 .PHONY: test
 test: bootstrap ## All gates, one after the other, up to the first that fails
 	@tools/gates $(GATES)
 
 .PHONY: test-all
 test-all: bootstrap ## All gates, the tests of the examples, and what takes long
-	@tools/gates $(GATES) test-examples molecule-long
+	@tools/gates $(GATES) test-examples smoke-benchmarks molecule-long
 
 .PHONY: demo
 demo: bootstrap venv ## Four hosts on this machine, a federation on them, a training, a plot

@@ -274,12 +274,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, and write the figures and the picture beside those of the other measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=4, help="pairs of deployments, at least 2 (default: %(default)s)")
+    parser.add_argument("--supernodes", type=int, default=SUPERNODES, help="of each deployment (default: %(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of SuperNodes, at least two, instead of pairs")
     parser.add_argument(
         "--forks", type=int, default=FORKS, help="hosts that Ansible works on at once (default: %(default)s)"
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
+    if options.supernodes < 1:
+        parser.error(f"--supernodes is {options.supernodes} but must be at least 1")
     if options.pairs < 2:
         parser.error(f"--pairs is {options.pairs} but must be at least 2")
     if options.sizes and (len(set(options.sizes)) < 2 or min(options.sizes) < 1):
@@ -296,7 +299,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.sizes:
         content["growth"] = {"machine": facts, **grow(sorted(set(options.sizes)), options.forks)}
     else:
-        bench = Bench(SUPERNODES, options.forks)
+        bench = Bench(options.supernodes, options.forks)
         try:
             content["comparison"] = {"machine": facts, **compare(bench, options.pairs)}
         finally:
