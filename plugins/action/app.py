@@ -10,11 +10,11 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import (
     App,
-    AppError,
     digest,
     read_app,
     source_files,
 )
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
 
@@ -27,11 +27,9 @@ class ActionModule(SendingAction):
         source = os.path.expanduser(str(arguments.pop("src", "") or ""))
         if not source:
             raise AnsibleActionFail("src is missing: give the folder of a Flower app on the controller.")
-        try:
+        with errors_as(AnsibleActionFail):
             app = read_app(source)
             files = source_files(source, arguments.pop("overlay", None))
-        except AppError as error:
-            raise AnsibleActionFail(str(error)) from error
 
         arguments.update(src=source, name=app.name, checksum=digest(files))
         result = self.execute_sending(arguments, files, task_vars)

@@ -23,6 +23,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest
     check,
     load,
 )
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 LOOKS = 5  # at the host, until its newest checkpoint has arrived: retention may be faster than a connection
 ARRIVING = ".arriving"
@@ -41,9 +42,8 @@ class ActionModule(ActionBase):
         self._backup = os.path.expanduser(str(self._task.args["backup"]))
         step = self._restore if self._task.args.get("state") == "restored" else self._keep
         try:
-            return step()
-        except CheckpointError as error:
-            raise AnsibleActionFail(str(error)) from error
+            with errors_as(AnsibleActionFail):
+                return step()
         except _FailedError as failed:
             return failed.args[0]
         except OSError as error:

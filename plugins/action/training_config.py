@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
-from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import PAGE, harmless
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import harmless
 from ansible_collections.fedops.flower.plugins.module_utils._config.rules import (
     ERROR,
     INFO,
@@ -22,8 +22,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.rules import
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, merged, node_count
-from ansible_collections.fedops.flower.plugins.module_utils._flower.app import AppError, read_app
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app import read_app
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import AppConfig, for_app
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 ARGUMENTS = {
     "variables": {"type": "dict"},
@@ -48,7 +49,7 @@ class ActionModule(ActionBase):
         dummy, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
         given, problems = self._variables(arguments["variables"], task_vars or {})
         variables = merged(arguments["context"] or {}, given)
-        try:
+        with errors_as(AnsibleActionFail):
             online, room = node_count(arguments["nodes_online"]), Room.of(arguments["room"] or {})
             runtime, home = arguments["runtime"], arguments["home"]
             problems += check(variables, online, runtime, room, home)
@@ -56,8 +57,6 @@ class ActionModule(ActionBase):
             sound = {} if _errors(problems) else variables
             training = Training.from_variables(sound, runtime, home)
             config = _app_config(arguments["app"], arguments["extra"], training)
-        except (AppError, ValueError) as error:
-            raise AnsibleActionFail(harmless(str(error), PAGE, multiline=True)) from error
         problems = worst_first([*problems, *(config.problems if config else ())])
         self._warn(problems)
         # Infos speak of the variables alone: the check before the one with the nodes online has shown them.
@@ -108,7 +107,7 @@ def _app_config(app: str | None, extra: Mapping[str, Any] | None, training: Trai
     if app:
         return for_app(read_app(os.path.abspath(app)), training, extra or {})
     if extra:
-        raise ValueError("extra is given but app is not. Name the app that declares these keys.")
+        raise AnsibleActionFail("extra is given but app is not. Name the app that declares these keys.")
     return None
 
 

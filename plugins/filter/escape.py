@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base import escape as _escape
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 from jinja2.runtime import Undefined
 
 
@@ -16,10 +17,8 @@ def _told(escape: Callable[..., str]) -> Callable[..., str]:
     def face(value: object, *arguments: object) -> str:
         if isinstance(value, Undefined):
             value._fail_with_undefined_error()
-        try:
+        with errors_as(AnsibleFilterError, TypeError):
             return escape(*arguments, value)
-        except (_escape.EscapeError, TypeError) as error:
-            raise AnsibleFilterError(str(error)) from error
 
     return face
 

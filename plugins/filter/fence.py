@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._base.fence import FenceError, networks
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
+from ansible_collections.fedops.flower.plugins.module_utils._base.fence import networks
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
 def fence_networks(given: object, variable: str = "") -> dict[str, list[str]]:
-    try:
+    with errors_as(AnsibleFilterError), about(variable):
         return networks(given)
-    except FenceError as error:
-        raise AnsibleFilterError(f"{variable}: {error}" if variable else str(error)) from error
 
 
 class FilterModule:

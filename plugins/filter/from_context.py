@@ -51,13 +51,12 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._config import training
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
 def from_context(context: Mapping[str, Any]) -> dict[str, object]:
-    try:
+    with errors_as(AnsibleFilterError):
         return training.from_context(context)
-    except ValueError as error:
-        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:

@@ -12,41 +12,33 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.facts import problem
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import (
     Host,
-    InstancesError,
     federation_members,
     federation_problems,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import judge
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Undefined
 
 
 def supernode_plan(instances: object, host: str, **variables: Any) -> dict[str, Any]:
-    try:
+    with errors_as(AnsibleFilterError, TypeError):
         return Host(host, instances, **variables).plan()
-    except (InstancesError, TypeError) as error:
-        raise AnsibleFilterError(str(error)) from error
 
 
 def supernode_names(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    try:
+    with errors_as(AnsibleFilterError):
         return [name for host in _hosts(hosts, hostvars) for name in host.names]
-    except InstancesError as error:
-        raise AnsibleFilterError(str(error)) from error
 
 
 def supernode_data(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    try:
+    with errors_as(AnsibleFilterError):
         return [one.data_directory for host in _hosts(hosts, hostvars) for one in host.supernodes]
-    except InstancesError as error:
-        raise AnsibleFilterError(str(error)) from error
 
 
 def supernode_members(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    try:
+    with errors_as(AnsibleFilterError):
         return federation_members(_hosts(hosts, hostvars))
-    except InstancesError as error:
-        raise AnsibleFilterError(str(error)) from error
 
 
 def supernode_answer(answer: object, members: Sequence[Mapping[str, str]]) -> dict[str, Any]:

@@ -8,17 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import LayoutError, places, remains
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import host_layout as layout
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import places, remains
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
 def host_layout(
     kinds: Sequence[str], user: str, uid: int, gid: int, numbers: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    try:
+    with errors_as(AnsibleFilterError):
         return layout(kinds, user, int(uid), int(gid), numbers)
-    except LayoutError as error:
-        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:

@@ -7,16 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._training import status_page
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expecting
 
 
 def _told(write: Callable[[Any], Any], wanted: str) -> Callable[[Any], Any]:
     def face(data: Any) -> Any:
-        try:
+        with expecting(wanted):
             return write(data)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise AnsibleFilterError(f"The input is not {wanted}: {error!r}.") from error
 
     return face
 

@@ -53,6 +53,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, differences
 
 
@@ -61,7 +62,7 @@ def training_differences(effective: object, run_config: str, model_only: bool = 
         raise AnsibleFilterError("The input is no effective configuration: the ServerApp has not published one.")
     try:
         return differences(Training.from_run_config(tomllib.loads(run_config)), effective, model_only)
-    except (AttributeError, TypeError, ValueError) as error:
+    except (FedopsError, AttributeError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"run_config is no run configuration: {error}") from error
 
 

@@ -47,15 +47,13 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outcome
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expecting
 
 
 def training_outcome(seen: Any) -> dict[str, Any]:
-    try:
+    with expecting("what the steps of a play have returned", ValueError):
         return outcome.outcome(seen)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise AnsibleFilterError(f"The input is not what the steps of a play have returned: {error!r}.") from error
 
 
 class FilterModule:

@@ -77,15 +77,14 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import check, node_count
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
 def training_problems(
     variables: Mapping[str, Any], nodes_online: object = None, runtime: str = RUNTIMES[0], home: str = HOME
 ) -> list[dict[str, Any]]:
-    try:
+    with errors_as(AnsibleFilterError):
         return [problem.as_dict() for problem in check(variables, node_count(nodes_online), runtime, home=home)]
-    except ValueError as error:
-        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:

@@ -59,7 +59,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base import hardening
-from ansible_collections.fedops.flower.plugins.module_utils._base.escape import EscapeError
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
 def unit_sandbox(
@@ -67,10 +67,8 @@ def unit_sandbox(
 ) -> dict[str, str]:
     if unit not in hardening.UNITS:
         raise AnsibleFilterError(f"The unit is {unit!r} but must be one of {', '.join(hardening.UNITS)}.")
-    try:
+    with errors_as(AnsibleFilterError):
         directives = hardening.directives(unit, None if port is None else int(port), networks, devices)
-    except EscapeError as error:
-        raise AnsibleFilterError(str(error)) from error
     return {"directives": directives, "closed_doors": " ".join(hardening.CLOSED_DOORS)}
 
 

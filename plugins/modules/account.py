@@ -136,7 +136,6 @@ from typing import Any, Callable
 
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.accounts import (
-    AccountError,
     Found,
     end_processes_of,
     is_missing,
@@ -283,7 +282,7 @@ def main() -> None:
     )
     home = module.params["home"]
     fresh = not os.path.isdir(home)
-    try:
+    with module.explaining("made", advice="Free that path, then run again."):
         changes = make_accounts(module)
         made, old = make_directories(module)
         changes += made
@@ -292,12 +291,6 @@ def main() -> None:
         for path in (os.path.join(home, item) for item in module.params["secrets"]):
             if make_secret(module, path):
                 changes.append(f"secret {path}")
-    except AccountError as error:
-        module.fail_json(msg=str(error))
-    except guarded.UnsafeFileError as error:
-        module.fail_json(msg=f"{error}. Free that path, then run again.")
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename} cannot be made: {error.strerror}. Free that path, then run again.")
     after = "".join(f"{change}\n" for change in changes)
     module.exit_json(changed=bool(changes), fresh=fresh, old=old, diff={"before": "", "after": after})
 

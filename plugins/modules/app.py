@@ -116,7 +116,6 @@ app:
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.deployment import (
     AppDeployment,
-    DeploymentError,
 )
 
 
@@ -132,11 +131,9 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
+    with module.explaining("written"):
         deployment = AppDeployment(module.params["home"], module.params["name"])
         result = deployment.ensure(module.params["checksum"], module.params["archive"], module.check_mode)
-    except DeploymentError as error:
-        module.fail_json(msg=str(error))
     module.exit_json(**result)
 
 

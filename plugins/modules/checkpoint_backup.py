@@ -103,9 +103,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints 
 )
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import NotDeployedError
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import CheckpointError
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
-from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import FetchError
 
 
 def work(params: dict[str, Any]) -> dict[str, Any]:
@@ -136,16 +133,13 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        result = work(module.params)
-    except NotDeployedError as error:
-        if not module.check_mode:
-            module.fail_json(msg=str(error))
-        result = {"found": [], "problems": [], "elsewhere": []}  # a host that was only rehearsed
-    except (CheckpointError, FetchError, FlwrError) as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or module.params['path']} cannot be opened: {error.strerror}.")
+    with module.explaining("opened", module.params["path"]):
+        try:
+            result = work(module.params)
+        except NotDeployedError:
+            if not module.check_mode:
+                raise
+            result = {"found": [], "problems": [], "elsewhere": []}  # a host that was only rehearsed
     module.exit_json(**{"changed": False, **result})
 
 

@@ -90,6 +90,8 @@ brought:
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import (
@@ -140,6 +142,14 @@ def bring_all(source: Source, target: Target) -> list[str]:
     return brought
 
 
+@contextmanager
+def explained(source: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except StepError as error:
+        raise StorageError(bring_problem(source, path, error.step, error.number)) from error
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -157,7 +167,7 @@ def main() -> None:
     )
     path, uid, gid, source = (module.params[key] for key in ("path", "uid", "gid", "bring"))
     result: dict[str, list[str]] = {"brought": []}
-    try:
+    with module.explaining("made", path):
         ground = Ground(path, uid, gid, module.params["home"], module.params["mounted"])
         if module.params["state"] == "absent":
             gone = ground.remove(module.check_mode)
@@ -170,16 +180,11 @@ def main() -> None:
             expect_roots_way(source)
         if source and os.path.isdir(source) and not os.path.islink(source):
             changes.append(f"files of {source} brought to {path}")
-            if module.check_mode:
-                Source(source).files()  # what cannot be read is told before anything is done
-            else:
-                result["brought"] = bring_all(Source(source), Target(path, uid, gid))
-    except StorageError as error:
-        module.fail_json(msg=str(error))
-    except StepError as error:
-        module.fail_json(msg=bring_problem(source, path, error.step, error.number))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or path} cannot be made: {error.strerror}.")
+            with explained(source, path):
+                if module.check_mode:
+                    Source(source).files()  # what cannot be read is told before anything is done
+                else:
+                    result["brought"] = bring_all(Source(source), Target(path, uid, gid))
     after = "".join(f"{change}\n" for change in changes)
     module.exit_json(changed=bool(changes), diff={"before": "", "after": after}, **result)
 

@@ -107,13 +107,13 @@ problems:
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import arrays_name
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import CheckpointError
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import Fetcher, FetchError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import (
     RCLONE,
@@ -124,7 +124,20 @@ from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone impor
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import MOST, checked_secret
 
 
-def look(fetcher: Fetcher, prepared: bool) -> dict[str, Any]:
+@contextmanager
+def asking(params: dict[str, Any]) -> Iterator[None]:
+    """Say what it means that the mirror does not answer."""
+    try:
+        yield
+    except RcloneError as error:
+        raise FetchError(
+            f"{params['path']} has no checkpoint of the training {params['training']}, and the mirror"
+            f" {params['base']} cannot be asked for one: {error}. Nothing was begun. Mend the mirror and run again, or"
+            " set fl_resume to never to begin anew."
+        ) from error
+
+
+def foreseen(fetcher: Fetcher, prepared: bool) -> dict[str, Any]:
     """Tell what would be fetched. A host that was only rehearsed has neither rclone nor the keys."""
     offered = fetcher.offered() if prepared else []
     return told(arrays_name(offered[0]) if offered else None)
@@ -167,24 +180,15 @@ def main() -> None:
     params = module.params
     path = params["environment_file"]
     prepared = os.path.exists(RCLONE) and os.path.exists(path)
-    try:
+    with module.explaining("opened", params["path"]):
         bucket = Rclone(params["base"], read_environment(path) if prepared or not module.check_mode else None)
         secret, sealed = read_secret(params["secret_file"]), not params["accept_unsealed"]
         fetcher = Fetcher(params["path"], params["training"], params["configuration_hash"], bucket, secret, sealed)
         if fetcher.local:
             result = {**told(None), "fetched": None}
         else:
-            result = look(fetcher, prepared) if module.check_mode else fetch(fetcher)
-    except RcloneError as error:
-        module.fail_json(
-            msg=f"{params['path']} has no checkpoint of the training {params['training']}, and the mirror"
-            f" {params['base']} cannot be asked for one: {error}. Nothing was begun. Mend the mirror and run again, or"
-            " set fl_resume to never to begin anew."
-        )
-    except (FetchError, FlwrError, CheckpointError, ValueError) as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or params['path']} cannot be opened: {error.strerror}.")
+            with asking(params):
+                result = foreseen(fetcher, prepared) if module.check_mode else fetch(fetcher)
     module.exit_json(problems=fetcher.problems, **result)
 
 

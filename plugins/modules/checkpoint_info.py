@@ -150,8 +150,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.director
     inspect,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import look_as_owner
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import CheckpointError
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
 from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import unmounted_problem
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import is_guarded
 
@@ -191,10 +189,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     path, sha256 = module.params["path"], module.params["sha256"]
-    try:
+    with module.explaining("looked at", path):
         inspection, found = look_as_owner(path, lambda strict: look(path, sha256, strict))
-    except (CheckpointError, FlwrError) as error:
-        module.fail_json(msg=str(error))
     problems = list(inspection.problems)
     if os.path.isdir(path) and is_guarded(path):
         problems.append(unmounted_problem(path))

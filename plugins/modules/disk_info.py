@@ -170,16 +170,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
+    with module.explaining("read"):
         found = find(module, module.params["device"])
         place = os.path.realpath(
             module.params["mount_point"]
         )  # as the kernel tells it, when a directory above is a link
         action = judge(found, module.params["filesystem"], place, module.params["adopt"])
-    except DiskError as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename} cannot be read: {error.strerror}.")
     uuid = found.file_system.uuid if found.file_system else None
     module.exit_json(changed=False, device=found.path, action=action, uuid=uuid, label=LABEL, size=found.size)
 

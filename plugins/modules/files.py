@@ -195,16 +195,15 @@ def make_directories(path: str) -> None:
         guarded.make_directory(path, 0o755, (os.geteuid(), os.getegid()))
 
 
-def look(module: AnsibleModule, services: list[str], restart: set[str], reload: set[str], units_changed: bool) -> Steps:
+def needed_steps(
+    module: AnsibleModule, services: list[str], restart: set[str], reload: set[str], units_changed: bool
+) -> Steps:
     """Ask systemd for all of them at once and return what is to be done."""
     if not services:
         return steps([], {}, restart, reload, units_changed)
     show = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", *services]
     dummy, shown, dummy_errors = module.run_command(show, check_rc=True)
-    try:
-        return steps(services, parse_states(services, shown), restart, reload, units_changed)
-    except ValueError as error:
-        module.fail_json(msg=str(error))
+    return steps(services, parse_states(services, shown), restart, reload, units_changed)
 
 
 def take(module: AnsibleModule, todo: Steps) -> list[str]:
@@ -240,16 +239,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     diff: list[dict[str, str]] = []
-    try:
+    with module.explaining("written", advice="Free that path, then run again."):
         changed = [file for file in module.params["files"] if write(module, file, diff)]
-    except guarded.UnsafeFileError as error:
-        module.fail_json(msg=f"{error}. Free that path, then run again.")
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
     restart = {service for file in changed for service in file["restarts"]}
     reload = {service for file in changed for service in file["reloads"]}
     units_changed = any(file["path"].startswith(UNITS) for file in changed)
-    todo = look(module, module.params["services"], restart, reload, units_changed)
+    with module.explaining("asked"):
+        todo = needed_steps(module, module.params["services"], restart, reload, units_changed)
     result = {
         "changed": bool(changed) or todo.needed,
         "started": todo.of("start"),

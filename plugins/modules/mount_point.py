@@ -166,7 +166,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     path = module.params["path"]
-    try:
+    with module.explaining("prepared", path):
         ground_of(path, module.params).refuse_others()
         mounted = mounted_at(all_mounts(), path)
         if not mounted:
@@ -180,10 +180,6 @@ def main() -> None:
             existing, uid, gid = (module.params[key] for key in ("existing", "uid", "gid"))
             ground_of(path, module.params).found()  # no link, and no file
             changes = prepare(path, existing, uid, gid, module.check_mode)
-    except StorageError as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or path} cannot be prepared: {error.strerror}.")
     module.exit_json(
         changed=bool(changes),
         mounted=mounted and {"source": mounted.source, "type": mounted.type},

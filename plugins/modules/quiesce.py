@@ -124,8 +124,7 @@ unknown:
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr, FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.quiesce import Busy, Quiescing
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import standing_order
 
@@ -170,12 +169,8 @@ def main() -> None:
     params = module.params
     if not 0 <= params["timeout"] < float("inf"):
         module.fail_json(msg=f"timeout is {params['timeout']} but must be a number of seconds, at least 0.")
-    try:
+    with module.explaining("written"):
         result = have_state(Quiescing(Flwr(params["home"], params["superlink"])), params, module.check_mode)
-    except (FlwrError, SystemdError) as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
     module.exit_json(**result)
 
 

@@ -99,11 +99,9 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.files import nearest
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases
 from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import (
     DATABASE,
-    RestorePointError,
     RestorePoints,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._release.running import running
@@ -137,7 +135,7 @@ def main() -> None:
     )
     home, points = module.params["home"], module.params["points"]
     releases = Releases(os.path.join(home, "venv"))
-    try:
+    with module.explaining("looked at", home):
         known = RestorePoints(points, home).contents()
         module.exit_json(
             changed=False,
@@ -148,10 +146,6 @@ def main() -> None:
             sizes={"release": size(os.path.realpath(releases.link)), "state": state_size(home)},
             rooms=[room("releases", home), room("points", points), room("temporary files", tempfile.gettempdir())],
         )
-    except (RestorePointError, SystemdError) as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or home} cannot be looked at: {error.strerror}.")
 
 
 if __name__ == "__main__":

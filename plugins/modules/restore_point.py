@@ -82,14 +82,10 @@ release:
   sample: flwr-1.41.0-3fa4c2d1
 """
 
-import sqlite3
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._backup.archive import ArchiveError
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
 from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import (
-    RestorePointError,
     RestorePoints,
 )
 
@@ -122,17 +118,11 @@ def main() -> None:
     if params["kept"] < 1:
         module.fail_json(msg=f"kept is {params['kept']} but must be at least 1: the point that is closed stays.")
     points = RestorePoints(params["path"], params["home"])
-    try:
+    with module.explaining("kept or brought back", params["path"]):
         before, place = points.releases.current, points.open
         known = points.contents()
         changed = have_state(points, params, module.check_mode)
         known, place = points.contents() or known, points.open or place
-    except (ArchiveError, RestorePointError, SystemdError) as error:
-        module.fail_json(msg=str(error))
-    except sqlite3.Error as error:
-        module.fail_json(msg=f"The database below {params['home']} cannot be kept: {error}.")
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or params['path']} cannot be kept or brought back: {error.strerror}.")
     after = known["release"] if known and params["state"] == "restored" else before
     module.exit_json(
         changed=changed,

@@ -70,9 +70,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.files import n
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import list_checkpoints, room
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import look_as_owner
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import UnreadableError
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import MEGABYTE, model_bytes, physical_memory
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrError
 
 
 def look(path: str, training: str, megabytes: float, strict: bool) -> dict[str, int | None]:
@@ -94,15 +92,11 @@ def main() -> None:
     params = module.params
     if not 0 <= params["model_megabytes"] < float("inf"):
         module.fail_json(msg=f"model_megabytes is {params['model_megabytes']} but must be 0 or more.")
-    try:
+    with module.explaining("looked at", params["path"]):
         found = look_as_owner(
             params["path"],
             lambda strict: look(params["path"], params["training"], params["model_megabytes"], strict),
         )
-    except (UnreadableError, FlwrError) as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{params['path']} cannot be looked at: {error.strerror}.")
     module.exit_json(changed=False, **found)
 
 

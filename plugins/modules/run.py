@@ -201,24 +201,23 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_record import check_fab
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr, FlwrError, FlwrMissingError, Run
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import (
-    DirectorySharedError,
     refuse_shared,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import (
     LedgerEntry,
+    RefusedError,
     TrainingFolder,
-    TrainingNameError,
     submission_lock,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import describe, latest_run
-from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import QuiescedError, standing_order
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import standing_order
 from ansible_collections.fedops.flower.plugins.module_utils._training.runs import (
     Known,
-    RunConflictError,
     decide,
     known_runs,
     short,
@@ -228,7 +227,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.runs impor
 def have_trained(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Submit a run unless one is alive or the training is finished."""
     wanted = params["configuration_hash"], params["num_rounds"], params["force"]
-    runs = _runs(flwr, check_mode)
+    runs = flwr.runs()
     decision = decide(known_runs(folder, runs), folder.result, *wanted)
     if decision.action != "submit":
         run = decision.run or latest_run(folder, runs)
@@ -267,7 +266,7 @@ def submit(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any]) -> Known:
 
 def have_stopped(flwr: Flwr, folder: TrainingFolder, check_mode: bool) -> dict[str, Any]:
     """Stop what is alive of a training."""
-    runs = _runs(flwr, check_mode)
+    runs = flwr.runs()
     before = latest_run(folder, runs)
     alive = [run.run_id for run in known_runs(folder, runs) if run.alive]
     stopped = alive if check_mode else [run_id for run_id in alive if flwr.stop(run_id)]
@@ -279,16 +278,6 @@ def have_stopped(flwr: Flwr, folder: TrainingFolder, check_mode: bool) -> dict[s
     described = before if check_mode else after
     result = {**describe(folder, described), "changed": bool(stopped), "submitted": False, "stopped": stopped}
     return {**result, "diff": _diff(before, after)}
-
-
-def _runs(flwr: Flwr, check_mode: bool) -> list[Run]:
-    """Ask Flower for its runs. In check mode a host may not be deployed yet, and then it has none."""
-    try:
-        return flwr.runs()
-    except FlwrMissingError:
-        if check_mode:
-            return []
-        raise
 
 
 def _diff(before: Known, after: Known) -> dict[str, Any]:
@@ -323,8 +312,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    try:
-        flwr = Flwr(params["home"], params["superlink"])
+    with module.explaining("written"), about(params["name"], RefusedError):
+        flwr = Flwr(params["home"], params["superlink"], module.check_mode)
         folder = TrainingFolder(flwr.home, params["name"])
         if params["state"] == "stopped":
             result = have_stopped(flwr, folder, module.check_mode)
@@ -333,12 +322,6 @@ def main() -> None:
         else:
             with submission_lock(flwr.home), folder.lock():
                 result = have_trained(flwr, folder, params, False)
-    except (FlwrError, TrainingNameError) as error:
-        module.fail_json(msg=str(error))
-    except (DirectorySharedError, QuiescedError, RunConflictError) as error:
-        module.fail_json(msg=f"{params['name']}: {error}")
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
     module.exit_json(**result)
 
 

@@ -281,13 +281,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.module import 
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     Flwr,
     FlwrError,
-    FlwrMissingError,
     FlwrUnreachableError,
-    Run,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.news import await_news
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
-from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder, TrainingNameError
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import (
     describe,
     describe_run,
@@ -304,30 +302,30 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.runs impor
 NO_ROUND = 1 << 62  # no training has as many
 
 
-def look(flwr: Flwr, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def describe_asked(flwr: Flwr, params: dict[str, Any]) -> dict[str, Any]:
     """Return what the module returns."""
     name, run_id, lines = params["name"], params["run_id"], params["log_lines"]
     if name is None and run_id is None:
-        return _every(flwr, lines, check_mode)
+        return _every(flwr, lines)
 
     name = name or find_training(flwr.home, run_id)
     if name is None:
-        return _foreign(flwr, run_id, lines, check_mode)
+        return _foreign(flwr, run_id, lines)
     folder = TrainingFolder(flwr.home, name)
     if params["wait_for_change"] is not None:
         last = params["wait_for_round"] if params["wait_for_round"] is not None else NO_ROUND
         await_news(folder, last, params["wait_for_change"], params["wait_seconds"])
         return _described(flwr, folder, latest_run(folder, [], run_id), lines)
-    run = _wait(flwr, folder, params) or _latest(flwr, folder, run_id, check_mode)
+    run = _wait(flwr, folder, params) or _latest(flwr, folder, run_id)
     return _described(flwr, folder, run, lines)
 
 
-def _every(flwr: Flwr, lines: int, check_mode: bool) -> dict[str, Any]:
+def _every(flwr: Flwr, lines: int) -> dict[str, Any]:
     """Describe every training; by its files alone when Flower cannot be asked."""
     folders = [TrainingFolder(flwr.home, each) for each in training_names(flwr.home)]
     problem = None
     try:
-        runs = _runs(flwr, check_mode)
+        runs = flwr.runs()
         described = [(folder, latest_run(folder, runs)) for folder in folders]
     except FlwrError as error:
         problem = str(error)
@@ -342,9 +340,9 @@ def _every(flwr: Flwr, lines: int, check_mode: bool) -> dict[str, Any]:
     }
 
 
-def _latest(flwr: Flwr, folder: TrainingFolder, run_id: str | None, check_mode: bool) -> Known:
+def _latest(flwr: Flwr, folder: TrainingFolder, run_id: str | None) -> Known:
     try:
-        return latest_run(folder, _runs(flwr, check_mode), run_id)
+        return latest_run(folder, flwr.runs(), run_id)
     except FlwrUnreachableError as error:
         return unasked_run(folder, error, run_id)
 
@@ -357,16 +355,16 @@ def _wait(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any]) -> Known |
     """Wait when that is asked for and there is a run to wait for."""
     if params["wait_seconds"] <= 0:
         return None
-    run_id = params["run_id"] or _latest(flwr, folder, None, False).run_id
+    run_id = params["run_id"] or _latest(flwr, folder, None).run_id
     if not run_id:
         return None
     last = params["wait_for_round"] if params["wait_for_round"] is not None else NO_ROUND
     return wait(flwr, folder, run_id, last, params["wait_seconds"])
 
 
-def _foreign(flwr: Flwr, run_id: str, lines: int, check_mode: bool) -> dict[str, Any]:
+def _foreign(flwr: Flwr, run_id: str, lines: int) -> dict[str, Any]:
     """Describe a run that belongs to no training of ours."""
-    found = {run.run_id: run for run in _runs(flwr, check_mode)}.get(run_id)
+    found = {run.run_id: run for run in flwr.runs()}.get(run_id)
     run = Known(run_id, ABSENT)
     if found:
         run = Known(run_id, found.status, details=found.details, alive=found.alive, fab_hash=found.fab_hash)
@@ -383,16 +381,6 @@ def _foreign(flwr: Flwr, run_id: str, lines: int, check_mode: bool) -> dict[str,
     }
 
 
-def _runs(flwr: Flwr, check_mode: bool) -> list[Run]:
-    """Ask Flower for its runs. In check mode a host may not be deployed yet, and then it has none."""
-    try:
-        return flwr.runs()
-    except FlwrMissingError:
-        if check_mode:
-            return []
-        raise
-
-
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -407,11 +395,9 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    flwr = Flwr(module.params["home"], module.params["superlink"])
-    try:
-        result = look(flwr, module.params, module.check_mode)
-    except (FlwrError, TrainingNameError) as error:
-        module.fail_json(msg=str(error))
+    with module.explaining("read"):
+        flwr = Flwr(module.params["home"], module.params["superlink"], module.check_mode)
+        result = describe_asked(flwr, module.params)
     module.exit_json(changed=False, **result)
 
 

@@ -120,13 +120,10 @@ problems:
   sample: []
 """
 
-import os
-import sqlite3
 
 from ansible_collections.fedops.flower.plugins.module_utils._backup import archive
-from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import METHODS, Seal, SealError
+from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import METHODS, Seal
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._storage.probe import StepError
 
 
 def work(params: dict) -> tuple[list[str], list[str]]:
@@ -162,18 +159,11 @@ def main() -> None:
     state = module.params["state"]
     if module.check_mode:
         module.exit_json(changed=state != "verified")
-    try:
-        names, problems = work(module.params)
-    except (SealError, StepError, archive.ArchiveError) as error:
-        module.fail_json(msg=str(error))
-    except sqlite3.Error as error:
-        module.fail_json(msg=f"A database below {module.params['base']} cannot be read: {error}.")
-    except ImportError:
-        module.fail_json(msg="method is vault, which needs the Python package cryptography on the host.")
-    except OSError as error:
-        module.fail_json(
-            msg=f"{error.filename or module.params['path']} cannot be opened: {os.strerror(error.errno or 5)}."
-        )
+    with module.explaining("opened", module.params["path"]):
+        try:
+            names, problems = work(module.params)
+        except ImportError:
+            module.fail_json(msg="method is vault, which needs the Python package cryptography on the host.")
     changed = state == "present" or (state == "restored" and bool(names))
     after = "".join(f"{name}\n" for name in names) if changed else ""
     module.exit_json(changed=changed, names=names, problems=problems, diff={"before": "", "after": after})

@@ -169,14 +169,10 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     Flwr,
-    FlwrError,
-    FlwrMissingError,
-    SuperNode,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import (
     Ledger,
     Registrar,
-    SuperNodeError,
     Wanted,
     check,
 )
@@ -213,23 +209,22 @@ def main() -> None:
     if problems:
         module.fail_json(msg="\n".join(problems), problems=problems)
 
-    flwr = Flwr(params["home"], params["superlink"])
+    flwr = Flwr(params["home"], params["superlink"], module.check_mode)
     outcomes: list[dict[str, Any]] = []
     before: list[Any] = []
     refused: dict[str, str] = {}
-    registrar = None
-    try:
+    registrar: Registrar | None = None
+
+    def so_far() -> dict[str, Any]:
+        return {"changed": registrar is not None and registrar.ledger.members != before, "supernodes": outcomes}
+
+    with module.explaining("written", found=so_far):
         before = Ledger(flwr.home).members
-        registrar = Registrar(flwr, _nodes(flwr, module.check_mode), module.check_mode, params["inventory"])
+        registrar = Registrar(flwr, flwr.supernodes(), module.check_mode, params["inventory"])
         refused = registrar.refusals(wanted)
         wanted = [one for one in wanted if one.name not in refused] + registrar.gone(params["hosts"])
         outcomes.extend(registrar.ensure(wanted))
         admitted = registrar.admit()
-    except (FlwrError, SuperNodeError) as error:
-        changed = registrar is not None and registrar.ledger.members != before
-        module.fail_json(msg=str(error), changed=changed, supernodes=outcomes)
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.", supernodes=outcomes)
 
     result: dict[str, Any] = {"changed": admitted or any(item["changed"] for item in outcomes), "supernodes": outcomes}
     if refused and params["supernodes"] is None:
@@ -240,16 +235,6 @@ def main() -> None:
     if params["supernodes"] is None:
         result.update({key: outcomes[0][key] for key in ("node_id", "fingerprint", "status")})
     module.exit_json(**result)
-
-
-def _nodes(flwr: Flwr, check_mode: bool) -> list[SuperNode]:
-    """Ask Flower for its nodes. In check mode a host may not be deployed yet, and then it has none."""
-    try:
-        return flwr.supernodes()
-    except FlwrMissingError:
-        if check_mode:
-            return []
-        raise
 
 
 def _after(before: dict[str, str], outcomes: list[dict[str, Any]]) -> dict[str, str]:

@@ -120,12 +120,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
-    Flwr,
-    FlwrError,
-    FlwrMissingError,
-    FlwrUnreachableError,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr, FlwrUnreachableError
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import list_supernodes, named
 
 ASK_EVERY = 2.0  # seconds between two questions; asking takes another one
@@ -161,16 +156,9 @@ def main() -> None:
     )
     params = module.params
     seconds = 0.0 if module.check_mode else params["wait_seconds"]
-    try:
-        flwr = Flwr(params["home"], params["superlink"])
+    with module.explaining("read"):
+        flwr = Flwr(params["home"], params["superlink"], module.check_mode)
         rows = wait(flwr, params["unregistered"], params["wait_for_online"], params["wait_for_names"], seconds)
-    except FlwrMissingError as error:
-        # A host that is not deployed yet has none, and a rehearsal must be able to go on.
-        if not module.check_mode:
-            module.fail_json(msg=str(error))
-        rows = []
-    except FlwrError as error:
-        module.fail_json(msg=str(error))
     module.exit_json(changed=False, supernodes=rows, online=len(named(rows, online=True)))
 
 

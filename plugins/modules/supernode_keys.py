@@ -88,7 +88,7 @@ left:
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import NAME, NAME_RULE
-from ansible_collections.fedops.flower.plugins.module_utils._supernode.keys import Key, Keys, KeysError
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.keys import Key, Keys
 
 
 def lines(keys: list[Key], changed: bool = False) -> str:
@@ -113,16 +113,12 @@ def main() -> None:
     bad = [name for name in instances if not NAME.fullmatch(name)]
     if bad:
         module.fail_json(msg="\n".join(f"The name of a SuperNode is '{name}' but {NAME_RULE}." for name in bad))
-    try:
+    with module.explaining("had"):
         keys = Keys(params["home"], params["host"], module.check_mode)
         had = keys.ensure(instances)
         left = keys.left(instances)
         if params["purge"]:
             keys.purge(instances)
-    except KeysError as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename} cannot be had: {error.strerror}.")
     gone = bool(left) and params["purge"]
     module.exit_json(
         changed=gone or any(key.changed for key in had),

@@ -214,16 +214,12 @@ def main() -> None:
     bad = problems(given, [one.instance for one in wanted])
     if bad:
         module.fail_json(msg="\n".join(bad))
-    try:
+    with module.explaining("written"):
         needed = bool(wanted) and not module.check_mode
         own = owners(params["user"], params["data_group"], needed)
         outcome = Units(params["home"], own, params["systemd_directory"], module.check_mode).ensure(
             Texts(**given), wanted
         )
-    except UnitsError as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
     module.exit_json(
         changed=outcome.changed,
         restarted=outcome.restarted,

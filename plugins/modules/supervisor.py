@@ -57,7 +57,6 @@ installed:
 """
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import Installation
 
 
@@ -77,12 +76,8 @@ def main() -> None:
     if not module.check_mode:
         if "program" in differences and not params["archive"]:
             module.exit_json(changed=False, needs_archive=True)
-        try:
+        with module.explaining("written"):
             installation.install(differences, params["archive"])
-        except SystemdError as error:
-            module.fail_json(msg=str(error))
-        except OSError as error:
-            module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
     module.exit_json(changed=bool(differences), installed=list(differences))
 
 

@@ -268,28 +268,24 @@ log_tail:
 
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
 from ansible_collections.fedops.flower.plugins.module_utils._config.limits import range_problems
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr, FlwrError
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import Installation, Plan, Supervising
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import (
-    DirectorySharedError,
-    refuse_shared,
-)
-from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder, TrainingNameError
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import refuse_shared
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import RefusedError, TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import describe, latest_run
-from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import QuiescedError
-from ansible_collections.fedops.flower.plugins.module_utils._training.runs import Known, RunConflictError, short
+from ansible_collections.fedops.flower.plugins.module_utils._training.runs import Known, short
 
 
 def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Have the supervisor at work, unless the training is finished."""
     request = request_of(params)
     installation = Installation(supervising.flwr.home, params["program"], params["unit"])
-    plan = supervising.plan(request, installation, check_mode)
+    plan = supervising.plan(request, installation)
     if plan.action == "start":
         refuse_shared(supervising.folder, request.run_config)
     if check_mode or plan.action == "finished":
@@ -408,8 +404,8 @@ def main() -> None:
     params = module.params
     if problems := range_problems(params):
         module.fail_json(msg="\n".join(problems))
-    try:
-        flwr = Flwr(params["home"], params["superlink"])
+    with module.explaining("written"), about(params["name"], RefusedError):
+        flwr = Flwr(params["home"], params["superlink"], module.check_mode)
         supervising = Supervising(flwr, TrainingFolder(flwr.home, params["name"]))
         if params["state"] == "stopped":
             result = have_stopped(supervising, module.check_mode)
@@ -417,12 +413,6 @@ def main() -> None:
                 module.warn(f"{params['name']}: {result['details']}")
         else:
             result = have_trained(supervising, params, module.check_mode)
-    except (FlwrError, SystemdError, TrainingNameError) as error:
-        module.fail_json(msg=str(error))
-    except (DirectorySharedError, QuiescedError, RunConflictError) as error:
-        module.fail_json(msg=f"{params['name']}: {error}")
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename} cannot be written: {error.strerror}.")
     module.exit_json(**result)
 
 

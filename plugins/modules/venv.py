@@ -131,7 +131,7 @@ removed:
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases, release_name
-from ansible_collections.fedops.flower.plugins.module_utils._release.venv import Venv, VenvError
+from ansible_collections.fedops.flower.plugins.module_utils._release.venv import Venv
 
 
 def main() -> None:
@@ -160,7 +160,7 @@ def main() -> None:
         module.fail_json(msg=f"kept is {params['kept']} but must be at least 1: the release in use stays.")
     releases = Releases(params["path"])
     venv = Venv(params["python"], params["index_url"], params["offline"])
-    try:
+    with module.explaining("changed", params["path"]):
         python = venv.look_at_python()
         name = release_name(params["version"], params["checksum"], f"{python.path} {python.version}")
         before, built = releases.current, releases.is_built(name)
@@ -186,10 +186,6 @@ def main() -> None:
             releases.switch(name)
             result["removed"] = releases.surplus(name, params["kept"], params["keep"])
             releases.remove(result["removed"])
-    except VenvError as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or params['path']} cannot be changed: {error.strerror}.")
     module.exit_json(**result)
 
 

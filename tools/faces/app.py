@@ -23,6 +23,7 @@ COPIED = (
     "_config/sizing",
     "_config/rules",
     "_config/training",
+    "_base/errors",
     "_base/jsonable",
     "_base/home",
     "_base/notation",

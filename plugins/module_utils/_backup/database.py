@@ -18,12 +18,13 @@ from contextlib import closing
 from urllib.parse import quote
 
 from .._base import guarded
+from .._base.errors import FedopsError
 from .._storage.probe import as_user
 
 _CHUNK = 1 << 20
 
 
-class ArchiveError(Exception):
+class ArchiveError(FedopsError):
     """Something cannot be kept or brought back as it is; the message says what."""
 
 
@@ -86,7 +87,7 @@ def _copy(source: str, target: str) -> str:
             closing(sqlite3.connect(target)) as there,
         ):
             here.backup(there)
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         return _first_line(error)
     return _judge(target)
 
@@ -96,7 +97,7 @@ def _judge(path: str) -> str:
         # Immutable: nothing beside it is read or made.
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro&immutable=1", uri=True)) as database:
             return _first_line(database.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         return _first_line(error)
 
 

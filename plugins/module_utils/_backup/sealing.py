@@ -18,6 +18,8 @@ from binascii import Error as HexError
 from binascii import hexlify, unhexlify
 from contextlib import ExitStack, contextmanager, suppress
 
+from .._base.errors import FedopsError
+
 AGE, VAULT = "age", "vault"
 METHODS = (AGE, VAULT)
 
@@ -26,7 +28,7 @@ _LINE = 80
 _ROUNDS, _KEY, _IV = 10000, 32, 16
 
 
-class SealError(Exception):
+class SealError(FedopsError):
     """An archive cannot be sealed or opened; the message says why and what to do."""
 
 

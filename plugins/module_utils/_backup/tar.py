@@ -13,6 +13,8 @@ import tarfile
 import typing as t
 from dataclasses import dataclass
 
+from .._base.errors import FedopsError
+
 BLOCK = 512
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 14  # bytes of an extended header, which holds a long name or a large size
@@ -27,7 +29,7 @@ _KINDS: t.Mapping[bytes, str] = {
 }
 
 
-class TarError(Exception):
+class TarError(FedopsError):
     """What is read is no archive, or not all of one."""
 
 

@@ -16,8 +16,10 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
+from .errors import FedopsError
 
-class AccountError(Exception):
+
+class AccountError(FedopsError):
     """An account cannot be had as asked; the message says who is in the way and what to do."""
 
 

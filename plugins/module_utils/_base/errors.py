@@ -8,6 +8,9 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import typing as t
+from contextlib import contextmanager
+
 
 class FedopsError(Exception):
     """Something cannot be done; the message says what, why, and what to do about it."""
@@ -15,3 +18,12 @@ class FedopsError(Exception):
 
 class NotDeployedError(FedopsError):
     """The host lacks what a deployment brings: an account, a program."""
+
+
+@contextmanager
+def about(what: str, kind: type[FedopsError] = FedopsError) -> t.Iterator[None]:
+    """Have the message of an error of this kind begin with what it is about."""
+    try:
+        yield
+    except kind as error:
+        raise FedopsError(f"{what}: {error}" if what else str(error)) from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from .errors import FedopsError
 from .notation import show, to_toml
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -19,7 +20,7 @@ _PATH = re.compile(r"/[^\s\"'\\$:]*")
 _LONGEST_PATH = 4095  # bytes, as the kernel allows
 
 
-class EscapeError(ValueError):
+class EscapeError(FedopsError):
     """A value that the reader of a file cannot be given; the message names the value and the rule."""
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from .errors import FedopsError
 from .notation import is_unset, show
 
 
-class FenceError(ValueError):
+class FenceError(FedopsError):
     """A network is none."""
 
 

@@ -13,6 +13,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
+from .errors import FedopsError
 from .home import CHECKPOINTS, DATA, HOME
 
 
@@ -280,7 +281,7 @@ def _topmost(paths: t.Collection[str]) -> list[str]:
     return [path for path in paths if not any(path.startswith(f"{other}/") for other in paths)]
 
 
-class LayoutError(Exception):
+class LayoutError(FedopsError):
     """The accounts cannot be as asked."""
 
 

@@ -9,9 +9,12 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import typing as t
+from contextlib import contextmanager
 
 from ansible.module_utils import basic
 
+from .errors import FedopsError
+from .guarded import UnsafeFileError
 from .jsonable import PAGE, Bounds, harmless, harmless_value
 
 # A history may be long, and a difference shows whole files.
@@ -26,6 +29,25 @@ class AnsibleModule(basic.AnsibleModule):
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:  # type: ignore[misc]  # nor does this one
         super().fail_json(msg=harmless(str(msg), PAGE, multiline=True), **harmless_value(result, RESULT))
+
+    @contextmanager
+    def explaining(
+        self, deed: str, place: str = "", advice: str = "", found: t.Callable[[], dict[str, t.Any]] = dict
+    ) -> t.Iterator[None]:
+        """Fail with what an error of ours says, and with what an error of the system means.
+
+        The latter reads C(<path> cannot be <deed>: <why>.), where the path is C(place) if the system names none.
+        C(found) gives what else the module returns then.
+        """
+        try:
+            yield
+        except FedopsError as error:
+            self.fail_json(msg=str(error), **found())
+        except UnsafeFileError as error:
+            self.fail_json(msg=f"{error}. {advice}".rstrip(), **found())
+        except OSError as error:
+            why = error.strerror or str(error)
+            self.fail_json(msg=f"{error.filename or place} cannot be {deed}: {why}. {advice}".rstrip(), **found())
 
     def warn(self, warning: str, **how: t.Any) -> None:
         super().warn(harmless(str(warning)), **how)

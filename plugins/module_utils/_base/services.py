@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .systemd import SystemdError
+
 PROPERTIES = ("ActiveState", "NeedDaemonReload", "UnitFileState")
 _RUNNING = ("active", "activating", "reloading")
 
@@ -44,11 +46,13 @@ class Steps:
 def parse_states(services: t.Sequence[str], shown: str) -> dict[str, State]:
     """Return the states from what C(systemctl show) says, which has a paragraph for each service in the order asked.
 
-    ValueError when it has another number of them.
+    SystemdError when it has another number of them.
     """
     paragraphs = [dict(line.split("=", 1) for line in text.splitlines()) for text in shown.strip().split("\n\n")]
     if len(paragraphs) != len(services):
-        raise ValueError(f"systemctl show told of {len(paragraphs)} units but was asked for {len(services)}:\n{shown}")
+        raise SystemdError(
+            f"systemctl show told of {len(paragraphs)} units but was asked for {len(services)}:\n{shown}"
+        )
     return {
         service: State(
             running=properties.get("ActiveState") in _RUNNING,

@@ -15,6 +15,7 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
+from .errors import FedopsError
 from .jsonable import harmless
 
 TIMEOUT = 90  # seconds; a unit has this long to stop before systemd kills it
@@ -25,7 +26,7 @@ _PROPERTIES = (
 )  # fmt: skip
 
 
-class SystemdError(Exception):
+class SystemdError(FedopsError):
     """systemd refuses or cannot be asked; the message is its own."""
 
 

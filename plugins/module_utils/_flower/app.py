@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._base.errors import FedopsError
+
 # The suffixes that Flower itself puts into a FAB (flwr.common.constant.FAB_INCLUDE_PATTERNS) and what steers its build.
 SOURCE_SUFFIXES = (".py", ".toml", ".md", ".yaml", ".yml", ".json", ".jsonl")
 SOURCE_NAMES = ("LICENSE", ".gitignore")
@@ -31,7 +33,7 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,63}", re.ASCII)
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\\u2028\u2029\u202a-\u202e\ud800-\udfff]")
 
 
-class AppError(Exception):
+class AppError(FedopsError):
     """A folder that is not a Flower app; the message names the folder, what is wrong and what to do."""
 
 

@@ -16,6 +16,7 @@ import subprocess
 import typing as t
 
 from .._base.bounded import Head, run
+from .._base.errors import FedopsError
 from .._base.jsonable import harmless, loads
 from .fab import MOST, About, FabError
 
@@ -77,7 +78,7 @@ ENVIRONMENT: t.Mapping[str, str] = {
 }
 
 
-class BuildError(Exception):
+class BuildError(FedopsError):
     """The app cannot be built; the message says why."""
 
 

@@ -126,13 +126,14 @@ def _client(home: str) -> _Client:
 class Flwr:
     """The C(flwr) of the virtual environment below C(home), talking to one configured SuperLink connection."""
 
-    def __init__(self, home: str, superlink: str = "local") -> None:
+    def __init__(self, home: str, superlink: str = "local", check_mode: bool = False) -> None:
         self.home = home
         self.superlink = superlink
+        self.check_mode = check_mode  # a host may not be deployed yet then, and knows of nothing
 
     def runs(self) -> list[Run]:
         """Return every run that the SuperLink knows."""
-        return [_run(row) for row in self._json("list", self.superlink)["runs"]]
+        return [_run(row) for row in self._rows("runs", "list", self.superlink)]
 
     def submit(self, app: str, run_config: str | None = None) -> Submission:
         """Submit a run of the app in a folder; return once the SuperLink has accepted it."""
@@ -166,7 +167,7 @@ class Flwr:
 
     def supernodes(self) -> list[SuperNode]:
         """Return every SuperNode that the SuperLink knows, unregistered ones as well."""
-        return [_supernode(row) for row in self._json("supernode", "list", self.superlink)["nodes"]]
+        return [_supernode(row) for row in self._rows("nodes", "supernode", "list", self.superlink)]
 
     def register(self, name: str, public_key: str) -> str:
         """Register a SuperNode by its public key; return its node id."""
@@ -178,6 +179,15 @@ class Flwr:
         """Unregister a SuperNode; tell whether there was one."""
         codes = (NODE_NOT_FOUND, NODE_NOT_FOUND_OR_NOT_OWNED)
         return self._unless("supernode", "unregister", node_id, self.superlink, codes=codes)
+
+    def _rows(self, key: str, *arguments: str) -> list[dict[str, t.Any]]:
+        try:
+            rows: list[dict[str, t.Any]] = self._json(*arguments)[key]
+        except FlwrMissingError:
+            if self.check_mode:
+                return []
+            raise
+        return rows
 
     def _unless(self, *arguments: str, codes: t.Sequence[int]) -> bool:
         """Run a command; return False when Flower says, by one of these codes, that there was nothing to do."""

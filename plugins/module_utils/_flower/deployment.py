@@ -19,6 +19,7 @@ import tarfile
 import typing as t
 
 from .._base import guarded
+from .._base.errors import FedopsError
 from .._base.layout import folder
 from .app import MOST_BYTES, MOST_FILES, NAME, is_inside
 from .app_record import read_record, record_path
@@ -26,7 +27,7 @@ from .building import Build, Builder, BuildError
 from .fab import MOST, FabError, Installation, files_below, write_files
 
 
-class DeploymentError(Exception):
+class DeploymentError(FedopsError):
     """The app cannot be put in place; the message says why and that the old one still stands."""
 
 

@@ -21,6 +21,7 @@ import zlib
 from dataclasses import dataclass
 
 from .._base import guarded
+from .._base.errors import FedopsError
 from .app import MOST_BYTES, MOST_FILES, NAME, PUBLISHER, VERSION, is_inside
 
 MOST = 10 << 20  # bytes of a FAB, as Flower has it
@@ -28,7 +29,7 @@ _ABOUT = ".info/"  # what Flower checks a FAB by, and does not install
 _SHORT = 8  # characters of its hash in names
 
 
-class FabError(Exception):
+class FabError(FedopsError):
     """What should be a FAB is none, or one that could do harm."""
 
 

@@ -18,6 +18,7 @@ import typing as t
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 
+from .._base.errors import FedopsError
 from .._base.identity import as_checkpoint_owner
 from .._checkpoint.directory import (
     LOCK,
@@ -37,7 +38,7 @@ from .seal import LENGTH, is_sealed, seal_name
 STAGING = ".fetch-"
 
 
-class FetchError(Exception):
+class FetchError(FedopsError):
     """Nothing can be fetched as things are; the message says why and what to do."""
 
 

@@ -17,6 +17,7 @@ import tempfile
 import typing as t
 
 from .._base.bounded import Done, Tail, run
+from .._base.errors import FedopsError
 from .._base.jsonable import harmless
 from .._checkpoint.manifest import CheckpointError
 from .rules import Listing, listing
@@ -35,7 +36,7 @@ _OPTIONS = (
 )
 
 
-class RcloneError(Exception):
+class RcloneError(FedopsError):
     """rclone has failed; the message says why, in its own words, which may be those of the bucket's server."""
 
     def __init__(self, text: str) -> None:

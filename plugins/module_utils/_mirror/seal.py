@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 
+from .._base.errors import FedopsError
 from .._checkpoint.directory import Checkpoint
 
 LENGTH = 64  # letters of a seal
@@ -40,7 +41,7 @@ def is_sealed(checkpoint: Checkpoint, secret: bytes | None, seal: str | bytes) -
 
 
 def read_secret(path: str) -> bytes:
-    """Return a secret; raise ValueError for one that is none."""
+    """Return a secret; raise FedopsError for one that is none."""
     with open(path, "rb") as stream:
         secret = stream.read(MOST + 1)
     return checked_secret(secret, path)
@@ -48,5 +49,5 @@ def read_secret(path: str) -> bytes:
 
 def checked_secret(secret: bytes, path: str) -> bytes:
     if not LEAST <= len(secret) <= MOST:
-        raise ValueError(f"{path} has {len(secret)} bytes but must have {LEAST} to {MOST} to be a secret.")
+        raise FedopsError(f"{path} has {len(secret)} bytes but must have {LEAST} to {MOST} to be a secret.")
     return secret

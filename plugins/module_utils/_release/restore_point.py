@@ -22,6 +22,7 @@ from datetime import datetime, timezone
 
 from .._backup.archive import check_database, snapshot
 from .._base import guarded
+from .._base.errors import FedopsError
 from .._base.systemd import SystemdError, control, look
 from .releases import Releases
 from .running import services
@@ -54,7 +55,7 @@ FILES = (
 )
 
 
-class RestorePointError(Exception):
+class RestorePointError(FedopsError):
     """There is no point to go back to, or it cannot be gone back to; the message says why."""
 
 

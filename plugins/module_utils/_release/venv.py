@@ -22,13 +22,14 @@ import zipfile
 from dataclasses import dataclass
 from typing import Any
 
+from .._base.errors import FedopsError
 from .releases import MARKER
 
 PYTHON_MINIMUM = (3, 11)  # the oldest that Flower supports; the lock is compiled for it
 STEP_TIMEOUT = 1800  # seconds; a slow mirror and a lock with PyTorch in it
 
 
-class VenvError(Exception):
+class VenvError(FedopsError):
     """The environment cannot be built; the message ends with what the failing program said."""
 
 

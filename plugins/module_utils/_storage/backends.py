@@ -15,6 +15,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from .._base.errors import FedopsError
 from .._base.home import HOME
 from .disks import DiskError, parse
 from .places import directory_problems
@@ -35,7 +36,7 @@ _HARMFUL = {
 }
 
 
-class StorageError(Exception):
+class StorageError(FedopsError):
     """The storage cannot hold checkpoints as it is; the message says why and what to do."""
 
 

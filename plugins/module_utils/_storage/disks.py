@@ -12,6 +12,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._base.errors import FedopsError
+
 # Told by its label, so that a disk that outlived its host is known again and used without a question.
 LABEL = "flower-ckpt"
 FILE_SYSTEMS = {"ext4": 16 << 20, "xfs": 300 << 20}  # and the least that each can live on
@@ -20,7 +22,7 @@ TAGS = ("ID", "LABEL", "SERIAL", "UUID")
 FORMAT, USE = "format", "use"
 
 
-class DiskError(Exception):
+class DiskError(FedopsError):
     """The disk cannot be had; the message names it, says what was found on it, and what to do."""
 
 

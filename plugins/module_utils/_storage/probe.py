@@ -14,13 +14,15 @@ import os
 import typing as t
 from contextlib import suppress
 
+from .._base.errors import FedopsError
+
 PROBE = ".probe"
 _PARTIAL = ".partial"
 
 Step = tuple[str, t.Callable[[], t.Any]]
 
 
-class StepError(Exception):
+class StepError(FedopsError):
     """A step has failed: what it was, and the number of the error."""
 
     def __init__(self, step: str, number: int) -> None:

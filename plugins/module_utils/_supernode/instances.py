@@ -16,6 +16,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from .._base.errors import FedopsError
 from .._base.escape import EscapeError, path, toml_value, unit_environment, unit_path
 from .._base.home import DATA, HOME
 from .._base.layout import CLIENTAPPS_UNIT, FOLDERS, PORT, SEEN_BY_APPS, SUPERNODE_UNIT, folder
@@ -40,7 +41,7 @@ _NEVER_BELOW = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", STATE)
 _FIELDS = ("name", "node_config", "data_directory", "port")
 
 
-class InstancesError(ValueError):
+class InstancesError(FedopsError):
     """What a host says about its SuperNodes cannot be; the message has a line for each problem."""
 
 

@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._base import guarded
+from .._base.errors import FedopsError
 from .._base.files import Directory, File, has_attributes, remove_empty, set_attributes
 from .instances import Place
 from .registry import CURVES
@@ -26,7 +27,7 @@ _LARGEST = 64 << 10  # bytes of a key
 _ROOT = (0, 0)
 
 
-class KeysError(Exception):
+class KeysError(FedopsError):
     """A key cannot be made or used; the message says why and what to do."""
 
 

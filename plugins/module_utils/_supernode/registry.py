@@ -20,6 +20,7 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 
 from .._base import guarded, identity
+from .._base.errors import FedopsError
 from .._base.layout import folder
 from .._base.notation import show
 from .._flower.cli import KEY_ALREADY_IN_USE, Flwr, FlwrError, SuperNode
@@ -35,7 +36,7 @@ _LONGEST_KEY = 2000  # characters of a public key
 CURVES = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 
-class SuperNodeError(Exception):
+class SuperNodeError(FedopsError):
     """What is asked for cannot be; the message says why and what to do."""
 
 

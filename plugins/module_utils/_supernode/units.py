@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .._base import guarded
+from .._base.errors import FedopsError
 from .._base.files import Directory, File, remove_empty
 from .._base.services import State, parse_states
 from .instances import SUPERNODE_UNIT, Place, unit_files
@@ -33,7 +34,7 @@ _NODE_ID = re.compile(rb"[0-9]{1,20}\n?")
 STEP_TIMEOUT = 300  # seconds; systemd itself kills what does not stop after 90
 
 
-class UnitsError(Exception):
+class UnitsError(FedopsError):
     """systemd cannot do what is asked; the message ends with what it said."""
 
 
@@ -278,10 +279,7 @@ class Units:
         if not units:
             return {}
         said = self._say("show", "--property=ActiveState,UnitFileState", *units)
-        try:
-            return parse_states(units, said)
-        except ValueError as error:
-            raise UnitsError(str(error)) from None
+        return parse_states(units, said)
 
     def _systemctl(self, *arguments: str) -> None:
         if not self.check_mode:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from .._base.guarded import write_bytes
 from .._base.processes import ProcessTable
 from .._base.systemd import SystemdError, Unit, control, look
-from .._flower.cli import Flwr, FlwrError, FlwrMissingError
+from .._flower.cli import Flwr, FlwrError
 from .._training.folder import TrainingFolder
 from .._training.runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
 from .desk import Desk, Memory, Request, now, same, unit_name
@@ -91,7 +91,7 @@ class Supervising:
     def unit(self) -> Unit:
         return look(self.name)[0]
 
-    def plan(self, request: Request, installation: Installation, check_mode: bool = False) -> Plan:
+    def plan(self, request: Request, installation: Installation) -> Plan:
         """Decide what there is to do."""
         known = known_runs(self.folder, [])
         ends = not request.continuous and not request.force
@@ -99,7 +99,7 @@ class Supervising:
             return Plan("finished", run)
         if order := self.desk.quiesce:
             order.refuse()
-        known = known_runs(self.folder, self._runs(check_mode) if known else [])
+        known = known_runs(self.folder, self.flwr.runs() if known else [])
         latest = known[-1] if known else Known("", ABSENT)
         if not request.force and self._is_at_it(request, latest):
             return Plan("follow", latest, installation.differences())
@@ -139,7 +139,7 @@ class Supervising:
         under_way = run_id if run_id != before.ended else ""
         acted, alive, problem = marks or (unit.runs and not waits), [], None
         try:
-            known = known_runs(self.folder, self._runs(check_mode))
+            known = known_runs(self.folder, self.flwr.runs())
             alive = [run.run_id for run in known if run.alive]
             # Its supervisor has stopped it on its way out.
             stopped = [run.run_id for run in known if acted and run.run_id == under_way and run.status == STOPPED]
@@ -235,15 +235,6 @@ class Supervising:
             return None
         enough = covers(had.configuration_hash, had.num_rounds, request.configuration_hash, request.num_rounds)
         return replace(known[-1], status=COMPLETED) if enough and memory.request_id == had.request_id else None
-
-    def _runs(self, check_mode: bool) -> list[t.Any]:
-        """Ask Flower for its runs. In check mode a host may not be deployed yet, and then it has none."""
-        try:
-            return self.flwr.runs()
-        except FlwrMissingError:
-            if check_mode:
-                return []
-            raise
 
 
 def _content(path: str) -> bytes:

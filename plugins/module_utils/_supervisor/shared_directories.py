@@ -14,7 +14,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from .._training.folder import REQUEST, TrainingFolder
+from .._training.folder import REQUEST, RefusedError, TrainingFolder
 from .._training.follow import other_trainings
 from .desk import Desk, Memory
 from .endings import ENDED
@@ -22,7 +22,7 @@ from .endings import ENDED
 ENABLED, PATH = "checkpoint-enabled", "checkpoint-path"
 
 
-class DirectorySharedError(Exception):
+class DirectorySharedError(RefusedError):
     """Another training that goes on by itself keeps its checkpoints in the same directory."""
 
 

@@ -16,6 +16,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
+from .._base.errors import FedopsError
 from .._base.guarded import Owners, UnsafeFileError, read_bytes, regular_file
 from .._base.jsonable import CLAIM, Bounds, harmless_value, loads
 
@@ -31,7 +32,7 @@ LARGEST = 1 << 53  # a whole number that every reader of JSON takes
 _ROUND = Bounds(text=2000, items=1000, depth=6, total=5000)
 
 
-class ClaimError(Exception):
+class ClaimError(FedopsError):
     """A claim cannot be read; the message says what is wrong with it."""
 
 

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 
 from .._base import identity
 from .._base.accounts import uid_of
+from .._base.errors import FedopsError
 from .._base.guarded import ROOT, locked, read_bytes, replacing, status
 from .._base.jsonable import loads, plain
 from .._base.layout import folder as folder_of
@@ -30,11 +31,15 @@ LEDGER, REQUEST, MEMORY = "ledger.json", "request.json", "supervision.json"
 RECORD_MODE, FOLDER_MODE = 0o640, 0o750
 
 
-class TrainingNameError(Exception):
+class TrainingNameError(FedopsError):
     """The name of a training would not make a safe folder name."""
 
 
-class RecordError(Exception):
+class RefusedError(FedopsError):
+    """A training must not begin; the message says why and what to do, but not which training it is."""
+
+
+class RecordError(FedopsError):
     """A record cannot be read; the message says what is wrong with it."""
 
 

@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 
 from .._base.guarded import remove
-from .folder import as_keeper, make_folder, read_object, write_object
+from .folder import RefusedError, as_keeper, make_folder, read_object, write_object
 
 MARKER = "quiesced.json"
 
 
-class QuiescedError(Exception):
+class QuiescedError(RefusedError):
     """Nothing may be trained at present; the message says what to do."""
 
 

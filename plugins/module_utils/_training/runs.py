@@ -14,13 +14,14 @@ import typing as t
 from dataclasses import dataclass
 
 from .._flower.cli import Run
+from .folder import RefusedError
 
 ABSENT = "absent"  # nothing was ever submitted
 LOST = "lost"  # submitted once, but the SuperLink knows nothing of it: its database was replaced
 COMPLETED = "completed"
 
 
-class RunConflictError(Exception):
+class RunConflictError(RefusedError):
     """Another configuration of the training is alive."""
 
 

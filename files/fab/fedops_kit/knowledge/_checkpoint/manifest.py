@@ -17,6 +17,7 @@ import re
 import stat
 import typing as t
 
+from .._base.errors import FedopsError
 from .npy import MOST_DIMENSIONS, NAMES
 
 LIMIT = 64 << 20  # bytes of a manifest; one with an array for every parameter group of the largest models has a few
@@ -53,7 +54,7 @@ _FIELDS: t.Mapping[str, tuple[type, ...]] = {
 }
 
 
-class CheckpointError(Exception):
+class CheckpointError(FedopsError):
     """A checkpoint is missing or damaged. The message names the file and what is wrong with it."""
 
 

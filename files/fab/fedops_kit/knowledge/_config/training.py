@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._base.errors import FedopsError
 from .._base.home import HOME
 from .._base.jsonable import CLAIM, harmless_value
 from .._base.notation import is_unset, show, to_toml
@@ -32,7 +33,7 @@ _NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "
 __all__ = ["Problem", "Training", "TrainingError", "check", "differences", "from_context", "merged", "node_count"]
 
 
-class TrainingError(ValueError):
+class TrainingError(FedopsError):
     """A configuration that cannot be trained; the text lists every error, one a line."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -140,7 +141,7 @@ def node_count(value: object) -> int | None:
     try:
         return None if is_unset(value) else int(str(parse(_NODES_ONLINE, value)))
     except BadValue as bad:
-        raise ValueError(f"nodes_online is {show(value)} but {bad}. Leave it out when it is not known.") from None
+        raise FedopsError(f"nodes_online is {show(value)} but {bad}. Leave it out when it is not known.") from None
 
 
 def _typed(name: str, value: object) -> object:
@@ -156,7 +157,7 @@ def _is_default(name: str, value: object) -> bool:
 
 def _mapping(variables: object) -> Mapping[Any, Any]:
     if not isinstance(variables, Mapping):
-        raise ValueError(f"A dictionary of variables is needed, but {show(variables)} was given.")
+        raise FedopsError(f"A dictionary of variables is needed, but {show(variables)} was given.")
     return variables
 
 
@@ -171,7 +172,7 @@ def _examine(
 ) -> tuple[dict[str, object], list[Problem]]:
     """The values of all variables that have a good one, and all problems."""
     if runtime not in RUNTIMES:
-        raise ValueError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}.")
+        raise FedopsError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}.")
     problems = [_unknown(name, value, rows) for name, value in _mapping(given).items() if name not in rows]
     values: dict[str, object] = {}
     chosen = {rows[name].name: value for name, value in given.items() if name in rows and not is_unset(value)}

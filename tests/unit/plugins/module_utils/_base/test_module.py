@@ -6,16 +6,25 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
+from ansible_collections.fedops.flower.plugins.module_utils._base.guarded import UnsafeFileError
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 
 MODULES = Path(__file__).resolve().parents[5] / "plugins" / "modules"
 ON_THE_CONTROLLER = ("program", "show", "training_config")  # actions alone
 EVIL = "a\x1b]0;owned\x07\u202eb\n{{ 7*7 }}\udcff"
 SHOWN = "a\\x1b]0;owned\\x07\\u202eb\n{{ 7*7 }}\\udcff"
+
+
+@pytest.fixture
+def module() -> Iterator[AnsibleModule]:
+    with patch_module_args({}):
+        yield AnsibleModule({})
 
 
 @pytest.fixture
@@ -48,6 +57,44 @@ def test_so_can_a_failure(returned) -> None:
     assert (failure["failed"], failure["path"]) == (True, SHOWN)
     assert failure["msg"].startswith(SHOWN)
     assert re.search(r" \.\.\. \(26980\d\d\d more characters\)$", failure["msg"])
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (FedopsError("No seat is free. Take another train."), "No seat is free. Take another train."),
+        (UnsafeFileError("/a/b", "is a link, and is not followed"), "/a/b is a link, and is not followed. Look."),
+        (PermissionError(13, "Permission denied", "/a"), "/a cannot be read: Permission denied. Look."),
+        (OSError(5, "Input/output error"), "/place cannot be read: Input/output error. Look."),
+        (OSError("it is odd"), "/place cannot be read: it is odd. Look."),
+    ],
+)
+def test_an_error_is_explained_in_one_place(module, capsys, error, message) -> None:
+    with pytest.raises(SystemExit), module.explaining("read", "/place", "Look.", found=lambda: {"seen": [1]}):
+        raise error
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["failed"], answer["msg"], answer["seen"]) == (True, message, [1])
+
+
+def test_a_mistake_of_ours_is_none_of_these(module) -> None:
+    with pytest.raises(ZeroDivisionError), module.explaining("read"):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("path", sorted(MODULES.glob("*.py")), ids=lambda path: path.stem)
+def test_no_module_says_by_itself_what_an_error_of_ours_says(path) -> None:
+    assert "msg=str(error)" not in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(MODULES.parent.glob("module_utils/*/*.py")), ids=lambda path: path.stem)
+def test_every_error_of_ours_is_of_one_kind(path) -> None:
+    """But one that is an error of the system to whoever reads files, and one that never leaves its package."""
+    text = path.read_text("utf-8")
+    assert {*re.findall(r"^class (\w+)\((?:Exception|ValueError|OSError)\):", text, re.M)} <= {
+        "FedopsError",
+        "UnsafeFileError",
+        "BadValue",
+    }
 
 
 @pytest.mark.parametrize("name", sorted({path.stem for path in MODULES.glob("*.py")} - set(ON_THE_CONTROLLER)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.services import State, Steps, parse_states, steps
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError
 
 NAMES = ["one.service", "two.service", "three.service"]
 FINE = State(running=True, enabled=True, outdated=False)
@@ -70,7 +71,7 @@ def test_a_unit_that_systemd_has_not_read_is_read_even_when_nothing_has_changed_
 
 
 def test_an_answer_about_another_number_of_services_is_refused() -> None:
-    with pytest.raises(ValueError, match=f"told of {len(NAMES)} units but was asked for {len(NAMES) + 1}"):
+    with pytest.raises(SystemdError, match=f"told of {len(NAMES)} units but was asked for {len(NAMES) + 1}"):
         parse_states([*NAMES, "other.service"], SHOWN)
-    with pytest.raises(ValueError, match=f"told of {len(NAMES)} units but was asked for {len(NAMES) - 1}"):
+    with pytest.raises(SystemdError, match=f"told of {len(NAMES)} units but was asked for {len(NAMES) - 1}"):
         parse_states(NAMES[1:], SHOWN)

@@ -9,6 +9,7 @@ import json
 import tomllib
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import CLAIM, harmless_value
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import STRATEGY_NAMES, VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import (
@@ -167,7 +168,7 @@ def test_unset_means_the_default_of_the_runtime(runtime, path):
 
 
 def test_another_runtime_is_refused():
-    with pytest.raises(ValueError, match="runtime is 'vm' but must be one of venv, container"):
+    with pytest.raises(FedopsError, match="runtime is 'vm' but must be one of venv, container"):
         check({}, runtime="vm")
 
 
@@ -235,7 +236,7 @@ def test_a_variable_that_was_set_wins_over_the_context_and_a_default_does_not():
 @pytest.mark.parametrize("call", [check, Training.from_variables, Training.from_run_config, from_context])
 @pytest.mark.parametrize("given", [None, "fl_strategy", ["fl_strategy"], 3])
 def test_what_is_not_a_dictionary_is_refused(call, given):
-    with pytest.raises(ValueError, match="A dictionary of variables is needed, but .* was given"):
+    with pytest.raises(FedopsError, match="A dictionary of variables is needed, but .* was given"):
         call(given)
 
 
@@ -246,7 +247,7 @@ def test_nodes_online_are_counted(value, count):
 
 @pytest.mark.parametrize("value", [-1, "three", True, 2.5, []])
 def test_nodes_online_that_are_no_number_are_refused(value):
-    with pytest.raises(ValueError, match="^nodes_online is .* but must be "):
+    with pytest.raises(FedopsError, match="^nodes_online is .* but must be "):
         node_count(value)
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._base.escape import environment_line
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import inspect
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
@@ -395,7 +396,7 @@ def test_a_seal_holds_for_all_that_a_manifest_says(world: World) -> None:
 @pytest.mark.parametrize("size", [0, 15, 5000])
 def test_what_is_no_secret_is_refused(tmp_path: Path, size: int) -> None:
     (tmp_path / "secret").write_bytes(bytes(size))
-    with pytest.raises(ValueError, match=f"has {min(size, 4097)} bytes but must have 16 to 4096"):
+    with pytest.raises(FedopsError, match=f"has {min(size, 4097)} bytes but must have 16 to 4096"):
         read_secret(str(tmp_path / "secret"))
 
 
