@@ -121,7 +121,8 @@ from typing import Any, cast
 
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.services import PROPERTIES, Steps, parse_states, steps
+from ansible_collections.fedops.flower.plugins.module_utils._base.services import Steps, steps
+from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SHOW, read_units
 
 UNITS = ("/etc/systemd/", "/lib/systemd/", "/usr/lib/systemd/")
 MOST = 1 << 20  # bytes; far more than any file of ours
@@ -200,10 +201,9 @@ def needed_steps(
 ) -> Steps:
     """Ask systemd for all of them at once and return what is to be done."""
     if not services:
-        return steps([], {}, restart, reload, units_changed)
-    show = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", *services]
-    dummy, shown, dummy_errors = module.run_command(show, check_rc=True)
-    return steps(services, parse_states(services, shown), restart, reload, units_changed)
+        return steps([], restart, reload, units_changed)
+    dummy, shown, dummy_errors = module.run_command(["systemctl", *SHOW, *services], check_rc=True)
+    return steps(read_units(services, shown), restart, reload, units_changed)
 
 
 def take(module: AnsibleModule, todo: Steps) -> list[str]:

@@ -15,7 +15,7 @@ import json
 import typing as t
 from dataclasses import dataclass
 
-from .systemd import SystemdError, Unit, journal, look
+from .systemd import SystemdError, Unit, journal, show_units
 
 # "A process of this unit has been killed by the OOM killer", as SD_MESSAGE_UNIT_OUT_OF_MEMORY in sd-messages.h.
 MESSAGE = "fe6faa94e7774663a0da52717891d8ef"
@@ -40,7 +40,7 @@ class Kills:
 
 def memory_problems() -> list[str]:
     """Say which services were killed for want of memory, and what bounds them; nothing where nobody knows."""
-    kills, units = memory_kills(), {unit.name: unit for unit in look(*SERVICES)}
+    kills, units = memory_kills(), {unit.name: unit for unit in show_units(*SERVICES)}
     return [
         _words(units[name], kills.get(name, Kills()))
         for name in SERVICES

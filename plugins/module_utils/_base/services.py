@@ -11,19 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .systemd import SystemdError
-
-PROPERTIES = ("ActiveState", "NeedDaemonReload", "UnitFileState")
-_RUNNING = ("active", "activating", "reloading")
-
-
-@dataclass(frozen=True)
-class State:
-    """A service as systemd knows it."""
-
-    running: bool
-    enabled: bool
-    outdated: bool  # its unit has changed since systemd read it
+from .systemd import Unit
 
 
 @dataclass(frozen=True)
@@ -43,29 +31,8 @@ class Steps:
         return [service for one, service in self.run if one == verb]
 
 
-def parse_states(services: t.Sequence[str], shown: str) -> dict[str, State]:
-    """Return the states from what C(systemctl show) says, which has a paragraph for each service in the order asked.
-
-    SystemdError when it has another number of them.
-    """
-    paragraphs = [dict(line.split("=", 1) for line in text.splitlines()) for text in shown.strip().split("\n\n")]
-    if len(paragraphs) != len(services):
-        raise SystemdError(
-            f"systemctl show told of {len(paragraphs)} units but was asked for {len(services)}:\n{shown}"
-        )
-    return {
-        service: State(
-            running=properties.get("ActiveState") in _RUNNING,
-            enabled=properties.get("UnitFileState") == "enabled",
-            outdated=properties.get("NeedDaemonReload") == "yes",
-        )
-        for service, properties in zip(services, paragraphs)
-    }
-
-
 def steps(
-    services: t.Sequence[str],
-    states: t.Mapping[str, State],
+    units: t.Sequence[Unit],
     restart: t.Container[str],
     reload: t.Container[str],
     units_changed: bool,
@@ -75,16 +42,15 @@ def steps(
     A unit that systemd has not read since it was written is from a run that was cut short: its service is restarted.
     """
     run = []
-    for service in services:
-        state = states[service]
-        if not state.running:
-            run.append(("start", service))
-        elif service in restart or state.outdated:
-            run.append(("restart", service))
-        elif service in reload:
-            run.append(("reload", service))
+    for unit in units:
+        if not unit.runs:
+            run.append(("start", unit.name))
+        elif unit.name in restart or unit.outdated:
+            run.append(("restart", unit.name))
+        elif unit.name in reload:
+            run.append(("reload", unit.name))
     return Steps(
-        reload_systemd=units_changed or any(state.outdated for state in states.values()),
-        enable=tuple(service for service in services if not states[service].enabled),
+        reload_systemd=units_changed or any(unit.outdated for unit in units),
+        enable=tuple(unit.name for unit in units if not unit.enabled),
         run=tuple(run),
     )

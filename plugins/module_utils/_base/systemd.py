@@ -20,10 +20,13 @@ from .jsonable import harmless
 
 TIMEOUT = 90  # seconds; a unit has this long to stop before systemd kills it
 STATUS = 500  # characters of what a unit says of itself
-_PROPERTIES = (
+PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "User", "ControlGroup",
-    "ActiveEnterTimestampMonotonic", "MemoryMax",
+    "ActiveEnterTimestampMonotonic", "MemoryMax", "UnitFileState", "NeedDaemonReload",
 )  # fmt: skip
+
+
+SHOW = ("show", f"--property={','.join(PROPERTIES)}")  # what systemctl is asked
 
 
 class SystemdError(FedopsError):
@@ -45,6 +48,8 @@ class Unit:
     cgroup: str = ""
     since: float = 0.0  # when it was last active, in seconds of the clock that never steps
     memory_max: int = 0  # bytes; none when it is without a bound
+    enabled: bool = False
+    outdated: bool = False  # its file has changed since systemd read it
 
     @property
     def state(self) -> str:
@@ -58,19 +63,32 @@ class Unit:
 
     @property
     def runs(self) -> bool:
-        """Tell whether it is at work, or will be again without anybody's doing."""
-        return self.active in ("active", "activating", "reloading", "deactivating")
+        """Tell whether it is at work, or about to be."""
+        return self.active in ("active", "activating", "reloading")
+
+    @property
+    def lives(self) -> bool:
+        """Tell whether it runs or is just ending, after which systemd may start it again."""
+        return self.runs or self.active == "deactivating"
 
 
-def look(*names: str) -> list[Unit]:
+def show_units(*names: str) -> list[Unit]:
     """Return what systemd says of units; of unknown state where it says nothing."""
     try:
-        said = control("show", "--property", ",".join(_PROPERTIES), *names)
+        return read_units(names, control(*SHOW, *names))
     except SystemdError:
         return [Unit(name) for name in names]
-    blocks = (dict(line.partition("=")[::2] for line in block.splitlines()) for block in said.split("\n\n"))
-    found = {values["Id"]: _unit(values["Id"], values) for values in blocks if "Id" in values}
-    return [found.get(name, Unit(name)) for name in names]
+
+
+def read_units(names: t.Sequence[str], said: str) -> list[Unit]:
+    """Return the units of what C(systemctl show) says, which has a paragraph for each of them in the order asked.
+
+    SystemdError when it has another number of them.
+    """
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in said.strip().split("\n\n")]
+    if len(blocks) != len(names):
+        raise SystemdError(f"systemctl show told of {len(blocks)} units but was asked for {len(names)}:\n{said}")
+    return [_unit(name, values) for name, values in zip(names, blocks)]
 
 
 def _unit(name: str, values: t.Mapping[str, str]) -> Unit:
@@ -86,6 +104,8 @@ def _unit(name: str, values: t.Mapping[str, str]) -> Unit:
         cgroup=values.get("ControlGroup", ""),
         since=_number(values.get("ActiveEnterTimestampMonotonic")) / 1e6,
         memory_max=_number(values.get("MemoryMax")),
+        enabled=values.get("UnitFileState") == "enabled",
+        outdated=values.get("NeedDaemonReload") == "yes",
     )
 
 

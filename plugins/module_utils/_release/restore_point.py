@@ -23,7 +23,7 @@ from datetime import datetime, timezone
 from .._backup.archive import check_database, snapshot
 from .._base import guarded
 from .._base.errors import FedopsError
-from .._base.systemd import SystemdError, control, look
+from .._base.systemd import SystemdError, control, show_units
 from .releases import Releases
 from .running import services
 
@@ -102,7 +102,7 @@ class RestorePoints:
                 "token": token,
                 "saved_at": moment.isoformat(timespec="seconds"),
                 "release": self.releases.current,
-                "services": [unit.name for unit in look(*services()) if unit.runs],
+                "services": [unit.name for unit in show_units(*services()) if unit.lives],
                 "files": {path: _keep(path, work, str(number)) for number, path in enumerate(self._files())},
                 "database": self._keep_database(work),
             }
@@ -144,7 +144,7 @@ class RestorePoints:
             self.releases.switch(known["release"])
             control("daemon-reload")
         for part, unit in (*(("/fence", fence) for fence in FENCES), ("gateway", GATEWAY)):
-            if any(part in path for path in changed) and look(unit)[0].load == "loaded":
+            if any(part in path for path in changed) and show_units(unit)[0].load == "loaded":
                 control("reload-or-restart", unit)
         for service in known["services"]:
             with suppress(SystemdError):

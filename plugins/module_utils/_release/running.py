@@ -14,7 +14,7 @@ import time
 import typing as t
 from contextlib import suppress
 
-from .._base.systemd import Unit, control, look
+from .._base.systemd import Unit, control, show_units
 from .releases import DIRECTORY
 
 # In the order in which they are started.
@@ -36,7 +36,7 @@ def services() -> list[str]:
 def running(home: str, proc: str = "/proc", cgroups: str = "/sys/fs/cgroup") -> list[dict[str, t.Any]]:
     """Return how each service is, for how many seconds, and which releases its processes have loaded."""
     names = services()
-    units = look(*names) if names else []
+    units = show_units(*names) if names else []
     return [
         {
             "unit": unit.name,

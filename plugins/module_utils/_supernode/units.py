@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from .._base import guarded
 from .._base.errors import FedopsError
 from .._base.files import Directory, File, remove_empty
-from .._base.services import State, parse_states
-from .instances import SUPERNODE_UNIT, Place, unit_files
+from .._base.layout import SUPERNODE_UNIT
+from .._base.systemd import SHOW, Unit, read_units
+from .instances import Place, unit_files
 
 SYSTEMD = "/etc/systemd/system"
 SETTINGS = "flower.conf"
@@ -150,8 +151,8 @@ class Units:
         if outdated or reload:
             self._systemctl("daemon-reload")
         states = self._states(units)
-        disabled = [unit for unit in units if not states[unit].enabled]
-        stopped = [unit for unit in units if not states[unit].running]
+        disabled = [unit.name for unit in states if not unit.enabled]
+        stopped = [unit.name for unit in states if not unit.runs]
         self.outcome.started = [unit for unit in units if unit in stopped or unit in disabled]
         self.outcome.restarted = [unit for unit in outdated if unit not in stopped]
         for command, names in (
@@ -274,12 +275,9 @@ class Units:
         """Return where an instance adds to the units: of the SuperNode, and of its ClientApps."""
         return os.path.join(self.systemd, f"{place.unit}.d"), os.path.join(self.systemd, f"{place.apps_unit}.d")
 
-    def _states(self, units: t.Sequence[str]) -> dict[str, State]:
-        """Ask systemd for the state of all units at once; it answers in the order of the question."""
-        if not units:
-            return {}
-        said = self._say("show", "--property=ActiveState,UnitFileState", *units)
-        return parse_states(units, said)
+    def _states(self, names: t.Sequence[str]) -> list[Unit]:
+        """Ask systemd for the state of all units at once."""
+        return read_units(names, self._say(*SHOW, *names)) if names else []
 
     def _systemctl(self, *arguments: str) -> None:
         if not self.check_mode:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from .._base.guarded import write_bytes
 from .._base.processes import ProcessTable
-from .._base.systemd import SystemdError, Unit, control, look
+from .._base.systemd import SystemdError, Unit, control, show_units
 from .._flower.cli import Flwr, FlwrError
 from .._training.folder import TrainingFolder
 from .._training.runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
@@ -89,7 +89,7 @@ class Supervising:
 
     @property
     def unit(self) -> Unit:
-        return look(self.name)[0]
+        return show_units(self.name)[0]
 
     def plan(self, request: Request, installation: Installation) -> Plan:
         """Decide what there is to do."""
@@ -112,7 +112,7 @@ class Supervising:
     def start(self, request: Request) -> Request:
         """Write down what is asked for and have the supervisor begin with it, now and at the next boot."""
         request = replace(request, request_id=secrets.token_hex(8))
-        if self.unit.runs:
+        if self.unit.lives:
             control("stop", self.name)  # its run goes on; what it would still write concerns the older request
         self.desk.ask(request)
         with suppress(SystemdError):
@@ -128,7 +128,7 @@ class Supervising:
     def stop(self, check_mode: bool = False) -> Stop:
         """Have the training stand still, also where the SuperLink cannot be told: nobody submits another run then."""
         before, unit, marks = self.desk.memory or Memory(), self.unit, self._is_to_be_marked()
-        waits = bool(self.desk.is_stopped and self.desk.left and unit.runs)  # only to stop the run that was left
+        waits = bool(self.desk.is_stopped and self.desk.left and unit.lives)  # only to stop the run that was left
         if not check_mode:
             # The marker first: whatever starts the supervisor from now on, it ends at once.
             if marks:
@@ -137,7 +137,7 @@ class Supervising:
                 self._end_supervisor()
         run_id = (self.desk.memory or before).run_id
         under_way = run_id if run_id != before.ended else ""
-        acted, alive, problem = marks or (unit.runs and not waits), [], None
+        acted, alive, problem = marks or (unit.lives and not waits), [], None
         try:
             known = known_runs(self.folder, self.flwr.runs())
             alive = [run.run_id for run in known if run.alive]
@@ -197,7 +197,7 @@ class Supervising:
         """Have the supervisor end by itself, so that it says why; then make sure of it."""
         control("disable", "--quiet", self.name)
         deadline = time.monotonic() + PATIENCE
-        while self.desk.is_stopped and self.unit.runs and time.monotonic() < deadline:
+        while self.desk.is_stopped and self.unit.lives and time.monotonic() < deadline:
             time.sleep(0.5)
         control("stop", self.name)
 

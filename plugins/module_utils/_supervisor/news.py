@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-from .._base.systemd import look
+from .._base.systemd import show_units
 from .._training.folder import TrainingFolder
 from .._training.follow import LOOK_EVERY, progress_of
 from .desk import Desk, Memory, unit_name
@@ -22,7 +22,7 @@ def await_news(folder: TrainingFolder, wait_for_round: int, seen: str, seconds: 
     while time.monotonic() < end:
         memory = desk.memory or Memory()
         reached, dummy = progress_of(folder, memory.run_id, wait_for_round)
-        (unit,) = look(unit_name(folder.name))
-        if reached or memory.signature != seen or (unit.is_known and not unit.runs):
+        (unit,) = show_units(unit_name(folder.name))
+        if reached or memory.signature != seen or (unit.is_known and not unit.lives):
             return
         time.sleep(max(0.0, min(LOOK_EVERY, end - time.monotonic())))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._base.systemd import Unit, look
+from .._base.systemd import Unit, show_units
 from .._training.folder import TrainingFolder
 from .._training.progress import Follower, pace, seconds_between
 from .desk import Desk, Memory, Request, now, unit_name
@@ -29,7 +29,7 @@ def outlook(folder: TrainingFolder) -> dict[str, t.Any] | None:
     request = desk.request
     if request is None:
         return None
-    (unit,) = look(unit_name(folder.name))
+    (unit,) = show_units(unit_name(folder.name))
     seen = picture(request, desk.memory or Memory(), unit, folder.history, desk.is_stopped, now())
     if desk.is_stopped and (left := desk.left):
         seen["detail"] = f"{seen['detail']} Run {left} is stopped as soon as the SuperLink answers.".lstrip()
@@ -50,9 +50,9 @@ def picture(
     state, detail = memory.state, memory.detail
     if state in AT_WORK and not unit.is_known:
         detail = f"{detail} systemd does not say how {unit.name} is.".lstrip()  # no reason to take it for dead
-    elif state in AT_WORK and not unit.runs and is_stopped:
+    elif state in AT_WORK and not unit.lives and is_stopped:
         state, detail = BY_OPERATOR.kind, BY_OPERATOR.text  # its supervisor was too slow to say so itself
-    elif state in AT_WORK and not unit.runs:
+    elif state in AT_WORK and not unit.lives:
         state = HALTED
         detail = f"{unit.name} is {unit.state}{f' ({unit.result})' if unit.result else ''}. {detail}".rstrip()
     own = [event for event in history if request.configuration_hash in (None, event.get("configuration_hash"))]

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from .._base.layout import folder
-from .._base.systemd import SystemdError, control, look
+from .._base.systemd import SystemdError, control, show_units
 from .._flower.cli import Flwr, FlwrMissingError, FlwrUnreachableError
 from .._training.folder import TrainingFolder
 from .._training.follow import training_names
@@ -129,8 +129,8 @@ class Quiescing:
         """Return the trainings whose supervisor runs."""
         # One that only waits for the SuperLink, to stop a run that was left, keeps nobody waiting.
         names = [desk.folder.name for desk in self.desks() if not (desk.is_stopped and desk.left)]
-        units = look(*map(unit_name, names)) if names else []
-        return tuple(name for name, unit in zip(names, units) if unit.runs)
+        units = show_units(*map(unit_name, names)) if names else []
+        return tuple(name for name, unit in zip(names, units) if unit.lives)
 
     def _look(self) -> Busy:
         """See who is at work. Flower is asked when no supervisor is: it is a process of a second or two each time."""

@@ -169,7 +169,7 @@ class Supervisor:
         self.watch = Watch(self.flwr, self.host, self.folder, request, memory, self.clock, self._intend_to_stop)
         while True:
             order = self.desk.quiesce
-            verdict = judge(self.watch.look(self.desk.is_stopped, order.left if order else None), limits)
+            verdict = judge(self.watch.situation(self.desk.is_stopped, order.left if order else None), limits)
             self.teller.news(self.watch)
             if verdict.ends:
                 return verdict

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from .._base import identity
 from .._base.processes import EXECUTOR, Process, ProcessTable, memory_counts, memory_kills, moment
-from .._base.systemd import Unit, look
+from .._base.systemd import Unit, show_units
 from .._flower.cli import ALIVE, Flwr, FlwrError
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
@@ -51,10 +51,10 @@ class Host:
         self.processes = ProcessTable()
 
     def executor(self) -> Unit:
-        return look(EXECUTOR)[0]
+        return show_units(EXECUTOR)[0]
 
     def superlink(self) -> Unit:
-        return look(SUPERLINK)[0]
+        return show_units(SUPERLINK)[0]
 
     def would_show_serverapps(self, unit: Unit) -> bool:
         """Tell whether a ServerApp of this SuperExec would be among the processes that we see."""
@@ -115,7 +115,7 @@ class Watch:
         """Return the rounds of this run."""
         return [event for event in self._history if event.get("run_id") == self._memory.run_id]
 
-    def look(self, stop_asked: bool, quiesce: float | None = None) -> Situation:
+    def situation(self, stop_asked: bool, quiesce: float | None = None) -> Situation:
         """Look once."""
         at = self._clock.monotonic()
         self.process_was_found = False

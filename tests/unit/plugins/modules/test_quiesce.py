@@ -36,7 +36,7 @@ class Systemd:
             self.running.discard(name)
         return ""
 
-    def look(self, *names: str) -> list[Unit]:
+    def show_units(self, *names: str) -> list[Unit]:
         running = {f"flower-training@{name}.service" for name in self.running}
         return [Unit(name, "loaded", "active" if name in running else "inactive") for name in names]
 
@@ -48,7 +48,7 @@ def systemd(monkeypatch) -> Systemd:
     monkeypatch.setattr(quiesce, "LOOK_EVERY", 0.01)
     monkeypatch.setattr(quiesce, "ASK_EVERY", 0.01)
     for module in (quiesce, outlook):
-        monkeypatch.setattr(module, "look", systemd.look)
+        monkeypatch.setattr(module, "show_units", systemd.show_units)
     return systemd
 
 

@@ -15,7 +15,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._release.releases im
 @pytest.fixture(autouse=True)
 def systemd(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "control", lambda *_arguments: "flower-superlink.service loaded active running x\n")
-    monkeypatch.setattr(running, "look", lambda *names: [Unit(name, "loaded", "failed", restarts=3) for name in names])
+    monkeypatch.setattr(
+        running, "show_units", lambda *names: [Unit(name, "loaded", "failed", restarts=3) for name in names]
+    )
 
 
 def test_a_host_tells_its_releases_and_what_they_need(tmp_path: Path, run_module: Any) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._release.releases im
 def ask(tmp_path: Path, home: Any, run_module: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Ask the module about a host with two releases, the second of them in use after the first."""
     monkeypatch.setattr(restore_point, "services", list)
-    monkeypatch.setattr(restore_point, "look", lambda *_names: [])
+    monkeypatch.setattr(restore_point, "show_units", lambda *_names: [])
     monkeypatch.setattr(restore_point, "control", lambda *_arguments: "")
     monkeypatch.setattr(restore_point, "FILES", ("supernode.toml",))
     releases = Releases(str(home.path / "link" / "venv"))

@@ -162,7 +162,7 @@ def supervised(home, monkeypatch):
     home.ledger(("7", "h", 3))
     units = [Unit("flower-training@default.service", "loaded", "active", "running")]
     for module in (news, outlook):
-        monkeypatch.setattr(module, "look", lambda name: units)
+        monkeypatch.setattr(module, "show_units", lambda name: units)
     monkeypatch.setattr(news, "LOOK_EVERY", 0.05)
     desk = _supervised.Desk(TrainingFolder(str(home.path), "default"))
     desk.ask(_supervised.Request("default", "/app", num_rounds=3, request_id="1"))

@@ -52,7 +52,7 @@ class Systemd:
             self.unit = Unit(NAME, "loaded", "inactive", "dead")
         return ""
 
-    def look(self, *names: str) -> list[Unit]:
+    def show_units(self, *names: str) -> list[Unit]:
         return [self.unit for dummy in names]
 
 
@@ -63,7 +63,7 @@ def systemd(monkeypatch, tmp_path) -> Systemd:
     monkeypatch.setattr(_supervising, "PATIENCE", 0)
     monkeypatch.setattr(_supervising, "control", systemd.control)
     for module in (_supervising, outlook):
-        monkeypatch.setattr(module, "look", systemd.look)
+        monkeypatch.setattr(module, "show_units", systemd.show_units)
     return systemd
 
 
@@ -176,6 +176,15 @@ def test_a_training_that_does_not_go_on_is_started_again(home, systemd, started,
     assert (result["changed"], result["submitted"], desk.is_stopped) == (True, True, False)
     assert desk.request.request_id != started["request_id"]
     assert systemd.orders == ["reset-failed", "enable", "start"]
+
+
+def test_a_supervisor_that_is_just_ending_is_not_relied_upon(home, systemd, started, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_three")
+    desk.remember(Memory(request_id=started["request_id"], state="running", run_id=SLOW))
+    systemd.unit = Unit(NAME, "loaded", "deactivating", "stop-sigterm")
+    assert run_module("training", **ASKED)["submitted"] is True
+    assert systemd.orders == ["stop", "reset-failed", "enable", "start"]
 
 
 def test_a_run_that_was_just_stopped_by_hand_is_started_again(home, systemd, started, run_module, desk) -> None:

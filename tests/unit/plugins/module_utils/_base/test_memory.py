@@ -65,7 +65,13 @@ def test_a_service_that_runs_again_is_told_from_the_journal(host) -> None:
 
 
 def test_a_service_that_is_down_is_told_without_a_journal(host) -> None:
-    host((), True, superlink=RUNS, gateway={"ActiveState": "failed", "Result": "oom-kill", "MemoryMax": 1_073_741_824})
+    host(
+        (),
+        True,
+        superlink=RUNS,
+        superexec={},
+        gateway={"ActiveState": "failed", "Result": "oom-kill", "MemoryMax": 1_073_741_824},
+    )
     assert memory_problems() == [
         "The gateway (flower-gateway.service) was killed for want of memory. It does not run. Its bound is 1.1 GB."
         " Give the host more memory."

@@ -13,8 +13,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import
     SystemdError,
     Unit,
     control,
-    look,
     notify,
+    read_units,
+    show_units,
 )
 
 ACTIVE = (
@@ -44,20 +45,53 @@ def systemctl(monkeypatch):
 
 def test_units_are_looked_at_in_one_question(systemctl) -> None:
     asked = systemctl(f"{ACTIVE}User=flower\nControlGroup=/system.slice/a.service\n\n{MISSING}")
-    a, b = look("a.service", "b.service")
+    a, b = show_units("a.service", "b.service")
     assert a == Unit(
         "a.service", "loaded", "active", "running", "success", 7, 2, "flower", "/system.slice/a.service", 2.5, 1000
     )
     assert (a.state, a.runs, b.state, b.runs) == ("active", True, "not found", False)
+    assert (a.enabled, a.outdated) == (False, False)
     assert len(asked) == 1
     assert asked[0][-2:] == ["a.service", "b.service"]
 
 
+def test_a_unit_is_known_by_the_name_that_was_asked_for_whatever_it_is_an_alias_of(systemctl) -> None:
+    systemctl(ACTIVE + "UnitFileState=enabled\nNeedDaemonReload=yes\n")
+    (unit,) = show_units("alias.service")
+    assert (unit.name, unit.state, unit.enabled, unit.outdated) == ("alias.service", "active", True, True)
+
+
+@pytest.mark.parametrize("names", [("a.service",), ("a.service", "b.service", "c.service")])
+def test_an_answer_about_another_number_of_units_is_refused(systemctl, names) -> None:
+    said = f"{ACTIVE}\n{MISSING}"
+    with pytest.raises(SystemdError, match=f"told of 2 units but was asked for {len(names)}"):
+        read_units(names, said)
+    systemctl(said)
+    assert show_units(*names) == [Unit(name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("active", "runs", "lives"),
+    [
+        ("active", True, True),
+        ("activating", True, True),
+        ("reloading", True, True),
+        ("deactivating", False, True),
+        ("inactive", False, False),
+        ("failed", False, False),
+        ("unknown", False, False),
+    ],
+)
+def test_a_unit_that_is_ending_lives_but_does_not_run(active, runs, lives) -> None:
+    unit = Unit("a.service", "loaded", active)
+    assert (unit.runs, unit.lives) == (runs, lives)
+
+
 def test_a_systemd_that_cannot_be_asked_leaves_the_state_unknown(systemctl) -> None:
     systemctl(error=FileNotFoundError(2, "No such file"))
-    assert look("a.service") == [Unit("a.service")]
+    assert show_units("a.service") == [Unit("a.service")]
     systemctl(returncode=1, stderr="no bus")
-    assert look("a.service")[0].state == "unknown"
+    assert show_units("a.service")[0].state == "unknown"
 
 
 @pytest.mark.parametrize(

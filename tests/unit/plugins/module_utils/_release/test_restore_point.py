@@ -36,7 +36,7 @@ def orders(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(restore_point, "control", control)
     monkeypatch.setattr(restore_point, "services", lambda: SERVICES)
-    monkeypatch.setattr(restore_point, "look", lambda *names: [Unit(name, "loaded", "active") for name in names])
+    monkeypatch.setattr(restore_point, "show_units", lambda *names: [Unit(name, "loaded", "active") for name in names])
     return told
 
 

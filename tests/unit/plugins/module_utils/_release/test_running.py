@@ -67,7 +67,7 @@ def test_all_processes_of_a_service_count(tmp_path: Path, monkeypatch: pytest.Mo
         Unit("flower-supernode.service", "not-found", "inactive"),
     ]
     monkeypatch.setattr(_running, "services", lambda: [unit.name for unit in units])
-    monkeypatch.setattr(_running, "look", lambda *_names: units)
+    monkeypatch.setattr(_running, "show_units", lambda *_names: units)
     group = tmp_path / f"{hierarchy}s"
     group.mkdir(parents=True)
     (group / "cgroup.procs").write_text("7\n8\n")
@@ -84,7 +84,7 @@ def test_all_processes_of_a_service_count(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_process_that_is_alone_is_known_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_running, "services", lambda: ["x"])
-    monkeypatch.setattr(_running, "look", lambda *_names: [Unit("x", "loaded", "active", pid=9, cgroup="/gone")])
+    monkeypatch.setattr(_running, "show_units", lambda *_names: [Unit("x", "loaded", "active", pid=9, cgroup="/gone")])
     (tmp_path / "9").mkdir()
     (tmp_path / "9" / "maps").write_text(f"0-1 r-xp 0 00:2d 1  {tmp_path}/releases/a/x.so\n")
     assert running(str(tmp_path), str(tmp_path), str(tmp_path))[0]["releases"] == ["a"]
