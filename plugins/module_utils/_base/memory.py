@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -28,6 +29,18 @@ SERVICES: t.Mapping[str, tuple[str, str]] = {
     "flower-superexec.service": ("SuperExec with its ServerApps", "superlink_executor_memory_max"),
     "flower-gateway.service": ("gateway", ""),
 }
+
+_BOUND = re.compile("infinity|[1-9][0-9]*[KMGT]?|[1-9][0-9]?%|100%")
+
+
+def bound_problems(variable: str, value: object) -> list[str]:
+    """Say that a bound is none that systemd takes for C(MemoryMax=): it would ignore that one."""
+    if _BOUND.fullmatch(str(value)):
+        return []
+    return [
+        f"{variable} is {value} but must be a number of bytes, which may end with K, M, G or T, a share of the host's"
+        " memory such as 80%, or infinity."
+    ]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from .._base.errors import FedopsError
 from .._base.escape import EscapeError, path, toml_value, unit_environment, unit_path
 from .._base.home import DATA, HOME
 from .._base.layout import CLIENTAPPS_UNIT, FOLDERS, PORT, SEEN_BY_APPS, SUPERNODE_UNIT, folder
+from .._base.memory import bound_problems
 from .._base.notation import is_plain, is_unset, show
 
 DEFAULT_PORT = PORT["supernode_port"]
@@ -189,6 +190,7 @@ class Host:
     data_directory: str | None = None
     site: str | None = None
     node_config: t.Any = None
+    memory_max: t.Any = None
 
     @property
     def supernodes(self) -> list[SuperNode]:
@@ -264,6 +266,7 @@ class Host:
             *self._config_problems("supernode", self.node_config),
             *self._path_problems("supernode_data_directory", self.data_directory),
             *self._site_problems(),
+            *(bound_problems("supernode_memory_max", self.memory_max) if not is_unset(self.memory_max) else ()),
         ]
         if is_unset(self.instances):
             return problems

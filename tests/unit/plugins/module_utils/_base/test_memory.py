@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import systemd
-from ansible_collections.fedops.flower.plugins.module_utils._base.memory import MESSAGE, memory_problems
+from ansible_collections.fedops.flower.plugins.module_utils._base.memory import MESSAGE, bound_problems, memory_problems
 
 LINK, EXECUTOR, GATEWAY = (f"flower-{name}.service" for name in ("superlink", "superexec", "gateway"))
 
@@ -92,3 +92,14 @@ def test_a_host_that_cannot_be_asked_has_no_problems(monkeypatch) -> None:
 
     monkeypatch.setattr(systemd.subprocess, "run", run)
     assert memory_problems() == []
+
+
+@pytest.mark.parametrize("bound", ["infinity", "4G", "1048576", 4096, "80%", "100%", "1%"])
+def test_a_bound_that_systemd_takes_is_accepted(bound) -> None:
+    assert bound_problems("supernode_memory_max", bound) == []
+
+
+@pytest.mark.parametrize("bound", ["", "0", "4 GB", "4g", "101%", "0%", "4G\n", "-1", None])
+def test_a_bound_that_systemd_would_ignore_is_named(bound) -> None:
+    (problem,) = bound_problems("supernode_memory_max", bound)
+    assert problem.startswith(f"supernode_memory_max is {bound} but must be a number of bytes, ")

@@ -311,3 +311,9 @@ def test_anything_at_all_gives_supernodes_or_sentences(instances: object, port: 
     if not problems:
         places = [Place(host.home, one.instance) for one in host.supernodes]
         assert len({place.key for place in places}) == len({place.config for place in places}) == len(places)
+
+
+def test_a_bound_on_memory_is_told_before_a_host_is_touched() -> None:
+    assert Host("h", memory_max="80%").problems == Host("h", memory_max="").problems == []
+    (problem,) = Host("h", memory_max="lots").problems
+    assert problem.startswith("supernode_memory_max is lots but must be a number of bytes, ")

@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils._superlink import rules
+
+
+def superlink_problems(given: Mapping[str, Any]) -> list[str]:
+    try:
+        return rules.problems(given)
+    except (KeyError, TypeError) as error:
+        raise AnsibleFilterError(f"These are not the variables of the SuperLink: {error!r}.") from error
+
+
+def superlink_state_problem(file_system: str, home: str) -> str:
+    return rules.state_problem(home, file_system) or ""
+
+
+def gateway_connections(supernodes: int) -> dict[str, int]:
+    return rules.connections(int(supernodes))
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "gateway_connections": gateway_connections,
+            "superlink_problems": superlink_problems,
+            "superlink_state_problem": superlink_state_problem,
+        }

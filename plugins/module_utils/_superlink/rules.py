@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the SuperLink and its gateway may be asked for, and what the gateway lets through.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+from .._base.memory import bound_problems
+
+# SQLite's write-ahead log needs memory that all its users share, which none of these offers.
+NETWORK_FILE_SYSTEMS = (
+    *("nfs", "nfs4", "cifs", "smb3", "ceph", "9p"),
+    *("fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone"),
+)
+HIGHEST_PORT = 65535
+PORTS = ("port", "runtime_port", "fleet_port")
+_BODY = re.compile("[0-9]+[kmg]?")
+# Of a SuperNode at a time: two pushes, two pulls, a look for messages and a heartbeat.
+_CONNECTIONS = 6
+
+
+def problems(given: t.Mapping[str, t.Any]) -> list[str]:
+    """Return what is wrong with the variables C(superlink_*), one sentence each. C(given) has them without prefix."""
+    found = [
+        f"superlink_fleet_listen has {address}, which must be an address of IPv4, or one of IPv6 in brackets."
+        for address in given["fleet_listen"]
+        if not _is_listened_on(str(address))
+    ]
+    found += [
+        f"superlink_app_networks has {network}, which must be an address or a network such as 192.0.2.0/24."
+        for network in given["app_networks"]
+        if not _is_network(network)
+    ]
+    if not _BODY.fullmatch(str(given["body_max"])):
+        found.append(f"superlink_body_max is {given['body_max']} but must be a size as nginx takes it, such as 32m.")
+    for name in ("memory_max", "executor_memory_max"):
+        found += bound_problems(f"superlink_{name}", given[name])
+    return found + _port_problems({f"superlink_{name}": given[name] for name in PORTS})
+
+
+def state_problem(home: str, file_system: str) -> str | None:
+    """Say why the state of the SuperLink cannot lie on a file system of this kind, if it cannot."""
+    if file_system not in NETWORK_FILE_SYSTEMS:
+        return None
+    return (
+        f"runtime_home is {home}, which lies on {file_system}, but the SuperLink keeps its state there in SQLite, whose"
+        " write-ahead log needs memory that all its users share. No network offers that, and the state would be"
+        " damaged. Put runtime_home on a disk of the host. Checkpoints may lie on NFS, with checkpoints_backend."
+    )
+
+
+def connections(supernodes: int) -> dict[str, int]:
+    """Return how many connections the gateway takes: from one address, from all of them, and to the SuperLink."""
+    per_address = max(256, _CONNECTIONS * supernodes)
+    return {"per_address": per_address, "in_all": 4 * per_address, "upstream": max(128, _CONNECTIONS * supernodes)}
+
+
+def _port_problems(ports: t.Mapping[str, t.Any]) -> list[str]:
+    found = [
+        f"{name} is {port} but must be a port, 1 to {HIGHEST_PORT}."
+        for name, port in ports.items()
+        if not str(port).isdecimal() or not 1 <= int(port) <= HIGHEST_PORT
+    ]
+    if not found and len({int(port) for port in ports.values()}) < len(ports):
+        names = list(ports)
+        return [f"{', '.join(names[:-1])} and {names[-1]} must be three different ports."]
+    return found
+
+
+def _is_listened_on(text: str) -> bool:
+    try:
+        if text.startswith("[") and text.endswith("]"):
+            return "%" not in text and ipaddress.IPv6Address(text[1:-1]) is not None
+        return ipaddress.IPv4Address(text) is not None
+    except ValueError:
+        return False
+
+
+def _is_network(value: t.Any) -> bool:
+    try:
+        return "%" not in str(value) and ipaddress.ip_network(str(value), strict=False) is not None
+    except ValueError:
+        return False
