@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints import forget_halves, keep
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import is_whole
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import (
     arrays_name,
     inspect,
@@ -165,7 +166,7 @@ class ActionModule(ActionBase):
 def _sound(one: Any) -> dict[str, Any]:
     """Return what a host says of a checkpoint, where names of files on the controller come from."""
     number, digest = (one.get(key) for key in ("round", "sha256")) if isinstance(one, dict) else (None, None)
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1 or not isinstance(digest, str):
+    if not is_whole(number) or number < 1 or not isinstance(digest, str):
         raise AnsibleActionFail("The host tells of a checkpoint without a round or a hash.")
     return {"round": number, "sha256": digest, "file": arrays_name(number)}
 

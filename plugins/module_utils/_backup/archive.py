@@ -25,6 +25,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._base import guarded
+from .._base.jsonable import is_whole
 from .._base.layout import APPS, Account
 from .database import ArchiveError, check_database, snapshot
 from .kept import BORN, DATABASE, RECORD, RULES, Rule, folder_of, is_left_out, place_of, rule_of, wanted
@@ -288,7 +289,7 @@ def _contents(text: bytes, path: str) -> dict[str, t.Any]:
 
 
 def _is_mode(value: t.Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return is_whole(value) and value >= 0
 
 
 def _find_rule(name: str, holds: str) -> Rule | None:

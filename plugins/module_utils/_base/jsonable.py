@@ -97,6 +97,16 @@ def loads(text: str | bytes) -> t.Any:
         raise ValueError("it is too deep") from None
 
 
+def is_whole(value: object) -> t.TypeGuard[int]:
+    """Tell whether a value of JSON is a whole number. To Python, true and false are numbers, too."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> t.TypeGuard[float]:
+    """Tell whether a value of JSON is a number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def plain(value: t.Any) -> t.Any:
     """Return a value with null for numbers that JSON has not, and a mark for characters that UTF-8 has not.
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import re
 
+from .._base.jsonable import is_whole
 from .variable import Variable
 
 LARGEST_INTEGER = 2**31 - 1
@@ -70,7 +71,7 @@ def _parse_float(variable: Variable, value: object) -> float:
 
 
 def _parse_str(variable: Variable, value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_INTEGER:
+    if is_whole(value) and abs(value) <= LARGEST_INTEGER:
         value = str(int(value))  # a name of digits, of which YAML made a number
     if not isinstance(value, str):
         raise BadValue(f"must be {variable.bounds or variable.pattern_rule or 'text'}")

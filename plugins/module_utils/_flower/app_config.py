@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._base.jsonable import is_whole
 from .._base.notation import show, to_toml
 from .._config.rules import ERROR, WARNING, Problem
 from .._config.table import BY_KEY
@@ -88,7 +89,7 @@ def _undeclared(app: App, key: str, value: Any) -> Problem:
 
 def _fits(value: Any, declared: Any) -> bool:
     """Whether Flower takes ``value`` where the app's default is ``declared``: it compares their types."""
-    if isinstance(value, int) and not isinstance(value, bool) and isinstance(declared, float):
+    if is_whole(value) and isinstance(declared, float):
         return True
     return _type(value) == _type(declared)
 

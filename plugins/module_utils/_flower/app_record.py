@@ -13,9 +13,9 @@ import os
 import re
 import typing as t
 
-from .._base.guarded import ROOT, read_bytes
-from .._base.jsonable import loads
+from .._base.guarded import ROOT
 from .._base.layout import folder
+from .._base.records import read_object
 from .cli import FlwrError
 
 MOST = 1 << 16  # bytes
@@ -36,12 +36,7 @@ def record_path(home: str, name: str) -> str:
 
 def read_record(home: str, name: str) -> dict[str, str] | None:
     """Return the record of an app; None when there is none that root has written."""
-    try:
-        found = loads(read_bytes(record_path(home, name), MOST, {ROOT, os.geteuid()}))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(found, dict):
-        return None
+    found = read_object(record_path(home, name), {ROOT, os.geteuid()}, MOST) or {}
     if not all(isinstance(found.get(key), str) and rule.fullmatch(found[key]) for key, rule in _RULES.items()):
         return None
     return {key: found[key] for key in _RULES}

@@ -12,7 +12,6 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 import tarfile
@@ -21,6 +20,7 @@ import typing as t
 from .._base import guarded
 from .._base.errors import FedopsError
 from .._base.layout import folder
+from .._base.records import write_object
 from .app import MOST_BYTES, MOST_FILES, NAME, is_inside
 from .app_record import read_record, record_path
 from .building import Build, Builder, BuildError
@@ -134,7 +134,7 @@ class AppDeployment:
             guarded.rename(self.path, os.path.join(staging, "previous"))
         guarded.rename(source, self.path)
         self._install(record, fab)
-        guarded.write_bytes(self.record_path, (json.dumps(record, indent=2) + "\n").encode(), 0o644, _us())
+        write_object(self.record_path, record, 0o644, _us())
         if old and old["fab_file"] != record["fab_file"]:
             guarded.remove(os.path.join(self.root, old["fab_file"]))
         guarded.remove(f"{self.path}.json")  # the record of an earlier version, which anybody may have written

@@ -11,13 +11,13 @@ This file is private to the collection and may change at any time.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import typing as t
 from contextlib import suppress
 from datetime import datetime, timezone
 
+from .._base.records import read_object, write_object
 from .._checkpoint.directory import (
     PREVIOUS,
     Checkpoint,
@@ -43,8 +43,8 @@ class State:
         self._path = os.path.join(folder, STATE)
         self.seals = os.path.join(folder, SEALS)
         self.values: dict[str, t.Any] = {"copied": {}, "backlog": [], "problem": None, "complete": None, "tried": None}
-        with suppress(OSError, ValueError), open(self._path, encoding="utf-8") as stream:
-            self.values.update(json.load(stream))
+        known = read_object(self._path) or {}
+        self.values.update({key: known[key] for key, usual in self.values.items() if _fits(known.get(key), usual)})
 
     @property
     def copied(self) -> dict[str, dict[str, str]]:
@@ -53,9 +53,7 @@ class State:
     def write(self, **values: t.Any) -> None:
         """Write it so that a reader sees the old file or the new one. Losing it costs time and nothing else."""
         self.values.update(values)
-        with open(self._path + ".tmp", "w", encoding="utf-8") as stream:
-            json.dump(self.values, stream, indent=2)
-        os.replace(self._path + ".tmp", self._path)
+        write_object(self._path, self.values, 0o644)
 
 
 class Mirror:
@@ -171,6 +169,10 @@ def main() -> int:
         waiting = len(mirror.state.values["backlog"])
         _say(f"The mirror is not complete: {'; '.join(mirror.problems)}. {waiting} to be copied.")
     return 0 if complete else 1
+
+
+def _fits(value: t.Any, usual: t.Any) -> bool:
+    return isinstance(value, str if usual is None else type(usual))
 
 
 def _say(text: str) -> None:

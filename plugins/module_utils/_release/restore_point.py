@@ -11,7 +11,6 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import glob
-import json
 import os
 import shutil
 import stat
@@ -23,6 +22,7 @@ from datetime import datetime, timezone
 from .._backup.archive import check_database, snapshot
 from .._base import guarded
 from .._base.errors import FedopsError
+from .._base.records import RecordError, read_record, write_object
 from .._base.systemd import SystemdError, control, show_units
 from .releases import Releases
 from .running import services
@@ -79,10 +79,11 @@ class RestorePoints:
         if self.open is None:
             return None
         try:
-            with open(os.path.join(self.open, CONTENTS), encoding="utf-8") as stream:
-                return json.load(stream)
-        except ValueError:
-            raise RestorePointError(f"{self.open}/{CONTENTS} is damaged. Remove {self.directory}/{OPEN}.") from None
+            return read_record(os.path.join(self.open, CONTENTS))
+        except RecordError as error:
+            raise RestorePointError(
+                f"{self.open}/{CONTENTS} cannot be read: {error}. Remove {self.directory}/{OPEN}."
+            ) from None
 
     def save(self, token: str) -> bool:
         """Open a point, unless one is open for the same C(token); tell whether it was made now."""
@@ -106,7 +107,7 @@ class RestorePoints:
                 "files": {path: _keep(path, work, str(number)) for number, path in enumerate(self._files())},
                 "database": self._keep_database(work),
             }
-            _write(os.path.join(work, CONTENTS), json.dumps(contents, indent=2))
+            write_object(os.path.join(work, CONTENTS), contents, 0o600)
             place = os.path.join(self.directory, moment.strftime("%Y-%m-%dT%H-%M-%SZ"))
             os.rename(work, place)
         except BaseException:
@@ -234,10 +235,3 @@ def _read(path: str) -> bytes | None:
         return guarded.read_bytes(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from .._base.errors import FedopsError
 from .._base.escape import EscapeError, path, toml_value, unit_environment, unit_path
 from .._base.home import DATA, HOME
+from .._base.jsonable import is_whole
 from .._base.layout import CLIENTAPPS_UNIT, FOLDERS, PORT, SEEN_BY_APPS, SUPERNODE_UNIT, folder
 from .._base.memory import bound_problems
 from .._base.notation import is_plain, is_unset, show
@@ -408,7 +409,7 @@ def _whole_number(value: object) -> int | None:
     """The number that a value is or spells: AWX makes text of numbers and numbers of text."""
     if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value.strip()):
         return int(value)
-    return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
+    return int(value) if is_whole(value) else None
 
 
 def _is_config_value(value: object) -> bool:

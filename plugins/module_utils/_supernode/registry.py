@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import os
 import sqlite3
 import typing as t
@@ -23,6 +22,7 @@ from .._base import guarded, identity
 from .._base.errors import FedopsError
 from .._base.layout import folder
 from .._base.notation import show
+from .._base.records import RecordError, read_record, write_object
 from .._flower.cli import KEY_ALREADY_IN_USE, Flwr, FlwrError, SuperNode
 from .known_keys import admit
 
@@ -30,7 +30,6 @@ UNREGISTERED = "unregistered"
 REGISTERED = "registered"
 
 REGISTRY = "supernodes.json"
-_SIZE = 16 << 20  # bytes of a registry
 _LONGEST_KEY = 2000  # characters of a public key
 
 CURVES = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
@@ -108,24 +107,23 @@ class Ledger:
 
     def _write(self, members: list[Member]) -> None:
         self.members = sorted(members, key=lambda member: member.name)
-        text = json.dumps({"supernodes": [asdict(member) for member in self.members]}, indent=2) + "\n"
         os.makedirs(os.path.dirname(self.path), 0o755, exist_ok=True)
-        guarded.write_bytes(self.path, text.encode(), 0o644)
+        write_object(self.path, {"supernodes": [asdict(member) for member in self.members]}, 0o644)
         self.is_former = False
 
 
 def _read(path: str, owners: t.Collection[int] | None) -> list[Member] | None:
     """Return the members in a registry; None when there is none."""
     try:
-        value = json.loads(guarded.read_bytes(path, _SIZE, owners))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as error:
+        value = read_record(path, owners)
+    except RecordError as error:
         raise SuperNodeError(
-            f"{path} cannot be read, and nothing else says which SuperNode has which name: {error}"
+            f"{path} cannot be read, and nothing else says which SuperNode has which name: {error}."
             " Restore it from a backup, or remove it to have it built anew from the database."
         ) from None
-    rows = value.get("supernodes") if isinstance(value, dict) else None
+    if value is None:
+        return None
+    rows = value.get("supernodes")
     fields = ("name", "fingerprint", "node_id", "site", "host", "public_key")
     return [
         Member(*(str(row.get(name, "")) for name in fields))

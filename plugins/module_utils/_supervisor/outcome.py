@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._base.jsonable import Bounds, harmless_value
+from .._base.jsonable import Bounds, harmless_value, is_number
 from .._supernode.registry import named
 from . import endings
 
@@ -150,4 +150,4 @@ def failed(step: Found | None) -> bool:
 
 
 def _number(value: t.Any) -> t.Any:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return value if is_number(value) else None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import typing as t
 
+from .._base.jsonable import is_number
 from .endings import ENDINGS
 
 RESTART_KEYS = ("time", "reason", "detail", "run_id", "round")
@@ -19,7 +20,7 @@ RESTART_KEYS = ("time", "reason", "detail", "run_id", "round")
 def fits(value: t.Any, usual: t.Any) -> bool:
     """Tell whether a value is of the same type as the usual one."""
     if isinstance(usual, float):
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
+        return is_number(value)
     return type(value) is type(usual)
 
 

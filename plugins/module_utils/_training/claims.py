@@ -17,8 +17,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .._base.errors import FedopsError
-from .._base.guarded import Owners, UnsafeFileError, read_bytes, regular_file
-from .._base.jsonable import CLAIM, Bounds, harmless_value, loads
+from .._base.guarded import Owners, read_bytes, regular_file
+from .._base.jsonable import CLAIM, Bounds, harmless_value, is_number, is_whole, loads
+from .._base.records import why_unread
 
 EFFECTIVE, RESULT, HISTORY, FAILURE = "effective.json", "result.json", "history.jsonl", "failure.json"
 OBJECT_LIMIT = 1 << 20  # bytes of one record
@@ -46,11 +47,11 @@ class Kind:
 
 
 def _is_count(value: t.Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST
+    return is_whole(value) and 0 <= value < LARGEST
 
 
 def _is_number(value: t.Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return is_number(value) and math.isfinite(value)
 
 
 def _is_span(value: t.Any) -> bool:
@@ -123,7 +124,7 @@ def read_claim(folder: str, name: str, owners: Owners) -> dict[str, t.Any] | Non
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ClaimError(reason(error)) from None
+        raise ClaimError(why_unread(error)) from None
     return _sound(name, _value(content), CLAIM)
 
 
@@ -140,7 +141,7 @@ def read_history(folder: str, owners: Owners) -> tuple[list[dict[str, t.Any]], s
     except FileNotFoundError:
         return [], ""
     except OSError as error:
-        return [], reason(error)
+        return [], why_unread(error)
     # Of a longer history, the first line is the end of one.
     return rounds_in(content.partition(b"\n")[2] if size > HISTORY_LIMIT else content)
 
@@ -157,11 +158,6 @@ def rounds_in(content: bytes) -> tuple[list[dict[str, t.Any]], str]:
     if not problems:
         return rounds, ""
     return rounds, f"{problems[0]} (in a line; {len(problems)} in all are left out)"
-
-
-def reason(error: OSError) -> str:
-    """Return why a file cannot be read, as the end of a sentence."""
-    return error.reason if isinstance(error, UnsafeFileError) else (error.strerror or str(error)).lower()
 
 
 def _value(content: bytes) -> t.Any:

@@ -10,7 +10,6 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -18,13 +17,13 @@ import typing as t
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 
-from .._base import identity
+from .._base import identity, records
 from .._base.accounts import uid_of
 from .._base.errors import FedopsError
-from .._base.guarded import ROOT, locked, read_bytes, replacing, status
-from .._base.jsonable import loads, plain
+from .._base.guarded import ROOT, locked, status
+from .._base.jsonable import is_whole
 from .._base.layout import folder as folder_of
-from .claims import EFFECTIVE, FAILURE, HISTORY, RESULT, ClaimError, read_claim, read_history, reason
+from .claims import EFFECTIVE, FAILURE, HISTORY, RESULT, ClaimError, read_claim, read_history
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LEDGER, REQUEST, MEMORY = "ledger.json", "request.json", "supervision.json"
@@ -37,10 +36,6 @@ class TrainingNameError(FedopsError):
 
 class RefusedError(FedopsError):
     """A training must not begin; the message says why and what to do, but not which training it is."""
-
-
-class RecordError(FedopsError):
-    """A record cannot be read; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +133,9 @@ class TrainingFolder:
         found = []
         for name in (LEDGER, REQUEST, MEMORY):
             try:
-                read_record(os.path.join(self.path, name))
-            except RecordError as error:
+                path = os.path.join(self.path, name)
+                records.read_record(path, _writers(path))
+            except records.RecordError as error:
                 found.append(f"its {name} cannot be read: {error}.")
         own = self.run_ids
         for name in (EFFECTIVE, RESULT, FAILURE):
@@ -220,35 +216,18 @@ def replay(events: t.Iterable[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
 
 
 def read_object(path: str) -> dict[str, t.Any] | None:
-    """Return the JSON object in a record of our own, or None when there is none, or none that is whole."""
-    try:
-        return read_record(path)
-    except RecordError:
-        return None
-
-
-def read_record(path: str) -> dict[str, t.Any] | None:
-    """Return the same; say what is wrong with a record that cannot be read."""
-    try:
-        value = plain(loads(read_bytes(path, owners={ROOT, uid_of(keeper_of(path))})))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise RecordError(reason(error)) from None
-    except RecursionError:
-        raise RecordError("it is too deep") from None
-    except ValueError:
-        raise RecordError("it is not whole JSON") from None
-    if not isinstance(value, dict):
-        raise RecordError("it is no object")
-    return value
+    """Return the JSON object in a record of a training, or None when there is none, or none that is whole."""
+    return records.read_object(path, _writers(path))
 
 
 def write_object(path: str, value: t.Mapping[str, t.Any]) -> None:
     """Write a JSON object as the account that keeps it, so that a reader sees the old file or the new one, whole."""
-    text = json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
-    with as_keeper(path), replacing(path, RECORD_MODE) as stream:
-        stream.write(text.encode())
+    with as_keeper(path):
+        records.write_object(path, value, RECORD_MODE)
+
+
+def _writers(path: str) -> set[int]:
+    return {ROOT, uid_of(keeper_of(path))}
 
 
 @contextmanager
@@ -289,7 +268,7 @@ def _nearest_folder(path: str) -> os.stat_result | None:
 
 
 def _whole(value: t.Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if is_whole(value) else None
 
 
 def _text(value: t.Any) -> str | None:

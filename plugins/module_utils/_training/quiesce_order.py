@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 
 from .._base.guarded import remove
+from .._base.jsonable import is_number
 from .folder import RefusedError, as_keeper, make_folder, read_object, write_object
 
 MARKER = "quiesced.json"
@@ -64,7 +65,7 @@ def standing_order(trainings: str) -> Order | None:
     values = read_object(path) or {}
     texts = {key: values[key] for key in ("since", "purpose") if isinstance(values.get(key), str)}
     numbers = {key: values.get(key) for key in ("until", "given", "deadline")}
-    known: dict[str, t.Any] = {key: float(it) for key, it in numbers.items() if isinstance(it, (int, float))}
+    known: dict[str, t.Any] = {key: float(it) for key, it in numbers.items() if is_number(it)}
     return Order(**texts, **known)
 
 

@@ -18,6 +18,7 @@ import stat
 import typing as t
 
 from .._base.errors import FedopsError
+from .._base.jsonable import is_whole
 from .npy import MOST_DIMENSIONS, NAMES
 
 LIMIT = 64 << 20  # bytes of a manifest; one with an array for every parameter group of the largest models has a few
@@ -151,7 +152,7 @@ def _describes_an_array(entry: t.Any) -> bool:
         and isinstance(entry.get("dtype"), str)
         and isinstance(entry.get("shape"), list)
         and len(entry["shape"]) <= MOST_DIMENSIONS
-        and all(isinstance(length, int) and not isinstance(length, bool) for length in entry["shape"])
+        and all(is_whole(length) for length in entry["shape"])
         and all(0 <= length < _LARGEST for length in entry["shape"])
         and entry["dtype"] in NAMES
     )

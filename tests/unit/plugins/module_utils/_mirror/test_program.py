@@ -94,6 +94,15 @@ def world(tmp_path: Path, own_account: None) -> World:
     return World(tmp_path)
 
 
+@pytest.mark.parametrize("content", ["[1]", "{", '{"copied": 3, "backlog": null, "problem": []}', "[" * 100_000])
+def test_a_state_that_is_damaged_costs_time_and_nothing_else(world: World, content: str) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    (world.state / "state.json").write_text(content)
+    assert world.mirror()
+    assert (world.known["backlog"], world.known["problem"]) == ([], None)
+
+
 def test_every_checkpoint_is_copied_the_newest_first_and_its_manifest_last(world: World) -> None:
     for number in (1, 2):
         save(world.here, number)
