@@ -28,7 +28,7 @@ def problems(given: t.Mapping[str, t.Any], step: str) -> list[str]:
 
     C(given) has them without their prefix; C(step) is to make a backup or to open one.
     """
-    directory, method = given.get("directory"), given.get("method")
+    directory, method = given.get("directory"), str(given.get("method") or "")
     found = []
     if not re.match("/.", str(directory or "")):
         found.append(

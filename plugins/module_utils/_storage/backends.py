@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 from .._base.errors import FedopsError
 from .._base.home import HOME
-from .disks import DiskError, parse
+from .disks import TOOLS, DiskError, parse
 from .places import directory_problems
 
-BACKENDS = ("local", "disk", "nfs")
+Wanted = t.Mapping[str, t.Any]  # the variables of the role, without their prefix
 ASIDE = ".before-mount"  # what lay in the directory before it became a mount point
 
 _EXPORT = re.compile(r"(\[[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?\]|[^\s:/\[\]]+):(/\S*)")
@@ -51,18 +51,19 @@ class Mount:
     root: str = "/"  # what of the file system is mounted; another one than its root is a bind mount
 
 
-def problems(wanted: t.Mapping[str, t.Any]) -> list[str]:
+def problems(wanted: Wanted) -> list[str]:
     """Return what is wrong with the variables of the role C(checkpoints), one sentence each."""
-    backend, directory = wanted["backend"], str(wanted["directory"])
-    found = []
-    if backend not in BACKENDS:
-        found.append(f"checkpoints_backend is {backend!r} but must be one of {', '.join(BACKENDS)}.")
-    found += directory_problems(directory, str(wanted.get("home") or HOME), backend in ("disk", "nfs"))
-    if backend == "disk":
-        found += _disk_problems(str(wanted["device"] or ""))
-    if backend == "nfs":
-        found += _nfs_problems(str(wanted["export"] or ""), str(wanted["nfs_options"] or ""))
-    return found
+    name, directory, home = wanted["backend"], str(wanted["directory"]), str(wanted.get("home") or HOME)
+    backend = BACKENDS.get(name)
+    if backend is None:
+        told = f"checkpoints_backend is {name!r} but must be one of {', '.join(BACKENDS)}."
+        return [told, *directory_problems(directory, home)]
+    return directory_problems(directory, home, backend.mounted) + backend.problems(wanted)
+
+
+def packages(name: str, wanted: Wanted) -> list[str]:
+    """Return what a host needs for a backend."""
+    return [*BACKENDS[name].packages(wanted)] if name in BACKENDS else []
 
 
 def mounts(mountinfo: str) -> list[Mount]:
@@ -163,7 +164,8 @@ def probe_problem(step: str, number: int, path: str, uid: int, owner: tuple[int,
     return said + "Mend the storage, then run again."
 
 
-def _disk_problems(device: str) -> list[str]:
+def _disk_problems(wanted: Wanted) -> list[str]:
+    device = str(wanted["device"] or "")
     if not device:
         return [
             "checkpoints_backend is disk, which needs checkpoints_disk_device: a disk of the SuperLink by path, such as"
@@ -176,7 +178,8 @@ def _disk_problems(device: str) -> list[str]:
     return []
 
 
-def _nfs_problems(export: str, options: str) -> list[str]:
+def _nfs_problems(wanted: Wanted) -> list[str]:
+    export, options = str(wanted["export"] or ""), str(wanted["nfs_options"] or "")
     found = []
     if not export:
         found.append(
@@ -207,3 +210,22 @@ def _version(option: str) -> str | None:
 def _plain(text: str) -> str:
     # The kernel writes blanks and backslashes in names as octal numbers.
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), text)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A way to store checkpoints, and what it asks of the variables of the role C(checkpoints).
+
+    One that is mounted has a file of tasks of its name in that role.
+    """
+
+    mounted: bool = True
+    problems: t.Callable[[Wanted], list[str]] = lambda wanted: []
+    packages: t.Callable[[Wanted], t.Iterable[str]] = lambda wanted: ()
+
+
+BACKENDS: t.Mapping[str, Backend] = {
+    "local": Backend(mounted=False),
+    "disk": Backend(problems=_disk_problems, packages=lambda wanted: [TOOLS[wanted["filesystem"]]]),
+    "nfs": Backend(problems=_nfs_problems, packages=lambda wanted: ["nfs-common"]),
+}

@@ -17,6 +17,7 @@ from .._base.errors import FedopsError
 # Told by its label, so that a disk that outlived its host is known again and used without a question.
 LABEL = "flower-ckpt"
 FILE_SYSTEMS = {"ext4": 16 << 20, "xfs": 300 << 20}  # and the least that each can live on
+TOOLS = {"ext4": "e2fsprogs", "xfs": "xfsprogs"}  # the package of each
 TAGS = ("ID", "LABEL", "SERIAL", "UUID")
 
 FORMAT, USE = "format", "use"
