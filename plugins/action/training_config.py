@@ -115,8 +115,8 @@ def _described(training: Training, config: AppConfig | None) -> dict[str, Any]:
     return {
         "training": dict(training.values),
         "run_config": config.toml if config else training.toml,
-        "configuration_hash": config.configuration_hash(training) if config else training.configuration_hash,
+        "configuration_hash": config.configuration_hash if config else training.configuration_hash,
         "strategy_parameters": training.strategy_parameters,
         "app": config.app.app_id if config else None,
-        "provable": config is None or set(training.run_config) <= set(config.values),
+        "provable": config is None or config.takes_all,
     }

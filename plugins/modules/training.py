@@ -274,6 +274,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.limits impor
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import Installation, Plan, Supervising
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_defaults import refuse_moved_defaults
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import RefusedError, TrainingFolder
@@ -287,6 +288,7 @@ def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: b
     installation = Installation(supervising.flwr.home, params["program"], params["unit"])
     plan = supervising.plan(request, installation)
     if plan.action == "start":
+        refuse_moved_defaults(supervising.folder, request)
         refuse_shared(supervising.folder, request.run_config)
     if check_mode or plan.action == "finished":
         return told(supervising, plan, request)

@@ -7,9 +7,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from module_utils._base.notation import to_toml
+from module_utils._config.continuity import first_default
 from module_utils._config.table import VARIABLES
 
-from . import NOTICE, between, licence
+from . import NOTICE, between, continuity, licence
 
 PYPROJECT = "files/fab/pyproject.toml"
 KNOWLEDGE = "files/fab/fedops_kit/knowledge"
@@ -18,6 +19,7 @@ END = "# --- end of the generated part ---\n"
 COPIED = (
     "_config/variable",
     "_config/table",
+    "_config/continuity",
     "_config/strategies",
     "_config/values",
     "_config/sizing",
@@ -36,21 +38,24 @@ COPIED = (
 
 def files(root: Path) -> dict[str, str]:
     pyproject = between((root / PYPROJECT).read_text("utf-8"), BEGIN, END, _config(), PYPROJECT)
-    return {PYPROJECT: pyproject, **_knowledge(root / "plugins/module_utils")}
+    return {PYPROJECT: pyproject, **_knowledge(root / "plugins/module_utils", continuity.files(root))}
 
 
 def _config() -> str:
-    """Flower refuses a key that is missing here, and a value of another type than the one here."""
-    lines = "".join(f"{row.key} = {to_toml(row.default)}\n" for row in VARIABLES)
+    """Flower refuses a key that is missing here, and a value of another type than the one here.
+
+    It fills in what a run configuration leaves out: a key that was not there yet when a training began.
+    """
+    lines = "".join(f"{row.key} = {to_toml(first_default(row, ''))}\n" for row in VARIABLES)
     return f"[tool.flwr.app.config]\n{lines}"
 
 
-def _knowledge(source: Path) -> dict[str, str]:
+def _knowledge(source: Path, renewed: dict[str, str]) -> dict[str, str]:
     copies = {
         "__init__.py": '"""What the collection knows of training variables, strategies and checkpoints: a copy."""\n'
     }
     for name in COPIED:
-        text = (source / f"{name}.py").read_text("utf-8")
+        text = renewed.get(f"plugins/module_utils/{name}.py") or (source / f"{name}.py").read_text("utf-8")
         copies[f"{name}.py"] = text[text.index('"""') :]
     return {f"{KNOWLEDGE}/{name}": _header(name) + text for name, text in copies.items()}
 

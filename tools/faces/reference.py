@@ -90,5 +90,9 @@ def _identity() -> str:
         "A checkpoint is resumed by the training of the same name and the same configuration hash. The hash covers\n"
         f"what decides the model's bytes: {inside}.\n"
         "Parameters of other strategies than the chosen one are left out.\n\n"
+        "A new release changes the hash of no training that is under way. A variable that comes with it counts only\n"
+        "once it is set to something other than its first default, which means what trainings did before. If a\n"
+        "default changes and nothing else tells your training from the one that you began, the playbook stops and\n"
+        "names both values: set the old one to go on, or begin a training of another name.\n\n"
         f"These may change within a training:\n\n| Variable | Why |\n|---|---|\n{outside}"
     )

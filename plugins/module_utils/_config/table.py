@@ -392,7 +392,6 @@ VARIABLES: tuple[Variable, ...] = (
         title="Allow demonstration attacks",
         help="Lets SuperNodes whose own node configuration has an attack send poisoned updates; never in production.",
         group="demonstration",
-        newcomer=True,
     ),
 )
 

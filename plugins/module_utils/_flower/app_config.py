@@ -17,8 +17,9 @@ from typing import Any
 
 from .._base.jsonable import is_whole
 from .._base.notation import show, to_toml
+from .._config.continuity import FIRST, later_rows
 from .._config.rules import ERROR, WARNING, Problem
-from .._config.table import BY_KEY
+from .._config.table import BY_KEY, BY_NAME
 from .._config.training import Training
 from .app import App
 
@@ -33,17 +34,25 @@ class AppConfig:
     app: App
     values: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
+    implied: frozenset[str] = frozenset()  # keys of rows that came later, with what the app does anyway
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether the app takes every training variable, as far as there were any when it was written."""
+        return {BY_NAME[name].key for name in FIRST} <= set(self.values)
 
     @property
     def toml(self) -> str:
         """The file that ``flwr run --run-config`` takes."""
         return "".join(f"{_quoted(key)} = {to_toml(value)}\n" for key, value in self.values.items())
 
-    def configuration_hash(self, training: Training) -> str:
-        """The training's own hash where the app takes all of it; else one over the app's name and what it is given."""
-        if set(training.run_config) <= set(self.values):  # its ServerApp publishes this hash
-            return training.configuration_hash
-        canonical = json.dumps([self.app.app_id, dict(self.values)], sort_keys=True, separators=(",", ":"))
+    @property
+    def configuration_hash(self) -> str:
+        """The hash of what its ServerApp trains where it takes every variable, else one over the app and its values."""
+        if self.takes_all:
+            return Training.from_run_config(self.values).configuration_hash
+        values = {key: value for key, value in self.values.items() if key not in self.implied}
+        canonical = json.dumps([self.app.app_id, values], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
@@ -66,7 +75,9 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
             problems.append(Problem(ERROR, f"training_run_config['{key}']", value, rule, "Give a value of that type."))
         else:
             values[key] = _as(value, declared)
-    return AppConfig(app, values, tuple(problems))
+    keys = {row.key for row in later_rows()} & values.keys() - extra.keys()
+    implied = frozenset(key for key in keys if values[key] == app.config[key])
+    return AppConfig(app, values, tuple(problems), implied)
 
 
 def _not_taken(app: App, key: str, value: Any) -> Problem:

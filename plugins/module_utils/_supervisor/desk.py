@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 
@@ -240,6 +240,16 @@ def with_values(run_config: str, values: t.Mapping[str, t.Any]) -> str:
         key = line.partition("=")[0].strip()
         lines.append(f"{key} = {json.dumps(values[key])}" if key in values else line)
     return "".join(f"{line}\n" for line in lines)
+
+
+def values_of(run_config: str) -> dict[str, t.Any]:
+    """Return the values of a run configuration: text, truth and numbers are written in it as in JSON."""
+    values = {}
+    for line in run_config.splitlines():
+        key, dummy, value = line.partition("=")
+        with suppress(ValueError):
+            values[key.strip()] = json.loads(value)
+    return values
 
 
 def same(one: Request | None, other: Request) -> bool:

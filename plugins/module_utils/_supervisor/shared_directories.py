@@ -9,14 +9,13 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import json
 import os
 import typing as t
 from dataclasses import dataclass
 
 from .._training.folder import REQUEST, RefusedError, TrainingFolder
 from .._training.follow import other_trainings
-from .desk import Desk, Memory
+from .desk import Desk, Memory, values_of
 from .endings import ENDED
 
 ENABLED, PATH = "checkpoint-enabled", "checkpoint-path"
@@ -43,12 +42,7 @@ class Tenant:
 
 def checkpoint_directory(run_config: str) -> str | None:
     """Return where a training keeps its checkpoints; None where it keeps none, or its app does as it likes."""
-    values = {}
-    for line in run_config.splitlines():
-        key, dummy, value = line.partition("=")
-        if key.strip() in (ENABLED, PATH):
-            values[key.strip()] = _value(value)
-    return place_in(values)
+    return place_in(values_of(run_config))
 
 
 def place_in(values: t.Mapping[str, t.Any]) -> str | None:
@@ -93,14 +87,6 @@ def _goes_on(desk: Desk, directory: str) -> bool:
         return False
     # One that its supervisor has not begun with is to go on, too.
     return memory is None or memory.request_id != request.request_id or memory.state not in ENDED
-
-
-def _value(text: str) -> t.Any:
-    """Return a value of the run configuration: text, truth and numbers are written in it as in JSON."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def _written(path: str) -> float:

@@ -98,6 +98,83 @@ def test_the_copy_in_the_app_works_by_itself(tmp_path):
     assert done.stdout.strip() == Training.from_variables({}).configuration_hash
 
 
+HASHES = json.loads((ROOT / "tests/unit/recorded/hashes.json").read_text())
+HASH_ALL = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from {package}._config.training import Training
+print(json.dumps([Training.from_{origin}(entry).configuration_hash for entry in json.load(sys.stdin)]))
+"""
+ROW = """    Variable(
+        name="novelty", type={kind!r}, default={default!r}, title="Novelty", help="Is new.", group="local"{more},
+    ),
+)
+
+BY_NAME"""
+
+
+def hashes(checkout, package, place, origin, given):
+    code = HASH_ALL.format(package=package, origin=origin)
+    command = [sys.executable, "-c", code, checkout / place]
+    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def hashes_of_both(checkout):
+    """The recorded trainings' hashes to the controller, and to an app that is given what the first release gave."""
+    variables = [entry["variables"] for entry in HASHES]
+    run_configs = [Training.from_variables(given).run_config for given in variables]  # without what came later
+    return (
+        hashes(checkout, "module_utils", "plugins", "variables", variables),
+        hashes(checkout, "knowledge", "files/fab/fedops_kit", "run_config", run_configs),
+    )
+
+
+def rewrite(path, old, new):
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+RECORDED_HASHES = [entry["configuration_hash"] for entry in HASHES]
+
+
+@pytest.mark.parametrize(("kind", "default"), [("int", 7), ("float", 0.5), ("bool", True), ("str", "plain")])
+def test_a_row_that_is_added_leaves_every_training_the_same_and_its_first_default_is_remembered(
+    checkout, kind, default
+):
+    table = checkout / "plugins/module_utils/_config/table.py"
+    row = ROW.format(kind=kind, default=default, more="")
+    rewrite(table, ")\n\nBY_NAME", row)
+    assert hashes_of_both(checkout)[0] == RECORDED_HASHES  # even before anything is generated
+    assert "continuity.py is stale" in generate(checkout, "--check").stderr
+    assert generate(checkout).returncode == 0
+    assert generate(checkout, "--check").returncode == 0
+    assert hashes_of_both(checkout) == (RECORDED_HASHES, RECORDED_HASHES)
+    declared = (checkout / "files/fab/pyproject.toml").read_text()
+
+    other = {"int": 8, "float": 0.75, "bool": False, "str": "fancy"}[kind]
+    rewrite(table, row, ROW.format(kind=kind, default=other, more=""))
+    assert "continuity.py is stale" in generate(checkout, "--check").stderr
+    assert generate(checkout).returncode == 0
+    ours, theirs = hashes_of_both(checkout)
+    # What was asked before the row was there goes on as it was; who asks now gets the new default, and another hash.
+    assert theirs == RECORDED_HASHES
+    assert not set(ours) & set(RECORDED_HASHES)
+    assert (checkout / "files/fab/pyproject.toml").read_text() == declared
+    variables = [{**entry["variables"], "fl_novelty": default} for entry in HASHES]
+    assert hashes(checkout, "module_utils", "plugins", "variables", variables) == RECORDED_HASHES
+
+
+def test_a_new_row_does_not_begin_with_a_default_for_each_strategy(checkout):
+    row = ROW.format(kind="int", default=1, more=', strategy_defaults={"FedAdam": 2}')
+    rewrite(checkout / "plugins/module_utils/_config/table.py", ")\n\nBY_NAME", row)
+    done = generate(checkout)
+    assert done.returncode == 1
+    assert done.stderr.startswith("The row novelty is new, and what trainings did before it does not depend on the")
+
+
 def arguments():
     return yaml.safe_load((ROOT / "roles/training/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
 

@@ -21,6 +21,7 @@ from .._base.errors import FedopsError
 from .._base.home import HOME
 from .._base.jsonable import CLAIM, harmless_value
 from .._base.notation import is_unset, show, to_toml
+from .continuity import first_default, is_hashed, later_rows
 from .rules import ERROR, INFO, Problem, Situation, related, worst_first
 from .sizing import Room
 from .strategies import STRATEGIES
@@ -53,14 +54,17 @@ class Training:
     @classmethod
     def from_variables(cls, variables: Mapping[str, object], runtime: str = RUNTIMES[0], home: str = HOME) -> Training:
         """From ``fl_*`` variables, for a SuperLink host with this runtime and home of Flower."""
-        examined = _examine(variables, BY_ANSIBLE, lambda row: row.ansible, runtime=runtime, home=home)
+        examined = _examine(variables, BY_ANSIBLE, lambda row: row.ansible, _present(runtime, home))
         return cls(*cls._checked(examined), runtime, home)
 
     @classmethod
     def from_run_config(cls, run_config: Mapping[str, object]) -> Training:
-        """From Flower's run configuration, whose keys of other origin are the app's own business."""
+        """From Flower's run configuration, whose keys of other origin are the app's own business.
+
+        One that was written before there was a row leaves it out, and means its first default.
+        """
         ours = {key: value for key, value in _mapping(run_config).items() if key in BY_KEY}
-        values, problems = cls._checked(_examine(ours, BY_KEY, lambda row: row.key))
+        values, problems = cls._checked(_examine(ours, BY_KEY, lambda row: row.key, first_default))
         # A run configuration holds every row, so that nothing in it tells a choice from a default.
         return cls(values, tuple(problem for problem in problems if problem.severity != INFO))
 
@@ -94,12 +98,12 @@ class Training:
 
     @property
     def identity(self) -> dict[str, object]:
-        """The values that decide the model's bytes."""
+        """The values that decide the model's bytes; a row that came later is none while it is its first default."""
         strategy = str(self.values["strategy"])
         return {
             variable.name: self.values[variable.name]
             for variable in VARIABLES
-            if variable.identifies(self.values[variable.name]) and variable.applies_to(strategy)
+            if is_hashed(variable, self.values[variable.name], strategy)
         }
 
     @property
@@ -117,7 +121,7 @@ def check(
     home: str = HOME,
 ) -> list[Problem]:
     """Everything there is to say about ``fl_*`` variables: errors, then warnings, then infos."""
-    return _examine(variables, BY_ANSIBLE, lambda row: row.ansible, nodes_online, runtime, room, home)[1]
+    return _examine(variables, BY_ANSIBLE, lambda row: row.ansible, _present(runtime, home), nodes_online, room)[1]
 
 
 def from_context(context: Mapping[str, object]) -> dict[str, object]:
@@ -161,30 +165,30 @@ def _mapping(variables: object) -> Mapping[Any, Any]:
     return variables
 
 
+def _present(runtime: str, home: str) -> Callable[[Variable, str], object]:
+    """What a row is with a strategy where nobody sets it."""
+    if runtime not in RUNTIMES:
+        raise FedopsError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}.")
+    return lambda row, strategy: row.default_for(strategy, runtime, home)
+
+
 def _examine(
     given: Mapping[str, object],
     rows: Mapping[str, Variable],
     spell: Callable[[Variable], str],
+    unset: Callable[[Variable, str], object],
     nodes_online: int | None = None,
-    runtime: str = RUNTIMES[0],
     room: Room | None = None,
-    home: str = HOME,
 ) -> tuple[dict[str, object], list[Problem]]:
-    """The values of all variables that have a good one, and all problems."""
-    if runtime not in RUNTIMES:
-        raise FedopsError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}.")
+    """The values of all variables that have a good one, and all problems. C(unset) gives what is not given."""
     problems = [_unknown(name, value, rows) for name, value in _mapping(given).items() if name not in rows]
     values: dict[str, object] = {}
     chosen = {rows[name].name: value for name, value in given.items() if name in rows and not is_unset(value)}
     for variable in sorted(VARIABLES, key=lambda row: row.name != "strategy"):  # defaults depend on the strategy
+        default = unset(variable, str(values.get("strategy", "")))
         try:
-            values[variable.name] = (
-                parse(variable, chosen[variable.name])
-                if variable.name in chosen
-                else variable.default_for(str(values.get("strategy", "")), runtime, home)
-            )
+            values[variable.name] = parse(variable, chosen[variable.name]) if variable.name in chosen else default
         except BadValue as bad:
-            default = variable.default_for(str(values.get("strategy", "")), runtime, home)
             problems.append(_bad(variable, chosen[variable.name], str(bad), spell(variable), default))
     problems += related(Situation(values, frozenset(chosen), nodes_online, spell, room))
     return values, worst_first(problems)
@@ -225,8 +229,9 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
     one that is asked for, whatever its timeouts were.
     """
     parameters, run_config = training.strategy_parameters, training.run_config
+    variables = STRATEGIES[str(training.values["strategy"])].variables
+    untold = _untold(training)
     if model_only:
-        variables = STRATEGIES[str(training.values["strategy"])].variables
         parameters = {name: value for name, value in parameters.items() if variables[name] in training.identity}
         run_config = {key: value for key, value in run_config.items() if BY_KEY[key].name in training.identity}
     strategy = effective.get("strategy")
@@ -238,8 +243,10 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
         ("The strategy", asked_name, strategy.get("name")),
         ("The class of the strategy", asked_name, str(strategy.get("class")).rpartition(".")[2]),
     ]
-    pairs += _each("Parameter {} of the strategy", parameters, strategy.get("parameters"))
-    pairs += _each("Run configuration key {}", run_config, effective.get("run_config"))
+    implied = {name: untold[row] for name, row in variables.items() if row in untold}
+    pairs += _each("Parameter {} of the strategy", parameters, strategy.get("parameters"), implied)
+    implied = {BY_NAME[row].key: value for row, value in untold.items()}
+    pairs += _each("Run configuration key {}", run_config, effective.get("run_config"), implied)
     return [
         f"{what} was to be {show(asked)} and is {'missing' if found is None else show(found)}."
         for what, asked, found in pairs
@@ -247,8 +254,18 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
     ]
 
 
-def _each(what: str, asked: Mapping[str, object], found: object) -> list[tuple[str, object, object]]:
-    found = found if isinstance(found, Mapping) else {}
+def _untold(training: Training) -> dict[str, object]:
+    """What a run does about the rows that its app does not know yet."""
+    strategy = str(training.values["strategy"])
+    return {
+        row.name: first_default(row, strategy) if row.identity else training.default_of(row) for row in later_rows()
+    }
+
+
+def _each(
+    what: str, asked: Mapping[str, object], found: object, implied: Mapping[str, object]
+) -> list[tuple[str, object, object]]:
+    found = {**implied, **found} if isinstance(found, Mapping) else {}
     return [(what.format(name), value, found.get(name)) for name, value in asked.items()]
 
 

@@ -36,7 +36,6 @@ class Variable:
     runtime_defaults: Mapping[str, object] = field(default_factory=dict)
     home_folder: str = ""  # the folder of the home that is the default, where the runtime has none of its own
     outside_identity: str = ""  # why changing it leaves the model's bytes alone; empty: it changes them
-    newcomer: bool = False  # came when checkpoints were out there: at its default, their hash stays what it was
     own_default: str = ""  # why the default is not Flower's
 
     @property
@@ -55,10 +54,6 @@ class Variable:
     def identity(self) -> bool:
         """Whether it decides the model's bytes."""
         return not self.outside_identity
-
-    def identifies(self, value: object) -> bool:
-        """Whether a value of it is part of the configuration hash."""
-        return self.identity and not (self.newcomer and value == self.default)
 
     @property
     def depends(self) -> bool:

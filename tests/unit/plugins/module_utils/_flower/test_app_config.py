@@ -25,7 +25,7 @@ def training(**variables: object) -> Training:
 def test_an_app_that_declares_every_variable_is_given_all_of_them() -> None:
     asked = training(fl_strategy="FedProx")
     given = for_app(App("/ours", "us", "ours", "1", asked.run_config), asked, {})
-    assert (given.values, given.problems, given.configuration_hash(asked), given.toml) == (
+    assert (given.values, given.problems, given.configuration_hash, given.toml) == (
         asked.run_config,
         (),
         asked.configuration_hash,
@@ -45,13 +45,13 @@ def test_an_app_that_adds_keys_to_all_of_ours_keeps_the_hash_that_it_publishes()
     asked = training()
     given = for_app(App("/ours", "us", "ours", "1", {**asked.run_config, "depth": 2}), asked, {"depth": 3})
     assert given.values == {**asked.run_config, "depth": 3}
-    assert given.configuration_hash(asked) == asked.configuration_hash
+    assert given.configuration_hash == asked.configuration_hash
 
 
 def test_its_hash_tells_apps_and_values_apart() -> None:
     asked = training()
     hashes = {
-        for_app(declared, asked, extra).configuration_hash(asked)
+        for_app(declared, asked, extra).configuration_hash
         for declared, extra in [
             (app(num_rounds=3), {}),
             (app(num_rounds=3, lr=0.5), {"lr": 0.1}),
