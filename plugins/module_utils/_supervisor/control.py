@@ -23,7 +23,7 @@ from .._base.systemd import SystemdError, Unit, control, show_units
 from .._flower.cli import Flwr, FlwrError
 from .._training.folder import TrainingFolder
 from .._training.runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
-from .desk import Desk, Memory, Request, now, same, unit_name
+from .desk import Desk, Memory, Request, same, unit_name
 from .endings import ENDED, FINISHED, STOPPED
 from .serverapps import ends_with_its_process, own_processes
 from .verdicts import BY_OPERATOR
@@ -129,33 +129,52 @@ class Supervising:
         """Have the training stand still, also where the SuperLink cannot be told: nobody submits another run then."""
         before, unit, marks = self.desk.memory or Memory(), self.unit, self._is_to_be_marked()
         waits = bool(self.desk.is_stopped and self.desk.left and unit.lives)  # only to stop the run that was left
+        acted = marks or (unit.lives and not waits)
         if not check_mode:
-            # The marker first: whatever starts the supervisor from now on, it ends at once.
-            if marks:
-                self.desk.stop()
-            if unit.load == "loaded" and not waits:
-                self._end_supervisor()
+            self._hold(marks, unit.load == "loaded" and not waits)
         run_id = (self.desk.memory or before).run_id
         under_way = run_id if run_id != before.ended else ""
-        acted, alive, problem = marks or (unit.lives and not waits), [], None
+        stopped, alive, problem = self._stop_runs(under_way if acted else "", check_mode)
+        if problem and not acted and not self.desk.is_stopped:
+            raise problem
+        if not check_mode:
+            self._remember_stop(under_way if problem else "", marks)
+            if not problem:
+                self._leave_nothing()
+        left = f"{problem} {self._left(under_way, before, check_mode)}".rstrip() if problem else ""
+        return Stop((*stopped, *alive), bool(alive) or acted, left)
+
+    def _hold(self, marks: bool, ends: bool) -> None:
+        """Keep a supervisor from submitting anything, and end the one that is there."""
+        # The marker first: whatever starts the supervisor from now on, it ends at once.
+        if marks:
+            self.desk.stop()
+        if ends:
+            self._end_supervisor()
+
+    def _stop_runs(self, under_way: str, check_mode: bool) -> tuple[list[str], list[str], FlwrError | None]:
+        """Stop what is alive of the training.
+
+        Return the run under way if its supervisor has stopped it on its way out, those that were alive, and what Flower
+        has said instead of doing so.
+        """
+        stopped: list[str] = []
+        alive: list[str] = []
         try:
             known = known_runs(self.folder, self.flwr.runs())
             alive = [run.run_id for run in known if run.alive]
-            # Its supervisor has stopped it on its way out.
-            stopped = [run.run_id for run in known if acted and run.run_id == under_way and run.status == STOPPED]
+            stopped = [run.run_id for run in known if run.run_id == under_way and run.status == STOPPED]
             for run_id in alive if not check_mode else ():
                 self.flwr.stop(run_id)
         except FlwrError as error:
-            if not acted and not self.desk.is_stopped:
-                raise
-            stopped, problem = [], error
-        if not check_mode:
-            self._remember_stop(under_way if problem else "", marks)
-            if not problem and self.desk.left:
-                self.desk.leave("")
-                self._end_supervisor()
-        left = f"{problem} {self._left(under_way, before, check_mode)}".rstrip() if problem else ""
-        return Stop((*stopped, *alive), bool(alive) or acted, left)
+            return [], alive, error
+        return stopped, alive, None
+
+    def _leave_nothing(self) -> None:
+        """Have nobody wait any more to stop a run: there is none."""
+        if self.desk.left:
+            self.desk.leave("")
+            self._end_supervisor()
 
     def _left(self, run_id: str, before: Memory, check_mode: bool) -> str:
         """Say what becomes of a run that the SuperLink could not be told to stop, and have it stopped later."""
@@ -209,8 +228,8 @@ class Supervising:
             ProcessTable().kill(own[0])  # its supervisor may have waited for the SuperLink instead
         ended = "" if lives == memory.run_id else memory.run_id
         if marks and memory.state != STOPPED:
-            memory.state, memory.reason, memory.detail = BY_OPERATOR.kind, BY_OPERATOR.reason, BY_OPERATOR.text
-            memory.since, memory.ending, memory.waiting_for = now(), {}, []
+            memory.stand(BY_OPERATOR.kind, BY_OPERATOR.reason, BY_OPERATOR.text)
+            memory.ending = {}
         elif memory.state != STOPPED or memory.ended == ended:
             return
         memory.ended = ended  # a run that may live on is asked for, and followed, when the training is trained again

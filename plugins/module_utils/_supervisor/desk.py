@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import typing as t
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
@@ -113,6 +114,35 @@ class Memory:
         entry = {"time": now(), "reason": reason, "detail": detail, "run_id": self.run_id, "round": last_round}
         self.restarts = [*self.restarts, entry][-KEPT_RESTARTS:]
         self.restart_count += 1
+
+    def stand(self, state: str, reason: str, detail: str, waiting_for: t.Iterable[str] = ()) -> None:
+        """Remember how the training stands from now on."""
+        self.state, self.reason, self.detail = state, reason, detail
+        self.since, self.waiting_for = now(), list(waiting_for)
+
+    def follow(self, run_id: str) -> None:
+        """Take a run up."""
+        if self.run_id != run_id:
+            self.processes, self.executor_pid, self.told = [], 0, 0
+        self.run_id, self.ended, self.submitting = run_id, "", ""
+        self.runs += 1
+
+    def end_run(self) -> None:
+        """Remember that the run has ended for sure, and is cleared away."""
+        self.ended, self.ending = self.run_id, {}
+
+    def end_session(self) -> None:
+        """Remember that the session of the run is over, and a run with it."""
+        self.ended, self.target, self.newcomers = self.run_id, 0, []
+        self.sessions, self.session_ended = self.sessions + 1, time.time()
+
+    def learn(self, effective: t.Mapping[str, t.Any] | None, runs: t.Container[str]) -> None:
+        """Learn from what the latest ServerApp says it used whether one of these runs has begun."""
+        self.began = self.began or (effective or {}).get("run_id") in runs
+
+    def count_fruitless(self, rounds: t.Collection[int]) -> None:
+        """Count the runs in a row that have finished no round."""
+        self.fruitless = 0 if rounds else self.fruitless + 1
 
 
 class Desk:

@@ -20,7 +20,7 @@ from .._training.folder import TrainingFolder
 from .._training.follow import training_names
 from .._training.quiesce_order import give_order, lift_order, standing_order
 from .._training.runs import known_runs
-from .desk import Desk, now, unit_name
+from .desk import Desk, unit_name
 from .endings import ALL_QUIESCED, QUIESCED
 from .outlook import outlook
 
@@ -165,9 +165,8 @@ class Quiescing:
         memory, request = desk.memory, desk.request
         if memory is None or request is None or memory.request_id != request.request_id:
             return  # it has not begun, and does so when it is started
-        memory.began = memory.began or (desk.folder.effective or {}).get("run_id") == memory.run_id
+        memory.learn(desk.folder.effective, (memory.run_id,))
         if ended == memory.run_id:
-            memory.ended, memory.ending = ended, {}
-        memory.state, memory.reason, memory.detail, memory.since = QUIESCED, ALL_QUIESCED.word, CUT_OFF, now()
-        memory.waiting_for = []
+            memory.end_run()
+        memory.stand(QUIESCED, ALL_QUIESCED.word, CUT_OFF)
         desk.remember(memory)

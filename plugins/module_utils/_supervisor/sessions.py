@@ -136,8 +136,7 @@ class Sessions:
     def finish(self) -> None:
         """Close the session."""
         memory, result = self._memory, self._desk.folder.result or {}
-        memory.ended, memory.target, memory.newcomers = memory.run_id, 0, []
-        memory.sessions, memory.session_ended = memory.sessions + 1, time.time()
+        memory.end_session()
         with suppress(FlwrError):  # who was online before the session is nearly as good
             memory.online = list(named(list_supernodes(self._flwr), online=True))
         self._desk.remember(memory)

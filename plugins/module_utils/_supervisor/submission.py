@@ -45,7 +45,7 @@ class Submitter:
             return Decision(FOLLOW, next((run for run in known if run.run_id == memory.run_id), None))
         # What the ledger says outlives a memory that is lost.
         own = {run.run_id for run in self.folder.ledger if run.request_id and run.request_id == request.request_id}
-        memory.began = memory.began or (self.folder.effective or {}).get("run_id") in own
+        memory.learn(self.folder.effective, own)
         force = request.force and not memory.began
         if force and (alive := [run for run in known if run.alive and run.run_id in own]):
             return Decision("adopt", alive[-1])
@@ -61,7 +61,7 @@ class Submitter:
 
     def adopt(self, run_id: str) -> None:
         """Follow a run that is there."""
-        self._take(run_id)
+        self.memory.follow(run_id)
         if self.request.continuous and not self.memory.target:
             entry = next((entry for entry in self.folder.ledger if entry.run_id == run_id), None)
             self.memory.target = (entry.num_rounds if entry else None) or self.request.num_rounds or 0
@@ -124,15 +124,8 @@ class Submitter:
     def _write_down(self, run_id: str, fab_hash: str) -> None:
         request, rounds = self.request, self.num_rounds
         self.folder.record(LedgerEntry(run_id, request.configuration_hash, fab_hash, rounds, now(), request.request_id))
-        self._take(run_id)
-        self.memory.submitting = ""
+        self.memory.follow(run_id)
         self.desk.remember(self.memory)
-
-    def _take(self, run_id: str) -> None:
-        memory = self.memory
-        if memory.run_id != run_id:
-            memory.processes, memory.executor_pid, memory.told = [], 0, 0
-        memory.run_id, memory.ended, memory.runs = run_id, "", memory.runs + 1
 
 
 @contextmanager

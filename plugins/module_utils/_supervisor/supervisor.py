@@ -154,7 +154,7 @@ class Supervisor:
         if error.code == INVALID_RUN_CONFIG:
             return Verdict.of(endings.RUN_CONFIG, str(error))
         memory = self.memory
-        memory.fruitless += 1
+        memory.count_fruitless(())
         self.journal.event(endings.FLOWER_REFUSED.event, str(error), code=error.code)
         if verdict := give_up(memory.fruitless, self.request.attempts):
             return replace(verdict, text=f"{verdict.text} The last one: {error}")
@@ -218,8 +218,8 @@ class Supervisor:
         self._remember_ending(verdict)
         if verdict.kind != FINISHED:
             self._clear_away()
-        memory.ended, memory.ending = memory.run_id, {}
-        memory.began = memory.began or (self.folder.effective or {}).get("run_id") == memory.run_id
+        memory.end_run()
+        memory.learn(self.folder.effective, (memory.run_id,))
         if verdict.kind == AGAIN:
             self._count(verdict)
         self.teller.remember()
@@ -227,7 +227,7 @@ class Supervisor:
             return self._completed(verdict) if self._is_enough() else None
         if verdict.kind == QUIESCED and not self.desk.quiesce:
             # Resumed in the meantime: it goes on at once, but not for ever when an app merely says so.
-            memory.fruitless = 0 if self._own_rounds else memory.fruitless + 1
+            memory.count_fruitless(self._own_rounds)
             return None
         return verdict
 
@@ -244,7 +244,7 @@ class Supervisor:
         rounds = self._own_rounds
         last = rounds[-1] if rounds else None
         if verdict.reason not in WAITED_FOR:
-            memory.fruitless = 0 if rounds else memory.fruitless + 1
+            memory.count_fruitless(rounds)
         memory.restarted(verdict.reason, verdict.text, last)
         self.teller.lost(verdict, last)
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from .._base.systemd import notify
 from .._flower.cli import Flwr, FlwrError
 from .._training.progress import pace_text, round_line
-from .desk import Desk, Memory, now
+from .desk import Desk, Memory
 from .endings import AGAIN, ENDINGS, ERROR, FAILED, FINISHED, IDLE, NOTICE, RESULT_FACTS, STATES, WAIT
 from .journal import ROUND_FACTS, Journal
 from .verdicts import Verdict
@@ -93,9 +93,7 @@ class Teller:
         notify(WATCHDOG=1)
 
     def _set(self, state: str, verdict: Verdict, names: list[str]) -> None:
-        memory = self._memory
-        memory.state, memory.reason, memory.detail = state, verdict.reason, verdict.text
-        memory.since, memory.waiting_for = now(), names
+        self._memory.stand(state, verdict.reason, verdict.text, names)
         self.remember()
 
     def _facts(self, verdict: Verdict) -> dict[str, t.Any]:

@@ -1038,8 +1038,7 @@ def test_a_disk_that_is_full_for_a_while_is_waited_for_and_ends_nothing(world, m
             raise OSError(28, "No space left on device", path)
         return real(path, mode, owners)
 
-    for module in (guarded, _trainings):
-        monkeypatch.setattr(module, "replacing", replacing)
+    monkeypatch.setattr(guarded, "replacing", replacing)
     for name in ("monotonic", "sleep"):
         monkeypatch.setattr(_supervise.time, name, getattr(world, name))
     monkeypatch.setattr(_supervise, "notify", lambda **facts: signs.append((world.at, facts)))
