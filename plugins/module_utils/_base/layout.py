@@ -261,7 +261,7 @@ def places(home: str = "") -> dict[str, t.Any]:
 def remains(home: str = "", user: str = "") -> dict[str, t.Any]:
     """Return what a teardown finds on a host: what goes with the software, and what stays until it is given up."""
     home, names = home or HOME, {APPS.name: user or APPS.name}
-    entries = [*FOLDERS, *FILES]
+    entries: list[Folder | File] = [*FOLDERS, *FILES]
     gone = [entry.path for entry in entries if entry.fate == SOFTWARE]
     return {
         "services": [one.name for one in reversed(UNITS) if "@" not in one.name and not one.by_another],

@@ -18,7 +18,7 @@ from .._base.layout import FILES, FOLDERS, VENV
 
 # What lies in the home is something else's but for the checkpoints. A mount of our own may lie beside it, under a name
 # that nothing else has.
-_TAKEN = {entry.path for entry in (*FOLDERS, *FILES)} - {CHECKPOINTS}
+_TAKEN = ({folder.path for folder in FOLDERS} | {file.path for file in FILES}) - {CHECKPOINTS}
 TAKEN_IN_HOME = {path.split("/")[0] for path in _TAKEN if not path.startswith("/")} | {VENV}
 _TAKEN_ELSEWHERE = tuple(sorted(path for path in _TAKEN if path.startswith("/")))
 # What the system keeps below the root directory, as the Filesystem Hierarchy Standard and distributions have it.
