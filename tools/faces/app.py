@@ -29,6 +29,7 @@ COPIED = (
     "_base/jsonable",
     "_base/home",
     "_base/notation",
+    "_base/runtimes",
     "_checkpoint/npy",
     "_checkpoint/npz",
     "_checkpoint/manifest",

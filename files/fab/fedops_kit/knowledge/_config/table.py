@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .._base import runtimes
 from .._base.home import CHECKPOINTS, HOME, below
 from .variable import Variable
 
-CONTAINER_CHECKPOINTS = "/app/checkpoints"
-RUNTIMES = ("venv", "container")
+RUNTIMES = tuple(runtimes.RUNTIMES)
 
 ADAPTIVE = ("FedAdam", "FedAdagrad", "FedYogi")
 BYZANTINE = ("Krum", "MultiKrum", "Bulyan")
@@ -343,7 +343,7 @@ VARIABLES: tuple[Variable, ...] = (
         # Other characters mean something to systemd or to a shell.
         pattern=r"/(?!/)(?!(.*/)?\.\.(/|$))[A-Za-z0-9._+=@,/-]{1,1023}",
         pattern_rule="an absolute path below the root directory, of letters, digits and ._+=@,- without ..",
-        runtime_defaults={"container": CONTAINER_CHECKPOINTS},
+        runtime_defaults={name: row.checkpoints for name, row in runtimes.RUNTIMES.items() if row.checkpoints},
         home_folder=CHECKPOINTS,
         outside_identity=_STORAGE,
     ),
