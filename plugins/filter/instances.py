@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.facts import problem
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import (
-    Host,
+    SuperNodeHost,
     federation_members,
     federation_problems,
 )
@@ -23,7 +23,7 @@ from jinja2.runtime import Undefined
 
 def supernode_plan(instances: object, host: str, **variables: Any) -> dict[str, Any]:
     with errors_as(AnsibleFilterError, TypeError):
-        return Host(host, instances, **variables).plan()
+        return SuperNodeHost(host, instances, **variables).plan()
 
 
 def supernode_names(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -50,7 +50,7 @@ def supernode_problems(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str,
     return federation_problems(_hosts(hosts, hostvars))
 
 
-# The role's own defaults are templates that only the role knows; Host has the same.
+# The role's own defaults are templates that only the role knows; SuperNodeHost has the same.
 _FIELDS = (
     ("home", "runtime_home"),
     ("port", "supernode_port"),
@@ -61,11 +61,11 @@ _FIELDS = (
 )
 
 
-def _hosts(names: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[Host]:
+def _hosts(names: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[SuperNodeHost]:
     return [_host(name, hostvars[name]) for name in names]
 
 
-def _host(name: str, variables: Mapping[str, Any]) -> Host:
+def _host(name: str, variables: Mapping[str, Any]) -> SuperNodeHost:
     if told := problem(name, variables.get("ansible_facts")):
         raise AnsibleFilterError(told)
     instances = variables.get("supernode_instances")
@@ -77,7 +77,7 @@ def _host(name: str, variables: Mapping[str, Any]) -> Host:
             value = variables.get(variable)
             if value is not None and not isinstance(value, Undefined):
                 fields[field] = _defined(value)
-    return Host(name, _defined(instances), **fields)
+    return SuperNodeHost(name, _defined(instances), **fields)
 
 
 def _defined(value: Any) -> Any:

@@ -189,7 +189,7 @@ def make_accounts(module: AnsibleModule) -> list[str]:
     return made
 
 
-class Directory:
+class OwnedDirectory:
     """A directory as wanted."""
 
     def __init__(self, path: str, owner: int, group: int, mode: str) -> None:
@@ -224,7 +224,7 @@ def make_directories(module: AnsibleModule) -> tuple[list[str], list[str]]:
     if not module.check_mode:
         os.makedirs(os.path.dirname(home), 0o755, exist_ok=True)
     for item in [{"path": home, "owner": 0, "group": 0, "mode": "0755"}, *module.params["directories"]]:
-        directory = Directory(os.path.join(home, item["path"]), item["owner"], item["group"], item["mode"])
+        directory = OwnedDirectory(os.path.join(home, item["path"]), item["owner"], item["group"], item["mode"])
         is_old = directory.belongs_to(users)
         if is_old and not migrate:
             old.append(directory.path)

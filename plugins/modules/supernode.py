@@ -173,7 +173,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import (
     Ledger,
     Registrar,
-    Wanted,
+    WantedSuperNode,
     check,
 )
 
@@ -202,7 +202,7 @@ def main() -> None:
     params = module.params
     asked = params["supernodes"] if params["supernodes"] is not None else [params]
     wanted = [
-        Wanted(item["name"], item["public_key"], item["state"], item.get("site", ""), item.get("host", ""))
+        WantedSuperNode(item["name"], item["public_key"], item["state"], item.get("site", ""), item.get("host", ""))
         for item in asked
     ]
     problems = check(wanted)

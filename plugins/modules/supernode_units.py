@@ -160,7 +160,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supernode.units imp
     Texts,
     Units,
     UnitsError,
-    Wanted,
+    WantedUnits,
 )
 
 
@@ -209,7 +209,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    wanted = [Wanted(**one) for one in params["supernodes"]]
+    wanted = [WantedUnits(**one) for one in params["supernodes"]]
     given = {name: params[name] for name in texts}
     bad = problems(given, [one.instance for one in wanted])
     if bad:

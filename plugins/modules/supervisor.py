@@ -57,7 +57,7 @@ installed:
 """
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import Installation
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import SupervisorFiles
 
 
 def main() -> None:
@@ -71,7 +71,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    installation = Installation(params["home"], params["program"], params["unit"])
+    installation = SupervisorFiles(params["home"], params["program"], params["unit"])
     differences = installation.differences()
     if not module.check_mode:
         if "program" in differences and not params["archive"]:

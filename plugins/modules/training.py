@@ -272,7 +272,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.errors import 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._config.limits import range_problems
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import Installation, Plan, Supervising
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import (
+    Plan,
+    Supervising,
+    SupervisorFiles,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_defaults import refuse_moved_defaults
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
@@ -285,7 +289,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.runs impor
 def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Have the supervisor at work, unless the training is finished."""
     request = request_of(params)
-    installation = Installation(supervising.flwr.home, params["program"], params["unit"])
+    installation = SupervisorFiles(supervising.flwr.home, params["program"], params["unit"])
     plan = supervising.plan(request, installation)
     if plan.action == "start":
         refuse_moved_defaults(supervising.folder, request)

@@ -30,7 +30,7 @@ from .._base.layout import APPS, Account
 from .database import ArchiveError, check_database, snapshot
 from .kept import BORN, DATABASE, RECORD, RULES, Rule, folder_of, is_left_out, place_of, rule_of, wanted
 from .sealing import Seal
-from .tar import Member, TarError, members
+from .tar import TarError, TarMember, members
 
 __all__ = ["ArchiveError", "check_database", "create", "restore", "snapshot", "unpack", "verify"]
 
@@ -222,7 +222,7 @@ def _scan(path: str, seal: Seal, holds: str, free: int) -> tuple[dict[str, int],
     return sizes, contents or {}
 
 
-def _problem(member: Member, holds: str, known: t.Container[str], places: t.Container[str | None]) -> str:
+def _problem(member: TarMember, holds: str, known: t.Container[str], places: t.Container[str | None]) -> str:
     """Say why a member may not be in an archive; empty when it may."""
     shown = repr(member.name)
     if len(shown) > 200:

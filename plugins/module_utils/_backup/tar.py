@@ -34,7 +34,7 @@ class TarError(FedopsError):
 
 
 @dataclass
-class Member:
+class TarMember:
     """One file of an archive; C(kind) says what it is when it is no regular one."""
 
     name: str
@@ -52,7 +52,7 @@ class Member:
             yield chunk
 
 
-def members(stream: t.IO[bytes]) -> t.Iterator[Member]:
+def members(stream: t.IO[bytes]) -> t.Iterator[TarMember]:
     """Return the members in their order."""
     extended: dict[str, str] = {}
     while True:
@@ -69,7 +69,7 @@ def members(stream: t.IO[bytes]) -> t.Iterator[Member]:
         size = _number(extended.get("size"), info.size)
         regular = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and set(extended) <= {"path", "size", "mtime"}
         kind = "" if regular else _KINDS.get(info.type, "no regular file")
-        member = Member(extended.get("path", info.name), size, info.mode, kind, stream, size)
+        member = TarMember(extended.get("path", info.name), size, info.mode, kind, stream, size)
         extended = {}
         yield member
         for dummy in member.chunks():

@@ -79,7 +79,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class SuperNode:
+class Node:
     """A SuperNode as the SuperLink knows it."""
 
     node_id: str
@@ -165,7 +165,7 @@ class Flwr:
         kept = [line for line in text.splitlines() if not line.startswith("Using SuperLink:")]
         return [harmless(line, LOG_LINE) for line in kept[-lines:]]
 
-    def supernodes(self) -> list[SuperNode]:
+    def supernodes(self) -> list[Node]:
         """Return every SuperNode that the SuperLink knows, unregistered ones as well."""
         return [_supernode(row) for row in self._rows("nodes", "supernode", "list", self.superlink)]
 
@@ -324,8 +324,8 @@ def _run(row: t.Mapping[str, t.Any]) -> Run:
     )
 
 
-def _supernode(row: t.Mapping[str, t.Any]) -> SuperNode:
-    return SuperNode(
+def _supernode(row: t.Mapping[str, t.Any]) -> Node:
+    return Node(
         node_id=str(row["node-id"]),
         status=str(row["status"]),
         registered_at=_known(row.get("created-at")),

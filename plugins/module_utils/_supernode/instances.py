@@ -181,7 +181,7 @@ def _is_below(path_: str, directory: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Host:
+class SuperNodeHost:
     """What the variables of a host say about its SuperNodes."""
 
     name: str
@@ -380,7 +380,7 @@ class Host:
         return SuperNode(name, instance, str(site), _whole_number(port) or 0, str(data), plain)
 
 
-def federation_members(hosts: t.Sequence[Host]) -> dict[str, list[dict[str, str]]]:
+def federation_members(hosts: t.Sequence[SuperNodeHost]) -> dict[str, list[dict[str, str]]]:
     """Return who the SuperNodes of each host are, by the inventory."""
     return {
         host.name: [{"name": one.name, "site": one.site, "host": host.name} for one in host.supernodes]
@@ -388,7 +388,7 @@ def federation_members(hosts: t.Sequence[Host]) -> dict[str, list[dict[str, str]
     }
 
 
-def federation_problems(hosts: t.Sequence[Host]) -> list[str]:
+def federation_problems(hosts: t.Sequence[SuperNodeHost]) -> list[str]:
     """Every problem of the SuperNodes of all hosts; how names meet, once each host is right in itself."""
     problems = [problem for host in hosts for problem in host.problems]
     if problems:

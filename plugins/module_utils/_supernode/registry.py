@@ -23,7 +23,7 @@ from .._base.errors import FedopsError
 from .._base.layout import folder
 from .._base.notation import show
 from .._base.records import RecordError, read_record, write_object
-from .._flower.cli import KEY_ALREADY_IN_USE, Flwr, FlwrError, SuperNode
+from .._flower.cli import KEY_ALREADY_IN_USE, Flwr, FlwrError, Node
 from .known_keys import admit
 
 UNREGISTERED = "unregistered"
@@ -52,7 +52,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedSuperNode:
     """A SuperNode as asked for. A key is not needed to have one absent."""
 
     name: str
@@ -136,7 +136,7 @@ class Registrar:
     """Brings the SuperNodes that Flower knows to what is asked for, with one listing for all of them."""
 
     def __init__(
-        self, flwr: Flwr, nodes: t.Iterable[SuperNode], check_mode: bool = False, inventory: t.Collection[str] = ()
+        self, flwr: Flwr, nodes: t.Iterable[Node], check_mode: bool = False, inventory: t.Collection[str] = ()
     ) -> None:
         self.flwr = flwr
         self.ledger = Ledger(flwr.home)
@@ -146,7 +146,7 @@ class Registrar:
         self.kept: set[str | None] = set()
         self.dropped: set[str] = set()  # node ids
 
-    def refusals(self, wanted: t.Sequence[Wanted]) -> dict[str, str]:
+    def refusals(self, wanted: t.Sequence[WantedSuperNode]) -> dict[str, str]:
         """Return the names that are asked for with a key that is another's, and why they get nothing."""
         present = [one for one in wanted if one.state == "present"]
         given: dict[str | None, list[str]] = {}
@@ -163,7 +163,7 @@ class Registrar:
                 refused[one.name] = f"its key ({one.fingerprint}) is given for {', '.join(others)} as well"
         return refused
 
-    def ensure(self, wanted: t.Sequence[Wanted]) -> t.Iterator[dict[str, t.Any]]:
+    def ensure(self, wanted: t.Sequence[WantedSuperNode]) -> t.Iterator[dict[str, t.Any]]:
         """Have SuperNodes as asked for, one after the other; tell what became of each."""
         # A key may move from one name to another, and must not be unregistered on the way: that is final.
         self.kept = {one.fingerprint for one in wanted if one.state == "present"}
@@ -172,10 +172,10 @@ class Registrar:
         for one in wanted:
             yield self._present(one) if one.state == "present" else self._absent(one)
 
-    def gone(self, hosts: t.Collection[str]) -> list[Wanted]:
+    def gone(self, hosts: t.Collection[str]) -> list[WantedSuperNode]:
         """Return the SuperNodes that these hosts carried, by the registry, and that the inventory has no more."""
         return [
-            Wanted(member.name, None, "absent")
+            WantedSuperNode(member.name, None, "absent")
             for member in self.ledger.members
             if member.host in hosts and member.name not in self.inventory
         ]
@@ -192,7 +192,7 @@ class Registrar:
         unlisted = [key for node_id, key in keys.items() if node_id not in self.nodes]  # they have just been registered
         return admit(self.flwr.home, [*(keys.get(node_id, "") for node_id in listed), *unlisted], self.check_mode)
 
-    def _present(self, wanted: Wanted) -> dict[str, t.Any]:
+    def _present(self, wanted: WantedSuperNode) -> dict[str, t.Any]:
         own = self.ledger.by_fingerprint(wanted.fingerprint)
         namesakes = self.ledger.by_name(wanted.name)
         replaced = [member for member in namesakes if member.fingerprint not in self.kept]
@@ -214,7 +214,7 @@ class Registrar:
             self._drop(old)
         return _outcome(wanted, member, self._status(member), changed)
 
-    def _register(self, wanted: Wanted) -> Member:
+    def _register(self, wanted: WantedSuperNode) -> Member:
         fingerprint_ = wanted.fingerprint or ""
         if self.check_mode:
             return Member(wanted.name, fingerprint_, "", wanted.site, wanted.host)
@@ -229,7 +229,7 @@ class Registrar:
         self.ledger.put(member)
         return member
 
-    def _recover(self, wanted: Wanted) -> str:
+    def _recover(self, wanted: WantedSuperNode) -> str:
         """Find the node id of a key that Flower knows and the ledger does not."""
         known = {fingerprint(key): node_id for node_id, key in stored_keys(self.flwr.home).items()}
         node_id = known.get(wanted.fingerprint or "")
@@ -242,7 +242,7 @@ class Registrar:
             raise _burnt(wanted)
         return node_id
 
-    def _absent(self, wanted: Wanted) -> dict[str, t.Any]:
+    def _absent(self, wanted: WantedSuperNode) -> dict[str, t.Any]:
         own = self.ledger.by_fingerprint(wanted.fingerprint)
         found = dict.fromkeys([*self.ledger.by_name(wanted.name), *([own] if own else [])])
         members = [member for member in found if member.fingerprint not in self.kept]
@@ -315,14 +315,14 @@ def judge(answer: object, members: t.Sequence[t.Mapping[str, str]]) -> tuple[lis
             problems.append(f"what it gave for {name} is no key")
         else:
             keys[str(name)] = " ".join(key.split()[:2])
-            problems += _key_problems(Wanted(name, key, "present")) if key else []
+            problems += _key_problems(WantedSuperNode(name, key, "present")) if key else []
     problems += [f"it gave no key for {name}" for name in names if name not in keys and not problems]
     if problems:
         return [], problems
     return [{**member, "public_key": keys[member["name"]]} for member in members], []
 
 
-def check(wanted: t.Sequence[Wanted]) -> list[str]:
+def check(wanted: t.Sequence[WantedSuperNode]) -> list[str]:
     """Return every problem of what is asked for, before anything is done."""
     problems = []
     for index, one in enumerate(wanted):
@@ -378,7 +378,7 @@ def openssh_key(pem: bytes) -> str | None:
     return None
 
 
-def _key_problems(wanted: Wanted) -> list[str]:
+def _key_problems(wanted: WantedSuperNode) -> list[str]:
     words = (wanted.public_key or "").split()
     make = "Make one with 'ssh-keygen -t ecdsa -b 384'."
     if len(words) < 2:
@@ -404,14 +404,14 @@ def _repeated(what: str, values: list[str], advice: str) -> list[str]:
     ]
 
 
-def _burnt(wanted: Wanted) -> SuperNodeError:
+def _burnt(wanted: WantedSuperNode) -> SuperNodeError:
     return SuperNodeError(
         f"The key of {wanted.name} ({wanted.fingerprint}) was unregistered, which is final for a key in Flower."
         " Make a new key for this SuperNode."
     )
 
 
-def _outcome(wanted: Wanted, member: Member, status: str, changed: bool) -> dict[str, t.Any]:
+def _outcome(wanted: WantedSuperNode, member: Member, status: str, changed: bool) -> dict[str, t.Any]:
     return {
         "name": wanted.name,
         "fingerprint": member.fingerprint or None,

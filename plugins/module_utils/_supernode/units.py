@@ -40,7 +40,7 @@ class UnitsError(FedopsError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedUnits:
     """A SuperNode as asked for: what it tells its ClientApps, and what it adds to the units of all instances."""
 
     instance: str
@@ -98,7 +98,7 @@ class Units:
         self.check_mode = check_mode
         self.outcome = Outcome()
 
-    def ensure(self, texts: Texts, wanted: t.Sequence[Wanted]) -> Outcome:
+    def ensure(self, texts: Texts, wanted: t.Sequence[WantedUnits]) -> Outcome:
         """Have these SuperNodes run from these units and no others; restart those of which anything has changed."""
         places = {Place(self.home, one.instance): one for one in wanted}
         own = {place: self._own_files(place, one) for place, one in places.items()}
@@ -161,7 +161,7 @@ class Units:
             if names:
                 self._systemctl(command, *names)
 
-    def _own_files(self, place: Place, wanted: Wanted) -> list[File]:
+    def _own_files(self, place: Place, wanted: WantedUnits) -> list[File]:
         """What belongs to one SuperNode alone."""
         config = File(place.config, wanted.config, 0o640, 0, self.owners.supernode[1])
         if not place.instance:
@@ -170,7 +170,7 @@ class Units:
         settings = zip(self._settings(place), texts)
         return [config, *(File(os.path.join(folder, SETTINGS), text) for folder, text in settings)]
 
-    def _make_directories(self, place: Place, wanted: Wanted) -> None:
+    def _make_directories(self, place: Place, wanted: WantedUnits) -> None:
         data = os.path.join(self.home, "data")
         if os.path.dirname(wanted.data_directory) == data and not os.path.lexists(wanted.data_directory):
             # Before there is data, so that a unit that runs sees what is put there later.

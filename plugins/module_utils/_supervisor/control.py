@@ -56,7 +56,7 @@ class Stop:
     left: str = ""  # what Flower could not be told, and what to do about that
 
 
-class Installation:
+class SupervisorFiles:
     """The supervisor's program and the template of its units. Both belong to root: user code cannot change them."""
 
     def __init__(self, home: str, digest: str, unit: str) -> None:
@@ -91,7 +91,7 @@ class Supervising:
     def unit(self) -> Unit:
         return show_units(self.name)[0]
 
-    def plan(self, request: Request, installation: Installation) -> Plan:
+    def plan(self, request: Request, installation: SupervisorFiles) -> Plan:
         """Decide what there is to do."""
         known = known_runs(self.folder, [])
         ends = not request.continuous and not request.force

@@ -22,7 +22,7 @@ from .desk import Desk, Memory
 from .endings import AGAIN, ENDINGS, ERROR, NOTICE, REFUSED, REQUEST, STOPPED
 from .journal import Journal
 from .supervisor import Supervisor
-from .watch import Host
+from .watch import LocalHost
 
 TRY_EVERY = 5.0  # seconds between looks whether files can be written again, or the SuperLink answers
 # At least so many seconds, so that an error that comes back at once does not use up the restarts that systemd allows.
@@ -74,7 +74,7 @@ def _supervise(home: str, desk: Desk, journal: Journal) -> int:
             return ENDINGS[REFUSED].status
         if desk.is_stopped and desk.left:
             return _stop_what_is_left(desk, Flwr(home, request.superlink), journal)
-        return Supervisor(desk, request, Flwr(home, request.superlink), Host(), time, journal).run()
+        return Supervisor(desk, request, Flwr(home, request.superlink), LocalHost(), time, journal).run()
 
 
 def _stop_what_is_left(desk: Desk, flwr: Flwr, journal: Journal) -> int:

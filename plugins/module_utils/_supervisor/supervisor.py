@@ -28,7 +28,7 @@ from .shared_directories import shared_text, taken_by
 from .submission import FOLLOW, Submitter
 from .teller import Teller
 from .verdicts import BY_OPERATOR, Limits, Verdict, away, give_up, judge, pause, too_few
-from .watch import ASK_AWAY, ASK_FOR_NODES, Clock, Host, Watch
+from .watch import ASK_AWAY, ASK_FOR_NODES, Clock, LocalHost, Watch
 
 TICK = 0.5  # seconds between two looks
 GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
@@ -38,7 +38,9 @@ ASK_AGAIN = 60.0  # seconds until the next run asks for the directory of the che
 class Supervisor:
     """Supervises one training until there is nothing more to do, or until systemd is to start it again."""
 
-    def __init__(self, desk: Desk, request: Request, flwr: Flwr, host: Host, clock: Clock, journal: Journal) -> None:
+    def __init__(
+        self, desk: Desk, request: Request, flwr: Flwr, host: LocalHost, clock: Clock, journal: Journal
+    ) -> None:
         self.desk, self.folder, self.request = desk, desk.folder, request
         self.flwr, self.host, self.clock, self.journal = flwr, host, clock, journal
         self.memory = recall(desk, request)
@@ -169,7 +171,7 @@ class Supervisor:
         self.watch = Watch(self.flwr, self.host, self.folder, request, memory, self.clock, self._intend_to_stop)
         while True:
             order = self.desk.quiesce
-            verdict = judge(self.watch.situation(self.desk.is_stopped, order.left if order else None), limits)
+            verdict = judge(self.watch.sighting(self.desk.is_stopped, order.left if order else None), limits)
             self.teller.news(self.watch)
             if verdict.ends:
                 return verdict

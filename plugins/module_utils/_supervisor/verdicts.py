@@ -68,7 +68,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Situation:
+class Sighting:
     """Everything there is to see of a run at one moment."""
 
     word: str  # Flower's last word on the run, or UNREACHABLE
@@ -89,7 +89,7 @@ class Situation:
     missing: tuple[str, ...] = ()  # names of SuperNodes that are not online
 
 
-def judge(seen: Situation, limits: Limits) -> Verdict:
+def judge(seen: Sighting, limits: Limits) -> Verdict:
     """Decide what a run that is followed needs."""
     if seen.stop_asked:
         return BY_OPERATOR
@@ -130,19 +130,19 @@ def give_up(fruitless: int, attempts: int) -> Verdict | None:
     return Verdict.of(endings.NO_PROGRESS, fruitless=fruitless)
 
 
-def _completed(seen: Situation, limits: Limits) -> Verdict:
+def _completed(seen: Sighting, limits: Limits) -> Verdict:
     if limits.reports and not seen.has_result:
         return Verdict.of(endings.NO_RESULT)
     return Verdict.of(endings.COMPLETED)
 
 
-def _stood_still(seen: Situation) -> Verdict:
+def _stood_still(seen: Sighting) -> Verdict:
     """Say why a run is to be stopped that does not end its round by itself."""
     what = "its run had not begun" if seen.word == "pending" else "the round under way was not finished in time"
     return Verdict.of(endings.ALL_QUIESCED, what=f", and {what}")
 
 
-def _ended(seen: Situation) -> Verdict:
+def _ended(seen: Sighting) -> Verdict:
     """Judge a run that Flower says is over, though nobody of us has ended it."""
     if seen.word == "stopped":
         return Verdict.of(endings.FLWR_STOP)
@@ -155,7 +155,7 @@ def _ended(seen: Situation) -> Verdict:
     return _gone(seen)
 
 
-def _failed(seen: Situation) -> Verdict:
+def _failed(seen: Sighting) -> Verdict:
     """Tell an app that would fail again from one that lacked SuperNodes."""
     reason = endings.TOLD_BY_APP.get(str(seen.failure.get("reason", "")), endings.APP)
     # It is remembered, for each of the last runs that were lost.
@@ -163,7 +163,7 @@ def _failed(seen: Situation) -> Verdict:
     return Verdict.of(reason, text)
 
 
-def _gone(seen: Situation) -> Verdict:
+def _gone(seen: Sighting) -> Verdict:
     """Say what has become of a ServerApp that did not end by itself."""
     if seen.failure:
         return _failed(seen)  # it has, but could not tell Flower of it
@@ -174,7 +174,7 @@ def _gone(seen: Situation) -> Verdict:
     return Verdict.of(endings.SERVERAPP_GONE)
 
 
-def _pending(seen: Situation) -> Verdict:
+def _pending(seen: Sighting) -> Verdict:
     if seen.pending < PENDING_PATIENCE:
         return Verdict(GO_ON)
     why = (
@@ -185,7 +185,7 @@ def _pending(seen: Situation) -> Verdict:
     return Verdict.of(endings.SUPEREXEC, why=why)
 
 
-def _running(seen: Situation, limits: Limits) -> Verdict:
+def _running(seen: Sighting, limits: Limits) -> Verdict:
     if seen.online is not None and seen.online < limits.needed:
         return too_few(seen.online, limits.needed, seen.missing)
     budget = round_budget(seen.rounds, seen.fruitless, limits)

@@ -20,7 +20,7 @@ from .._training.folder import TrainingFolder
 from .._training.runs import LOST
 from .desk import Memory, Request
 from .serverapps import Finder, known_processes
-from .verdicts import GONE, LIVING, UNKNOWN, UNREACHABLE, Situation
+from .verdicts import GONE, LIVING, UNKNOWN, UNREACHABLE, Sighting
 
 SUPERLINK = "flower-superlink.service"
 
@@ -44,7 +44,7 @@ class Clock(t.Protocol):
     def sleep(self, seconds: float) -> None: ...
 
 
-class Host:
+class LocalHost:
     """The processes and units of this host."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Watch:
     def __init__(
         self,
         flwr: Flwr,
-        host: Host,
+        host: LocalHost,
         folder: TrainingFolder,
         request: Request,
         memory: Memory,
@@ -115,7 +115,7 @@ class Watch:
         """Return the rounds of this run."""
         return [event for event in self._history if event.get("run_id") == self._memory.run_id]
 
-    def situation(self, stop_asked: bool, quiesce: float | None = None) -> Situation:
+    def sighting(self, stop_asked: bool, quiesce: float | None = None) -> Sighting:
         """Look once."""
         at = self._clock.monotonic()
         self.process_was_found = False
@@ -137,7 +137,7 @@ class Watch:
         if self._word == UNREACHABLE or (self._online is not None and self._online < self._request.needed_nodes):
             self._progress = at  # such time is not the round's
         unit = self._host.executor() if process == GONE or self._is_stuck(at) else None
-        return Situation(
+        return Sighting(
             word=self._word,
             details=self._details,
             process=process,

@@ -19,9 +19,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     Flwr,
     FlwrError,
+    Node,
     Run,
     Submission,
-    SuperNode,
 )
 
 from ...conftest import RECORDED, make_home
@@ -209,9 +209,9 @@ def test_the_log_of_an_unknown_run_is_an_error(home, flwr) -> None:
 def test_supernodes_are_listed_with_their_state(home, flwr) -> None:
     home.answers(supernode_list="supernode_list_end")
     assert flwr.supernodes() == [
-        SuperNode("17856385283664728171", "offline", "2026-11-23 06:22:12Z", "2026-11-23 06:23:21Z",
+        Node("17856385283664728171", "offline", "2026-11-23 06:22:12Z", "2026-11-23 06:23:21Z",
                   "2026-11-23 06:23:57Z"),
-        SuperNode("16029726880598031332", "unregistered", "2026-11-23 06:24:00Z", None, None),
+        Node("16029726880598031332", "unregistered", "2026-11-23 06:24:00Z", None, None),
     ]  # fmt: skip
 
 

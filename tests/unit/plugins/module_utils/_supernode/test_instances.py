@@ -13,9 +13,9 @@ import yaml
 from ansible_collections.fedops.flower.plugins.module_utils._base.notation import show
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import (
     DEFAULT_PORT,
-    Host,
     InstancesError,
     Place,
+    SuperNodeHost,
     federation_problems,
 )
 from hypothesis import given
@@ -30,7 +30,9 @@ def test_the_default_port_is_the_one_of_the_role() -> None:
 
 
 def test_a_host_without_instances_is_one_supernode_at_the_old_places() -> None:
-    plan = Host("hospital-a", [], port="9094", data_directory="/srv/images", node_config={"partition-id": 3}).plan()
+    plan = SuperNodeHost(
+        "hospital-a", [], port="9094", data_directory="/srv/images", node_config={"partition-id": 3}
+    ).plan()
     hidden = plan["unit"].pop("hidden")
     assert {"/opt/flower/certificates", "/opt/flower/supernode.toml", "/opt/flower/supernodes"} <= set(hidden)
     assert not {"/opt/flower/bin", "/opt/flower/data", "/opt/flower/releases"} & set(hidden)
@@ -79,7 +81,7 @@ def test_a_host_without_instances_is_one_supernode_at_the_old_places() -> None:
 
 def test_instances_share_units_and_each_adds_its_own_directives() -> None:
     given_ = [{"name": "ward-a"}, {"name": "ward.b", "data_directory": "/home/b", "port": "9300"}]
-    plan = Host("box", given_, home="/srv/100%/flower", port=9200).plan()
+    plan = SuperNodeHost("box", given_, home="/srv/100%/flower", port=9200).plan()
     del plan["unit"]["hidden"]
     assert plan["unit"] == {
         "site": "%i",
@@ -115,7 +117,7 @@ def test_instances_share_units_and_each_adds_its_own_directives() -> None:
     ]
 
 
-def directives(host: Host, name: str) -> list[str]:
+def directives(host: SuperNodeHost, name: str) -> list[str]:
     """What the ClientApps of an instance are shown of data, and what is hidden from them."""
     text = next(one["apps_settings"] for one in host.plan()["units"] if one["instance"] == name)
     return [line for line in text.splitlines() if re.match("(TemporaryFileSystem|InaccessiblePaths|Bind)", line)]
@@ -142,7 +144,7 @@ def directives(host: Host, name: str) -> list[str]:
 )
 def test_an_instance_sees_no_data_of_another(places: list[str], shown: list[str]) -> None:
     given_ = [{"name": name, "data_directory": place} for name, place in zip("ab", places, strict=True)]
-    assert directives(Host("h", given_), "a") == shown
+    assert directives(SuperNodeHost("h", given_), "a") == shown
 
 
 def test_each_instance_has_a_user_of_its_own_with_a_name_that_systemd_takes() -> None:
@@ -172,21 +174,23 @@ PATH_RULE = "must be an absolute path without blanks, quotes, '$', ':', '\\' and
     ],
 )
 def test_data_lies_where_it_can(directory: object, rule: str) -> None:
-    assert Host("h", data_directory=directory).problems == [
+    assert SuperNodeHost("h", data_directory=directory).problems == [
         f"supernode_data_directory of h is {show(directory)} {rule}"
     ]
     given_ = [{"name": "a", "data_directory": directory}]
-    assert Host("h", given_).problems == [f"supernode_instances[0].data_directory of h is {show(directory)} {rule}"]
+    assert SuperNodeHost("h", given_).problems == [
+        f"supernode_instances[0].data_directory of h is {show(directory)} {rule}"
+    ]
 
 
 @pytest.mark.parametrize("site", ["a\nExecStartPre=+/bin/sh", "\x1b[31m", "x" * 256, 7])
 def test_a_site_is_a_line_of_text(site: object) -> None:
     rule = "must be text on one line, of 255 characters at most that can be printed. Correct it, or leave it out."
-    assert Host("h", site=site).problems == [f"supernode_site of h is {show(site)} but {rule}"]
+    assert SuperNodeHost("h", site=site).problems == [f"supernode_site of h is {show(site)} but {rule}"]
 
 
 def test_an_instance_has_the_node_configuration_of_its_host_and_its_own_above_it() -> None:
-    host = Host(
+    host = SuperNodeHost(
         "box",
         [{"name": "a"}, {"name": "b", "node_config": {"site": "bee", "scanner": None}}],
         data_directory="/srv",
@@ -205,13 +209,13 @@ values = st.one_of(text, st.booleans(), st.integers(-(2**62), 2**62), st.floats(
 @given(st.dictionaries(text.filter(lambda key: key and key.isprintable()), values))
 def test_what_is_given_is_what_an_app_reads(config: dict) -> None:
     readable = {key: value for key, value in config.items() if key not in ("site", "data-path")}
-    supernode = Host("h", [], node_config=readable).supernodes[0]
+    supernode = SuperNodeHost("h", [], node_config=readable).supernodes[0]
     assert tomllib.loads(supernode.config) == {"site": "h", "data-path": "/opt/flower/data", **readable}
 
 
 @pytest.mark.parametrize("unset", [None, "", []])
 def test_what_an_empty_survey_answer_gives_is_one_supernode(unset: object) -> None:
-    assert Host("h", unset).names == ["h"]
+    assert SuperNodeHost("h", unset).names == ["h"]
 
 
 NAME_RULE = "must start with a letter or a digit and hold only those, '_', '.' and '-', 64 characters at most"
@@ -271,7 +275,7 @@ NAME_RULE = "must start with a letter or a digit and hold only those, '_', '.' a
     ],
 )
 def test_what_cannot_be_is_told_with_what_to_do(variables: dict, problem: str) -> None:
-    host = Host("h", **variables)
+    host = SuperNodeHost("h", **variables)
     assert host.problems == [problem]
     with pytest.raises(InstancesError) as error:
         host.plan()
@@ -279,18 +283,22 @@ def test_what_cannot_be_is_told_with_what_to_do(variables: dict, problem: str) -
 
 
 def test_all_problems_of_all_hosts_are_told_at_once() -> None:
-    hosts = [Host("a", [{"name": ""}, {"name": "x", "port": -1}]), Host("b", port=0)]
+    hosts = [SuperNodeHost("a", [{"name": ""}, {"name": "x", "port": -1}]), SuperNodeHost("b", port=0)]
     assert len(federation_problems(hosts)) == 3
 
 
 def test_a_name_belongs_to_one_supernode_of_the_federation() -> None:
-    hosts = [Host("a"), Host("b", [{"name": "a"}, {"name": "x"}]), Host("c", [{"name": "x"}])]
+    hosts = [
+        SuperNodeHost("a"),
+        SuperNodeHost("b", [{"name": "a"}, {"name": "x"}]),
+        SuperNodeHost("c", [{"name": "x"}]),
+    ]
     assert federation_problems(hosts) == [
         f"{name} is the name of a SuperNode on {places} but a name belongs to one SuperNode of the whole federation."
         " Rename one in supernode_instances."
         for name, places in (("a", "a and on b"), ("x", "b and on c"))
     ]
-    assert federation_problems([Host("a"), Host("b", [{"name": "c"}])]) == []
+    assert federation_problems([SuperNodeHost("a"), SuperNodeHost("b", [{"name": "c"}])]) == []
 
 
 json = st.recursive(
@@ -305,7 +313,7 @@ json = st.recursive(
     json,
 )
 def test_anything_at_all_gives_supernodes_or_sentences(instances: object, port: object, config: object) -> None:
-    host = Host("h", instances, port=port, node_config=config)
+    host = SuperNodeHost("h", instances, port=port, node_config=config)
     problems = host.problems
     assert all(isinstance(problem, str) and problem.endswith((".", "…}.", "}.")) for problem in problems)
     if not problems:
@@ -314,6 +322,6 @@ def test_anything_at_all_gives_supernodes_or_sentences(instances: object, port: 
 
 
 def test_a_bound_on_memory_is_told_before_a_host_is_touched() -> None:
-    assert Host("h", memory_max="80%").problems == Host("h", memory_max="").problems == []
-    (problem,) = Host("h", memory_max="lots").problems
+    assert SuperNodeHost("h", memory_max="80%").problems == SuperNodeHost("h", memory_max="").problems == []
+    (problem,) = SuperNodeHost("h", memory_max="lots").problems
     assert problem.startswith("supernode_memory_max is lots but must be a number of bytes, ")

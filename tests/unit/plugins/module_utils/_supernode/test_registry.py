@@ -10,7 +10,7 @@ import sqlite3
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import (
-    Wanted,
+    WantedSuperNode,
     check,
     fingerprint,
     judge,
@@ -74,31 +74,34 @@ def test_a_database_that_cannot_be_read_holds_no_keys(tmp_path, monkeypatch) -> 
 @pytest.mark.parametrize(
     ("wanted", "problems"),
     [
-        ([Wanted("a", KEY, "present")], []),
-        ([Wanted("a", None, "absent")], []),
+        ([WantedSuperNode("a", KEY, "present")], []),
+        ([WantedSuperNode("a", None, "absent")], []),
         (
-            [Wanted("a", None, "present"), Wanted(" ", KEY, "present")],
+            [WantedSuperNode("a", None, "present"), WantedSuperNode(" ", KEY, "present")],
             [
                 "public_key of a is missing or not an OpenSSH public key. Make one with 'ssh-keygen -t ecdsa -b 384'.",
                 "name of SuperNode 2 is empty. Give each SuperNode a name, such as its host's.",
             ],
         ),
         (
-            [Wanted("a", "ssh-ed25519 AAAA", "present")],
+            [WantedSuperNode("a", "ssh-ed25519 AAAA", "present")],
             [
                 "public_key of a is of type ssh-ed25519 but Flower takes ecdsa-sha2-nistp256, ecdsa-sha2-nistp384,"
                 " ecdsa-sha2-nistp521. Make one with 'ssh-keygen -t ecdsa -b 384'."
             ],
         ),
         (
-            [Wanted("a", "ecdsa-sha2-nistp384 !!!!", "present"), Wanted("b", "ecdsa-sha2-nistp256 AAAA", "present")],
+            [
+                WantedSuperNode("a", "ecdsa-sha2-nistp384 !!!!", "present"),
+                WantedSuperNode("b", "ecdsa-sha2-nistp256 AAAA", "present"),
+            ],
             [
                 f"public_key of {name} is damaged: it is not the base64 text of a key. Copy the .pub file again."
                 for name in ("a", "b")
             ],
         ),
         (
-            [Wanted("a", KEY, "present"), Wanted("a", f"{KEY} again", "present")],
+            [WantedSuperNode("a", KEY, "present"), WantedSuperNode("a", f"{KEY} again", "present")],
             ["name a is given 2 times. Name each SuperNode once."],
         ),
     ],

@@ -27,9 +27,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     INVALID_RUN_CONFIG,
     FlwrError,
     FlwrUnreachableError,
+    Node,
     Run,
     Submission,
-    SuperNode,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import program as _supervise
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import submission, watch
@@ -143,9 +143,9 @@ class World:
     def log(self, run_id: str, lines: int) -> list[str]:
         return ["Traceback", "RuntimeError: no data"]
 
-    def supernodes(self) -> list[SuperNode]:
+    def supernodes(self) -> list[Node]:
         self._call("nodes")
-        return [SuperNode(name, status, None, None, None) for name, status in self.nodes.items()]
+        return [Node(name, status, None, None, None) for name, status in self.nodes.items()]
 
     # --- the host ---
 

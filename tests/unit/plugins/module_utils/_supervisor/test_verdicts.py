@@ -22,7 +22,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.verdicts
     APP_RAISED,
     UNREACHABLE,
     Limits,
-    Situation,
+    Sighting,
     give_up,
     judge,
     pause,
@@ -119,7 +119,7 @@ def told(**failure: str) -> dict:
     ],
 )
 def test_what_is_seen_leads_to_one_verdict(word, seen, kind, reason) -> None:
-    verdict = judge(Situation(word, **seen), LIMITS)
+    verdict = judge(Sighting(word, **seen), LIMITS)
     assert (verdict.kind, verdict.reason) == (kind, reason)
     assert verdict.ends == (kind not in (GO_ON, WAIT))
     assert bool(verdict.text) == (kind != GO_ON)
@@ -128,19 +128,19 @@ def test_what_is_seen_leads_to_one_verdict(word, seen, kind, reason) -> None:
 @pytest.mark.parametrize(
     ("seen", "text"),
     [
-        (Situation("failed", RAISED), "the data went away"),
-        (Situation("failed", RAISED, **told(message="Only 2 of 3")), "Only 2 of 3"),
+        (Sighting("failed", RAISED), "the data went away"),
+        (Sighting("failed", RAISED, **told(message="Only 2 of 3")), "Only 2 of 3"),
         (
-            Situation("running", online=1, missing=("a", "b")),
+            Sighting("running", online=1, missing=("a", "b")),
             "1 of 3 SuperNodes that are needed are online. Not online: a, b.",
         ),
         (
-            Situation("running", online=1),
+            Sighting("running", online=1),
             "1 of 3 SuperNodes that are needed are online. No other SuperNode is registered."
             " The playbook fedops.flower.site registers them, also again when the SuperLink has lost its database.",
         ),
         (
-            Situation("pending", pending=60, executor="not found"),
+            Sighting("pending", pending=60, executor="not found"),
             "The run is pending, because flower-superexec has not taken it up. systemd says that it is not found."
             " Start it: the run is taken up then.",
         ),
@@ -152,8 +152,8 @@ def test_a_verdict_says_what_a_person_needs(seen, text) -> None:
 
 def test_an_app_that_tells_nothing_completes_by_flowers_word_and_is_never_stalled() -> None:
     limits = replace(LIMITS, reports=False)
-    assert judge(Situation("completed"), limits).kind == FINISHED
-    assert judge(Situation("running", quiet=1e9), limits).kind == GO_ON
+    assert judge(Sighting("completed"), limits).kind == FINISHED
+    assert judge(Sighting("running", quiet=1e9), limits).kind == GO_ON
 
 
 def test_the_budget_of_a_round_follows_the_last_ones_and_grows_when_it_was_too_small() -> None:
@@ -179,8 +179,8 @@ def test_runs_without_progress_are_given_up() -> None:
 def test_what_an_app_says_of_its_end_is_kept_as_a_line_with_an_end(reason) -> None:
     evil = "a\x1b[2J\n<0>" + "A" * 1_000_000
     seen = [
-        Situation(word="failed", process="gone", **told(reason=reason, message=evil)),
-        Situation(word="failed", details=APP_RAISED + evil),
+        Sighting(word="failed", process="gone", **told(reason=reason, message=evil)),
+        Sighting(word="failed", details=APP_RAISED + evil),
     ]
     for text in (judge(one, LIMITS).text for one in seen):
         assert (text[:13], len(text) <= 2000) == ("a\\x1b[2J <0>A", True)
