@@ -15,7 +15,7 @@ from simulated import Federation
 from fedops_app import strategies, task
 from fedops_kit.errors import RunFailedError
 from fedops_kit.knowledge._config.strategies import STRATEGIES
-from fedops_kit.knowledge._config.training import Training, differences
+from fedops_kit.knowledge._config.training import Training, TrainingError, differences
 from fedops_kit.state import capture, restore
 
 PARAMETERS = {
@@ -80,7 +80,7 @@ def test_an_unknown_strategy_lists_the_known_ones() -> None:
 
 
 def test_an_unknown_strategy_fails_the_run(federation: Federation) -> None:
-    with pytest.raises(ValueError, match="must be one of FedAvg"):
+    with pytest.raises(TrainingError, match="must be one of FedAvg"):
         federation.train_run_config({"strategy": "FedSecret"})
 
 
