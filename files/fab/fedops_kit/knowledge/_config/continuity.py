@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .table import VARIABLES, Variable
+from .table import VARIABLES
+from .variable import Variable
 
 # The rows of the first release that the hash of every training holds, whatever their values. This list is closed.
 HASHED = frozenset({
