@@ -102,8 +102,8 @@ class Publisher:
             with suppress(FileNotFoundError):
                 os.unlink(self._path(RESULT))
             if not self._is_told(resumed["round"]):
-                # A crash came between the checkpoint of this round and its line.
-                self.round_finished(resumed)
+                # A crash came between the checkpoint of this round and its line, or the host has lost what it knew.
+                self.round_finished({**resumed, "told_by": self._common["run_id"]})
             return
         old = [name for name in (HISTORY, RESULT) if os.path.exists(self._path(name))]
         if old:

@@ -99,6 +99,7 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
     FAILURE: {"run_id": _NAME, "reason": _TEXT, "message": _TEXT},
     HISTORY: {
         "run_id": _TEXT,
+        "told_by": _TEXT,
         "round": Kind(_COUNT.words, _is_count, needed=True),
         "num_rounds": _COUNT,
         "configuration_hash": _TEXT,

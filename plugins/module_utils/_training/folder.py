@@ -92,9 +92,14 @@ class TrainingFolder:
 
     @property
     def events(self) -> list[dict[str, t.Any]]:
-        """Return every round that a run of this training has finished, as written; of very many, the last."""
+        """Return every round that a run of this training tells of, as written; of very many, the last.
+
+        A run tells of the round that it goes on from, where nobody else has. The run that has finished it may be
+        unknown, as on a host that has its checkpoints from the mirror.
+        """
         own = self.run_ids
-        return [event for event in read_history(self.published, claimants())[0] if event.get("run_id") in own]
+        events = read_history(self.published, claimants())[0]
+        return [event for event in events if (event.get("told_by") or event.get("run_id")) in own]
 
     @property
     def history_stamp(self) -> tuple[int, ...] | None:

@@ -113,7 +113,7 @@ def test_a_round_that_was_saved_and_not_told_is_told_by_the_run_that_goes_on(fed
         "failed": [],
         "rejected": [],
     }
-    assert told[1] == {**known, **unknown, "time": told[1]["time"]}
+    assert told[1] == {**known, **unknown, "time": told[1]["time"], "told_by": "2"}
     assert datetime.fromisoformat(told[1]["time"]) <= datetime.fromisoformat(known["time"])
 
 

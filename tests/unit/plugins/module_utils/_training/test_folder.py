@@ -49,6 +49,16 @@ def test_the_history_holds_the_rounds_that_lead_to_the_newest_model(events, roun
     assert [(line["round"], line["run_id"]) for line in replay(events)] == rounds
 
 
+def test_a_round_counts_when_a_run_of_the_training_has_finished_it_or_tells_of_it(home) -> None:
+    folder = TrainingFolder(str(home.path), "default")
+    folder.record(LedgerEntry("2", "h", "f", 8, "t"))
+    lost = [event(6, run_id="1"), {**event(7, run_id="1"), "told_by": "3"}]
+    kept = [{**event(7, run_id="1"), "told_by": "2"}, event(8, run_id="2")]
+    history = home.published() / "history.jsonl"
+    history.write_text("".join(json.dumps(line) + "\n" for line in lost + kept))
+    assert folder.history == kept
+
+
 def test_what_is_read_and_written_is_what_every_reader_of_json_takes(home, tmp_path) -> None:
     path, wrong = tmp_path / "result.json", '{"loss": NaN, "top": [Infinity, 1e999, 1.5], "by": "\\udcff", "n": 7}'
     right = {"loss": None, "top": [None, None, 1.5], "by": "?", "n": 7}
