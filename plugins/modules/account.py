@@ -18,6 +18,8 @@ description:
   - No link is followed but one that root alone could have made.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.layout
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be made.
@@ -61,8 +63,6 @@ options:
         default: ""
   home:
     description: Directory of all that is Flower's. It belongs to root.
-    type: path
-    default: /opt/flower
   directories:
     description: Directories to make, parents first.
     type: list
@@ -140,6 +140,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.accounts impor
     end_processes_of,
     is_missing,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._training.split import split
 
@@ -273,7 +274,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "accounts": {"type": "list", "elements": "dict", "required": True, "options": account},
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "directories": {"type": "list", "elements": "dict", "default": [], "options": directory},
             "secrets": {"type": "list", "elements": "path", "default": [], "no_log": False},
             "migrate": {"type": "bool", "default": False},

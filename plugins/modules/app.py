@@ -19,6 +19,8 @@ description:
     build.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.layout
 attributes:
   check_mode:
     description: Can run in check mode and tell whether the app would be deployed.
@@ -44,8 +46,6 @@ options:
   home:
     description:
       - Home of Flower on the host. The app is deployed to C(app/<name>) below it.
-    type: path
-    default: /opt/flower
   name:
     description:
       - Name of the app. It is read from C(pyproject.toml) and is not to be set.
@@ -113,6 +113,7 @@ app:
       sample: {"num-rounds": 3}
 """
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.deployment import (
     AppDeployment,
@@ -124,7 +125,7 @@ def main() -> None:
         argument_spec={
             "src": {"type": "path", "required": True},
             "overlay": {"type": "dict", "default": {}},
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "name": {"type": "str"},
             "checksum": {"type": "str"},
             "archive": {"type": "path"},

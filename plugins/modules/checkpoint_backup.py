@@ -16,6 +16,9 @@ description:
     the task fails.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.layout.checkpoints
+  - fedops.flower.layout
 attributes:
   check_mode:
     description: Can run in check mode and tell whether anything would travel.
@@ -29,12 +32,8 @@ attributes:
 options:
   path:
     description: The checkpoint directory on the host.
-    type: path
-    default: /opt/flower/checkpoints
   home:
     description: The directory of Flower, whose trainings are asked whether they save to O(path) or elsewhere.
-    type: path
-    default: /opt/flower
   backup:
     description:
       - The directory of the checkpoints on the controller. What is in it and not whole is removed, as it was left by a
@@ -102,6 +101,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints 
     read,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import NotDeployedError
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 
 
@@ -122,8 +122,8 @@ def work(params: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": "/opt/flower/checkpoints"},
-            "home": {"type": "path", "default": "/opt/flower"},
+            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
+            "home": {"type": "path", "default": HOME},
             "backup": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "restored"], "default": "present"},
             "file": {"type": "str"},

@@ -20,7 +20,9 @@ description:
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
-  - fedops.flower.flwr.owner
+  - fedops.flower.layout.checkpoints
+  - fedops.flower.layout
+  - fedops.flower.layout.owner
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be changed. Nothing is proven then.
@@ -34,12 +36,8 @@ attributes:
 options:
   path:
     description: The directory.
-    type: path
-    default: /opt/flower/checkpoints
   home:
     description: The directory of Flower. Of what is below it, only C(checkpoints) and a mount of its own may be given.
-    type: path
-    default: /opt/flower
   mounted:
     description: Whether something of the account's own is mounted on O(path), which may belong to anybody so far.
     type: bool
@@ -93,6 +91,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import (
     StorageError,
@@ -153,12 +153,12 @@ def explained(source: str, path: str) -> Iterator[None]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": "/opt/flower/checkpoints"},
-            "home": {"type": "path", "default": "/opt/flower"},
+            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
+            "home": {"type": "path", "default": HOME},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "mounted": {"type": "bool", "default": False},
-            "uid": {"type": "int", "default": 49999},
-            "gid": {"type": "int", "default": 49999},
+            "uid": {"type": "int", "default": APPS.number},
+            "gid": {"type": "int", "default": APPS.number},
             "mode": {"type": "str", "default": "0750"},
             "adopt": {"type": "bool", "default": False},
             "bring": {"type": "path"},

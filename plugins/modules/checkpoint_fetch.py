@@ -21,6 +21,8 @@ author:
   - fedops.flower contributors (@fedops)
 requirements:
   - rclone on the host
+extends_documentation_fragment:
+  - fedops.flower.layout.checkpoints
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be fetched, without looking whether it is whole.
@@ -34,8 +36,6 @@ attributes:
 options:
   path:
     description: The checkpoint directory.
-    type: path
-    default: /opt/flower/checkpoints
   training:
     description: Name of the training.
     type: str
@@ -112,6 +112,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import file
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import arrays_name
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import Fetcher, FetchError
@@ -167,12 +169,12 @@ def read_secret(path: str) -> bytes | None:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
             "training": {"type": "str", "required": True},
             "configuration_hash": {"type": "str", "required": True},
             "base": {"type": "str", "required": True},
             "environment_file": {"type": "path", "required": True},
-            "secret_file": {"type": "path", "default": "/opt/flower/certificates/mirror.secret", "no_log": False},
+            "secret_file": {"type": "path", "default": file(HOME, "mirror_secret"), "no_log": False},
             "accept_unsealed": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

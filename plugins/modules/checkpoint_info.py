@@ -16,13 +16,12 @@ description:
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
+  - fedops.flower.layout.checkpoints
   - fedops.flower.flwr.info
 options:
   path:
     description:
       - The checkpoint directory. One that does not exist holds no checkpoints.
-    type: path
-    default: /opt/flower/checkpoints
   sha256:
     description:
       - Look for the checkpoint with this hash as well, for example the one that RV(fedops.flower.run#module:result)
@@ -142,6 +141,7 @@ import os
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import (
     Checkpoint,
@@ -183,7 +183,7 @@ def look(path: str, sha256: str | None, strict: bool) -> tuple[Inspection, Check
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
             "sha256": {"type": "str"},
         },
         supports_check_mode=True,

@@ -14,12 +14,11 @@ description:
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
+  - fedops.flower.layout
   - fedops.flower.flwr.info
 options:
   home:
     description: Home of Flower. Directories in C(data) below it are made when there are none, and may be missing.
-    type: path
-    default: /opt/flower
   directories:
     description: The directories.
     type: list
@@ -51,6 +50,8 @@ problems:
   sample: []
 """
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.data import problems
 
@@ -58,10 +59,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._supernode.data impo
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "directories": {"type": "list", "elements": "path", "required": True},
-            "group": {"type": "str", "default": "flower"},
-            "gid": {"type": "int", "default": 49999},
+            "group": {"type": "str", "default": APPS.name},
+            "gid": {"type": "int", "default": APPS.number},
         },
         supports_check_mode=True,
     )

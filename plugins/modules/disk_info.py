@@ -89,6 +89,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._storage.disks import (
     FILE_SYSTEMS,
@@ -165,7 +166,7 @@ def main() -> None:
         argument_spec={
             "device": {"type": "str", "required": True},
             "filesystem": {"type": "str", "choices": list(FILE_SYSTEMS), "default": "ext4"},
-            "mount_point": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "mount_point": {"type": "path", "default": below(HOME, CHECKPOINTS)},
             "adopt": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

@@ -18,7 +18,8 @@ description:
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
-  - fedops.flower.flwr.owner
+  - fedops.flower.layout
+  - fedops.flower.layout.owner
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be done.
@@ -36,8 +37,6 @@ options:
     required: true
   home:
     description: The directory of Flower. Its folders are no mount points, but for C(checkpoints).
-    type: path
-    default: /opt/flower
   existing:
     description:
       - What is done about files that lie in the directory. V(stop) fails the task and names them, V(move) renames the
@@ -79,6 +78,8 @@ aside:
 import os
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import (
     ASIDE,
@@ -156,10 +157,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "existing": {"type": "str", "choices": ["stop", "move"], "default": "stop"},
-            "uid": {"type": "int", "default": 49999},
-            "gid": {"type": "int", "default": 49999},
+            "uid": {"type": "int", "default": APPS.number},
+            "gid": {"type": "int", "default": APPS.number},
             "source": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },

@@ -123,6 +123,7 @@ unknown:
 
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.quiesce import Busy, Quiescing
@@ -157,7 +158,7 @@ def have_state(quiescing: Quiescing, params: dict[str, Any], check_mode: bool) -
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "superlink": {"type": "str", "default": "local"},
             "state": {"type": "str", "choices": ["quiesced", "resumed"], "default": "quiesced"},
             "timeout": {"type": "float", "default": 600},

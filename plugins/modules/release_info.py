@@ -15,16 +15,14 @@ description:
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
+  - fedops.flower.layout.points
+  - fedops.flower.layout
   - fedops.flower.flwr.info
 options:
   home:
     description: Home of Flower.
-    type: path
-    default: /opt/flower
   points:
     description: The directory of the points that M(fedops.flower.restore_point) makes.
-    type: path
-    default: /var/backups/flower/upgrades
 """
 
 EXAMPLES = r"""
@@ -98,6 +96,8 @@ import tempfile
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.files import nearest
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import POINTS, folder
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases
 from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import (
@@ -128,8 +128,8 @@ def room(what: str, path: str) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
-            "points": {"type": "path", "default": "/var/backups/flower/upgrades"},
+            "home": {"type": "path", "default": HOME},
+            "points": {"type": "path", "default": folder(HOME, POINTS)},
         },
         supports_check_mode=True,
     )

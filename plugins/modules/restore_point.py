@@ -17,6 +17,8 @@ description:
   - A point is open until it is closed. While it is, saving again for the same O(token) keeps it.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.layout
 attributes:
   check_mode:
     description: Can run in check mode and tell whether anything would be kept or brought back.
@@ -34,8 +36,6 @@ options:
     default: /var/backups/flower/upgrades
   home:
     description: Home of Flower.
-    type: path
-    default: /opt/flower
   state:
     description:
       - V(saved) opens a point.
@@ -84,6 +84,8 @@ release:
 
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import POINTS, folder
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import (
     RestorePoints,
@@ -105,8 +107,8 @@ def have_state(points: RestorePoints, params: dict[str, Any], check_mode: bool) 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": "/var/backups/flower/upgrades"},
-            "home": {"type": "path", "default": "/opt/flower"},
+            "path": {"type": "path", "default": folder(HOME, POINTS)},
+            "home": {"type": "path", "default": HOME},
             "state": {"type": "str", "choices": ["saved", "restored", "closed"], "required": True},
             "token": {"type": "str", "no_log": False},
             "kept": {"type": "int", "default": 2},

@@ -15,13 +15,12 @@ description:
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
+  - fedops.flower.layout.checkpoints
   - fedops.flower.flwr.info
 options:
   path:
     description:
       - The checkpoint directory. While it does not exist, the room is that of the nearest directory above it.
-    type: path
-    default: /opt/flower/checkpoints
   training:
     description:
       - Name of the training. The size of the model is that of its newest checkpoint, and what it holds in O(path)
@@ -67,6 +66,7 @@ storage:
 """
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.files import nearest
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import list_checkpoints, room
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import look_as_owner
@@ -83,7 +83,7 @@ def look(path: str, training: str, megabytes: float, strict: bool) -> dict[str, 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": "/opt/flower/checkpoints"},
+            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
             "training": {"type": "str", "required": True},
             "model_megabytes": {"type": "float", "default": 0},
         },

@@ -202,6 +202,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_record import check_fab
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
@@ -296,7 +297,7 @@ def _shown(run: Known) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "superlink": {"type": "str", "default": "local"},
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "stopped"], "default": "present"},

@@ -276,6 +276,7 @@ memory_problems:
 import os
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.memory import memory_problems
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
@@ -384,7 +385,7 @@ def _foreign(flwr: Flwr, run_id: str, lines: int) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "superlink": {"type": "str", "default": "local"},
             "name": {"type": "str"},
             "run_id": {"type": "str"},

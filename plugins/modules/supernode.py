@@ -166,6 +166,7 @@ supernodes:
 
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     Flwr,
@@ -188,7 +189,7 @@ def main() -> None:
     many = {**one, **about, "name": {"type": "str", "required": True}}
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "superlink": {"type": "str", "default": "local"},
             **one,
             "supernodes": {"type": "list", "elements": "dict", "options": many},

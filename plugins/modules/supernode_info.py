@@ -119,6 +119,7 @@ import time
 from collections.abc import Collection
 from typing import Any
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr, FlwrUnreachableError
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import list_supernodes, named
@@ -145,7 +146,7 @@ def wait(flwr: Flwr, unregistered: bool, wanted: int, names: Collection[str], se
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "superlink": {"type": "str", "default": "local"},
             "unregistered": {"type": "bool", "default": False},
             "wait_for_online": {"type": "int", "default": 0},

@@ -18,6 +18,8 @@ description:
   - Tells as well of keys of SuperNodes that the host had and is not to have any more.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.layout
 attributes:
   check_mode:
     description: Can run in check mode and tell which keys would be made or removed.
@@ -31,8 +33,6 @@ attributes:
 options:
   home:
     description: Home of Flower. The keys lie in C(certificates) below it.
-    type: path
-    default: /opt/flower
   host:
     description: Name of the SuperNode when it is the only one of its host.
     type: str
@@ -86,6 +86,7 @@ left:
   sample: []
 """
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import NAME, NAME_RULE
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.keys import Key, Keys
@@ -102,7 +103,7 @@ def rows(keys: list[Key]) -> list[dict[str, str]]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "host": {"type": "str", "required": True},
             "instances": {"type": "list", "elements": "str", "default": []},
             "purge": {"type": "bool", "default": False},

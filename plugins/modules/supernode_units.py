@@ -19,6 +19,8 @@ description:
     but for its key and its data.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.layout
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be written, restarted and removed.
@@ -32,8 +34,6 @@ attributes:
 options:
   home:
     description: Home of Flower.
-    type: path
-    default: /opt/flower
   user:
     description: Account that the SuperNodes run as.
     type: str
@@ -152,7 +152,8 @@ removed:
 import grp
 import pwd
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, SUPERNODE
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, SUPERNODE, SYSTEMD
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import NAME, NAME_RULE
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import (
@@ -199,12 +200,12 @@ def main() -> None:
     texts = {name: {"type": "str", "default": ""} for name in ("unit", "apps_unit", "launcher", "apps_launcher")}
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "user": {"type": "str", "default": SUPERNODE.name},
             "data_group": {"type": "str", "default": APPS.name},
             **texts,
             "supernodes": {"type": "list", "elements": "dict", "required": True, "options": supernode},
-            "systemd_directory": {"type": "path", "default": "/etc/systemd/system"},
+            "systemd_directory": {"type": "path", "default": SYSTEMD},
         },
         supports_check_mode=True,
     )

@@ -14,6 +14,8 @@ description:
   - The module M(fedops.flower.training) does so for a training. This one is for a host whose trainings are paused.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.layout
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be installed.
@@ -27,8 +29,6 @@ attributes:
 options:
   home:
     description: Directory of Flower on the host.
-    type: path
-    default: /opt/flower
   unit:
     description: Text of the template of the units.
     type: str
@@ -56,6 +56,7 @@ installed:
   sample: [program, unit]
 """
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import SupervisorFiles
 
@@ -63,7 +64,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "unit": {"type": "str", "required": True},
             "program": {"type": "str"},
             "archive": {"type": "path"},

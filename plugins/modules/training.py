@@ -269,6 +269,7 @@ log_tail:
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._config.limits import range_problems
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
@@ -381,7 +382,7 @@ def _shown(run: Known) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": "/opt/flower"},
+            "home": {"type": "path", "default": HOME},
             "superlink": {"type": "str", "default": "local"},
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "stopped"], "default": "present"},

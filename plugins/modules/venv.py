@@ -129,6 +129,8 @@ removed:
   sample: []
 """
 
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME, below
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import VENV
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases, release_name
 from ansible_collections.fedops.flower.plugins.module_utils._release.venv import Venv
@@ -137,7 +139,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._release.venv import
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": "/opt/flower/venv"},
+            "path": {"type": "path", "default": below(HOME, VENV)},
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "packages": {"type": "list", "elements": "str", "default": []},
             "lock": {"type": "path", "required": True},

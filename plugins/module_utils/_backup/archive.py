@@ -26,9 +26,9 @@ from dataclasses import dataclass, field
 
 from .._base import guarded
 from .._base.jsonable import is_whole
-from .._base.layout import APPS, Account
+from .._base.layout import APPS, DATABASE, Account
 from .database import ArchiveError, check_database, snapshot
-from .kept import BORN, DATABASE, RECORD, RULES, Rule, folder_of, is_left_out, place_of, rule_of, wanted
+from .kept import BORN, RECORD, RULES, Rule, folder_of, is_left_out, place_of, rule_of, wanted
 from .sealing import Seal
 from .tar import TarError, TarMember, members
 

@@ -13,13 +13,21 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .._base.layout import APPS, CONTROL, FOLDERS, SUPEREXEC_SECRET, SUPERLINK, Account
+from .._base.layout import (
+    APPS,
+    CONTROL,
+    DATABASE,
+    FOLDERS,
+    MIRROR_SECRET,
+    SUPEREXEC_SECRET,
+    SUPERLINK,
+    Account,
+)
 
 RECORD, HISTORY = 16 << 20, 64 << 20  # bytes; far more than any of ours
 MOST_TRAININGS, MOST_PREVIOUS = 10000, 100
-DATABASE = "state/state.db"
 # Made on a host before anything is brought back. They make way, on a host without a state of its own.
-BORN = (SUPEREXEC_SECRET, "certificates/mirror.secret")
+BORN = (SUPEREXEC_SECRET, MIRROR_SECRET)
 
 _TRAINING = "[a-z0-9][a-z0-9-]{0,62}"
 _FLAT = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}"

@@ -81,6 +81,7 @@ def _roots(path: str, holds: str, on: tuple[str, ...] = _BOTH, by: str = "", fat
 
 
 SYSTEMD = "/etc/systemd/system"
+POINTS = "/var/backups/flower/upgrades"
 _STORAGE, _BY_FILES, _BY_SYSTEMD = "role `checkpoints`", "module `files`", "systemd"
 # Parents first. What an account does not need to make lies below directories of root.
 # fmt: off
@@ -115,7 +116,7 @@ FOLDERS: tuple[Folder, ...] = (
     Folder("/run/flower-gateway", GATEWAY, GATEWAY, 0o755, "its process number", _SUPERLINK, _BY_SYSTEMD),
     Folder("/var/backups/flower", None, None, 0o700, "a backup on its way to the controller, or from there", _SUPERLINK,
            "`backup`, `restore`", STAYS),
-    Folder("/var/backups/flower/upgrades", None, None, 0o700, "what an upgrade can go back to", by="`upgrade`"),
+    Folder(POINTS, None, None, 0o700, "what an upgrade can go back to", by="`upgrade`"),
     Folder("/var/cache/flower-gateway", GATEWAY, GATEWAY, 0o755, "requests on their way", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/flower-mirror", "a link to the next one", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/private/flower-mirror", "what the mirror remembers", _SUPERLINK, _BY_SYSTEMD),
@@ -136,6 +137,7 @@ class File:
     path: str
     holds: str
     fate: str = SOFTWARE
+    of_release: bool = False  # whether a release of Flower decides what it says
 
 
 SUPEREXEC_SECRET = "certificates/superexec.secret"
@@ -154,12 +156,15 @@ FILES: tuple[File, ...] = (
     File("supervisor", "supervisor/fedops-supervisor.pyz", "the program of the supervisors"),
     File("mirror", "mirror/fedops-mirror.pyz", "the program of the mirror"),
     File("flwr", "bin/flwr", "Flower's command line, as the account that may use it"),
-    File("supernode_launcher", "bin/flower-supernode", "what starts a SuperNode"),
-    File("clientapps_launcher", "bin/flower-clientapps", "what starts the ClientApps of a SuperNode"),
-    File("supernode", "supernode.toml", "what the only SuperNode of a host tells its ClientApps"),
-    File("gateway", "/etc/flower/gateway.conf", "the configuration of the gateway"),
-    File("superlink_fence", "/etc/flower/fence/superlink.nft", "who may reach what on a SuperLink host"),
-    File("supernode_fence", "/etc/flower/fence/supernode.nft", "who may reach what on a SuperNode host"),
+    File(
+        "flwr_configuration", "control/.flwr/config.toml", "how the command line finds the SuperLink", of_release=True
+    ),
+    File("supernode_launcher", "bin/flower-supernode", "what starts a SuperNode", of_release=True),
+    File("clientapps_launcher", "bin/flower-clientapps", "what starts the ClientApps of a SuperNode", of_release=True),
+    File("supernode", "supernode.toml", "what the only SuperNode of a host tells its ClientApps", of_release=True),
+    File("gateway", "/etc/flower/gateway.conf", "the configuration of the gateway", of_release=True),
+    File("superlink_fence", "/etc/flower/fence/superlink.nft", "who reaches what on a SuperLink host", of_release=True),
+    File("supernode_fence", "/etc/flower/fence/supernode.nft", "who reaches what on a SuperNode host", of_release=True),
     File("mirror_keys", "/etc/flower-mirror.conf", "the keys of the mirror's bucket, for root alone"),
     File("mirror_ca", "/etc/flower-mirror.crt", "a certificate authority for the mirror's server"),
     File("mirror_state", "/var/lib/flower-mirror/state.json", "what the mirror says of its last pass"),

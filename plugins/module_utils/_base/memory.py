@@ -16,6 +16,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from .layout import GATEWAY_UNIT, SUPEREXEC_UNIT, SUPERLINK_UNIT
 from .systemd import SystemdError, Unit, journal, show_units
 
 # "A process of this unit has been killed by the OOM killer", as SD_MESSAGE_UNIT_OUT_OF_MEMORY in sd-messages.h.
@@ -25,9 +26,9 @@ SINCE = "-24h"
 LINES = 1000
 # Each with the variable that bounds it.
 SERVICES: t.Mapping[str, tuple[str, str]] = {
-    "flower-superlink.service": ("SuperLink", "superlink_memory_max"),
-    "flower-superexec.service": ("SuperExec with its ServerApps", "superlink_executor_memory_max"),
-    "flower-gateway.service": ("gateway", ""),
+    SUPERLINK_UNIT: ("SuperLink", "superlink_memory_max"),
+    SUPEREXEC_UNIT: ("SuperExec with its ServerApps", "superlink_executor_memory_max"),
+    GATEWAY_UNIT: ("gateway", ""),
 }
 
 _BOUND = re.compile("infinity|[1-9][0-9]*[KMGT]?|[1-9][0-9]?%|100%")

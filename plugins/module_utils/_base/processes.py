@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from .accounts import uid_of
-from .layout import APPS
+from .layout import APPS, SUPEREXEC_UNIT
 
 COMMAND = "flwr-serverapp"
-EXECUTOR = "flower-superexec.service"
+EXECUTOR = SUPEREXEC_UNIT
 _GROUP = f"/system.slice/{EXECUTOR}"
 _OF_SYSTEMD = "/init.scope"  # where systemd itself is, below the control group that it has to itself
 EARLIER, LATER = 2.0, 5.0  # seconds that a process may begin before and after Flower says so: it counts whole ones

@@ -20,8 +20,18 @@ from contextlib import suppress
 from datetime import datetime, timezone
 
 from .._backup.archive import check_database, snapshot
-from .._base import guarded
+from .._base import guarded, layout
 from .._base.errors import FedopsError
+from .._base.layout import (
+    CLIENTAPPS_UNIT,
+    DATABASE,
+    FENCE_UNIT,
+    GATEWAY_UNIT,
+    ON,
+    SUPERNODE_UNIT,
+    UNITS,
+    unit_file,
+)
 from .._base.records import RecordError, read_record, write_object
 from .._base.systemd import SystemdError, control, show_units
 from .releases import Releases
@@ -29,28 +39,14 @@ from .running import services
 
 OPEN = "open"  # the link to the point that is open
 CONTENTS = "contents.json"
-DATABASE = "state/state.db"  # below the home
-GATEWAY = "flower-gateway.service"
-FENCES = tuple(f"flower-fence@{name}.service" for name in ("superlink", "supernode"))
+GATEWAY = GATEWAY_UNIT
+FENCES = tuple(f"{FENCE_UNIT}{kind}.service" for kind in ON)
 # What says how the services run. Below the home without a slash at the beginning.
 FILES = (
-    "/etc/systemd/system/flower-superlink.service",
-    "/etc/systemd/system/flower-superexec.service",
-    "/etc/systemd/system/flower-supernode.service",
-    "/etc/systemd/system/flower-supernode@.service",
-    "/etc/systemd/system/flower-supernode@*.service.d/flower.conf",
-    "/etc/systemd/system/flower-clientapps.service",
-    "/etc/systemd/system/flower-clientapps@.service",
-    "/etc/systemd/system/flower-clientapps@*.service.d/flower.conf",
-    "/etc/systemd/system/flower-gateway.service",
-    "/etc/systemd/system/flower-fence@.service",
-    "/etc/flower/gateway.conf",
-    "/etc/flower/fence/*.nft",
+    *(unit_file(unit.name) for unit in UNITS if unit.of_release),
+    *(unit_file(f"{name}@*.service.d/flower.conf") for name in (SUPERNODE_UNIT, CLIENTAPPS_UNIT)),
+    *(entry.path for entry in layout.FILES if entry.of_release),
     "app/.flwr/config.toml",  # of before the command line had an account of its own
-    "control/.flwr/config.toml",
-    "bin/flower-supernode",
-    "bin/flower-clientapps",
-    "supernode.toml",
     "supernodes/*/supernode.toml",
 )
 

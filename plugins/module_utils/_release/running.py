@@ -14,12 +14,13 @@ import time
 import typing as t
 from contextlib import suppress
 
+from .._base.layout import CLIENTAPPS_UNIT, SUPEREXEC_UNIT, SUPERLINK_UNIT, SUPERNODE_UNIT
 from .._base.systemd import Unit, control, show_units
 from .releases import DIRECTORY
 
 # In the order in which they are started.
 SERVICES = (
-    "flower-superlink.service", "flower-superexec.service", "flower-supernode*.service", "flower-clientapps*.service",
+    SUPERLINK_UNIT, SUPEREXEC_UNIT, f"{SUPERNODE_UNIT}*.service", f"{CLIENTAPPS_UNIT}*.service",
 )  # fmt: skip
 HIERARCHIES = ("", "/systemd")  # the one of today, and systemd's own of before
 BEFORE_RELEASES = "venv"  # what is loaded from an environment in the place of the link

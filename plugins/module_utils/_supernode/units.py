@@ -20,16 +20,14 @@ from dataclasses import dataclass, field
 from .._base import guarded
 from .._base.errors import FedopsError
 from .._base.files import Directory, File, remove_empty
-from .._base.layout import SUPERNODE_UNIT
+from .._base.layout import SUPERNODE_UNIT, SYSTEMD
+from .._base.layout import file as file_of
 from .._base.systemd import SHOW, Unit, read_units
 from .instances import Place, unit_files
 
-SYSTEMD = "/etc/systemd/system"
 SETTINGS = "flower.conf"
-LAUNCHER = "bin/flower-supernode"  # below the home
-APPS_LAUNCHER = "bin/flower-clientapps"
 # Units whose files are new and that do not run from them yet. After a reboot they do.
-PENDING = "/run/flower-supernodes-to-restart"
+PENDING = file_of("/", "supernodes_to_restart")
 NODE_ID = "node-id"
 _NODE_ID = re.compile(rb"[0-9]{1,20}\n?")
 STEP_TIMEOUT = 300  # seconds; systemd itself kills what does not stop after 90
@@ -109,8 +107,8 @@ class Units:
             for name, text in zip(place.unit_files, (texts.unit, texts.apps_unit))
         ]
         if own:
-            shared.append(File(os.path.join(self.home, LAUNCHER), texts.launcher, 0o755))
-            shared.append(File(os.path.join(self.home, APPS_LAUNCHER), texts.apps_launcher, 0o755))
+            shared.append(File(file_of(self.home, "supernode_launcher"), texts.launcher, 0o755))
+            shared.append(File(file_of(self.home, "clientapps_launcher"), texts.apps_launcher, 0o755))
         left = self._pending()
         # Together: a ClientApp that ends alone costs a training more than a SuperNode that begins anew.
         outdated = [
@@ -251,8 +249,8 @@ class Units:
         for name in unused:
             self._delete(os.path.join(self.systemd, name))
         if not names:
-            for launcher in (LAUNCHER, APPS_LAUNCHER):
-                self._delete(os.path.join(self.home, launcher))
+            for launcher in ("supernode_launcher", "clientapps_launcher"):
+                self._delete(file_of(self.home, launcher))
             if not self.check_mode:
                 remove_empty(os.path.join(self.home, "bin"))
         return units + unused

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .._base.guarded import write_bytes
+from .._base.layout import SYSTEMD, TRAINING_UNIT, file
 from .._base.processes import ProcessTable
 from .._base.systemd import SystemdError, Unit, control, show_units
 from .._flower.cli import Flwr, FlwrError
@@ -28,9 +29,9 @@ from .endings import ENDED, FINISHED, STOPPED
 from .serverapps import ends_with_its_process, own_processes
 from .verdicts import BY_OPERATOR
 
-UNITS = "/etc/systemd/system"
-TEMPLATE = "flower-training@.service"
-PROGRAM = "supervisor/fedops-supervisor.pyz"
+UNITS = SYSTEMD
+PROGRAM = file("", "supervisor")  # below the home
+TEMPLATE = f"{TRAINING_UNIT}.service"
 PATIENCE = 20.0  # seconds that a supervisor has to stop its run and say so
 
 
@@ -60,7 +61,7 @@ class SupervisorFiles:
     """The supervisor's program and the template of its units. Both belong to root: user code cannot change them."""
 
     def __init__(self, home: str, digest: str, unit: str) -> None:
-        self.program, self.template = os.path.join(home, PROGRAM), os.path.join(UNITS, TEMPLATE)
+        self.program, self.template = file(home, "supervisor"), os.path.join(UNITS, TEMPLATE)
         self.digest, self.unit = digest, unit
 
     def differences(self) -> tuple[str, ...]:

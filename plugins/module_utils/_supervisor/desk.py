@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 
 from .._base.guarded import remove, write_bytes
+from .._base.layout import TRAINING_UNIT
 from .._training.folder import MEMORY, RECORD_MODE, REQUEST, TrainingFolder, as_keeper, held, read_object, write_object
 from .._training.quiesce_order import Order, standing_order
 from .endings import STARTING
@@ -243,7 +244,7 @@ class Desk:
 
 def unit_name(training: str) -> str:
     """Return the name of the unit that supervises a training."""
-    return f"flower-training@{training}.service"
+    return f"{TRAINING_UNIT}{training}.service"
 
 
 def recall(desk: Desk, request: Request) -> Memory:

@@ -15,6 +15,7 @@ import time
 import typing as t
 from contextlib import suppress
 
+from .._base.home import HOME
 from .._base.systemd import notify
 from .._flower.cli import Flwr, FlwrError
 from .._training.folder import TrainingFolder, TrainingNameError
@@ -33,7 +34,7 @@ PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4  # of linux/prctl.h
 def main(arguments: t.Sequence[str] | None = None) -> int:
     """Supervise the training that the command line names."""
     parser = argparse.ArgumentParser(prog="fedops-supervisor", description="Supervise one training of Flower.")
-    parser.add_argument("--home", default="/opt/flower", help="home of Flower on this host")
+    parser.add_argument("--home", default=HOME, help="home of Flower on this host")
     parser.add_argument("name", help="name of the training")
     options = parser.parse_args(arguments)
     journal = Journal(options.name)

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from .._base import identity
+from .._base.layout import SUPERLINK_UNIT
 from .._base.processes import EXECUTOR, Process, ProcessTable, memory_counts, memory_kills, moment
 from .._base.systemd import Unit, show_units
 from .._flower.cli import ALIVE, Flwr, FlwrError
@@ -22,7 +23,7 @@ from .desk import Memory, Request
 from .serverapps import Finder, known_processes
 from .verdicts import GONE, LIVING, UNKNOWN, UNREACHABLE, Sighting
 
-SUPERLINK = "flower-superlink.service"
+SUPERLINK = SUPERLINK_UNIT
 
 ASK_A_YOUNG_RUN = 3.0  # seconds between questions to Flower: until the ServerApp's process is known
 ASK_AWAY = 3.0  # while the SuperLink does not answer

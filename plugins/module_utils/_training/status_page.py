@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from .._base.home import HOME
 from .._base.jsonable import Bounds, harmless, harmless_value, loads
 from .progress import pace, span_text
 
@@ -52,7 +53,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
             "memory_problems": list(found.get("memory_problems") or []),
         },
         "supernodes": nodes,
-        "supernode_problems": strangers(nodes, found["expected"], found["host"], found.get("home") or "/opt/flower"),
+        "supernode_problems": strangers(nodes, found["expected"], found["host"], found.get("home") or HOME),
         "trainings": [_training(training) for training in found["trainings"]],
         "trainings_problem": found.get("trainings_problem") or None,
         "checkpoint": found["latest"],
