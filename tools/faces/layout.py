@@ -1,16 +1,28 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of docs/security.md that say who is who on a host and what belongs to whom."""
+"""What follows from the layout of a host: the tables of docs/security.md and docs/files.md, and defaults of roles."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from module_utils._base import layout
 
 from . import between
 
-PAGE = "docs/security.md"
+PAGE, FILES_PAGE = "docs/security.md", "docs/files.md"
+# Role and variable of each default that is the layout's.
+DEFAULTS = {
+    "runtime": {
+        "runtime_home": layout.HOME,
+        "runtime_user": layout.APPS.name,
+        "runtime_uid": layout.APPS.number,
+        "runtime_gid": layout.APPS.number,
+    },
+    "superlink": {port.variable: port.number for port in layout.PORTS if layout.SUPERLINK_HOST in port.on},
+    "supernode": {port.variable: port.number for port in layout.PORTS if layout.SUPERNODE_HOST in port.on},
+}
 HOSTS = {layout.SUPERLINK_HOST: "SuperLink", layout.SUPERNODE_HOST: "SuperNode"}
 
 
@@ -18,7 +30,28 @@ def files(root: Path) -> dict[str, str]:
     text = (root / PAGE).read_text("utf-8")
     for name, table in (("accounts", _accounts()), ("folders", _folders())):
         text = between(text, f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n", table, PAGE)
-    return {PAGE: text}
+    page = (root / FILES_PAGE).read_text("utf-8")
+    for name, table in (("folders", _made()), ("files", _files()), ("units", _units()), ("ports", _ports())):
+        page = between(page, f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n", table, FILES_PAGE)
+    return {PAGE: text, FILES_PAGE: page, **_defaults(root)}
+
+
+def _defaults(root: Path) -> dict[str, str]:
+    """The defaults of roles, in the lines that hand-written files have for them."""
+    written = {}
+    for role, values in DEFAULTS.items():
+        in_specs = r"(?m)^(      {name}:\n(?:        .*\n)*?        default: ).*$"
+        for path, line in (
+            (f"roles/{role}/defaults/main.yml", r"(?m)^({name}: ).*$"),
+            (f"roles/{role}/meta/argument_specs.yml", in_specs),
+        ):
+            text = (root / path).read_text("utf-8")
+            for name, value in values.items():
+                text, found = re.subn(line.format(name=name), rf"\g<1>{value}", text)
+                if found != 1:
+                    raise SystemExit(f"{path} must hold the default of {name} once.")
+            written[path] = text
+    return written
 
 
 def _accounts() -> str:
@@ -35,4 +68,34 @@ def _folders() -> str:
     for entry in layout.FOLDERS:
         owner, group = (account.name if account else "root" for account in (entry.owner, entry.group))
         rows.append(f"| `{entry.path}` | {owner} | {group} | {entry.mode:04o} | {entry.holds} |")
+    return "\n".join(rows) + "\n"
+
+
+def _hosts(on: tuple[str, ...]) -> str:
+    return " and ".join(HOSTS[kind] for kind in HOSTS if kind in on)
+
+
+def _made() -> str:
+    rows = ["| Folder | On | Made by | After a teardown |", "|---|---|---|---|"]
+    for entry in layout.FOLDERS:
+        stays = {layout.SOFTWARE: "gone", layout.STAYS: "stays"}.get(entry.fate, f"stays without `{entry.fate}`")
+        rows.append(f"| `{entry.path}` | {_hosts(entry.on)} | {entry.by or 'role `runtime`'} | {stays} |")
+    return "\n".join(rows) + "\n"
+
+
+def _files() -> str:
+    rows = ["| File | What it holds |", "|---|---|"]
+    rows += [f"| `{entry.path}` | {entry.holds} |" for entry in layout.FILES]
+    return "\n".join(rows) + "\n"
+
+
+def _units() -> str:
+    rows = ["| Unit | On | What it does |", "|---|---|---|"]
+    rows += [f"| `{unit.name}` | {_hosts(unit.on)} | {unit.does} |" for unit in layout.UNITS]
+    return "\n".join(rows) + "\n"
+
+
+def _ports() -> str:
+    rows = ["| Port | Variable | Who listens, and for whom |", "|---|---|---|"]
+    rows += [f"| {port.number} | `{port.variable}` | {port.at} |" for port in layout.PORTS]
     return "\n".join(rows) + "\n"

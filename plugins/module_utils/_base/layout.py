@@ -81,6 +81,7 @@ def _roots(path: str, holds: str, on: tuple[str, ...] = _BOTH, by: str = "", fat
 
 
 SYSTEMD = "/etc/systemd/system"
+SUPERNODE_STATE = "/var/lib/flower-supernode"
 POINTS = "/var/backups/flower/upgrades"
 _STORAGE, _BY_FILES, _BY_SYSTEMD = "role `checkpoints`", "module `files`", "systemd"
 # Parents first. What an account does not need to make lies below directories of root.
@@ -120,7 +121,7 @@ FOLDERS: tuple[Folder, ...] = (
     Folder("/var/cache/flower-gateway", GATEWAY, GATEWAY, 0o755, "requests on their way", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/flower-mirror", "a link to the next one", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/private/flower-mirror", "what the mirror remembers", _SUPERLINK, _BY_SYSTEMD),
-    Folder("/var/lib/flower-supernode", SUPERNODE, SUPERNODE, 0o700, "what SuperNodes write", _SUPERNODE, _BY_SYSTEMD),
+    Folder(SUPERNODE_STATE, SUPERNODE, SUPERNODE, 0o700, "what SuperNodes write", _SUPERNODE, _BY_SYSTEMD),
 )
 # fmt: on
 # A link to the release that runs. It is named where the folders are.

@@ -20,14 +20,14 @@ from .._base.errors import FedopsError
 from .._base.escape import EscapeError, path, toml_value, unit_environment, unit_path
 from .._base.home import DATA, HOME
 from .._base.jsonable import is_whole
-from .._base.layout import CLIENTAPPS_UNIT, FOLDERS, PORT, SEEN_BY_APPS, SUPERNODE_UNIT, folder
+from .._base.layout import CLIENTAPPS_UNIT, FOLDERS, PORT, SEEN_BY_APPS, SUPERNODE_STATE, SUPERNODE_UNIT
 from .._base.memory import bound_problems
 from .._base.notation import is_plain, is_unset, show
 
 DEFAULT_PORT = PORT["supernode_port"]
 HIGHEST_PORT = 65535
 
-STATE = folder("/", "/var/lib/flower-supernode")
+STATE = SUPERNODE_STATE
 # Of the home ClientApps see programs and their own data. "app" holds what ran before they were on their own.
 _HIDDEN = (
     *(one.path for one in FOLDERS if one.path not in SEEN_BY_APPS and "/" not in one.path),

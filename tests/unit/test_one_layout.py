@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Only the layout says what lies where: nothing makes a folder that it does not name, and nothing repeats it."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import ACCOUNTS, FOLDERS, HOME, PORTS
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMED = {entry.path for entry in FOLDERS}
+TASKS = sorted(itertools.chain(ROOT.glob("roles/*/tasks/*.yml"), ROOT.glob("playbooks/**/*.yml")))
+PLUGINS = sorted(
+    itertools.chain(*(ROOT.glob(f"plugins/{kind}/**/*.py") for kind in ("module_utils", "modules", "action")))
+)
+
+# Who makes folders, and where: below a folder of the table, or in a place that is given.
+GIVEN = "what it is told to make, which comes from the table or from the operator"
+CONTROLLER = "the controller"
+MAKERS = {
+    "action/checkpoint_backup.py": CONTROLLER,
+    "module_utils/_backup/archive.py": GIVEN,
+    "module_utils/_backup/checkpoints.py": GIVEN,
+    "module_utils/_base/files.py": GIVEN,
+    "module_utils/_base/guarded.py": GIVEN,
+    "module_utils/_flower/fab.py": "app",
+    "module_utils/_mirror/fetch.py": "checkpoints",
+    "module_utils/_mirror/program.py": "/var/lib/flower-mirror",
+    "module_utils/_release/releases.py": "releases",
+    "module_utils/_release/restore_point.py": "/var/backups/flower/upgrades",
+    "module_utils/_storage/ground.py": GIVEN,
+    "module_utils/_storage/mount_guard.py": GIVEN,
+    "module_utils/_storage/relocation.py": GIVEN,
+    "module_utils/_supernode/registry.py": "records",
+    "module_utils/_supernode/units.py": "/var/lib/flower-supernode",
+    "module_utils/_supervisor/control.py": "supervisor",
+    "module_utils/_training/folder.py": "trainings",
+    "module_utils/_training/split.py": "published",
+    "modules/account.py": GIVEN,
+    "modules/files.py": GIVEN,
+}
+
+
+def tasks(found: Any, where: str = "") -> Iterator[tuple[dict, str]]:
+    """Yield the tasks of a file, also those in plays and blocks, each with the host that it is delegated to."""
+    for item in found if isinstance(found, list) else []:
+        on = item.get("delegate_to", where)
+        yield item, on
+        for part in ("tasks", "pre_tasks", "post_tasks", "block", "rescue", "always", "handlers"):
+            yield from tasks(item.get(part), on)
+
+
+def variables() -> dict[str, Any]:
+    """Return what roles call their places."""
+    files = [yaml.safe_load(path.read_text()) for path in ROOT.glob("roles/*/vars/main.yml")]
+    return {name: value for file in files for name, value in file.items()}
+
+
+def made_by_tasks() -> list[tuple[str, str]]:
+    found = [(path, task, on) for path in TASKS for task, on in tasks(yaml.safe_load(path.read_text()))]
+    return [
+        (str(path.relative_to(ROOT)), str(task["ansible.builtin.file"]["path"]))
+        for path, task, on in found
+        if task.get("ansible.builtin.file", {}).get("state") == "directory" and on != "localhost"
+    ]
+
+
+def test_a_task_makes_only_folders_of_the_layout() -> None:
+    made = made_by_tasks()
+    known = variables()
+    resolved = [(file, re.sub(r"{{ (__\w+) }}", lambda m: str(known.get(m[1], m[0])), path)) for file, path in made]
+    assert len(made) == 3
+    assert [pair for pair in resolved if not re.fullmatch(r"{{ (runtime|_)_places\.f(older|ile)s.+ }}", pair[1])] == []
+
+
+def test_a_unit_has_systemd_make_only_folders_of_the_layout() -> None:
+    places = {
+        "State": "/var/lib",
+        "Cache": "/var/cache",
+        "Runtime": "/run",
+        "Logs": "/var/log",
+        "Configuration": "/etc",
+    }
+    texts = [path.read_text() for path in ROOT.glob("roles/*/templates/*.j2")]
+    made = [(kind, name) for text in texts for kind, name in re.findall(r"(?m)^(\w+)Directory=([\w-]+)", text)]
+    made = [f"{places[kind]}/{name}" for kind, name in made if kind in places]
+    assert len(made) == 4
+    assert set(made) <= NAMED
+
+
+def makes_folders(path: Path) -> bool:
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    names = {getattr(call, "attr", getattr(call, "id", "")) for call in calls}
+    return bool(names & {"mkdir", "makedirs", "make_directory"})
+
+
+def test_every_module_that_makes_folders_makes_those_of_the_layout() -> None:
+    assert {str(path.relative_to(ROOT / "plugins")) for path in PLUGINS if makes_folders(path)} == MAKERS.keys()
+    assert set(MAKERS.values()) - {GIVEN, CONTROLLER} <= NAMED
+
+
+def code(path: Path) -> str:
+    """Return what a file does, without what it says of itself."""
+    text = path.read_text()
+    if path.suffix != ".py":
+        return re.sub(r"(?m)(^|\s)#.*$", "", text)
+    tree = ast.parse(text)
+    documentation = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not isinstance(body, list):
+            continue
+        node.body = [
+            part
+            for part in body
+            if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
+            and not (isinstance(part, ast.Assign) and documentation & {getattr(t, "id", "") for t in part.targets})
+        ]
+    return "\n".join(repr(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant))
+
+
+ELSEWHERE = sorted(path for path in NAMED if path.startswith("/") and "flower" in path)
+REPEATED = re.compile(
+    "|".join(
+        [
+            rf"(?<![\w./-]){re.escape(HOME)}\b",
+            *(re.escape(path) for path in ELSEWHERE),
+            *(rf"\b{account.number}\b" for account in ACCOUNTS),
+            *(rf"\b{port.number}\b" for port in PORTS),
+        ]
+    )
+)
+# Where the table itself stands, or what is generated from it or names places of its own.
+TABLES = {"plugins/module_utils/_base/home.py", "plugins/module_utils/_base/layout.py"}
+GENERATED = {f"roles/{role}/defaults/main.yml" for role in ("runtime", "superlink", "supernode")}
+READ = sorted(
+    itertools.chain(
+        TASKS,
+        PLUGINS,
+        *(ROOT.glob(f"roles/*/{part}/**/*.yml") for part in ("vars", "defaults", "handlers")),
+        ROOT.glob("roles/*/templates/*.j2"),
+    )
+)
+
+
+@pytest.mark.parametrize("path", [str(path.relative_to(ROOT)) for path in READ])
+def test_nothing_repeats_the_layout(path: str) -> None:
+    text = re.sub(r"_places\.folders\['[^']+'\]", "", code(ROOT / path))  # that looks something up
+    assert path in TABLES | GENERATED or not REPEATED.findall(text)
