@@ -97,13 +97,10 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.files import nearest
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import POINTS, folder
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import DATABASE, POINTS, folder
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases
-from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import (
-    DATABASE,
-    RestorePoints,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import RestorePoints
 from ansible_collections.fedops.flower.plugins.module_utils._release.running import running
 
 

@@ -8,14 +8,15 @@ import re
 from pathlib import Path
 
 from module_utils._base import layout
+from module_utils._base.home import HOME
 
 from . import between
 
 PAGE, FILES_PAGE = "docs/security.md", "docs/files.md"
 # Role and variable of each default that is the layout's.
-DEFAULTS = {
+DEFAULTS: dict[str, dict[str, str | int]] = {
     "runtime": {
-        "runtime_home": layout.HOME,
+        "runtime_home": HOME,
         "runtime_user": layout.APPS.name,
         "runtime_uid": layout.APPS.number,
         "runtime_gid": layout.APPS.number,
