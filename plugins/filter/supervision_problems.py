@@ -16,8 +16,7 @@ positional: asked
 options:
   _input:
     description:
-      - The variables without their prefix. C(mode) and C(supervised) are needed.
-      - Numbers that are left out are not checked.
+      - The variables without their prefix. C(mode) is needed, and what else is left out is not checked.
     type: dict
     required: true
   asked:
@@ -35,7 +34,6 @@ EXAMPLES = r"""
   vars:
     wanted:
       mode: continuous
-      supervised: true
       session_interval: 3600
 """
 

@@ -40,16 +40,18 @@ def supervision_problems(given: t.Mapping[str, t.Any], asked: t.Mapping[str, t.A
 
     C(given) has them without their prefix, C(asked) is what the module C(training_config) has returned.
     """
-    return range_problems(given, "training_") + (
-        _session_problems(given["supervised"], asked) if given["mode"] == "continuous" else []
-    )
+    found = range_problems(given, "training_")
+    if not given.get("supervised", True):
+        found.append(
+            "training_supervised is false, but every training is supervised now. Remove it, and set training_attempts"
+            " to 1 to give a training up after the first run that finishes no round."
+        )
+    return found + (_session_problems(asked) if given["mode"] == "continuous" else [])
 
 
-def _session_problems(supervised: bool, asked: t.Mapping[str, t.Any]) -> list[str]:
+def _session_problems(asked: t.Mapping[str, t.Any]) -> list[str]:
     """A session goes on where the one before has ended: by its checkpoint and its result."""
     found = []
-    if not supervised:
-        found.append("training_supervised is false. Leave it true: somebody has to begin each session.")
     if not asked["training"]["checkpoint_enabled"]:
         found.append("fl_checkpoint_enabled is false. Set it to true: each session goes on from it.")
     if not asked["provable"]:

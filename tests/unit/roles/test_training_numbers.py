@@ -43,13 +43,21 @@ def test_all_are_told_at_once(problems) -> None:
     found = problems(
         **dict.fromkeys(NUMBERS, -1), training_mode="continuous", training_supervised="no", __training_asked=asked
     )
-    assert [problem.split(" is ")[0] for problem in found[:7]] == [*NUMBERS]
-    assert found[7:] == [
+    assert [problem.split(" is ")[0] for problem in found[:8]] == [*NUMBERS, "training_supervised"]
+    assert found[8:] == [
         f"training_mode is continuous but {problem}"
         for problem in (
-            "training_supervised is false. Leave it true: somebody has to begin each session.",
             "fl_checkpoint_enabled is false. Set it to true: each session goes on from it.",
             "the app own.app publishes no result. Use the app of the collection (app_overlay exchanges its model), or"
             " training_mode=once.",
         )
     ]
+
+
+@pytest.mark.parametrize("given", [False, "false", "no"])
+def test_who_wants_no_supervisor_is_told_what_serves_instead(problems, given) -> None:
+    assert problems(training_supervised=given) == [
+        "training_supervised is false, but every training is supervised now. Remove it, and set training_attempts to 1"
+        " to give a training up after the first run that finishes no round."
+    ]
+    assert problems(training_supervised=True) == []
