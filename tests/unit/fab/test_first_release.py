@@ -1,5 +1,5 @@
 # Copyright: (c) 2026, fedops.flower contributors
-# SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A training that the first release has begun is resumed by this one, also when the table has got new rows."""
 
 from __future__ import annotations

@@ -14,6 +14,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._config import conti
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, differences
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_defaults import (
+    DefaultMovedError,
+    refuse_moved_defaults,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 
 RECORDED = Path(__file__).parents[2] / "recorded"
@@ -97,6 +101,14 @@ def test_a_default_that_has_changed_is_told_before_anything_is_done(home, ward, 
         " training. Set fl_client_lr to 0.1 to go on with it; or give the new training a fl_training_name of its own,"
         " or set fl_resume to never to begin this one anew."
     )
+
+
+def test_a_request_that_begins_anew_is_not_held_back(ward, moved) -> None:
+    again = dataclasses.replace(ward.request, run_config=asked(fl_client_lr=0.2)["run_config"])
+    with pytest.raises(DefaultMovedError):
+        refuse_moved_defaults(ward.folder, again)
+    refuse_moved_defaults(ward.folder, dataclasses.replace(again, force=True))
+    refuse_moved_defaults(TrainingFolder(ward.folder.home, "other"), again)  # nothing is known of what was before
 
 
 @pytest.mark.parametrize(
