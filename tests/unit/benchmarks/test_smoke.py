@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -32,6 +33,24 @@ def test_they_are_part_of_test_all() -> None:
     (recipe,) = [part for part in makefile.split("\n\n") if part.startswith(".PHONY: test-all\n")]
     assert {"smoke-benchmarks", "molecule-long"} <= set(recipe.split())
     assert not {*smoke.SCENARIOS.values()} - set(makefile.split("\nLONG := ")[1].splitlines()[0].split())
+
+
+class BegunError(Exception):
+    """The benchmark has taken its arguments."""
+
+
+@pytest.mark.parametrize("name", smoke.SMOKES)
+def test_a_benchmark_takes_the_arguments_of_its_smoke(name: str, tmp_path: Path, monkeypatch) -> None:
+    def begin(*dummy: object, **more: object) -> None:
+        raise BegunError
+
+    module = importlib.import_module(name)
+    for step in ("machine", "measure", "Federation"):  # the first thing that it does is one of them
+        monkeypatch.setattr(module, step, begin, raising=False)
+    monkeypatch.setattr(module, "require_podman", lambda parser: None, raising=False)
+    monkeypatch.setattr("shutil.which", lambda command: command)
+    with pytest.raises(BegunError):
+        module.main(smoke.SMOKES[name].command(name, tmp_path, smoke.SMOKES[name].shares)[2:])
 
 
 @pytest.fixture
