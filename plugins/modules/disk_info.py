@@ -83,82 +83,13 @@ size:
   sample: 10737418240
 """
 
-import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Sequence
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._storage.disks import (
-    FILE_SYSTEMS,
-    LABEL,
-    Disk,
-    DiskError,
-    choose,
-    disk,
-    flatten,
-    judge,
-    parse,
-)
-
-COLUMNS = "NAME,PATH,TYPE,SIZE,RO,SERIAL,MOUNTPOINTS"
-ENDS = 1 << 20  # bytes
-
-
-def ask(module: AnsibleModule, *command: str) -> Any:
-    """Return what a tool says as JSON."""
-    code, out, error = module.run_command(list(command), check_rc=False, environ_update={"LC_ALL": "C.UTF-8"})
-    if code:
-        raise DiskError(
-            f"{' '.join(command)} failed: {error.strip()}. Is util-linux installed, and does the disk work?"
-        )
-    return json.loads(out)
-
-
-def look(module: AnsibleModule, row: Mapping[str, Any]) -> Disk:
-    """Return what is on one device."""
-    signatures = ask(module, "wipefs", "--json", "--no-act", row["path"])["signatures"]
-    return disk(row, signatures, is_blank(row["path"], int(row["size"] or 0)))
-
-
-def is_blank(path: str, size: int) -> bool:
-    """Tell whether both ends of a device are zeros."""
-    with open(path, "rb") as stream:
-        first = stream.read(ENDS)
-        stream.seek(max(0, size - ENDS))
-        return not any(first) and not any(stream.read(ENDS))
-
-
-def find(module: AnsibleModule, wanted: str) -> Disk:
-    """Return the disk that is meant."""
-    tag, name = parse(wanted)
-    tree = ask(module, "lsblk", "--json", "--bytes", "--output", COLUMNS)["blockdevices"]
-    # Left out: optical drives, loops without a file, and what the kernel knows and this host has no node for.
-    rows = [row for row in flatten(tree) if row["type"] != "rom" and row["size"] and os.path.exists(row["path"])]
-    if tag in ("PATH", "ID"):
-        path = os.path.realpath(name if tag == "PATH" else os.path.join("/dev/disk/by-id", name))
-        return choose(wanted, *_split(module, rows, lambda row: os.path.realpath(row["path"]) == path))
-    if tag == "SERIAL":
-        return choose(wanted, *_split(module, rows, lambda row: (row.get("serial") or "").strip() == name))
-    disks = look_around(module, rows)
-    field = tag.lower()
-    return choose(wanted, [one for one in disks if name in [getattr(on, field) for on in one.signatures]], disks)
-
-
-def look_around(module: AnsibleModule, rows: Sequence[Mapping[str, Any]]) -> list[Disk]:
-    """Return the disks that can be read; one that cannot is not the one that is meant."""
-    disks = []
-    for row in rows:
-        with suppress(DiskError, OSError):
-            disks.append(look(module, row))
-    return disks
-
-
-def _split(module: AnsibleModule, rows: Sequence[Mapping[str, Any]], fits: Any) -> tuple[list[Disk], list[Disk]]:
-    matching = [look(module, row) for row in rows if fits(row)]
-    return matching, [] if matching else look_around(module, rows)
+from ansible_collections.fedops.flower.plugins.module_utils._storage.disk_search import Ask, find
+from ansible_collections.fedops.flower.plugins.module_utils._storage.disks import FILE_SYSTEMS, LABEL, judge
 
 
 def main() -> None:
@@ -171,8 +102,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+
+    def run(command: Sequence[str]) -> tuple[int, str, str]:
+        return module.run_command(list(command), check_rc=False, environ_update={"LC_ALL": "C.UTF-8"})
+
     with module.explaining("read"):
-        found = find(module, module.params["device"])
+        found = find(Ask(run), module.params["device"])
         place = os.path.realpath(
             module.params["mount_point"]
         )  # as the kernel tells it, when a directory above is a link

@@ -75,82 +75,12 @@ aside:
   sample: /opt/flower/checkpoints.before-mount
 """
 
-import os
-from typing import Any
-
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import (
-    ASIDE,
-    Mount,
-    StorageError,
-    mounted_at,
-    stray_problem,
-)
-from ansible_collections.fedops.flower.plugins.module_utils._storage.ground import Ground, all_mounts
-from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import guard, is_guarded, release
-from ansible_collections.fedops.flower.plugins.module_utils._storage.places import foreign_problem, strangers
-
-
-def put_aside(path: str, existing: str, uid: int, gid: int, check_mode: bool) -> list[str]:
-    """Deal with the files in the directory; return what was done."""
-    names = [name for name in os.listdir(path) if name not in (".lock", "lost+found")] if os.path.isdir(path) else []
-    if not names:
-        return []
-    if existing == "stop":
-        raise StorageError(stray_problem(path, names))
-    if found := strangers(path, uid):
-        raise StorageError(foreign_problem(path, found, uid, gid))
-    if os.path.lexists(path + ASIDE):
-        raise StorageError(f"{path + ASIDE} is in the way of the files in {path}. Bring both together, then run again.")
-    if not check_mode:
-        os.rename(path, path + ASIDE)
-    return [f"{path} renamed to {path + ASIDE}"]
-
-
-def prepare(path: str, existing: str, uid: int, gid: int, check_mode: bool) -> list[str]:
-    """Make the mount point; return what was done."""
-    changes = put_aside(path, existing, uid, gid, check_mode)
-    if changes or not os.path.isdir(path) or not is_guarded(path):
-        changes.append(f"{path} closed to everybody while nothing is mounted there")
-        if not check_mode:
-            guard(path)
-    return changes
-
-
-def expect(path: str, mounted: Mount, source: str | None) -> None:
-    """Refuse a mount of something else."""
-    if source and os.path.realpath(source.rstrip("/")) != os.path.realpath(mounted.source.rstrip("/")):
-        raise StorageError(
-            f"{path} is to have {source} mounted, but {mounted.source} is mounted there. Stop flower-superexec and"
-            f" flower-checkpoints.timer, unmount it (umount {path}), take it out of /etc/fstab, then run again."
-        )
-
-
-def remove(path: str, mounted: Mount | None, check_mode: bool) -> list[str]:
-    """Remove the mount point; return what was done."""
-    if mounted:
-        raise StorageError(f"{path} cannot be removed: {mounted.source} is mounted there. Unmount it first.")
-    if not os.path.isdir(path):
-        return []
-    if not check_mode:
-        release(path)
-        os.rmdir(path)
-    return [f"{path} removed"]
-
-
-def ground_of(path: str, params: dict[str, Any]) -> Ground:
-    return Ground(path, params["uid"], params["gid"], params["home"], mounted=True)
-
-
-def expect_roots_place(path: str, params: dict[str, Any]) -> None:
-    """Refuse a path that somebody else than root could lead elsewhere."""
-    if place := ground_of(path, params).territory():
-        raise StorageError(
-            f"{path} cannot be a mount point: {place}, on the way to it, belongs to the user {params['uid']}. Choose a"
-            " directory below those of root."
-        )
+from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import mounted_at
+from ansible_collections.fedops.flower.plugins.module_utils._storage.ground import all_mounts
+from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_points import MountPoint
 
 
 def main() -> None:
@@ -166,25 +96,16 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    path = module.params["path"]
-    with module.explaining("prepared", path):
-        ground_of(path, module.params).refuse_others()
-        mounted = mounted_at(all_mounts(), path)
-        if not mounted:
-            expect_roots_place(path, module.params)
-        if module.params["state"] == "absent":
-            changes = remove(path, mounted, module.check_mode)
-        elif mounted:
-            changes = []
-            expect(path, mounted, module.params["source"])
-        else:
-            existing, uid, gid = (module.params[key] for key in ("existing", "uid", "gid"))
-            ground_of(path, module.params).found()  # no link, and no file
-            changes = prepare(path, existing, uid, gid, module.check_mode)
+    given = module.params
+    point = MountPoint(*(given[name] for name in ("path", "home", "uid", "gid", "existing")))
+    with module.explaining("prepared", point.path):
+        mounted = mounted_at(all_mounts(), point.path)
+        absent = given["state"] == "absent"
+        changes = point.absent(module.check_mode) if absent else point.present(given["source"], module.check_mode)
     module.exit_json(
         changed=bool(changes),
         mounted=mounted and {"source": mounted.source, "type": mounted.type},
-        aside=path + ASIDE if os.path.isdir(path + ASIDE) else None,
+        aside=point.aside,
         diff={"before": "", "after": "".join(f"{change}\n" for change in changes)},
     )
 

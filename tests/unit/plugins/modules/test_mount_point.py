@@ -7,6 +7,7 @@ import os
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import is_guarded, release
+from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_points import MountPoint
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes mount points")
 
@@ -114,3 +115,17 @@ def test_a_mount_point_is_removed_once(run_module, point) -> None:
     assert run_module("mount_point", path=str(point), state="absent")["changed"]
     assert not point.exists()
     assert not run_module("mount_point", path=str(point), state="absent")["changed"]
+
+
+def test_the_library_tells_beforehand_what_it_would_do(point) -> None:
+    wanted = MountPoint(str(point), "/opt/flower", 49999, 49999, "move")
+    assert wanted.absent(check_mode=True) == []
+    (point / "checkpoint_round_1.npz").parent.mkdir()
+    (point / "checkpoint_round_1.npz").touch()
+    told = wanted.present(None, check_mode=True)
+    assert [change.split(" ")[1] for change in told] == ["renamed", "closed"]
+    assert wanted.aside is None
+    assert wanted.present(None, check_mode=False) == told
+    assert wanted.aside == f"{point}.before-mount"
+    assert wanted.absent(check_mode=True) == wanted.absent(check_mode=False) == [f"{point} removed"]
+    assert not point.exists()
