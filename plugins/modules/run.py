@@ -15,6 +15,8 @@ description:
     A run of the training that is alive is adopted, a training that is finished is left alone, and one that was
     interrupted is submitted again, which an app that keeps checkpoints takes as the order to resume.
   - Runs that Flower reports as failed or stopped fail the task.
+  - Nobody sees to the training once the task has ended. M(fedops.flower.training) gives it a supervisor, which the role
+    C(training) always does.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
@@ -80,6 +82,7 @@ options:
     type: bool
     default: false
 seealso:
+  - module: fedops.flower.training
   - module: fedops.flower.run_info
   - module: fedops.flower.training_config
 """
@@ -206,9 +209,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.home import HO
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_record import check_fab
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import (
-    refuse_shared,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_defaults import refuse_moved_defaults
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import (
     LedgerEntry,
     RefusedError,
@@ -237,7 +240,9 @@ def have_trained(flwr: Flwr, folder: TrainingFolder, params: dict[str, Any], che
 
     if order := standing_order(folder.parent):
         order.refuse()
-    refuse_shared(folder, params["run_config"] or "")
+    run_config = params["run_config"] or ""
+    refuse_moved_defaults(folder, Request(folder.name, params["app"], run_config, force=params["force"]))
+    refuse_shared(folder, run_config)
     before = latest_run(folder, runs)
     stopped = [run.run_id for run in decision.stop]
     if check_mode:
