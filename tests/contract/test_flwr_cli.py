@@ -8,8 +8,8 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base.processes import ProcessTable, moment, of_run
 from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
+from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import ProcessTable, moment, of_run
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import stored_keys
 
 PATIENCE = 120

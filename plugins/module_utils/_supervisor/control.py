@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 
 from .._base.guarded import write_bytes
 from .._base.layout import SYSTEMD, TRAINING_UNIT, file
-from .._base.processes import ProcessTable
 from .._base.systemd import SystemdError, Unit, control, show_units
 from .._flower.cli import Flwr, FlwrError
+from .._flower.processes import ProcessTable
 from .._training.folder import TrainingFolder
 from .._training.runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
 from .desk import Desk, Memory, Request, same, unit_name

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._base.processes import Process, ProcessTable, of_run
+from .._flower.processes import Process, ProcessTable, of_run
 from .._training.folder import TrainingFolder
 from .._training.follow import other_trainings
 from .desk import Desk, Memory

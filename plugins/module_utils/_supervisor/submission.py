@@ -13,9 +13,9 @@ import time
 import typing as t
 from contextlib import contextmanager
 
-from .._base.processes import moment
 from .._flower.app_record import check_fab, deployed_fab_hash
 from .._flower.cli import Flwr, FlwrError, FlwrUnreachableError, Run
+from .._flower.processes import moment
 from .._training.folder import LedgerEntry, TrainingFolder
 from .._training.follow import training_names
 from .._training.runs import Decision, decide, known_runs

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from .._base import identity
 from .._base.layout import SUPERLINK_UNIT
-from .._base.processes import EXECUTOR, Process, ProcessTable, memory_counts, memory_kills, moment
 from .._base.systemd import Unit, show_units
 from .._flower.cli import ALIVE, Flwr, FlwrError
+from .._flower.processes import EXECUTOR, Process, ProcessTable, memory_counts, memory_kills, moment
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
 from .._training.runs import LOST

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base.processes import Process
+from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Memory
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.serverapps import (
     ends_with_its_process,

@@ -20,7 +20,6 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
-from ansible_collections.fedops.flower.plugins.module_utils._base.processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._flower import app_record
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
@@ -31,6 +30,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
     Run,
     Submission,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import program as _supervise
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import submission, watch
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request

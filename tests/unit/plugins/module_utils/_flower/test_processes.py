@@ -11,9 +11,9 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base import processes
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import Account
-from ansible_collections.fedops.flower.plugins.module_utils._base.processes import (
+from ansible_collections.fedops.flower.plugins.module_utils._flower import processes
+from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import (
     Process,
     ProcessTable,
     memory_counts,

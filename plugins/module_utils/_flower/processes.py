@@ -18,8 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from .accounts import uid_of
-from .layout import APPS, SUPEREXEC_UNIT
+from .._base.accounts import uid_of
+from .._base.layout import APPS, SUPEREXEC_UNIT
 
 COMMAND = "flwr-serverapp"
 EXECUTOR = SUPEREXEC_UNIT
