@@ -117,6 +117,10 @@ molecule-long: bootstrap venv ## Test what takes long or needs virtual machines:
 	@tools/bootstrap testbed/vm/packages.txt
 	EXACT_RESUME_KILLS=20 MOLECULE_COMMAND_BORDERS=false molecule test $(addprefix --scenario-name=,$(LONG))
 
+.PHONY: contract
+contract: venv ## Test what we rely on of Flower against a real SuperLink, before another release of Flower is taken
+	pytest tests/contract
+
 .PHONY: test-examples
 test-examples: venv ## Test the PyTorch example, which needs more than the gates have
 	tools/test-examples
@@ -131,8 +135,8 @@ test: bootstrap ## All gates, one after the other, up to the first that fails
 	@tools/gates $(GATES)
 
 .PHONY: test-all
-test-all: bootstrap ## All gates, the tests of the examples, and what takes long
-	@tools/gates $(GATES) test-examples smoke-benchmarks molecule-long
+test-all: bootstrap ## All gates, the contract with Flower, the tests of the examples, and what takes long
+	@tools/gates $(GATES) contract test-examples smoke-benchmarks molecule-long
 
 .PHONY: demo
 demo: bootstrap venv ## Four hosts on this machine, a federation on them, a training, a plot

@@ -121,6 +121,7 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import ONLINE
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr, FlwrUnreachableError
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import list_supernodes, named
 
@@ -134,7 +135,7 @@ def wait(flwr: Flwr, unregistered: bool, wanted: int, names: Collection[str], se
         left = end - time.monotonic()
         try:
             rows = list_supernodes(flwr, unregistered)
-            missing = set(names) - {row["name"] for row in rows if row["status"] == "online"}
+            missing = set(names) - {row["name"] for row in rows if row["status"] == ONLINE}
             if (len(named(rows, online=True)) >= wanted and not missing) or left <= 0:
                 return rows
         except FlwrUnreachableError:

@@ -173,19 +173,24 @@ def superlink_home(tmp_path_factory):
     with ExitStack() as stack:
         stack.enter_context(daemon(home, "flower-superlink", *superlink.split()))
         wait_until_healthy(home, port)
-        stack.enter_context(daemon(home, "flower-superexec", *superexec.split()))
+        executor = stack.enter_context(daemon(home, "flower-superexec", *superexec.split()))
+        (home / "superexec.pid").write_text(str(executor.pid))
+        (home / "port").write_text(str(port))
         yield home
 
 
-@pytest.fixture
-def flwr(superlink_home, monkeypatch):
-    from ansible_collections.fedops.flower.plugins.module_utils._base import identity, processes
-    from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
+@pytest.fixture(scope="session")
+def flwr(superlink_home):
+    """Flower's command line, as the modules have it."""
+    from ansible_collections.fedops.flower.plugins.module_utils._base import identity
+    from ansible_collections.fedops.flower.plugins.module_utils._flower import cli, processes
 
-    for user in ("APPS_USER", "CONTROL_USER", "STATE_USER"):
-        monkeypatch.setattr(identity, user, pwd.getpwuid(os.geteuid()).pw_name)
-    # The SuperExec here is none of systemd's: its ServerApps are where this process is.
-    table = processes.ProcessTable()
-    first = table._group(1).removesuffix(processes._OF_SYSTEMD).rstrip("/")
-    monkeypatch.setattr(processes, "_GROUP", table._group(os.getpid()).removeprefix(first))
-    return cli.Flwr(str(superlink_home))
+    with pytest.MonkeyPatch.context() as patch:
+        for user in ("APPS_USER", "CONTROL_USER", "STATE_USER"):
+            patch.setattr(identity, user, pwd.getpwuid(os.geteuid()).pw_name)
+        # The SuperExec here is none of systemd's: its ServerApps are where this process is.
+        table = processes.ProcessTable()
+        first = table._group(1).removesuffix(processes._OF_SYSTEMD).rstrip("/")
+        patch.setattr(processes, "_GROUP", table._group(os.getpid()).removeprefix(first))
+        patch.setattr(processes, "uid_of", lambda _name: os.geteuid())
+        yield cli.Flwr(str(superlink_home))

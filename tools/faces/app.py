@@ -43,7 +43,7 @@ def files(root: Path) -> dict[str, str]:
 
 
 def _config() -> str:
-    """Flower refuses a key that is missing here, and a value of another type than the one here.
+    """Flower refuses a key that is missing here.
 
     It fills in what a run configuration leaves out: a key that was not there yet when a training began.
     """

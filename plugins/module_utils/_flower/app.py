@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._base.errors import FedopsError
+from .assumptions import FAB_SUFFIXES
 
-# The suffixes that Flower itself puts into a FAB (flwr.common.constant.FAB_INCLUDE_PATTERNS) and what steers its build.
-SOURCE_SUFFIXES = (".py", ".toml", ".md", ".yaml", ".yml", ".json", ".jsonl")
-SOURCE_NAMES = ("LICENSE", ".gitignore")
+SOURCE_NAMES = ("LICENSE", ".gitignore")  # the second steers Flower's build
 SKIPPED_DIRECTORIES = frozenset({"__pycache__", "node_modules"})
 PYPROJECT = "pyproject.toml"
 
@@ -103,7 +102,7 @@ def source_files(path: str, overlay: Mapping[str, str] | None = None) -> dict[st
         folders[:] = sorted(name for name in folders if _is_source_directory(os.path.join(folder, name)))
         for name in names:
             full = os.path.join(folder, name)
-            if (name in SOURCE_NAMES or name.endswith(SOURCE_SUFFIXES)) and not os.path.islink(full):
+            if (name in SOURCE_NAMES or name.endswith(FAB_SUFFIXES)) and not os.path.islink(full):
                 files[os.path.relpath(full, path).replace(os.sep, "/")] = full
     for name, full in _checked(overlay or {}).items():
         if not os.path.isfile(full):

@@ -18,7 +18,8 @@ import typing as t
 from .._base.bounded import Head, run
 from .._base.errors import FedopsError
 from .._base.jsonable import harmless, loads
-from .fab import MOST, About, FabError
+from .assumptions import FAB_LIMIT, QUIET
+from .fab import About, FabError
 
 SECONDS = 60  # a build takes about two
 SOURCE = "/run/fedops-app"  # where the user finds the app
@@ -71,8 +72,7 @@ PROPERTIES: t.Mapping[str, str] = {
 ENVIRONMENT: t.Mapping[str, str] = {
     "HOME": "/tmp",
     "FLWR_HOME": "/tmp/.flwr",
-    "FLWR_TELEMETRY_ENABLED": "0",
-    "FLWR_DISABLE_UPDATE_CHECK": "1",
+    **QUIET,
     "LC_ALL": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
@@ -117,7 +117,7 @@ class Builder:
 
 def build(command: t.Sequence[str]) -> tuple[About, bytes]:
     """Run what builds an app; return what it is called, and its FAB."""
-    said = Head(_HEADER + MOST + 1)
+    said = Head(_HEADER + FAB_LIMIT + 1)
     try:
         done = run(command, SECONDS + 30, said)
     except FileNotFoundError:
@@ -127,8 +127,8 @@ def build(command: t.Sequence[str]) -> tuple[About, bytes]:
     if done.returncode != 0:
         raise BuildError(_reason(done.stderr))
     header, _newline, fab = said.kept().partition(b"\n")
-    if not fab or len(header) > _HEADER or len(fab) > MOST:
-        raise BuildError(f"it gave {len(fab)} bytes, but a FAB has at most {MOST}")
+    if not fab or len(header) > _HEADER or len(fab) > FAB_LIMIT:
+        raise BuildError(f"it gave {len(fab)} bytes, but a FAB has at most {FAB_LIMIT}")
     try:
         return About.of(loads(header.decode("utf-8", "replace"))), fab
     except (ValueError, FabError) as error:

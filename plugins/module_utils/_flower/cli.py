@@ -24,26 +24,15 @@ from .._base.errors import FedopsError, NotDeployedError
 from .._base.guarded import status
 from .._base.jsonable import Bounds, harmless, harmless_value, loads, without_colours
 from .._base.layout import folder
+from . import assumptions as flower
 
 TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
-LOG_TIMEOUT = 20  # flwr log waits for ever when a run has not logged anything yet
+LOG_TIMEOUT = 20  # seconds; flwr log may wait for ever
 LOG_LINE = 1000  # characters of a line of a log
 REASON = 4000  # characters of why something went wrong
 ANSWER = Bounds(text=REASON, items=100_000, depth=8, total=3_000_000)
 
-ALIVE = ("pending", "starting", "running")
-SILENT = ("pending", "starting")  # a run that has no log yet
-
-INVALID_RUN_CONFIG = 15
-RUN_NOT_FOUND = 16
-RUN_ALREADY_FINISHED = 18
-KEY_ALREADY_IN_USE = 23
-NODE_NOT_FOUND = 24
-NODE_NOT_FOUND_OR_NOT_OWNED = 28
-
-_CODE = re.compile(r"\[code: (\d+)\]\s*")
-_FRAME = "╭╰│─╮╯ "  # around an error; an expression for it would take minutes over a long line of blanks
-_UNREACHABLE = "Connection to the SuperLink is unavailable"
+_CODE = re.compile(flower.ERROR_CODE)
 
 
 class FlwrError(FedopsError):
@@ -75,7 +64,7 @@ class Run:
 
     @property
     def alive(self) -> bool:
-        return self.status in ALIVE
+        return self.status in flower.ALIVE
 
 
 @dataclass(frozen=True)
@@ -147,14 +136,14 @@ class Flwr:
         with scratch("run_config.toml", run_config or "", client.user) as path:
             given = ["--run-config", path] if run_config else []
             answer = self._json("run", app, self.superlink, *given)
-        return Submission(str(answer["run-id"]), str(answer["fab-hash"]))
+        return Submission(str(answer[flower.RUN_ID]), str(answer[flower.FAB_HASH]))
 
     def stop(self, run_id: str) -> bool:
         """Stop a run; tell whether there was something to stop."""
-        return self._unless("stop", run_id, self.superlink, codes=(RUN_ALREADY_FINISHED, RUN_NOT_FOUND))
+        return self._unless("stop", run_id, self.superlink, codes=(flower.RUN_ALREADY_FINISHED, flower.RUN_NOT_FOUND))
 
     def log(self, run_id: str, lines: int) -> list[str]:
-        """Return the last lines of a run's log. Do not ask for a run that is in one of the SILENT states."""
+        """Return the last lines of a run's log. Do not ask for a run that is C(SILENT)."""
         try:
             done = self._call(Tail(), "log", run_id, self.superlink, "--show", timeout=LOG_TIMEOUT)
         except subprocess.TimeoutExpired:
@@ -162,7 +151,7 @@ class Flwr:
         if done.returncode != 0:
             raise _error(done.stderr or done.stdout)
         text = without_colours(done.stdout).strip()
-        kept = [line for line in text.splitlines() if not line.startswith("Using SuperLink:")]
+        kept = [line for line in text.splitlines() if not line.startswith(flower.LOG_HEADING)]
         return [harmless(line, LOG_LINE) for line in kept[-lines:]]
 
     def supernodes(self) -> list[Node]:
@@ -173,12 +162,11 @@ class Flwr:
         """Register a SuperNode by its public key; return its node id."""
         with scratch("supernode.pub", public_key.strip() + "\n", _client(self.home).user) as path:
             answer = self._json("supernode", "register", path, self.superlink, "--name", name)
-        return str(answer["node-id"])
+        return str(answer[flower.NODE_FIELDS["node_id"]])
 
     def unregister(self, node_id: str) -> bool:
         """Unregister a SuperNode; tell whether there was one."""
-        codes = (NODE_NOT_FOUND, NODE_NOT_FOUND_OR_NOT_OWNED)
-        return self._unless("supernode", "unregister", node_id, self.superlink, codes=codes)
+        return self._unless("supernode", "unregister", node_id, self.superlink, codes=[flower.NODE_NOT_FOUND])
 
     def _rows(self, key: str, *arguments: str) -> list[dict[str, t.Any]]:
         try:
@@ -235,8 +223,7 @@ def _environment(home: str, client: _Client) -> dict[str, str]:
         "PATH": f"{home}/venv/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": client.home,
         "FLWR_HOME": client.flwr_home,
-        "FLWR_TELEMETRY_ENABLED": "0",
-        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        **flower.QUIET,
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "1000",
         "NO_COLOR": "1",
@@ -275,8 +262,8 @@ def parse(output: str, errors: str = "") -> dict[str, t.Any]:
         answer = loads(output[output.index("{") :])
     except ValueError as error:
         raise _error(errors or output) from error
-    if not answer.get("success"):
-        raise _error(str(answer.get("error-message", "")))
+    if not answer.get(flower.SUCCESS):
+        raise _error(str(answer.get(flower.ERROR_MESSAGE, "")))
     kept: dict[str, t.Any] = harmless_value(answer, ANSWER)
     return kept
 
@@ -289,15 +276,17 @@ def _error(text: str) -> FlwrError:
         reason = _plain(text[code.end() :])
         number = int(code.group(1))
         hint = ""
-        if number == INVALID_RUN_CONFIG:
+        if number == flower.INVALID_RUN_CONFIG:
             hint = (
-                " A key of the run configuration is not declared, or has another type, in [tool.flwr.app.config]"
-                " of the app's pyproject.toml. The journal of flower-superlink names the key."
+                " A key of the run configuration is not declared in [tool.flwr.app.config] of the app's pyproject.toml."
+                " The journal of flower-superlink names the key."
             )
         return FlwrError(f"Flower says: {reason} (code {number}){hint}", number)
     reason = _plain(text.split("\n\n", 1)[-1]) or "no reason given"
-    if _UNREACHABLE in text:
-        return FlwrUnreachableError(f"Flower says: {_UNREACHABLE}. Look at the unit flower-superlink on this host.")
+    if flower.UNREACHABLE in text:
+        return FlwrUnreachableError(
+            f"Flower says: {flower.UNREACHABLE}. Look at the unit flower-superlink on this host."
+        )
     return FlwrError(f"Flower says: {reason}")
 
 
@@ -309,30 +298,37 @@ def _plain(text: str) -> str:
 def _unframed(line: str) -> str:
     """Return a line without the frame that Flower draws around an error; of its title, nothing."""
     whole = line.strip()
-    inner = whole.strip(_FRAME)
+    inner = whole.strip(flower.ERROR_FRAME)
     return "" if inner == "Error" != whole else inner
 
 
 def _run(row: t.Mapping[str, t.Any]) -> Run:
+    seen = _renamed(row, flower.RUN_FIELDS)
     return Run(
-        run_id=str(row["run-id"]),
-        status=str(row["status"]).rpartition(":")[2],
-        details=_known(row.get("status-details")),
-        fab_hash=str(row.get("fab-hash", "")),
-        pending_at=str(row.get("pending-at", "")),
-        starting_at=_known(row.get("starting-at")) or "",
+        run_id=str(seen["run_id"]),
+        status=str(seen["status"]).removeprefix(flower.ENDED_PREFIX),
+        details=_known(seen.get("details")),
+        fab_hash=str(seen.get("fab_hash", "")),
+        pending_at=str(seen.get("pending_at", "")),
+        starting_at=_known(seen.get("starting_at")) or "",
     )
 
 
 def _supernode(row: t.Mapping[str, t.Any]) -> Node:
+    seen = _renamed(row, flower.NODE_FIELDS)
     return Node(
-        node_id=str(row["node-id"]),
-        status=str(row["status"]),
-        registered_at=_known(row.get("created-at")),
-        online_at=_known(row.get("online-at")),
-        offline_at=_known(row.get("offline-at")),
+        node_id=str(seen["node_id"]),
+        status=str(seen["status"]),
+        registered_at=_known(seen.get("registered_at")),
+        online_at=_known(seen.get("online_at")),
+        offline_at=_known(seen.get("offline_at")),
     )
 
 
+def _renamed(row: t.Mapping[str, t.Any], names: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """Return what a row of Flower's says, by our names."""
+    return {ours: row[theirs] for ours, theirs in names.items() if theirs in row}
+
+
 def _known(value: t.Any) -> str | None:
-    return None if value in (None, "", "N/A") else str(value)
+    return None if value in (None, "", flower.NOT_KNOWN) else str(value)

@@ -23,8 +23,9 @@ from .._base.layout import folder
 from .._base.records import write_object
 from .app import MOST_BYTES, MOST_FILES, NAME, is_inside
 from .app_record import read_record, record_path
+from .assumptions import FAB_LIMIT
 from .building import Build, Builder, BuildError
-from .fab import MOST, FabError, Installation, files_below, write_files
+from .fab import FabError, Installation, files_below, write_files
 
 
 class DeploymentError(FedopsError):
@@ -72,7 +73,7 @@ class AppDeployment:
     def _fab(self, record: t.Mapping[str, str]) -> bytes | None:
         """Return the FAB of a record, None when it is not there or another one."""
         try:
-            fab = guarded.read_bytes(os.path.join(self.root, record["fab_file"]), MOST, [os.geteuid()])
+            fab = guarded.read_bytes(os.path.join(self.root, record["fab_file"]), FAB_LIMIT, [os.geteuid()])
         except OSError:
             return None
         return fab if hashlib.sha256(fab).hexdigest() == record["fab_hash"] else None

@@ -23,10 +23,7 @@ from dataclasses import dataclass
 from .._base import guarded
 from .._base.errors import FedopsError
 from .app import MOST_BYTES, MOST_FILES, NAME, PUBLISHER, VERSION, is_inside
-
-MOST = 10 << 20  # bytes of a FAB, as Flower has it
-_ABOUT = ".info/"  # what Flower checks a FAB by, and does not install
-_SHORT = 8  # characters of its hash in names
+from .assumptions import APPS_FOLDER, FAB_INFO, SHORT_HASH
 
 
 class FabError(FedopsError):
@@ -53,11 +50,11 @@ class About:
 
     def fab_name(self, fab_hash: str) -> str:
         """Return the name of the FAB, as Flower has it."""
-        return ".".join([self.publisher, self.name, self.version.replace(".", "-"), fab_hash[:_SHORT], "fab"])
+        return ".".join([self.publisher, self.name, self.version.replace(".", "-"), fab_hash[:SHORT_HASH], "fab"])
 
     def folder(self, fab_hash: str) -> str:
         """Return the name of the folder that the app is installed in, as Flower has it."""
-        return ".".join([self.publisher, self.name, self.version, fab_hash[:_SHORT]])
+        return ".".join([self.publisher, self.name, self.version, fab_hash[:SHORT_HASH]])
 
 
 def contents(fab: bytes) -> dict[str, bytes]:
@@ -104,14 +101,14 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _is_left_out(member: zipfile.ZipInfo) -> bool:
-    return member.filename.endswith("/") or member.filename.startswith(_ABOUT)
+    return member.filename.endswith("/") or member.filename.startswith(FAB_INFO)
 
 
 class Installation:
     """The app of one FAB below C(FLWR_HOME), where root alone writes."""
 
     def __init__(self, flwr_home: str, folder: str, fab: bytes) -> None:
-        self.parent = os.path.join(flwr_home, "apps")
+        self.parent = os.path.join(flwr_home, APPS_FOLDER)
         self.path = os.path.join(self.parent, folder)
         self.files = contents(fab)
 

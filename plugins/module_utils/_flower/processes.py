@@ -20,12 +20,11 @@ from datetime import datetime, timezone
 
 from .._base.accounts import uid_of
 from .._base.layout import APPS, SUPEREXEC_UNIT
+from .assumptions import BEGINS_AFTER, BEGINS_BEFORE, SERVERAPP, TIME_FORMAT
 
-COMMAND = "flwr-serverapp"
 EXECUTOR = SUPEREXEC_UNIT
 _GROUP = f"/system.slice/{EXECUTOR}"
 _OF_SYSTEMD = "/init.scope"  # where systemd itself is, below the control group that it has to itself
-EARLIER, LATER = 2.0, 5.0  # seconds that a process may begin before and after Flower says so: it counts whole ones
 _DEAD = ("Z", "X", "x")  # a SuperExec does not always reap its children
 
 
@@ -84,7 +83,7 @@ class ProcessTable:
         except OSError:
             return False
         # The interpreter comes first where the program is a script.
-        if not any(os.path.basename(word) == COMMAND.encode() for word in words[:2]):
+        if not any(os.path.basename(word) == SERVERAPP.encode() for word in words[:2]):
             return False
         # The real user, the effective, the saved one, and that of files.
         if [line.split()[1:] for line in status if line.startswith("Uid:")] != [[uid] * 4]:
@@ -117,13 +116,14 @@ def of_run(processes: t.Iterable[tuple[Process, float]], starting_at: float | No
     """Return those that may be the ServerApp of a run that Flower says has started then; more than one is rare."""
     if starting_at is None:
         return ()
-    return tuple(process for process, began in processes if starting_at - EARLIER <= began <= starting_at + LATER)
+    first, last = starting_at - BEGINS_BEFORE, starting_at + BEGINS_AFTER
+    return tuple(process for process, began in processes if first <= began <= last)
 
 
 def moment(text: str) -> float | None:
     """Return a time as Flower writes it (UTC) in seconds since the epoch."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+        return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=timezone.utc).timestamp()
     except ValueError:
         return None
 

@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._base.jsonable import Bounds, harmless, harmless_value, without_colours
+from .._flower.assumptions import ONLINE
 from .releases import version_of
 
 MINIMUM = (1, 41)  # the oldest Flower that the units and the launcher of this collection can run
@@ -145,7 +146,7 @@ def node_problems(
         node, was = new.get(name), old.get(name)
         if node is None:
             found.append(f"{name} is not registered")
-        elif node["status"] != "online":
+        elif node["status"] != ONLINE:
             found.append(f"{name} is {node['status']}")
         elif was and node["node_id"] != was["node_id"]:
             found.append(f"{name} has the node id {node['node_id']} but had {was['node_id']}")
@@ -216,5 +217,5 @@ def _federation_problems(federation: Federation, looks: t.Mapping[str, Look]) ->
         f" Bring it back, or leave its host out with --limit '!{where}'."
         for where, look in looks.items()
         for name in look["supernodes"]
-        if states.get(name) != "online"
+        if states.get(name) != ONLINE
     ]

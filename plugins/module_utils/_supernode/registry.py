@@ -23,16 +23,12 @@ from .._base.errors import FedopsError
 from .._base.layout import folder
 from .._base.notation import show
 from .._base.records import RecordError, read_record, write_object
-from .._flower.cli import KEY_ALREADY_IN_USE, Flwr, FlwrError, Node
+from .._flower.assumptions import CURVES, KEY_ALREADY_IN_USE, ONLINE, REGISTERED, STORED_KEYS, UNREGISTERED
+from .._flower.cli import Flwr, FlwrError, Node
 from .known_keys import admit
-
-UNREGISTERED = "unregistered"
-REGISTERED = "registered"
 
 REGISTRY = "supernodes.json"
 _LONGEST_KEY = 2000  # characters of a public key
-
-CURVES = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 
 class SuperNodeError(FedopsError):
@@ -287,7 +283,7 @@ def named(nodes: t.Iterable[t.Mapping[str, t.Any]], online: bool) -> tuple[str, 
     return tuple(
         str(node["name"] or node["node_id"])
         for node in nodes
-        if node["name"] is not None and (node["status"] == "online") == online
+        if node["name"] is not None and (node["status"] == ONLINE) == online
     )
 
 
@@ -351,8 +347,7 @@ def stored_keys(home: str) -> dict[str, str]:
         with identity.as_account(identity.STATE_USER), guarded.regular_file(path, None):
             connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
             try:
-                query = "SELECT node_id, public_key FROM node WHERE public_key IS NOT NULL"
-                rows = connection.execute(query).fetchall()
+                rows = connection.execute(STORED_KEYS).fetchall()
             finally:
                 connection.close()
     except (OSError, sqlite3.Error):

@@ -341,7 +341,7 @@ RUN_CONFIG = Reason(
     "run_config",
     REFUSED,
     "",
-    "the app does not declare a key of the run configuration, or with another type",
+    "the app does not declare a key of the run configuration",
     "Correct `[tool.flwr.app.config]` of the app, then deploy it and train again.",
 )
 DIRECTORY_SHARED = Reason(

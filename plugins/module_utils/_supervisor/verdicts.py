@@ -13,8 +13,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._base.jsonable import harmless
-from .._flower.cli import ALIVE
-from .._training.runs import COMPLETED, LOST
+from .._flower.assumptions import ALIVE, APP_RAISED, COMPLETED, NO_HEARTBEAT, PENDING, STOPPED
+from .._training.runs import LOST
 from . import endings
 from .endings import ENDINGS, GO_ON, Reason
 
@@ -22,9 +22,6 @@ UNREACHABLE = "unreachable"
 
 # The ServerApp's process, as far as it is known which one is ours.
 UNKNOWN, LIVING, GONE = "unknown", "living", "gone"
-
-APP_RAISED = "ServerApp failed with exception: "
-NO_HEARTBEAT = "No heartbeat received"
 
 ON_NONE = "The playbook fedops.flower.site registers them, also again when the SuperLink has lost its database."
 
@@ -97,7 +94,7 @@ def judge(seen: Sighting, limits: Limits) -> Verdict:
     if seen.word == COMPLETED or (seen.has_result and over):
         # A result is the proof of the end, also where the ServerApp could not tell Flower of it any more.
         return _completed(seen, limits)
-    if seen.quiesce is not None and not over and (seen.quiesce <= 0 or seen.word == "pending"):
+    if seen.quiesce is not None and not over and (seen.quiesce <= 0 or seen.word == PENDING):
         return _stood_still(seen)
     if seen.word == UNREACHABLE:
         return away(seen.details)
@@ -105,7 +102,7 @@ def judge(seen: Sighting, limits: Limits) -> Verdict:
         return _ended(seen)
     if seen.process == GONE:
         return _gone(seen)
-    if seen.word == "pending":
+    if seen.word == PENDING:
         return _pending(seen)
     return _running(seen, limits)
 
@@ -138,13 +135,13 @@ def _completed(seen: Sighting, limits: Limits) -> Verdict:
 
 def _stood_still(seen: Sighting) -> Verdict:
     """Say why a run is to be stopped that does not end its round by itself."""
-    what = "its run had not begun" if seen.word == "pending" else "the round under way was not finished in time"
+    what = "its run had not begun" if seen.word == PENDING else "the round under way was not finished in time"
     return Verdict.of(endings.ALL_QUIESCED, what=f", and {what}")
 
 
 def _ended(seen: Sighting) -> Verdict:
     """Judge a run that Flower says is over, though nobody of us has ended it."""
-    if seen.word == "stopped":
+    if seen.word == STOPPED:
         return Verdict.of(endings.FLWR_STOP)
     if seen.word == LOST:
         return Verdict.of(endings.SUPERLINK_FORGOT)

@@ -14,7 +14,8 @@ from dataclasses import replace
 from .._base import identity
 from .._base.layout import SUPERLINK_UNIT
 from .._base.systemd import Unit, show_units
-from .._flower.cli import ALIVE, Flwr, FlwrError
+from .._flower.assumptions import ALIVE, PENDING, RUNNING, STARTING
+from .._flower.cli import Flwr, FlwrError
 from .._flower.processes import EXECUTOR, Process, ProcessTable, memory_counts, memory_kills, moment
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
@@ -89,7 +90,7 @@ class Watch:
         self._pending_since: float | None = None
         self._asked: float | None = None
         self._starting_at: float | None = None
-        self._word, self._details = "pending", ""
+        self._word, self._details = PENDING, ""
         self._alone_since: float | None = None  # since when no ServerApp is on the host
         self._kills: int | None = None
         self._memory_counts = ""  # of the ServerApp's control group
@@ -133,7 +134,7 @@ class Watch:
                 self._ask()
                 process = self._process(self._clock.monotonic())
         rounds = self._seconds()
-        if self._word == "running" and at - self._progress > max(QUIET, QUIET_FACTOR * max(rounds[-5:], default=0.0)):
+        if self._word == RUNNING and at - self._progress > max(QUIET, QUIET_FACTOR * max(rounds[-5:], default=0.0)):
             self._count_nodes(at)
         if self._word == UNREACHABLE or (self._online is not None and self._online < self._request.needed_nodes):
             self._progress = at  # such time is not the round's
@@ -175,7 +176,7 @@ class Watch:
             return waited >= ASK_AT_THE_END
         if process == LIVING:
             return waited >= ASK_A_WELL_RUN
-        young = self._word != "running" or at - self._started < ASK_BLINDLY
+        young = self._word != RUNNING or at - self._started < ASK_BLINDLY
         return waited >= (ASK_A_YOUNG_RUN if young else ASK_BLINDLY)
 
     def _look_at_the_superlink(self, at: float) -> None:
@@ -207,7 +208,7 @@ class Watch:
         if not self.was_stopped:
             self._ask()
         elif self._word == UNREACHABLE:
-            self._word = "running"
+            self._word = RUNNING
         self._settled = self._word != UNREACHABLE
 
     def _away(self, error: FlwrError) -> None:
@@ -224,7 +225,7 @@ class Watch:
         run = next((run for run in runs if run.run_id == self._memory.run_id), None)
         self._word, self._details = (run.status, run.details or "") if run else (LOST, "")
         self._starting_at = moment(run.starting_at) if run else None
-        if self._word == "pending":
+        if self._word == PENDING:
             self._pending_since = self._asked if self._pending_since is None else self._pending_since
         else:
             self._pending_since = None
@@ -232,7 +233,7 @@ class Watch:
     def _process(self, at: float) -> str:
         """Say whether the run's ServerApp lives, and find out which process it is."""
         known = known_processes(self._memory)
-        if not known and self._word not in ("starting", "running"):
+        if not known and self._word not in (STARTING, RUNNING):
             return UNKNOWN
         if self._finder.find(at, self._starting_at):
             if not known:

@@ -14,7 +14,8 @@ from dataclasses import asdict, replace
 
 from .._base.guarded import names
 from .._base.layout import folder as folder_of
-from .._flower.cli import SILENT, Flwr, FlwrError, FlwrUnreachableError, Run
+from .._flower.assumptions import RUNNING, SILENT
+from .._flower.cli import Flwr, FlwrError, FlwrUnreachableError, Run
 from .folder import NAME, TrainingFolder
 from .runs import ABSENT, COMPLETED, LOST, Known, known_runs
 
@@ -23,7 +24,6 @@ FIRST_QUESTION = 4.0  # seconds until Flower is asked for the first time: a run 
 ASK_EVERY = 10.0
 ASK_AT_THE_END = 3.0  # after the last round, when the end is near
 UNREACHABLE = "unreachable"
-RUNNING = "running"
 
 
 def training_names(home: str) -> list[str]:

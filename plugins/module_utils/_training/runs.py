@@ -13,12 +13,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._flower.assumptions import COMPLETED
 from .._flower.cli import Run
 from .folder import RefusedError
 
 ABSENT = "absent"  # nothing was ever submitted
 LOST = "lost"  # submitted once, but the SuperLink knows nothing of it: its database was replaced
-COMPLETED = "completed"
 
 
 class RunConflictError(RefusedError):

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from .._base.home import HOME
 from .._base.jsonable import Bounds, harmless, harmless_value, loads
+from .._flower.assumptions import ONLINE
 from .progress import pace, span_text
 
 Row = Mapping[str, Any]
@@ -180,7 +181,7 @@ def _superlink(superlink: Row) -> str:
 
 def _supernodes(nodes: Sequence[Row], problem: str | None) -> str:
     known = [node for node in nodes if node.get("name") is not None]
-    online = sum(node.get("status") == "online" for node in known)
+    online = sum(node.get("status") == ONLINE for node in known)
     unknown = bool(problem) and all(node.get("status") == UNKNOWN for node in nodes)
     head = "SuperNodes   unknown" if unknown else f"SuperNodes   {online} of {len(known)} online"
     if not nodes:

@@ -92,9 +92,8 @@ def test_a_call_has_flowers_own_home_and_is_quiet(home, flwr) -> None:
             "run_badkey",
             FlwrError,
             15,
-            "Flower says: Invalid run configuration. (code 15) A key of the run configuration is not declared, or has"
-            " another type, in [tool.flwr.app.config] of the app's pyproject.toml. The journal of flower-superlink"
-            " names the key.",
+            "Flower says: Invalid run configuration. (code 15) A key of the run configuration is not declared in"
+            " [tool.flwr.app.config] of the app's pyproject.toml. The journal of flower-superlink names the key.",
         ),
         (
             "run_baddir",

@@ -22,8 +22,8 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._flower import app_record
+from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import INVALID_RUN_CONFIG
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
-    INVALID_RUN_CONFIG,
     FlwrError,
     FlwrUnreachableError,
     Node,

@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import APP_RAISED
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.endings import (
     AGAIN,
     FAILED,
@@ -19,7 +20,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.endings 
     WAIT,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.verdicts import (
-    APP_RAISED,
     UNREACHABLE,
     Limits,
     Sighting,
