@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from common import RESULTS, machine, save, subplots, write_json
 from simulation import Simulation
 
+from fedops_kit.knowledge._config.strategies import STRATEGIES as ROWS
+
 SITES = 11  # Bulyan needs 4 x 2 + 3
 ATTACKERS = (0, 1, 2)
 ATTACK = {"attack": "sign-flip", "attack-scale": 10.0}
@@ -33,7 +35,7 @@ ALIKE, UNLIKE = 100.0, 1.0  # of the Dirichlet distribution that deals the label
 WITHIN = 0.02  # of the accuracy without attackers: what a robust strategy may lose
 COLLAPSED = 0.5  # an accuracy below this is no model of ten digits
 
-ROBUST = ("FedMedian", "FedTrimmedAvg", "Krum", "MultiKrum", "Bulyan")
+ROBUST = tuple(strategy.name for strategy in ROWS.values() if strategy.robust)
 STRATEGIES: Mapping[str, Mapping[str, object]] = {
     "FedAvg": {},
     "FedProx": {"proximal_mu": 0.1},

@@ -12,7 +12,7 @@ from typing import Any
 
 from module_utils._config import sizing
 
-from . import between, table
+from . import between, listed, table
 
 ROBUSTNESS, RECOVERY, STORAGE, SIZING = (f"docs/{page}.md" for page in ("robustness", "recovery", "storage", "sizing"))
 RESULTS = "benchmarks/results"
@@ -42,10 +42,11 @@ def _page(root: Path, page: str, tables: Mapping[str, Callable[[dict[str, Any]],
 
 def _byzantine(content: dict[str, Any]) -> str:
     training, attack = content["training"], content["attack"]
+    withstand = [name for name, values in content["parameters"].items() if values.get("num_malicious") == 2]
     parts = [
         f"{content['sites']} sites, {training['num_rounds']} rounds of {training['local_epochs']} local epochs;"
         f" an attacker flips the sign of its update and makes it {attack['attack-scale']:g} times as large."
-        " Krum, MultiKrum and Bulyan are set to withstand 2 in every column."
+        f" {listed(tuple(withstand))} are set to withstand 2 in every column."
         f" Mean of {len(content['seeds'])} seeds; in brackets the worst of them.\n"
     ]
     for alpha in dict.fromkeys(row["alpha"] for row in content["results"]):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from module_utils._config.strategies import STRATEGIES, Strategy
+from module_utils._config.strategies import STRATEGIES, Strategy, by_malicious_factor
 from module_utils._config.table import BY_NAME, GROUPS, VARIABLES
 from module_utils._config.variable import Variable
 
@@ -35,7 +35,7 @@ ARITHMETIC = """\
 
 With *f* the value of `fl_num_malicious` and *n* the number of clients that train in a round:
 
-- **Krum** and **MultiKrum** need n ≥ 2f + 3, **Bulyan** needs n ≥ 4f + 3, also when f is 0. Before submission n is
+- NEEDS, also when f is 0. Before submission n is
   `fl_min_available_clients`, whose default of 2 is too small for them; at submission it is also the number of
   SuperNodes online. Flower itself does not check this for Krum, and lets Bulyan skip the round.
 - **MultiKrum** averages `fl_num_nodes_to_select` updates; more than n - f of them would include a malicious one.
@@ -48,7 +48,7 @@ With *f* the value of `fl_num_malicious` and *n* the number of clients that trai
 def files(root: Path) -> dict[str, str]:
     sections = [f"<!-- {NOTICE} -->\n\n{INTRODUCTION}"]
     sections += [_group(group, title) for group, title in GROUPS.items()]
-    sections += [_strategies(), ARITHMETIC, _own_defaults(), _identity()]
+    sections += [_strategies(), ARITHMETIC.replace("NEEDS", _needs()), _own_defaults(), _identity()]
     return {"docs/variables.md": "\n".join(sections)}
 
 
@@ -75,6 +75,14 @@ def _strategy(strategy: Strategy) -> str:
     parameters = ", ".join(f"`{BY_NAME[name].ansible}` (`{keyword}`)" for keyword, name in strategy.parameters.items())
     needed = f"{strategy.malicious_factor}f + 3" if strategy.malicious_factor else "1"
     return f"| {strategy.name} | {strategy.summary} | {parameters} | {needed} |\n"
+
+
+def _needs() -> str:
+    parts = (
+        f"{' and '.join(f'**{name}**' for name in names)} {'need' if len(names) > 1 else 'needs'} n ≥ {factor}f + 3"
+        for factor, names in by_malicious_factor().items()
+    )
+    return ", ".join(parts)
 
 
 def _own_defaults() -> str:

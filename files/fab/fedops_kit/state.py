@@ -4,29 +4,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from flwr.app import Array, ArrayRecord
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
+from .knowledge._config.strategies import LISTED, RECORD, STRATEGIES
+
 State = dict[str, NDArray]
-
-# Flower's strategies that carry arrays from one round to the next, and in which attributes. What configure_train
-# computes anew in each round (FedAdam's current_arrays) is not state. A test trains every strategy and compares.
-_STATE: dict[str, tuple[str, ...]] = {
-    "FedAdam": ("m_t", "v_t"),
-    "FedAdagrad": ("m_t", "v_t"),
-    "FedYogi": ("m_t", "v_t"),
-    "FedAvgM": ("current_arrays", "momentum_vector"),
-}
-
-_LIST = "momentum_vector"  # kept as a list, whose arrays are named by their place
-
 
 def capture(strategy: Strategy) -> State:
     """Return the arrays that the strategy needs in the next round, named by attribute and array."""
     state: State = {}
-    for attribute in _STATE.get(type(strategy).__name__, ()):
+    for attribute in _kept(strategy):
         value = getattr(strategy, attribute)
         if isinstance(value, ArrayRecord):
             value = {name: array.numpy() for name, array in value.items()}
@@ -39,32 +31,37 @@ def capture(strategy: Strategy) -> State:
 
 def restore(strategy: Strategy, state: State) -> None:
     """Give the strategy back what ``capture`` took; their order is kept."""
-    for attribute in _STATE.get(type(strategy).__name__, ()):
+    for attribute, kind in _kept(strategy).items():
         prefix = attribute + "/"
         arrays = {name[len(prefix) :]: array for name, array in state.items() if name.startswith(prefix)}
         if arrays:
-            setattr(strategy, attribute, _as_kept(attribute, arrays))
+            setattr(strategy, attribute, _as_kept(kind, arrays))
 
 
 def check_state(strategy: Strategy, model: ArrayRecord, state: State) -> None:
     """Raise ValueError when a state is not one that ``capture`` can have taken beside such a model."""
-    kind = type(strategy).__name__
     shapes = {
-        f"{attribute}/{index if attribute == _LIST else name}": array.shape
-        for attribute in _STATE.get(kind, ())
+        f"{attribute}/{index if kind == LISTED else name}": array.shape
+        for attribute, kind in _kept(strategy).items()
         for index, (name, array) in enumerate(model.items())
     }
     for name, values in state.items():
         if name not in shapes:
-            raise ValueError(f"{kind} keeps no {name!r}")
+            raise ValueError(f"{type(strategy).__name__} keeps no {name!r}")
         if values.shape != shapes[name]:
             raise ValueError(f"{name!r} has the shape {list(values.shape)}, but the model {list(shapes[name])}")
 
 
-def _as_kept(attribute: str, arrays: State) -> State | list[NDArray] | ArrayRecord:
+def _kept(strategy: Strategy) -> Mapping[str, str]:
+    """Return the attributes in which a strategy carries arrays, and how it does."""
+    name = type(strategy).__name__
+    return STRATEGIES[name].state if name in STRATEGIES else {}
+
+
+def _as_kept(kind: str, arrays: State) -> State | list[NDArray] | ArrayRecord:
     """Return arrays in the container that Flower keeps them in."""
-    if attribute == _LIST:
+    if kind == LISTED:
         return list(arrays.values())
-    if attribute == "current_arrays":
+    if kind == RECORD:
         return ArrayRecord({name: Array(array) for name, array in arrays.items()})
     return arrays

@@ -214,7 +214,7 @@ def _selects_liars(it: Situation) -> Iterator[Problem]:
 
 @_reads("strategy", "trim_beta", "min_available_clients", "min_fit_clients", "fraction_train")
 def _trims_nothing(it: Situation) -> Iterator[Problem]:
-    if it.strategy.name != "FedTrimmedAvg":
+    if "trim_beta" not in it.strategy.parameters.values():
         return
     beta = float(it.values["trim_beta"])
     replies = it.asked_to_train(it.nodes)

@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each strategy of Flower takes, and how many clients its arithmetic needs.
+"""The strategies of Flower, a row each: what it takes, how many clients it needs, what it carries from round to round.
 
+The values of C(fl_strategy), the variables that a strategy reads, the app's strategies and what of them a checkpoint
+keeps, and the tables of the documents follow from here.
 Private to the collection: it may change at any time.
 """
 
@@ -23,6 +25,19 @@ SHARED_PARAMETERS: Mapping[str, str] = {
 }
 
 
+# How a strategy keeps arrays of the model's size from one round to the next.
+NAMED, LISTED, RECORD = "named", "listed", "record"  # by name, in the model's order, as an ArrayRecord
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What was published about a strategy."""
+
+    claim: str
+    condition: str
+    source: str
+
+
 @dataclass(frozen=True)
 class Strategy:
     """One aggregation strategy, by the name of its class in ``flwr.serverapp.strategy``."""
@@ -30,9 +45,19 @@ class Strategy:
     name: str
     summary: str
     parameters: Mapping[str, str] = field(default_factory=dict)  # constructor keyword: variable
+    defaults: Mapping[str, object] = field(default_factory=dict)  # of variables, where they are not everybody's
     malicious_factor: int = 0  # n >= factor * f + 3; 0: no such rule
-    state_models: int = 0  # arrays of the model's size that it carries from one round to the next
+    robust: bool = False  # it withstands sites that lie
     selects: str = ""  # the variable that says how many replies are averaged; all of them must be honest
+    # The attributes that carry arrays from one round to the next, and how. What configure_train computes anew in each
+    # round (FedAdam's current_arrays) is not state. A test trains every strategy and compares.
+    state: Mapping[str, str] = field(default_factory=dict)
+    paper: Paper | None = None
+
+    @property
+    def state_models(self) -> int:
+        """How many times the size of the model its state has."""
+        return len(self.state)
 
     def minimum_nodes(self, values: Mapping[str, Any]) -> int:
         """How many nodes the strategy's paper asks for."""
@@ -62,6 +87,31 @@ class Strategy:
 _ADAPTIVE = {"eta": "server_lr", "eta_l": "client_lr", "tau": "tau"}
 _MOMENTS = {"beta_1": "beta_1", "beta_2": "beta_2"}
 _MALICIOUS = {"num_malicious_nodes": "num_malicious"}
+_OF_ADAM = {"m_t": NAMED, "v_t": NAMED}
+
+_BLANCHARD = Paper(
+    "converges to a flat region in spite of f Byzantine workers; a linear rule (FedAvg) is controlled by a single one;"
+    " MultiKrum keeps Krum's resilience and averages the m best",
+    "n ≥ 2f + 3, updates of honest workers independent and identically distributed",
+    "Blanchard et al., NeurIPS 2017, arXiv:1703.02757",
+)
+_EL_MHAMDI = Paper(
+    "closes Krum's loophole of order √d in a single coordinate: bounds the leeway of an attacker in each coordinate to"
+    " order 1/√d",
+    "n ≥ 4f + 3",
+    "El Mhamdi et al., ICML 2018, arXiv:1802.07927",
+)
+_YIN = Paper(
+    "coordinate-wise trimmed mean and median reach order-optimal statistical error rates under Byzantine failures",
+    "beta at least the fraction of attackers, below 1/2; median: fewer than half attack",
+    "Yin et al., ICML 2018, arXiv:1803.01498",
+)
+_LI = Paper(
+    "more stable and more accurate than FedAvg on statistically heterogeneous data, with stragglers that do partial"
+    " work; no claim about attackers",
+    "mu tuned to the data",
+    "Li et al., MLSys 2020, arXiv:1812.06127",
+)
 
 STRATEGIES: Mapping[str, Strategy] = {
     strategy.name: strategy
@@ -71,27 +121,49 @@ STRATEGIES: Mapping[str, Strategy] = {
             "FedProx",
             "FedAvg with clients that are held near the global model.",
             {"proximal_mu": "proximal_mu"},
+            paper=_LI,
         ),
         Strategy(
-            "FedAdam", "An Adam step on the server along the mean update.", {**_ADAPTIVE, **_MOMENTS}, state_models=2
+            "FedAdam", "An Adam step on the server along the mean update.", {**_ADAPTIVE, **_MOMENTS}, state=_OF_ADAM
         ),
-        Strategy("Krum", "The one reply that is nearest to its neighbours.", _MALICIOUS, malicious_factor=2),
-        Strategy("Bulyan", "Krum's selection, then a trimmed mean around its median.", _MALICIOUS, malicious_factor=4),
+        Strategy(
+            "Krum",
+            "The one reply that is nearest to its neighbours.",
+            _MALICIOUS,
+            malicious_factor=2,
+            robust=True,
+            paper=_BLANCHARD,
+        ),
+        Strategy(
+            "Bulyan",
+            "Krum's selection, then a trimmed mean around its median.",
+            _MALICIOUS,
+            malicious_factor=4,
+            robust=True,
+            paper=_EL_MHAMDI,
+        ),
         Strategy(
             "FedTrimmedAvg",
             "The mean of every weight without its smallest and largest values.",
             {"beta": "trim_beta"},
+            robust=True,
+            paper=_YIN,
         ),
-        Strategy("FedMedian", "The median of every weight."),
+        Strategy("FedMedian", "The median of every weight.", robust=True, paper=_YIN),
         Strategy(
             "FedAvgM",
             "FedAvg with momentum on the server.",
             {"server_learning_rate": "server_lr", "server_momentum": "server_momentum"},
-            state_models=2,
+            {"server_lr": 1.0},
+            state={"current_arrays": RECORD, "momentum_vector": LISTED},
         ),
-        Strategy("FedAdagrad", "An Adagrad step on the server along the mean update.", _ADAPTIVE, state_models=2),
+        Strategy("FedAdagrad", "An Adagrad step on the server along the mean update.", _ADAPTIVE, state=_OF_ADAM),
         Strategy(
-            "FedYogi", "A Yogi step on the server along the mean update.", {**_ADAPTIVE, **_MOMENTS}, state_models=2
+            "FedYogi",
+            "A Yogi step on the server along the mean update.",
+            {**_ADAPTIVE, **_MOMENTS},
+            {"server_lr": 0.01, "client_lr": 0.0316},
+            state=_OF_ADAM,
         ),
         Strategy(
             "QFedAvg",
@@ -103,10 +175,33 @@ STRATEGIES: Mapping[str, Strategy] = {
             "The mean of the replies that are nearest to their neighbours.",
             {**_MALICIOUS, "num_nodes_to_select": "num_nodes_to_select"},
             malicious_factor=2,
+            robust=True,
             selects="num_nodes_to_select",
+            paper=_BLANCHARD,
         ),
     )
 }
+
+
+def readers(variable: str) -> tuple[str, ...]:
+    """The strategies of which a variable is a parameter."""
+    return tuple(strategy.name for strategy in STRATEGIES.values() if variable in strategy.parameters.values())
+
+
+def own_defaults(variable: str) -> dict[str, object]:
+    """The defaults of a variable with those strategies that have one of their own."""
+    return {
+        strategy.name: strategy.defaults[variable] for strategy in STRATEGIES.values() if variable in strategy.defaults
+    }
+
+
+def by_malicious_factor() -> dict[int, list[str]]:
+    """The strategies that need factor * f + 3 clients, by that factor."""
+    found: dict[int, list[str]] = {}
+    for strategy in STRATEGIES.values():
+        if strategy.malicious_factor:
+            found.setdefault(strategy.malicious_factor, []).append(strategy.name)
+    return found
 
 
 def sampled(nodes: int, fraction: float, minimum: int) -> int:

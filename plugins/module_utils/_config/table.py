@@ -9,20 +9,14 @@ Private to the collection: it may change at any time. ``tools/generate.py`` writ
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from .._base import runtimes
 from .._base.home import CHECKPOINTS, HOME, below
+from .strategies import STRATEGIES, by_malicious_factor, own_defaults, readers
 from .variable import Variable
 
 RUNTIMES = tuple(runtimes.RUNTIMES)
-
-ADAPTIVE = ("FedAdam", "FedAdagrad", "FedYogi")
-BYZANTINE = ("Krum", "MultiKrum", "Bulyan")
-STRATEGY_NAMES = (
-    "FedAvg", "FedProx", "FedAdam", "Krum", "Bulyan", "FedTrimmedAvg",
-    "FedMedian", "FedAvgM", "FedAdagrad", "FedYogi", "QFedAvg", "MultiKrum",
-)  # fmt: skip
-
 
 GROUPS = {
     "training": "What to train",
@@ -39,8 +33,12 @@ _WAITING = "It decides how long to wait, not what is computed from the replies t
 _REACTION = "It is the reaction to a fault; the rounds that succeed are computed in the same way."
 _EVALUATION = "Evaluation reads the model and does not change it."
 _STORAGE = "It decides what is kept of the model, not what the model is."
+_CLIENTS_NEEDED = ", ".join(
+    f"{' and '.join(names)} {'need' if len(names) > 1 else 'needs'} {factor}f + 3"
+    for factor, names in by_malicious_factor().items()
+)
 
-VARIABLES: tuple[Variable, ...] = (
+_ROWS: tuple[Variable, ...] = (
     Variable(
         name="training_name",
         type="str",
@@ -59,7 +57,7 @@ VARIABLES: tuple[Variable, ...] = (
         title="Aggregation strategy",
         help="How the server makes one model of the clients' replies, by the name of Flower's class.",
         group="training",
-        choices=STRATEGY_NAMES,
+        choices=tuple(STRATEGIES),
     ),
     Variable(
         name="num_rounds",
@@ -130,7 +128,6 @@ VARIABLES: tuple[Variable, ...] = (
         help="How strongly FedProx holds a client's model near the global one; 0 makes it FedAvg.",
         group="strategy",
         minimum=0,
-        strategies=("FedProx",),
         own_default="Flower's default of 0.0 turns FedProx into FedAvg without a word.",
     ),
     Variable(
@@ -142,8 +139,6 @@ VARIABLES: tuple[Variable, ...] = (
         group="strategy",
         minimum=0,
         exclusive_minimum=True,
-        strategies=("FedAdam", "FedAdagrad", "FedYogi", "FedAvgM"),
-        strategy_defaults={"FedYogi": 0.01, "FedAvgM": 1.0},
     ),
     Variable(
         name="server_momentum",
@@ -155,7 +150,6 @@ VARIABLES: tuple[Variable, ...] = (
         minimum=0,
         maximum=1,
         exclusive_maximum=True,
-        strategies=("FedAvgM",),
         own_default="Flower's default of 0.0 turns FedAvgM into FedAvg; 0.9 is its paper's (arXiv:1909.06335).",
     ),
     Variable(
@@ -168,7 +162,6 @@ VARIABLES: tuple[Variable, ...] = (
         minimum=0,
         maximum=1,
         exclusive_maximum=True,
-        strategies=("FedAdam", "FedYogi"),
     ),
     Variable(
         name="beta_2",
@@ -180,7 +173,6 @@ VARIABLES: tuple[Variable, ...] = (
         minimum=0,
         maximum=1,
         exclusive_maximum=True,
-        strategies=("FedAdam", "FedYogi"),
     ),
     Variable(
         name="tau",
@@ -191,7 +183,6 @@ VARIABLES: tuple[Variable, ...] = (
         group="strategy",
         minimum=0,
         exclusive_minimum=True,
-        strategies=ADAPTIVE,
     ),
     Variable(
         name="qfedavg_q",
@@ -201,17 +192,15 @@ VARIABLES: tuple[Variable, ...] = (
         help="How much more clients with a high loss count; 0 makes QFedAvg behave like FedAvg.",
         group="strategy",
         minimum=0,
-        strategies=("QFedAvg",),
     ),
     Variable(
         name="num_malicious",
         type="int",
         default=0,
         title="Malicious clients to withstand (f)",
-        help="How many lying clients the strategy withstands. Krum and MultiKrum need 2f + 3 clients, Bulyan 4f + 3.",
+        help=f"How many lying clients the strategy withstands (f). {_CLIENTS_NEEDED} clients.",
         group="strategy",
         minimum=0,
-        strategies=BYZANTINE,
     ),
     Variable(
         name="num_nodes_to_select",
@@ -221,7 +210,6 @@ VARIABLES: tuple[Variable, ...] = (
         help="How many of the most central updates are averaged; with 1 MultiKrum is Krum.",
         group="strategy",
         minimum=1,
-        strategies=("MultiKrum",),
     ),
     Variable(
         name="trim_beta",
@@ -234,7 +222,6 @@ VARIABLES: tuple[Variable, ...] = (
         exclusive_minimum=True,
         maximum=0.5,
         exclusive_maximum=True,
-        strategies=("FedTrimmedAvg",),
     ),
     Variable(
         name="client_lr",
@@ -245,7 +232,6 @@ VARIABLES: tuple[Variable, ...] = (
         group="local",
         minimum=0,
         exclusive_minimum=True,
-        strategy_defaults={"FedYogi": 0.0316},
     ),
     Variable(
         name="local_epochs",
@@ -393,6 +379,16 @@ VARIABLES: tuple[Variable, ...] = (
         help="Lets SuperNodes whose own node configuration has an attack send poisoned updates; never in production.",
         group="demonstration",
     ),
+)
+
+# Which strategies read a variable, and with which default, stands in their rows.
+VARIABLES: tuple[Variable, ...] = tuple(
+    replace(
+        row,
+        strategies=readers(row.name) if row.group == "strategy" else (),
+        strategy_defaults=own_defaults(row.name),
+    )
+    for row in _ROWS
 )
 
 BY_NAME: Mapping[str, Variable] = {variable.name: variable for variable in VARIABLES}

@@ -43,7 +43,7 @@ def checkout(tmp_path):
     folders = ("plugins/module_utils", "roles/training", "docs", "files/fab/fedops_kit/knowledge", "benchmarks/results")
     for name in ("tools/faces", *folders):
         shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("tools/generate.py", "files/fab/pyproject.toml"):
+    for name in ("tools/generate.py", "files/fab/pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, tmp_path / name)
     generate(tmp_path)
     return tmp_path
