@@ -15,6 +15,7 @@ from .knowledge._config.strategies import LISTED, RECORD, STRATEGIES
 
 State = dict[str, NDArray]
 
+
 def capture(strategy: Strategy) -> State:
     """Return the arrays that the strategy needs in the next round, named by attribute and array."""
     state: State = {}

@@ -67,17 +67,6 @@ def test_a_default_of_our_own_does_differ(name):
     assert flowers != {BY_NAME[name].default}
 
 
-def test_the_names_of_the_strategies_are_the_values_of_their_variable():
-    assert BY_NAME["strategy"].choices == tuple(STRATEGIES)
-
-
-@pytest.mark.parametrize("row", [row for row in BY_NAME.values() if row.group == "strategy"], ids=lambda row: row.name)
-def test_a_parameter_of_strategies_is_read_by_those_whose_rows_have_it(row):
-    takers = [name for name, strategy in STRATEGIES.items() if row.name in strategy.parameters.values()]
-    assert takers != []
-    assert [name for name in STRATEGIES if row.applies_to(name)] == takers
-
-
 @every_strategy
 def test_a_strategy_has_defaults_of_its_own_for_its_own_parameters(strategy):
     assert set(strategy.defaults) <= set(strategy.parameters.values())

@@ -11,7 +11,8 @@ import tomllib
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import CLAIM, harmless_value
-from ansible_collections.fedops.flower.plugins.module_utils._config.table import STRATEGY_NAMES, VARIABLES
+from ansible_collections.fedops.flower.plugins.module_utils._config.strategies import STRATEGIES
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import (
     Problem,
     Training,
@@ -270,7 +271,7 @@ def effective_of(training):
     )
 
 
-@pytest.mark.parametrize("strategy", STRATEGY_NAMES)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_run_that_does_as_it_was_told_does_not_differ(strategy):
     training = Training.from_variables({"fl_strategy": strategy, "fl_min_available_clients": 3})
     assert differences(training, effective_of(training)) == []
