@@ -20,10 +20,11 @@ from dataclasses import dataclass, replace
 from .._base.guarded import write_bytes
 from .._base.layout import SYSTEMD, TRAINING_UNIT, file
 from .._base.systemd import SystemdError, Unit, control, show_units
+from .._flower.assumptions import COMPLETED
 from .._flower.cli import Flwr, FlwrError
 from .._flower.processes import ProcessTable
 from .._training.folder import TrainingFolder
-from .._training.runs import ABSENT, COMPLETED, Known, covers, decide, known_runs
+from .._training.runs import ABSENT, Known, covers, decide, known_runs
 from .desk import Desk, Memory, Request, same, unit_name
 from .endings import ENDED, FINISHED, STOPPED
 from .serverapps import ends_with_its_process, own_processes

@@ -14,10 +14,10 @@ from dataclasses import asdict, replace
 
 from .._base.guarded import names
 from .._base.layout import folder as folder_of
-from .._flower.assumptions import RUNNING, SILENT
+from .._flower.assumptions import COMPLETED, RUNNING, SILENT
 from .._flower.cli import Flwr, FlwrError, FlwrUnreachableError, Run
 from .folder import NAME, TrainingFolder
-from .runs import ABSENT, COMPLETED, LOST, Known, known_runs
+from .runs import ABSENT, LOST, Known, known_runs
 
 LOOK_EVERY = 1.0  # seconds between looks at the history file
 FIRST_QUESTION = 4.0  # seconds until Flower is asked for the first time: a run that fails at once is seen soon
