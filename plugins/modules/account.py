@@ -128,132 +128,13 @@ old:
   sample: [/opt/flower/state]
 """
 
-import grp
 import os
-import pwd
-import stat
-from typing import Any, Callable
 
-from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
-from ansible_collections.fedops.flower.plugins.module_utils._base.accounts import (
-    Found,
-    end_processes_of,
-    is_missing,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._base.accounts import lacking
+from ansible_collections.fedops.flower.plugins.module_utils._base.belongings import make_directories, make_secret
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._training.split import split
-
-
-def attempt(look_up: Callable[..., Any], key: Any, field: str) -> Any:
-    try:
-        return getattr(look_up(key), field)
-    except KeyError:
-        return None
-
-
-def missing_of(account: dict[str, Any]) -> list[str]:
-    """Return what of an account has to be made."""
-    name, uid, gid, variable = (account[key] for key in ("name", "uid", "gid", "variable"))
-    group = Found(attempt(grp.getgrnam, name, "gr_gid"), attempt(grp.getgrgid, gid, "gr_name"))
-    missing = ["group"] if is_missing("gid", name, gid, group, variable) else []
-    if uid is not None:
-        user = Found(attempt(pwd.getpwnam, name, "pw_uid"), attempt(pwd.getpwuid, uid, "pw_name"))
-        missing += ["user"] if is_missing("uid", name, uid, user, variable) else []
-    return missing
-
-
-def make_accounts(module: AnsibleModule) -> list[str]:
-    """Make groups, users and memberships, and return what was missing."""
-    accounts, home = module.params["accounts"], module.params["home"]
-    missing = [(account, missing_of(account)) for account in accounts]  # judge all before making one
-    made, commands = [], []
-    for account, kinds in missing:
-        name = account["name"]
-        if "group" in kinds:
-            commands.append(["groupadd", "--system", "--gid", str(account["gid"]), name])
-        if "user" in kinds:
-            commands.append([
-                "useradd", "--system", "--uid", str(account["uid"]), "--gid", str(account["gid"]), "--home-dir",
-                os.path.join(home, account["home"]).rstrip("/"), "--no-create-home", "--shell", "/usr/sbin/nologin",
-                "--comment", "Flower", name,
-            ])  # fmt: skip
-        made += [f"{kind} {name}" for kind in kinds]
-    for account in accounts:
-        for group in account["groups"]:
-            if account["name"] not in (attempt(grp.getgrnam, group, "gr_mem") or []):
-                commands.append(["usermod", "--append", "--groups", group, account["name"]])
-                made.append(f"member {account['name']} of {group}")
-    for command in commands:
-        if not module.check_mode:
-            module.run_command(command, check_rc=True)
-    return made
-
-
-class OwnedDirectory:
-    """A directory as wanted."""
-
-    def __init__(self, path: str, owner: int, group: int, mode: str) -> None:
-        self.path, self.owners, self.mode = path, (owner, group), int(mode, 8)
-        self.found = guarded.status(path)
-        if self.found is not None and stat.S_ISLNK(self.found.st_mode):
-            with guarded.directory(path) as descriptor:  # which refuses it unless root alone could have made it
-                self.path, self.found = os.path.realpath(path), os.fstat(descriptor)
-
-    @property
-    def is_in_place(self) -> bool:
-        found = self.found
-        if found is None or not stat.S_ISDIR(found.st_mode):
-            return False
-        return (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (self.mode, *self.owners)
-
-    def belongs_to(self, users: set[int]) -> bool:
-        """Tell whether another one of these users owns it."""
-        return self.found is not None and self.found.st_uid in users - {guarded.ROOT, self.owners[0]}
-
-    def make(self, migrate: bool) -> None:
-        if migrate and self.found is not None:
-            guarded.hand_over(self.path, [self.found.st_uid], self.owners)
-        guarded.make_directory(self.path, self.mode, self.owners)
-
-
-def make_directories(module: AnsibleModule) -> tuple[list[str], list[str]]:
-    """Make the directories; return what was changed, and what is left to an account that had it before."""
-    home, migrate = module.params["home"], module.params["migrate"]
-    users = {account["uid"] for account in module.params["accounts"]} - {None}
-    made, old = [], []
-    if not module.check_mode:
-        os.makedirs(os.path.dirname(home), 0o755, exist_ok=True)
-    for item in [{"path": home, "owner": 0, "group": 0, "mode": "0755"}, *module.params["directories"]]:
-        directory = OwnedDirectory(os.path.join(home, item["path"]), item["owner"], item["group"], item["mode"])
-        is_old = directory.belongs_to(users)
-        if is_old and not migrate:
-            old.append(directory.path)
-        elif directory.path.startswith(tuple(f"{path}/" for path in old)):
-            continue  # it comes with what is above it
-        elif not directory.is_in_place:
-            made.append(f"directory {directory.path}")
-            if not module.check_mode:
-                if is_old and directory.found is not None:
-                    end_processes_of([directory.found.st_uid])
-                directory.make(is_old)
-    return made, old
-
-
-def make_secret(module: AnsibleModule, path: str) -> bool:
-    """Make a secret that is not there, and have it belong to root alone; tell whether that changed anything."""
-    found = guarded.status(path)
-    if found is None:
-        if not module.check_mode:
-            guarded.write_bytes(path, os.urandom(32), 0o600, (0, 0))
-        return True
-    with guarded.regular_file(path, owners=[guarded.ROOT]) as stream:
-        if (stat.S_IMODE(found.st_mode), found.st_gid) == (0o600, 0):
-            return False
-        if not module.check_mode:
-            os.fchown(stream.fileno(), 0, 0)
-            os.fchmod(stream.fileno(), 0o600)
-    return True
 
 
 def main() -> None:
@@ -281,16 +162,19 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    home = module.params["home"]
+    accounts, home, migrate = (module.params[name] for name in ("accounts", "home", "migrate"))
     fresh = not os.path.isdir(home)
     with module.explaining("made", advice="Free that path, then run again."):
-        changes = make_accounts(module)
-        made, old = make_directories(module)
+        changes, commands = lacking(accounts, home)
+        for command in [] if module.check_mode else commands:
+            module.run_command(command, check_rc=True)
+        users = {account["uid"] for account in accounts} - {None}
+        made, old = make_directories(home, module.params["directories"], users, migrate, module.check_mode)
         changes += made
-        if module.params["migrate"] and not module.check_mode:
+        if migrate and not module.check_mode:
             changes += [f"training {name}" for name in split(home)]
         for path in (os.path.join(home, item) for item in module.params["secrets"]):
-            if make_secret(module, path):
+            if make_secret(path, module.check_mode):
                 changes.append(f"secret {path}")
     after = "".join(f"{change}\n" for change in changes)
     module.exit_json(changed=bool(changes), fresh=fresh, old=old, diff={"before": "", "after": after})

@@ -27,6 +27,7 @@ GIVEN = "what it is told to make, which comes from the table or from the operato
 CONTROLLER = "the controller"
 MAKERS = {
     "action/checkpoint_backup.py": CONTROLLER,
+    "module_utils/_base/belongings.py": GIVEN,
     "module_utils/_backup/archive.py": GIVEN,
     "module_utils/_backup/checkpoints.py": GIVEN,
     "module_utils/_base/files.py": GIVEN,
@@ -44,7 +45,6 @@ MAKERS = {
     "module_utils/_supervisor/control.py": "supervisor",
     "module_utils/_training/folder.py": "trainings",
     "module_utils/_training/split.py": "published",
-    "modules/account.py": GIVEN,
     "modules/files.py": GIVEN,
 }
 

@@ -8,6 +8,7 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import signal
@@ -47,6 +48,51 @@ def is_missing(kind: str, name: str, number: int, found: Found, variable: str = 
             f"Set {variable} to a number that is free, or give '{found.name_of_number}' another one."
         )
     return True
+
+
+def lacking(accounts: t.Sequence[t.Mapping[str, t.Any]], home: str) -> tuple[list[str], list[list[str]]]:
+    """Return which groups, users and memberships a host lacks, and the commands that make them.
+
+    An account is given as the module C(account) takes it. AccountError tells who is in the way.
+    """
+    missing = [(account, _missing_of(account)) for account in accounts]  # judge all before making one
+    made: list[str] = []
+    commands: list[list[str]] = []
+    for account, kinds in missing:
+        name = account["name"]
+        if "group" in kinds:
+            commands.append(["groupadd", "--system", "--gid", str(account["gid"]), name])
+        if "user" in kinds:
+            commands.append([
+                "useradd", "--system", "--uid", str(account["uid"]), "--gid", str(account["gid"]), "--home-dir",
+                os.path.join(home, account["home"]).rstrip("/"), "--no-create-home", "--shell", "/usr/sbin/nologin",
+                "--comment", "Flower", name,
+            ])  # fmt: skip
+        made += [f"{kind} {name}" for kind in kinds]
+    for account in accounts:
+        for group in account["groups"]:
+            if account["name"] not in (_attempt(grp.getgrnam, group, "gr_mem") or []):
+                commands.append(["usermod", "--append", "--groups", group, account["name"]])
+                made.append(f"member {account['name']} of {group}")
+    return made, commands
+
+
+def _missing_of(account: t.Mapping[str, t.Any]) -> list[str]:
+    """Return what of an account has to be made."""
+    name, uid, gid, variable = (account[key] for key in ("name", "uid", "gid", "variable"))
+    group = Found(_attempt(grp.getgrnam, name, "gr_gid"), _attempt(grp.getgrgid, gid, "gr_name"))
+    missing = ["group"] if is_missing("gid", name, gid, group, variable) else []
+    if uid is not None:
+        user = Found(_attempt(pwd.getpwnam, name, "pw_uid"), _attempt(pwd.getpwuid, uid, "pw_name"))
+        missing += ["user"] if is_missing("uid", name, uid, user, variable) else []
+    return missing
+
+
+def _attempt(look_up: t.Callable[..., t.Any], key: t.Any, field: str) -> t.Any:
+    try:
+        return getattr(look_up(key), field)
+    except KeyError:
+        return None
 
 
 def uid_of(name: str) -> int:
