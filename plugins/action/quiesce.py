@@ -23,15 +23,15 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         arguments = {"wait_seconds": POLL, **self._task.args}
 
-        def look() -> dict[str, Any]:
+        def answer() -> dict[str, Any]:
             return self._execute_module("fedops.flower.quiesce", module_args=arguments, task_vars=task_vars)
 
-        result = look()
+        result = answer()
         while not self._task.check_mode and not result.get("failed") and not result.get("done"):
             display.display(harmless(f"still finishing a round: {', '.join(map(str, result['waiting_for']))}"))
             changed = result["changed"]
             diff = result.get("diff")
-            result = look()
+            result = answer()
             result["changed"] = changed or result.get("changed", False)
             if diff is not None:
                 result["diff"] = diff

@@ -11,7 +11,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import harmless
 from ansible_collections.fedops.flower.plugins.module_utils._training.progress import (
-    ENDED,
+    ENDED_RUN,
     Follower,
     end_problem,
     resumption,
@@ -19,7 +19,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.progress i
 )
 from ansible_collections.fedops.flower.plugins.plugin_utils._following import (
     LOG_LINES,
-    UNKNOWN,
+    OUT_OF_REACH,
     FollowingAction,
     merged,
     patience,
@@ -69,7 +69,7 @@ class ActionModule(FollowingAction):
         unreachable_since: float | None = None
         seen = submitted
         while True:
-            look = self.look(
+            look = self.module_answer(
                 self._task_vars,
                 deadline,
                 name=name,
@@ -78,12 +78,12 @@ class ActionModule(FollowingAction):
                 wait_seconds=patience(deadline),
             )
             if look.get("failed"):
-                return {**seen, "failed": True, "msg": look["msg"], "status": UNKNOWN, "finished": False}
+                return {**seen, "failed": True, "msg": look["msg"], "status": OUT_OF_REACH, "finished": False}
             seen = merged(submitted, look, finished=False)
             for line in follower.lines(look):
                 display.display(harmless(line))
             now = time.monotonic()
-            if look["status"] in ENDED:
+            if look["status"] in ENDED_RUN:
                 return self._end(submitted, look)
             unreachable_since = (unreachable_since or now) if look["status"] == "unreachable" else None
             if unreachable_since and now - unreachable_since > PATIENCE:

@@ -21,7 +21,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook 
 )
 from ansible_collections.fedops.flower.plugins.plugin_utils._following import (
     LOG_LINES,
-    UNKNOWN,
+    OUT_OF_REACH,
     FollowingAction,
     merged,
     patience,
@@ -66,7 +66,7 @@ class ActionModule(SendingAction, FollowingAction):
         display.display(f"{name}: {'started' if started['submitted'] else 'already under way, following it'}")
         follower, signature, seen = TrainingFollower(name), "", started
         while True:
-            look = self.look(
+            look = self.module_answer(
                 task_vars,
                 deadline,
                 name=name,
@@ -76,7 +76,7 @@ class ActionModule(SendingAction, FollowingAction):
             )
             if look.get("failed"):
                 # What was seen last stays true of the rounds, but not of how it stands.
-                return {**seen, "failed": True, "msg": look["msg"], "status": UNKNOWN, "finished": False}
+                return {**seen, "failed": True, "msg": look["msg"], "status": OUT_OF_REACH, "finished": False}
             supervision, seen = look["supervision"], self._result(started, look, finished=False)
             for line in follower.lines(look):
                 display.display(harmless(line))

@@ -97,7 +97,7 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints import (
     bring_back,
     elsewhere,
-    look,
+    inspect_kept,
     read,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import NotDeployedError
@@ -113,7 +113,7 @@ def work(params: dict[str, Any]) -> dict[str, Any]:
     if params["staged"]:
         brought = bring_back(params["staged"], params["round"], params["path"], params["home"])
         return {"changed": True, "path": brought.path}
-    found = look(params["path"])
+    found = inspect_kept(params["path"])
     shown = [{"file": one.file, "round": one.round, "sha256": one.sha256} for one in found.checkpoints]
     others = elsewhere(params["home"], params["path"]) if params["state"] == "present" else []
     return {"found": shown, "problems": list(found.problems), "elsewhere": others}

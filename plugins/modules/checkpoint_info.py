@@ -149,7 +149,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.director
     find,
     inspect,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import look_as_owner
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import read_as_owner
 from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import unmounted_problem
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import is_guarded
 
@@ -176,7 +176,7 @@ def describe(checkpoint: Checkpoint, now: datetime) -> dict[str, Any]:
     return {"path": checkpoint.path, "file": checkpoint.file, "age": checkpoint.age(now), **values}
 
 
-def look(path: str, sha256: str | None, strict: bool) -> tuple[Inspection, Checkpoint | None]:
+def inspection_and_match(path: str, sha256: str | None, strict: bool) -> tuple[Inspection, Checkpoint | None]:
     return inspect(path, strict), find(path, sha256, strict) if sha256 else None
 
 
@@ -190,7 +190,7 @@ def main() -> None:
     )
     path, sha256 = module.params["path"], module.params["sha256"]
     with module.explaining("looked at", path):
-        inspection, found = look_as_owner(path, lambda strict: look(path, sha256, strict))
+        inspection, found = read_as_owner(path, lambda strict: inspection_and_match(path, sha256, strict))
     problems = list(inspection.problems)
     if os.path.isdir(path) and is_guarded(path):
         problems.append(unmounted_problem(path))

@@ -69,11 +69,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.files import n
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import list_checkpoints, room
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import look_as_owner
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import read_as_owner
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import MEGABYTE, model_bytes, physical_memory
 
 
-def look(path: str, training: str, megabytes: float, strict: bool) -> dict[str, int | None]:
+def room_figures(path: str, training: str, megabytes: float, strict: bool) -> dict[str, int | None]:
     """Return what is there."""
     own = [checkpoint for checkpoint in list_checkpoints(path, strict) if checkpoint.training == training]
     model = model_bytes(own[-1].manifest) if own else int(megabytes * MEGABYTE) or None
@@ -93,9 +93,9 @@ def main() -> None:
     if not 0 <= params["model_megabytes"] < float("inf"):
         module.fail_json(msg=f"model_megabytes is {params['model_megabytes']} but must be 0 or more.")
     with module.explaining("looked at", params["path"]):
-        found = look_as_owner(
+        found = read_as_owner(
             params["path"],
-            lambda strict: look(params["path"], params["training"], params["model_megabytes"], strict),
+            lambda strict: room_figures(params["path"], params["training"], params["model_megabytes"], strict),
         )
     module.exit_json(changed=False, **found)
 

@@ -21,9 +21,9 @@ display = Display()
 
 POLL = 30  # seconds that one look waits on the host, so that one connection serves for many looks
 LOG_LINES = 40
-PATIENCE = 300  # seconds that a host may be out of reach: a training outlives its reboot
+HOST_PATIENCE = 300  # seconds that a host may be out of reach: a training outlives its reboot
 RETRY = 5  # seconds between two tries to reach it
-UNKNOWN = "unknown"  # how a training stands whose host is out of reach
+OUT_OF_REACH = "unknown"  # how a training stands whose host is out of reach
 
 
 class FollowingAction(ActionBase):
@@ -58,9 +58,11 @@ class FollowingAction(ActionBase):
         name = self._task.args.get("name")
         text = f"{name}: its host was lost while the training was being started. {error.message}".rstrip()
         advice = "Train again to see how it stands; nothing is trained twice."
-        return {"failed": True, "name": name, "status": UNKNOWN, "finished": False, "msg": f"{text} {advice}"}
+        return {"failed": True, "name": name, "status": OUT_OF_REACH, "finished": False, "msg": f"{text} {advice}"}
 
-    def look(self, task_vars: dict[str, Any] | None, deadline: float | None, **arguments: Any) -> dict[str, Any]:
+    def module_answer(
+        self, task_vars: dict[str, Any] | None, deadline: float | None, **arguments: Any
+    ) -> dict[str, Any]:
         """Look once, and wait for a host that cannot be reached: the training needs it, but not us."""
         away_since: float | None = None
         while True:
@@ -80,7 +82,7 @@ class FollowingAction(ActionBase):
                 display.display(
                     f"{arguments['name']}: its host cannot be reached; the training does not need us, waiting"
                 )
-            if now - away_since > PATIENCE or (deadline is not None and now >= deadline):
+            if now - away_since > HOST_PATIENCE or (deadline is not None and now >= deadline):
                 text = f"its host cannot be reached for {now - away_since:.0f} s: {problem}"
                 advice = "The training goes on as soon as its host does; the same task follows it again."
                 return {"failed": True, "msg": f"{arguments['name']}: {text.rstrip()} {advice}"}

@@ -30,10 +30,10 @@ from .._training.follow import training_names
 
 PIECE = 32 << 20  # bytes of a file that travel at once, so that no model has to fit into memory
 LATEST = "/checkpoint_latest."
-GONE = (errno.ENOENT, errno.ESTALE)  # the latter is NFS's word for it
+GONE_ERRORS = (errno.ENOENT, errno.ESTALE)  # the latter is NFS's word for it
 
 
-def look(directory: str) -> Inspection:
+def inspect_kept(directory: str) -> Inspection:
     """Verify every checkpoint in a directory as the account; say too when the storage is not mounted."""
     with suppress(OSError):
         if is_guarded(directory):
@@ -69,7 +69,7 @@ def read(directory: str, name: str, offset: int) -> bytes | None:
                 stream.seek(offset)
                 return stream.read(PIECE)
     except OSError as error:
-        if error.errno in GONE:
+        if error.errno in GONE_ERRORS:
             return None
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
 

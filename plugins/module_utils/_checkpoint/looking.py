@@ -19,21 +19,21 @@ from .manifest import UnreadableError
 Found = t.TypeVar("Found")
 
 
-def look_as_owner(path: str, look: t.Callable[[bool], Found]) -> Found:
+def read_as_owner(path: str, read: t.Callable[[bool], Found]) -> Found:
     """Look at a directory as the account; as whoever we are where it is closed to the account, as a backup is.
 
-    C(look) is told whether it is to be strict: what a storage does not give is then an error, and else left out.
+    C(read) is told whether it is to be strict: what a storage does not give is then an error, and else left out.
     """
     try:
         with identity.as_checkpoint_owner():
-            return look(True)
+            return read(True)
     except NotDeployedError:
-        return look(False)  # a controller, which has no such account
+        return read(False)  # a controller, which has no such account
     except UnreadableError:
         if is_our_own(path):
-            return look(False)
+            return read(False)
         with identity.as_checkpoint_owner():
-            return look(False)
+            return read(False)
 
 
 def is_our_own(path: str) -> bool:

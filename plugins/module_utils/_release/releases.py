@@ -18,7 +18,7 @@ import typing as t
 
 from .lockfile import pins
 
-MARKER = "fedops-requirements.txt"
+RELEASE_MARKER = "fedops-requirements.txt"
 DIRECTORY = "releases"  # beside the link
 MOVED = "-moved"  # an environment from before there were releases
 
@@ -46,7 +46,7 @@ class Releases:
         return os.path.join(self.directory, name)
 
     def is_built(self, name: str) -> bool:
-        return os.path.exists(os.path.join(self.path(name), MARKER))
+        return os.path.exists(os.path.join(self.path(name), RELEASE_MARKER))
 
     @property
     def current(self) -> str | None:
@@ -79,8 +79,8 @@ class Releases:
             raise ValueError(f"{self.path(name)} is not a whole release.")
         self.adopt()
         if (before := self.current) is not None:
-            os.utime(os.path.join(self.path(before), MARKER))
-        os.utime(os.path.join(self.path(name), MARKER))
+            os.utime(os.path.join(self.path(before), RELEASE_MARKER))
+        os.utime(os.path.join(self.path(name), RELEASE_MARKER))
         self._lead_to(name)
 
     def adopt(self) -> None:
@@ -103,7 +103,7 @@ class Releases:
 
     def remove(self, names: t.Iterable[str]) -> None:
         for name in names:
-            marker = os.path.join(self.path(name), MARKER)
+            marker = os.path.join(self.path(name), RELEASE_MARKER)
             if os.path.exists(marker):
                 os.unlink(marker)  # first: what is cut short here is no release
             _remove(self.path(name))
@@ -116,7 +116,7 @@ class Releases:
 
     def _used(self, name: str) -> float:
         try:
-            return os.stat(os.path.join(self.path(name), MARKER)).st_mtime
+            return os.stat(os.path.join(self.path(name), RELEASE_MARKER)).st_mtime
         except OSError:
             return 0.0
 
@@ -124,7 +124,7 @@ class Releases:
 def _lock_of(path: str) -> bytes | None:
     """Return the lock that an environment was built from, None when it is not whole."""
     try:
-        with open(os.path.join(path, MARKER), "rb") as file:
+        with open(os.path.join(path, RELEASE_MARKER), "rb") as file:
             return file.read()
     except FileNotFoundError:
         return None

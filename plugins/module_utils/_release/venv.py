@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base.errors import FedopsError
-from .releases import MARKER
+from .releases import RELEASE_MARKER
 
 PYTHON_MINIMUM = (3, 11)  # the oldest that Flower supports; the lock is compiled for it
 STEP_TIMEOUT = 1800  # seconds; a slow mirror and a lock with PyTorch in it
@@ -73,9 +73,9 @@ class Venv:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(os.path.join(path, ".lock"))
             # Under its name at once and whole, for it says that the rest is.
-            shutil.copyfile(os.path.join(work, "requirements.txt"), f"{path}/{MARKER}.new")
-            os.chmod(f"{path}/{MARKER}.new", 0o644)
-            os.replace(f"{path}/{MARKER}.new", f"{path}/{MARKER}")
+            shutil.copyfile(os.path.join(work, "requirements.txt"), f"{path}/{RELEASE_MARKER}.new")
+            os.chmod(f"{path}/{RELEASE_MARKER}.new", 0o644)
+            os.replace(f"{path}/{RELEASE_MARKER}.new", f"{path}/{RELEASE_MARKER}")
 
     def _bootstrap(self, work: str) -> str:
         """Have uv for this build only; its version and hashes are as fixed as all others."""

@@ -38,7 +38,7 @@ class Ask:
         return json.loads(out)
 
 
-def look(ask: Ask, row: Row) -> Disk:
+def disk_of(ask: Ask, row: Row) -> Disk:
     """Return what is on one device."""
     signatures = ask("wipefs", "--json", "--no-act", row["path"])["signatures"]
     return disk(row, signatures, is_blank(row["path"], int(row["size"] or 0)))
@@ -63,20 +63,20 @@ def find(ask: Ask, wanted: str) -> Disk:
         return choose(wanted, *_split(ask, rows, lambda row: os.path.realpath(row["path"]) == path))
     if tag == "SERIAL":
         return choose(wanted, *_split(ask, rows, lambda row: (row.get("serial") or "").strip() == name))
-    disks = look_around(ask, rows)
+    disks = disks_of_host(ask, rows)
     field = tag.lower()
     return choose(wanted, [one for one in disks if name in [getattr(on, field) for on in one.signatures]], disks)
 
 
-def look_around(ask: Ask, rows: t.Sequence[Row]) -> list[Disk]:
+def disks_of_host(ask: Ask, rows: t.Sequence[Row]) -> list[Disk]:
     """Return the disks that can be read; one that cannot is not the one that is meant."""
     disks = []
     for row in rows:
         with suppress(DiskError, OSError):
-            disks.append(look(ask, row))
+            disks.append(disk_of(ask, row))
     return disks
 
 
 def _split(ask: Ask, rows: t.Sequence[Row], fits: t.Callable[[Row], bool]) -> tuple[list[Disk], list[Disk]]:
-    matching = [look(ask, row) for row in rows if fits(row)]
-    return matching, [] if matching else look_around(ask, rows)
+    matching = [disk_of(ask, row) for row in rows if fits(row)]
+    return matching, [] if matching else disks_of_host(ask, rows)

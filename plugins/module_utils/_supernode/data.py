@@ -14,7 +14,7 @@ import typing as t
 
 NOBODY_ELSE = 61183  # a user that has nothing; systemd's own for ClientApps begin behind it
 HOMES = ("/home/", "/root/")  # the units of ClientApps have others there, with nothing but the data
-PATIENCE = 20  # seconds; a server of NFS that is away gives no answer at all
+NFS_PATIENCE = 20  # seconds; a server of NFS that is away gives no answer at all
 
 
 def problems(directories: t.Iterable[str], home: str, groups: t.Sequence[int], name: str) -> list[str]:
@@ -42,7 +42,7 @@ def _advice(path: str, name: str, why: str) -> str:
 
 
 MISSING = "does not exist"
-SILENT = f"has not answered for {PATIENCE} s"
+SILENT = f"has not answered for {NFS_PATIENCE} s"
 NO_DIRECTORY = "is no directory"
 _ANSWERS = ("", MISSING, NO_DIRECTORY, "cannot be read by ClientApps", SILENT)
 
@@ -62,7 +62,7 @@ def _try(path: str, groups: t.Sequence[int]) -> int:
     """Do it, in a process of its own; return the place of the answer."""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(PATIENCE)
+        signal.alarm(NFS_PATIENCE)
         os.stat(path)  # as root, who can tell what is missing from what is closed
         if path.startswith(HOMES):
             os.chdir(path)

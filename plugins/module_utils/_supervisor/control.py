@@ -33,7 +33,7 @@ from .verdicts import BY_OPERATOR
 UNITS = SYSTEMD
 PROGRAM = file("", "supervisor")  # below the home
 TEMPLATE = f"{TRAINING_UNIT}.service"
-PATIENCE = 20.0  # seconds that a supervisor has to stop its run and say so
+STOP_PATIENCE = 20.0  # seconds that a supervisor has to stop its run and say so
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ class Supervising:
     def _end_supervisor(self) -> None:
         """Have the supervisor end by itself, so that it says why; then make sure of it."""
         control("disable", "--quiet", self.name)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + STOP_PATIENCE
         while self.desk.is_stopped and self.unit.lives and time.monotonic() < deadline:
             time.sleep(0.5)
         control("stop", self.name)

@@ -23,7 +23,7 @@ from .._training.quiesce_order import Order, standing_order
 from .endings import STARTING
 from .sound import fits, sound
 
-MARKER, LOCK = "stopped", ".supervisor.lock"
+STOP_MARKER, SUPERVISOR_LOCK = "stopped", ".supervisor.lock"
 LEFT = "stopping"  # the run that is still to be stopped of a training that is
 ONCE, CONTINUOUS = "once", "continuous"
 MAY_BE_NONE = ("configuration_hash", "num_rounds")
@@ -151,7 +151,7 @@ class Desk:
 
     def __init__(self, folder: TrainingFolder) -> None:
         self.folder = folder
-        self.marker = os.path.join(folder.path, MARKER)
+        self.marker = os.path.join(folder.path, STOP_MARKER)
 
     @property
     def request(self) -> Request | None:
@@ -233,7 +233,7 @@ class Desk:
     def watch(self) -> t.Iterator[bool]:
         """Be the only supervisor of the training; give whether that worked."""
         self.folder.make()
-        with held(os.path.join(self.folder.path, LOCK), wait=False) as alone:
+        with held(os.path.join(self.folder.path, SUPERVISOR_LOCK), wait=False) as alone:
             yield alone
 
     @staticmethod

@@ -60,17 +60,17 @@ class Quiescing:
     def quiesce(self, timeout: float, wait: float, check_mode: bool = False, purpose: str = "") -> tuple[bool, Busy]:
         """Give the order and wait for its effect; return whether anything was to be done, and who is still at work."""
         if check_mode:
-            busy = self._look()
+            busy = self._busy()
             return standing_order(self.trainings) is None or bool(busy.names), busy
         changed = give_order(self.trainings, timeout, purpose)
         end = time.monotonic() + wait
         while True:
-            busy = self._look()
+            busy = self._busy()
             changed = changed or bool(busy.names)
             order = standing_order(self.trainings)
             if busy.names and order is not None and order.left < -GRACE:
                 self._cut_off(busy)
-                busy = self._look()
+                busy = self._busy()
             if not busy.names or order is None or time.monotonic() >= end:
                 return changed, busy
             pause = LOOK_EVERY if busy.supervised else ASK_EVERY
@@ -132,7 +132,7 @@ class Quiescing:
         units = show_units(*map(unit_name, names)) if names else []
         return tuple(name for name, unit in zip(names, units) if unit.lives)
 
-    def _look(self) -> Busy:
+    def _busy(self) -> Busy:
         """See who is at work. Flower is asked when no supervisor is: it is a process of a second or two each time."""
         if supervised := self._at_work():
             return Busy(supervised)
@@ -154,7 +154,7 @@ class Quiescing:
         for name in busy.supervised:
             control("stop", unit_name(name))
             self._remember(desks[name])
-        for name, run_id in self._look().runs if busy.supervised else busy.runs:
+        for name, run_id in self._busy().runs if busy.supervised else busy.runs:
             self.flwr.stop(run_id)
             if name in desks and self.is_quiesced(desks[name]):
                 self._remember(desks[name], run_id)

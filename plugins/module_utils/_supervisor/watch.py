@@ -24,8 +24,6 @@ from .desk import Memory, Request
 from .serverapps import Finder, known_processes
 from .verdicts import GONE, LIVING, UNKNOWN, UNREACHABLE, Sighting
 
-SUPERLINK = SUPERLINK_UNIT
-
 ASK_A_YOUNG_RUN = 3.0  # seconds between questions to Flower: until the ServerApp's process is known
 ASK_AWAY = 3.0  # while the SuperLink does not answer
 ASK_AT_THE_END = 1.5  # after the last round
@@ -56,7 +54,7 @@ class LocalHost:
         return show_units(EXECUTOR)[0]
 
     def superlink(self) -> Unit:
-        return show_units(SUPERLINK)[0]
+        return show_units(SUPERLINK_UNIT)[0]
 
     def would_show_serverapps(self, unit: Unit) -> bool:
         """Tell whether a ServerApp of this SuperExec would be among the processes that we see."""

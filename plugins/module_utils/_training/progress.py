@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
-ENDED = ("completed", "failed", "stopped", "lost", "absent")
+ENDED_RUN = ("completed", "failed", "stopped", "lost", "absent")
 
 PACE_ROUNDS = 5
 

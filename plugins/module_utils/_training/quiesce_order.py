@@ -20,7 +20,7 @@ from .._base.guarded import remove
 from .._base.jsonable import is_number
 from .folder import RefusedError, as_keeper, make_folder, read_object, write_object
 
-MARKER = "quiesced.json"
+QUIESCE_MARKER = "quiesced.json"
 
 
 class QuiescedError(RefusedError):
@@ -59,7 +59,7 @@ class Order:
 
 def standing_order(trainings: str) -> Order | None:
     """Return the order for a folder of trainings, where there is one. A file that is damaged is an order, too."""
-    path = os.path.join(trainings, MARKER)
+    path = os.path.join(trainings, QUIESCE_MARKER)
     if not os.path.lexists(path):
         return None
     values = read_object(path) or {}
@@ -84,7 +84,7 @@ def give_order(trainings: str, timeout: float, purpose: str = "") -> bool:
     if order == known:
         return False
     make_folder(trainings)
-    write_object(os.path.join(trainings, MARKER), asdict(order))
+    write_object(os.path.join(trainings, QUIESCE_MARKER), asdict(order))
     return known is None
 
 
@@ -95,6 +95,6 @@ def boot_seconds() -> float:
 
 def lift_order(trainings: str) -> None:
     """Let trainings be trained again."""
-    path = os.path.join(trainings, MARKER)
+    path = os.path.join(trainings, QUIESCE_MARKER)
     with as_keeper(path):
         remove(path)

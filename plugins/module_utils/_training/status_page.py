@@ -19,7 +19,7 @@ from .progress import pace, span_text
 Row = Mapping[str, Any]
 
 NOT_OURS = "(NOT REGISTERED BY US)"
-UNKNOWN = "unknown"  # how a SuperNode is while the SuperLink does not answer
+STATUS_UNKNOWN = "unknown"  # how a SuperNode is while the SuperLink does not answer
 SHOWN_RESTARTS = 3
 SHOWN_BACKLOG = 5
 SHOWN_STRANGERS = 20
@@ -42,7 +42,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     """
     nodes = [dict(node) for node in found["supernodes"] or []]
     known = {node["name"] for node in nodes}
-    other = UNKNOWN if found["supernodes"] is None else "not registered"
+    other = STATUS_UNKNOWN if found["supernodes"] is None else "not registered"
     nodes += [{"name": name, "node_id": None, "status": other} for name in found["expected"] if name not in known]
     picture = {
         "superlink": {
@@ -182,7 +182,7 @@ def _superlink(superlink: Row) -> str:
 def _supernodes(nodes: Sequence[Row], problem: str | None) -> str:
     known = [node for node in nodes if node.get("name") is not None]
     online = sum(node.get("status") == ONLINE for node in known)
-    unknown = bool(problem) and all(node.get("status") == UNKNOWN for node in nodes)
+    unknown = bool(problem) and all(node.get("status") == STATUS_UNKNOWN for node in nodes)
     head = "SuperNodes   unknown" if unknown else f"SuperNodes   {online} of {len(known)} online"
     if not nodes:
         return head if unknown else "SuperNodes   none registered"

@@ -100,5 +100,5 @@ def test_a_training_without_checkpoints_says_that_it_begins_anew(federation: Fed
 
 
 def test_the_app_and_the_supervisor_mean_the_same() -> None:
-    assert publish.QUIESCED == quiesce_order.MARKER
+    assert publish.QUIESCED == quiesce_order.QUIESCE_MARKER
     assert QuiescedError.reason == endings.ALL_QUIESCED.word

@@ -69,6 +69,6 @@ def test_what_is_missing_is_told_unless_it_will_be_made(run_module, home, place)
 
 
 def test_a_directory_that_gives_no_answer_is_not_waited_for(place, monkeypatch) -> None:
-    monkeypatch.setattr(_data, "PATIENCE", 1)
+    monkeypatch.setattr(_data, "NFS_PATIENCE", 1)
     monkeypatch.setattr(_data.os, "stat", lambda _path: __import__("time").sleep(60))
     assert _data.problems([str(place)], "/opt/flower", [GROUP], "flower")[0].startswith(f"{place} has not answered for")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._release import running
-from ansible_collections.fedops.flower.plugins.module_utils._release.releases import MARKER, Releases
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import RELEASE_MARKER, Releases
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_a_host_tells_its_releases_and_what_they_need(tmp_path: Path, run_module
     for name in ("a", "b", "half"):
         Path(releases.make_room(name)).mkdir()
     for name in ("a", "b"):
-        (home / "releases" / name / MARKER).write_text(name * 10)
+        (home / "releases" / name / RELEASE_MARKER).write_text(name * 10)
     releases.switch("b")
     (home / "state").mkdir()
     (home / "state" / "state.db").write_text("123")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._release import restore_point
-from ansible_collections.fedops.flower.plugins.module_utils._release.releases import MARKER, Releases
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import RELEASE_MARKER, Releases
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def ask(tmp_path: Path, home: Any, run_module: Any, monkeypatch: pytest.MonkeyPa
     for name in ("old", "new"):
         path = Path(releases.make_room(name))
         path.mkdir()
-        (path / MARKER).touch()
+        (path / RELEASE_MARKER).touch()
     releases.switch("old")
 
     def call(state: str, **more: Any) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Systemd:
 def systemd(monkeypatch, tmp_path) -> Systemd:
     systemd = Systemd()
     monkeypatch.setattr(_supervising, "UNITS", str(tmp_path))
-    monkeypatch.setattr(_supervising, "PATIENCE", 0)
+    monkeypatch.setattr(_supervising, "STOP_PATIENCE", 0)
     monkeypatch.setattr(_supervising, "control", systemd.control)
     for module in (_supervising, outlook):
         monkeypatch.setattr(module, "show_units", systemd.show_units)

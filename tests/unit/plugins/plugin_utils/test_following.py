@@ -36,7 +36,7 @@ def look(monkeypatch):
         action = object.__new__(type("Action", (_following.FollowingAction,), {"run": None}))
         action._task = SimpleNamespace(args={})
         action._execute_module = execute
-        return action.look({}, deadline, name="default"), shown, clock[0]
+        return action.module_answer({}, deadline, name="default"), shown, clock[0]
 
     return run
 
@@ -56,7 +56,7 @@ def test_a_host_that_is_away_is_waited_for_and_said_once(look, first) -> None:
     ]
 
 
-@pytest.mark.parametrize(("deadline", "after"), [(None, _following.PATIENCE + _following.RETRY), (12, 15)])
+@pytest.mark.parametrize(("deadline", "after"), [(None, _following.HOST_PATIENCE + _following.RETRY), (12, 15)])
 def test_patience_has_an_end_and_a_deadline(look, deadline, after) -> None:
     answer, _shown, seconds = look(AWAY, deadline=deadline)
     assert seconds == after

@@ -35,7 +35,7 @@ def looks(monkeypatch: pytest.MonkeyPatch):
             if who[-1] in closed and strict:
                 raise UnreadableError("no")
 
-        looking.look_as_owner(str(path), look)
+        looking.read_as_owner(str(path), look)
         return seen
 
     monkeypatch.setattr(identity, "as_checkpoint_owner", account)
@@ -69,4 +69,4 @@ def test_a_controller_has_no_account(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise NotDeployedError("no account")
 
     monkeypatch.setattr(identity, "as_checkpoint_owner", missing)
-    assert looking.look_as_owner(str(tmp_path), lambda strict: strict) is False
+    assert looking.read_as_owner(str(tmp_path), lambda strict: strict) is False

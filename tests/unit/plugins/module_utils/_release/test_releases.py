@@ -8,7 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._release.releases import MARKER, Releases, release_name
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import (
+    RELEASE_MARKER,
+    Releases,
+    release_name,
+)
 
 
 @pytest.fixture
@@ -20,7 +24,7 @@ def build(releases: Releases, *names: str) -> None:
     for name in names:
         path = Path(releases.make_room(name))
         path.mkdir()
-        (path / MARKER).write_text("flwr==1.41.0\n")
+        (path / RELEASE_MARKER).write_text("flwr==1.41.0\n")
 
 
 def test_a_release_has_the_version_and_what_tells_it_from_others_in_its_name() -> None:
@@ -85,7 +89,7 @@ def test_those_in_use_last_are_kept_and_what_was_cut_short_is_not(
     for name in ("c", "a", "b", "c"):
         releases.switch(name)
     for moment, name in enumerate(("a", "b", "c"), start=1):
-        os.utime(os.path.join(releases.path(name), MARKER), (moment, moment))
+        os.utime(os.path.join(releases.path(name), RELEASE_MARKER), (moment, moment))
     assert sorted(releases.surplus("c", kept, keep)) == surplus
     releases.remove(surplus)
     assert sorted(releases.names()) == sorted({"a", "b", "c", "half"} - set(surplus))
@@ -95,7 +99,7 @@ def test_a_release_was_in_use_up_to_the_switch_away_from_it(releases: Releases) 
     build(releases, "a", "b", "c")
     releases.switch("a")
     for name in "abc":
-        os.utime(os.path.join(releases.path(name), MARKER), (1, 1))
+        os.utime(os.path.join(releases.path(name), RELEASE_MARKER), (1, 1))
     releases.switch("b")
     assert releases.surplus("b", 2) == ["c"]
 

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._backup.archive import ArchiveError
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError, Unit
 from ansible_collections.fedops.flower.plugins.module_utils._release import restore_point
-from ansible_collections.fedops.flower.plugins.module_utils._release.releases import MARKER
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import RELEASE_MARKER
 from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import (
     RestorePointError,
     RestorePoints,
@@ -52,7 +52,7 @@ class Host:
         self.points = RestorePoints(str(root / "points"), str(self.home), str(root))
         for release in ("old", "new"):
             (self.home / "releases" / release).mkdir(parents=True)
-            (self.home / "releases" / release / MARKER).write_text("flwr==1.41.0\n")
+            (self.home / "releases" / release / RELEASE_MARKER).write_text("flwr==1.41.0\n")
         self.unit.parent.mkdir(parents=True)
         self.unit.write_text("old")
         self.unit.chmod(0o640)

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import NAME
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import (
-    MARKER,
+    QUIESCE_MARKER,
     QuiescedError,
     give_order,
     lift_order,
@@ -85,7 +85,7 @@ def test_after_a_boot_the_clock_of_the_world_counts(trainings, monkeypatch) -> N
 @pytest.mark.parametrize("content", ["", "[]", '{"since": 1, "until": "soon"}'])
 def test_an_order_that_is_damaged_stands_and_lets_every_round_be_finished(trainings, content) -> None:
     os.makedirs(trainings)
-    with open(os.path.join(trainings, MARKER), "w") as stream:
+    with open(os.path.join(trainings, QUIESCE_MARKER), "w") as stream:
         stream.write(content)
     order = standing_order(trainings)
     assert (order.since, order.left) == ("an unknown time", math.inf)
@@ -101,4 +101,4 @@ def test_a_refusal_says_since_when_and_what_to_do(trainings) -> None:
 
 
 def test_the_file_is_not_taken_for_a_training() -> None:
-    assert NAME.fullmatch(MARKER) is None
+    assert NAME.fullmatch(QUIESCE_MARKER) is None
