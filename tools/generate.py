@@ -15,13 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "plugins"))  # so that the table is imported as module_utils, without Ansible
 
-from faces import app, continuity, endings, figures, layout, reference, role, strategies, surveys  # noqa: E402
+from faces import app, continuity, endings, figures, layout, playbooks, reference, role, strategies, surveys  # noqa: E402
 
 
 def generated() -> dict[Path, str]:
     """The text of every generated file, by its path."""
     files: dict[str, str] = {}
-    for face in (continuity, role, reference, surveys, app, figures, layout, endings):
+    for face in (continuity, role, reference, surveys, app, figures, layout, playbooks, endings):
         files.update(face.files(ROOT))
     files.update(strategies.files(ROOT, files))  # on pages that have figures, too
     return {ROOT / path: text for path, text in files.items()}
