@@ -24,6 +24,7 @@ GENERATED = (
     "roles/training/defaults/main/generated.yml",
     "roles/training/meta/argument_specs.yml",
     "docs/variables.md",
+    "playbooks/vars/defaults.yml",
     "docs/awx-survey.json",
     "docs/opennebula-user-inputs.txt",
     "files/fab/fedops_kit/knowledge/__init__.py",
@@ -40,7 +41,14 @@ def generate(root, *arguments):
 @pytest.fixture
 def checkout(tmp_path):
     """A copy of what the generator reads and writes."""
-    folders = ("plugins/module_utils", "roles/training", "docs", "files/fab/fedops_kit/knowledge", "benchmarks/results")
+    folders = (
+        "plugins/module_utils",
+        "roles",
+        "playbooks/vars",
+        "docs",
+        "files/fab/fedops_kit/knowledge",
+        "benchmarks/results",
+    )
     for name in ("tools/faces", *folders):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("tools/generate.py", "files/fab/pyproject.toml", "README.md"):
