@@ -156,8 +156,8 @@ def history_table(history: Iterable[Row]) -> str:
             row.get("round"),
             _number(row.get("loss")),
             _number(row.get("accuracy")),
-            row.get("replies"),
-            row.get("failures"),
+            _number(row.get("replies"), 0),
+            _number(row.get("failures"), 0),
             _number(row.get("seconds"), 1),
             row.get("checkpoint") or ("NOT SAVED" if row.get("checkpoint_problem") else "-"),
         )

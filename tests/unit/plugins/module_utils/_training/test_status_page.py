@@ -289,7 +289,7 @@ def test_rounds_without_figures_are_shown_as_such() -> None:
         "  ROUND   LOSS     ACCURACY   REPLIES   FAILURES   SECONDS   CHECKPOINT\n"
         "  1       -        0.5000     3         0          12.3      -\n"
         "  10      1.0000   0.7500     2         1          9.0       checkpoint_round_10.npz\n"
-        "  11      -        -          None      None       9.0       NOT SAVED"
+        "  11      -        -          -         -          9.0       NOT SAVED"
     )
 
 
