@@ -15,22 +15,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from ..apps import WHOLE
+
 LAUNCHER = Path(__file__).parents[3] / "roles" / "superlink" / "files" / "flwr.py"
 object_ref = pytest.importorskip("flwr.supercore.object_ref")
-PYPROJECT = """
-[project]
-name = "an-app"
-version = "1.2.3"
-description = ""
-license = { file = "LICENSE" }
-dependencies = ["flwr>=1.41.0"]
-[tool.flwr.app]
-publisher = "somebody"
-fab-format-version = 1
-flwr-version-target = "1.41.0"
-[tool.flwr.app.components]
-serverapp = "an_app.server:app"
-clientapp = "an_app.server:app"
+PYPROJECT = f"""{WHOLE.replace(".client:app", ".server:app")}
 [tool.flwr.federations]
 default = "local"
 [tool.flwr.federations.local]

@@ -14,18 +14,8 @@ from ansible.errors import AnsibleError
 from ansible_collections.fedops.flower.plugins.action.app import ActionModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import digest, source_files
 
-PYPROJECT = """
-[project]
-name = "an-app"
-version = "1.2.3"
-[tool.flwr.app]
-publisher = "somebody"
-[tool.flwr.app.components]
-serverapp = "an_app.server:app"
-clientapp = "an_app.client:app"
-[tool.flwr.app.config]
-num-rounds = 3
-"""
+from ...apps import LEAST as PYPROJECT
+
 DESCRIPTION = {"id": "somebody/an-app", "name": "an-app", "version": "1.2.3", "config": {"num-rounds": 3}}
 
 

@@ -15,20 +15,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.app import (
     source_files,
 )
 
-PYPROJECT = """
-[project]
-name = "an-app"
-version = "1.2.3"
-[tool.flwr.app]
-publisher = "somebody"
-[tool.flwr.app.components]
-serverapp = "an_app.server:app"
-clientapp = "an_app.client:app"
-[tool.flwr.app.config]
-num-rounds = 3
-[tool.flwr.app.config.fedyogi]
-eta = 0.01
-"""
+from ....apps import LEAST
+
+PYPROJECT = f"{LEAST}[tool.flwr.app.config.fedyogi]\neta = 0.01\n"
 
 
 @pytest.fixture

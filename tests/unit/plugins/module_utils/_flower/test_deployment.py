@@ -21,28 +21,15 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.building imp
 from ansible_collections.fedops.flower.plugins.module_utils._flower.deployment import AppDeployment, DeploymentError
 from ansible_collections.fedops.flower.plugins.module_utils._flower.fab import About
 
+from ....apps import WHOLE
+
 LAUNCHER = Path(__file__).resolve().parents[5] / "roles" / "superlink" / "files" / "flwr.py"
 
-PYPROJECT = """
+PYPROJECT = f"""
 [build-system]
 requires = ["hatchling"]
 build-backend = "hatchling.build"
-[project]
-name = "an-app"
-version = "1.2.3"
-description = ""
-license = { file = "LICENSE" }
-dependencies = ["flwr>=1.41.0"]
-[tool.flwr.app]
-publisher = "somebody"
-fab-format-version = 1
-flwr-version-target = "1.41.0"
-[tool.flwr.app.components]
-serverapp = "an_app.server:app"
-clientapp = "an_app.client:app"
-[tool.flwr.app.config]
-num-rounds = 3
-"""
+{WHOLE}"""
 
 
 class Source:
