@@ -114,11 +114,10 @@ from {package}._config.training import Training
 print(json.dumps([Training.from_{origin}(entry).configuration_hash for entry in json.load(sys.stdin)]))
 """
 ROW = """    Variable(
-        name="novelty", type={kind!r}, default={default!r}, title="Novelty", help="Is new.", group="local"{more},
+        name="novelty", type={kind!r}, default={default!r}, title="Novelty", help="Is new.", group="local",
     ),
-)
-
-BY_NAME"""
+{end}"""
+END = ")\n\n# Which strategies read"  # of the rows
 
 
 def hashes(checkout, package, place, origin, given):
@@ -153,8 +152,8 @@ def test_a_row_that_is_added_leaves_every_training_the_same_and_its_first_defaul
     checkout, kind, default
 ):
     table = checkout / "plugins/module_utils/_config/table.py"
-    row = ROW.format(kind=kind, default=default, more="")
-    rewrite(table, ")\n\nBY_NAME", row)
+    row = ROW.format(kind=kind, default=default, end=END)
+    rewrite(table, END, row)
     assert hashes_of_both(checkout)[0] == RECORDED_HASHES  # even before anything is generated
     assert "continuity.py is stale" in generate(checkout, "--check").stderr
     assert generate(checkout).returncode == 0
@@ -163,7 +162,7 @@ def test_a_row_that_is_added_leaves_every_training_the_same_and_its_first_defaul
     declared = (checkout / "files/fab/pyproject.toml").read_text()
 
     other = {"int": 8, "float": 0.75, "bool": False, "str": "fancy"}[kind]
-    rewrite(table, row, ROW.format(kind=kind, default=other, more=""))
+    rewrite(table, row, ROW.format(kind=kind, default=other, end=END))
     assert "continuity.py is stale" in generate(checkout, "--check").stderr
     assert generate(checkout).returncode == 0
     ours, theirs = hashes_of_both(checkout)
@@ -176,8 +175,9 @@ def test_a_row_that_is_added_leaves_every_training_the_same_and_its_first_defaul
 
 
 def test_a_new_row_does_not_begin_with_a_default_for_each_strategy(checkout):
-    row = ROW.format(kind="int", default=1, more=', strategy_defaults={"FedAdam": 2}')
-    rewrite(checkout / "plugins/module_utils/_config/table.py", ")\n\nBY_NAME", row)
+    config = checkout / "plugins/module_utils/_config"
+    rewrite(config / "table.py", END, ROW.format(kind="int", default=1, end=END))
+    rewrite(config / "strategies.py", '{"server_lr": 1.0}', '{"server_lr": 1.0, "novelty": 2}')
     done = generate(checkout)
     assert done.returncode == 1
     assert done.stderr.startswith("The row novelty is new, and what trainings did before it does not depend on the")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._config import table
 from ansible_collections.fedops.flower.plugins.module_utils._config.strategies import STRATEGIES
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import (
     BY_ANSIBLE,
@@ -52,6 +53,10 @@ def test_a_variable_applies_to_the_strategies_that_take_it(row):
     takers = {strategy.name for strategy in STRATEGIES.values() if row.name in strategy.parameters.values()}
     assert set(row.strategies) == (set() if row.name in SHARED else takers)
     assert bool(row.strategies) == (row.group == "strategy")
+
+
+def test_what_depends_on_strategies_stands_in_their_rows_alone():
+    assert [row.name for row in table._ROWS if row.strategies or row.strategy_defaults] == []
 
 
 @rows
