@@ -46,8 +46,10 @@ def inspect_kept(directory: str) -> Inspection:
 
 def elsewhere(home: str, directory: str) -> list[str]:
     """Say which trainings save to another directory than the one that is kept."""
+    # Not as the account of the checkpoints, which cannot read what is asked of trainings.
+    configs = {name: _config_of(TrainingFolder(home, name)) for name in training_names(home)}
     with as_checkpoint_owner():
-        places = {name: _place_of(TrainingFolder(home, name)) for name in training_names(home)}
+        places = {name: place_in(config) for name, config in configs.items()}
         here = os.path.realpath(directory)
     return [
         f"The training {name} saves to {place}. Make a backup with fl_checkpoint_path={place} and a backup_directory"
@@ -120,10 +122,10 @@ def keep(arriving: str, number: int, directory: str) -> None:
         os.replace(os.path.join(arriving, name), os.path.join(directory, name))
 
 
-def _place_of(folder: TrainingFolder) -> str | None:
-    """Return where the latest run of a training saved; None where it saved nothing."""
+def _config_of(folder: TrainingFolder) -> dict[str, t.Any]:
+    """Return what the latest run of a training was run with; nothing where it told nothing."""
     config = (folder.effective or {}).get("run_config")
-    return place_in(config) if isinstance(config, dict) else None
+    return config if isinstance(config, dict) else {}
 
 
 def _make(directory: str, home: str) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -158,7 +160,16 @@ def test_damage_on_the_host_is_told_and_what_was_half_there_is_not(play, save, t
     assert problem.startswith(f"{tmp_path}/checkpoint_round_1.npz is damaged")
 
 
-def test_a_training_that_saves_elsewhere_is_told(play, save, home, tmp_path) -> None:
+def test_a_training_that_saves_elsewhere_is_told(play, save, home, tmp_path, monkeypatch) -> None:
+    """The account of the checkpoints cannot read what is asked of trainings."""
+
+    @contextmanager
+    def account() -> Iterator[None]:
+        (home.path / "trainings").rename(tmp_path / "unseen")
+        yield
+        (tmp_path / "unseen").rename(home.path / "trainings")
+
+    monkeypatch.setattr(checkpoints, "as_checkpoint_owner", account)
     save(1)
     for name, config in {
         "here": {"checkpoint-enabled": True, "checkpoint-path": f"{tmp_path}/../{tmp_path.name}"},
