@@ -32,8 +32,9 @@ seealso:
 """
 
 EXAMPLES = r"""
-# In a template
-ExecStart={{ runtime_home | fedops.flower.unit_path | fedops.flower.flower_program('flower-superlink') }}
+- name: Show how a unit starts the SuperLink
+  ansible.builtin.debug:
+    msg: ExecStart={{ '/opt/flower' | fedops.flower.unit_path | fedops.flower.flower_program('flower-superlink') }}
 """
 
 RETURN = r"""

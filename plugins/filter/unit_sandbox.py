@@ -37,8 +37,9 @@ seealso:
 """
 
 EXAMPLES = r"""
-# In a template
-{{ ('flower-superlink' | fedops.flower.unit_sandbox).directives }}
+- name: Show what the SuperLink gives up
+  ansible.builtin.debug:
+    msg: "{{ ('flower-superlink' | fedops.flower.unit_sandbox).directives }}"
 """
 
 RETURN = r"""

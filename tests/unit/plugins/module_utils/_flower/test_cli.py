@@ -209,7 +209,7 @@ def test_supernodes_are_listed_with_their_state(home, flwr) -> None:
     home.answers(supernode_list="supernode_list_end")
     assert flwr.supernodes() == [
         Node("17856385283664728171", "offline", "2026-11-23 06:22:12Z", "2026-11-23 06:23:21Z",
-                  "2026-11-23 06:23:57Z"),
+             "2026-11-23 06:23:57Z"),
         Node("16029726880598031332", "unregistered", "2026-11-23 06:24:00Z", None, None),
     ]  # fmt: skip
 
