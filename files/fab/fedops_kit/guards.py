@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from . import integrity
 from .integrity import SITE_RECORD
 from .knowledge._base.jsonable import harmless
-from .knowledge._checkpoint import npy as npy
+from .knowledge._checkpoint import npy
 from .pulling import REFUSED, Bound
 
 ARRAYS, METRICS, WEIGHT = "arrays", "metrics", "num-examples"  # as the ClientApp names them

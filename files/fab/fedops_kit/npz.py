@@ -19,7 +19,7 @@ import numpy as np
 from flwr.app import Array
 from numpy.typing import NDArray
 
-from .knowledge._checkpoint import npy as npy
+from .knowledge._checkpoint import npy
 from .knowledge._checkpoint.manifest import opened
 from .knowledge._checkpoint.npz import members
 

@@ -34,7 +34,7 @@ def test_a_strategy_that_makes_nothing_of_good_replies_ends_the_run(
     fruitless.add(2)
     with pytest.raises(RunFailedError, match=r"^Round 2 failed: The strategy aggregated nothing\.$") as caught:
         federation.train(num_rounds=3, on_shortfall=on_shortfall)
-    assert type(caught.value) is RunFailedError  # no node was missing
+    assert caught.type is RunFailedError  # no node was missing
     assert [line["aggregated"] for line in federation.published("history.jsonl")] == [True]
 
 
@@ -56,7 +56,7 @@ def test_only_a_round_that_lacked_nothing_but_nodes_is_worth_another_try(
     grid = {"unavailable": lambda site, *dummy: site in away, "fails": lambda site, *dummy: site in failing}
     with pytest.raises(RunFailedError, match=r"^Round 1 failed: ") as caught:
         federation.train(num_rounds=1, on_shortfall="fail", min_fit_clients=7, grid=grid)
-    assert type(caught.value) is error
+    assert caught.type is error
 
 
 @pytest.fixture

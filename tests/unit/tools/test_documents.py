@@ -37,7 +37,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_the_front_page_leads_to_every_page() -> None:
-    linked = {place for place, _ in LINK.findall((DOCS / "README.md").read_text("utf-8"))}
+    linked = {place for place, dummy in LINK.findall((DOCS / "README.md").read_text("utf-8"))}
     pages = {path.name for path in DOCS.iterdir() if path.suffix != ".svg"} - {"README.md"}
     assert pages - linked == set()
 

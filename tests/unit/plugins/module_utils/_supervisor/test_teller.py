@@ -36,7 +36,7 @@ def test_a_result_is_told_by_what_is_known_of_it(result: dict, text: str) -> Non
 
 def test_a_wait_is_told_when_it_begins_when_it_changes_and_when_it_is_over() -> None:
     journal, remembered = io.StringIO(), []
-    desk = SimpleNamespace(folder=SimpleNamespace(name="default"), remember=lambda memory: remembered.append(memory))
+    desk = SimpleNamespace(folder=SimpleNamespace(name="default"), remember=remembered.append)
     teller = Teller(desk, Memory(), None, Journal("default", journal))
     for names in (["a", "b"], ["a", "b"], ["b"]):
         teller.state(Verdict(WAIT, "nodes", "Too few.", tuple(names)))
