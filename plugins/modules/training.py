@@ -352,6 +352,21 @@ def told(supervising: Supervising, plan: Plan, request: Request) -> dict[str, An
     return result
 
 
+def more_trained(folder: TrainingFolder, request: Request) -> str:
+    """Say that more rounds are trained already than are asked for, where it is so."""
+    if request.continuous or request.begins_anew or not request.num_rounds:
+        return ""
+    ends = [(folder.result or {}, "rounds"), ((folder.history or [{}])[-1], "round")]
+    rounds = [end.get(key) for end, key in ends if end.get("configuration_hash") == request.configuration_hash]
+    most = max((number for number in rounds if isinstance(number, int)), default=0)
+    if most <= request.num_rounds:
+        return ""
+    return (
+        f"{folder.name}: fl_num_rounds is {request.num_rounds} but {most} rounds are trained already. None is taken"
+        " back: the model is that of the last one. Ask for more rounds to go on, or choose another fl_training_name."
+    )
+
+
 def have_stopped(supervising: Supervising, check_mode: bool) -> dict[str, Any]:
     """Have the training stand still."""
     folder = supervising.folder
@@ -420,6 +435,8 @@ def main() -> None:
                 module.warn(f"{params['name']}: {result['details']}")
         else:
             result = have_trained(supervising, params, module.check_mode)
+            if more := more_trained(supervising.folder, request_of(params)):
+                module.warn(more)
     module.exit_json(**result)
 
 

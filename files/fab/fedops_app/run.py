@@ -130,6 +130,12 @@ def _train(
             )
     else:
         logger.info("All %d rounds are trained already", num_rounds)
+        if remaining < 0:
+            logger.warning(
+                "fl_num_rounds is %d but %d rounds are trained already: the model keeps them all",
+                num_rounds,
+                beginning.rounds_done,
+            )
     checkpoint = saver.checkpoint if saver else None
     publisher.result(
         {

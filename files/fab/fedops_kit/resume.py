@@ -65,12 +65,13 @@ def begin(
     if found is None or (checkpoint := found.checkpoint) is None:
         if mode == "require":
             raise RunFailedError(_nothing_to_resume(directory, remarks))
+        logger.info("No checkpoint found of this training in %s: it begins at round 1", directory.path)
         _set_aside(directory, directory.rounds(), " ".join(remarks))
         return Beginning(untrained)
     why = " ".join(remarks) or f"Not all in {directory.path} leads to {checkpoint.file}."
     _set_aside(directory, _in_the_way(directory, checkpoint), why)
     directory.publish(checkpoint)
-    logger.info("Resuming after round %d of %s", found.rounds_done, checkpoint.path)
+    logger.info("Resuming from checkpoint %s, after round %d", checkpoint.path, found.rounds_done)
     return found
 
 

@@ -11,13 +11,13 @@ Private to the collection: it may change at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._base.notation import is_plain, show
 from .sizing import Room, checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
 from .sizing import said as size
-from .strategies import STRATEGIES, Strategy, least_replies_trimmed, sampled, trimmed
+from .strategies import STRATEGIES, Strategy, least_replies_trimmed, listed, sampled, trimmed
 from .table import BY_NAME, VARIABLES
 from .variable import Variable
 
@@ -63,6 +63,9 @@ class Situation:
     nodes_online: int | None
     spell: Callable[[Variable], str]  # as the reader of the message writes a variable
     room: Room | None = None  # known on the SuperLink host alone
+    raised: Mapping[str, object] = field(
+        default_factory=dict
+    )  # by name, what minimums were before the strategy's needs
 
     @property
     def strategy(self) -> Strategy:
@@ -115,6 +118,13 @@ def _enough_clients_to_outvote(it: Situation) -> Iterator[Problem]:
             f"Set {it.name('min_available_clients')} to {needed} or more and have at least as many SuperNodes"
             f"{_fewer_malicious(it, available)}, or choose another {it.name('strategy')}.",
         )
+
+
+@_reads("strategy")
+def _minimums_raised(it: Situation) -> Iterator[Problem]:
+    for name, before in it.raised.items():
+        rule = f"{it.strategy.name} needs {it.number(name)} clients, so that it is raised to {it.number(name)}"
+        yield Problem(INFO, it.name(name), before, rule, f"Have at least {it.number(name)} SuperNodes online.")
 
 
 @_reads("strategy", "num_malicious", "min_available_clients", "min_fit_clients", "fraction_train")
@@ -358,9 +368,5 @@ def _ignored(it: Situation) -> Iterator[Problem]:
                 INFO,
                 variable.name,
                 f"{it.strategy.name} ignores it",
-                f"It is a parameter of {_listed(variable.strategies)}.",
+                f"It is a parameter of {listed(variable.strategies)}.",
             )
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from .._base import runtimes
 from .._base.home import CHECKPOINTS, HOME, below
-from .strategies import STRATEGIES, by_malicious_factor, own_defaults, readers
+from .strategies import STRATEGIES, by_malicious_factor, listed, own_defaults, readers
 from .variable import Variable
 
 RUNTIMES = tuple(runtimes.RUNTIMES)
@@ -33,6 +33,7 @@ _WAITING = "It decides how long to wait, not what is computed from the replies t
 _REACTION = "It is the reaction to a fault; the rounds that succeed are computed in the same way."
 _EVALUATION = "Evaluation reads the model and does not change it."
 _STORAGE = "It decides what is kept of the model, not what the model is."
+_OUTVOTING = listed(tuple(name for names in by_malicious_factor().values() for name in names))
 _CLIENTS_NEEDED = ", ".join(
     f"{' and '.join(names)} {'need' if len(names) > 1 else 'needs'} {factor}f + 3"
     for factor, names in by_malicious_factor().items()
@@ -93,7 +94,8 @@ _ROWS: tuple[Variable, ...] = (
         type="int",
         default=2,
         title="Minimum clients online",
-        help="A round starts when at least this many clients are online.",
+        help="A round starts when at least this many clients are online. "
+        f"Left at its default, it is raised to what the arithmetic of {_OUTVOTING} needs.",
         group="clients",
         minimum=1,
         outside_identity=_WAITING,
@@ -317,6 +319,7 @@ _ROWS: tuple[Variable, ...] = (
         help="A checkpoint is saved every so many rounds, and always after the last one.",
         group="checkpoints",
         minimum=1,
+        switch="checkpoint_enabled",
         outside_identity=_STORAGE,
     ),
     Variable(

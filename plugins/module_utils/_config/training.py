@@ -22,13 +22,20 @@ from .._base.home import HOME
 from .._base.jsonable import CLAIM, harmless_value
 from .._base.notation import is_unset, show, to_toml
 from .continuity import first_default, is_hashed, later_rows
-from .rules import ERROR, INFO, Problem, Situation, related, worst_first
+from .rules import ERROR, INFO, WARNING, Problem, Situation, related, worst_first
 from .sizing import Room
-from .strategies import STRATEGIES
+from .strategies import STRATEGIES, listed, raised_minimums
 from .table import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES
 from .values import BadValue, parse
 from .variable import Variable
 
+_MINIMUMS = {name: int(str(BY_NAME[name].default)) for name in ("min_available_clients", "min_fit_clients")}
+_COUNTED = {"strategy", "num_malicious", "num_nodes_to_select", "fraction_train", *_MINIMUMS}
+# What those ask for who come from elsewhere, and why there is no such variable.
+_NOT_NEEDED = {
+    "resume_round": "A training resumes after its newest good checkpoint by itself, with the round that it has. Remove"
+    " {name}; {resume} says whether it resumes (auto), begins anew (never) or fails without a checkpoint (require).",
+}
 _NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
 
 __all__ = ["Problem", "Training", "TrainingError", "check", "differences", "from_context", "merged", "node_count"]
@@ -189,9 +196,32 @@ def _examine(
         try:
             values[variable.name] = parse(variable, chosen[variable.name]) if variable.name in chosen else default
         except BadValue as bad:
-            problems.append(_bad(variable, chosen[variable.name], str(bad), spell(variable), default))
-    problems += related(Situation(values, frozenset(chosen), nodes_online, spell, room))
+            if idle := _idle(variable, chosen[variable.name], str(bad), values, spell):
+                problems.append(idle)
+                values[variable.name] = default
+                del chosen[variable.name]
+            else:
+                problems.append(_bad(variable, chosen[variable.name], str(bad), spell(variable), default))
+    raised = raised_minimums(values, _MINIMUMS) if values.keys() >= _COUNTED else {}
+    before = {name: values[name] for name in raised}
+    values.update(raised)
+    problems += related(Situation(values, frozenset(chosen), nodes_online, spell, room, before))
     return values, worst_first(problems)
+
+
+def _idle(
+    row: Variable, value: object, rule: str, values: Mapping[str, object], spell: Callable[[Variable], str]
+) -> Problem | None:
+    """What to say of a bad value that has no effect; nothing where it has one."""
+    strategy = str(values.get("strategy", ""))
+    if strategy and not row.applies_to(strategy):
+        hint = f"It is a parameter of {listed(row.strategies)}."
+        return Problem(WARNING, spell(row), value, f"{rule}; {strategy} ignores it", hint)
+    if row.switch and not values.get(row.switch, True):
+        switch = spell(BY_NAME[row.switch])
+        rule = f"{rule}; it has no effect while {switch} is false"
+        return Problem(INFO, spell(row), value, rule, f"Correct it before you set {switch} to true.")
+    return None
 
 
 def _bad(variable: Variable, value: object, rule: str, spelled: str, default: object) -> Problem:
@@ -202,21 +232,32 @@ def _bad(variable: Variable, value: object, rule: str, spelled: str, default: ob
 
 
 def _unknown(name: object, value: object, rows: Mapping[str, Variable]) -> Problem:
-    near = _nearest(name)
-    spelled = next((spelled for spelled, row in rows.items() if row is near), "")
+    spellings = {row.name: spelled for spelled, row in rows.items()}
+    plain, near = _plain(name), _nearest(name)
+    if plain in _NOT_NEEDED:
+        hint = _NOT_NEEDED[plain].format(name=name, **spellings)
+    elif near:
+        hint = f"Did you mean {spellings[near.name]}?"
+    else:
+        hint = "Remove it; docs/variables.md lists those that exist."
     return Problem(
         ERROR,
         name if isinstance(name, str) and name.isidentifier() and len(name) <= 64 else show(name),
         value,
         "no training variable has this name",
-        f"Did you mean {spelled}?" if spelled else "Remove it; docs/variables.md lists those that exist.",
+        hint,
     )
+
+
+def _plain(name: object) -> str:
+    """A name without what the place where it is written adds."""
+    plain = str(name)[:64].lower().replace("-", "_") if isinstance(name, str) else ""
+    return plain[3:] if plain.startswith("fl_") else plain
 
 
 def _nearest(name: object) -> Variable | None:
     """The variable that a wrong name probably means: by likeness, or by a word that only one name has."""
-    plain = str(name)[:64].lower().replace("-", "_") if isinstance(name, str) else ""
-    plain = plain[3:] if plain.startswith("fl_") else plain
+    plain = _plain(name)
     near = difflib.get_close_matches(plain, BY_NAME, 1)
     near = near or [known for known in BY_NAME if plain in known.split("_")]
     return BY_NAME[near[0]] if len(near) == 1 else None

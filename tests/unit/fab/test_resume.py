@@ -35,6 +35,19 @@ def pair(number: int) -> list[str]:
     return [f"checkpoint_round_{number}.json", f"checkpoint_round_{number}.npz"]
 
 
+def test_the_log_says_where_a_training_begins(federation: Federation, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    federation.train(num_rounds=2)
+    assert "No checkpoint found of this training" in caplog.text
+    assert "Resuming from checkpoint" not in caplog.text
+    caplog.clear()
+    federation.train(num_rounds=1)
+    path = federation.checkpoints() / "checkpoint_round_2.npz"
+    assert f"Resuming from checkpoint {path}, after round 2" in caplog.text
+    assert "fl_num_rounds is 1 but 2 rounds are trained already" in caplog.text
+    assert "No checkpoint found" not in caplog.text
+
+
 def test_a_finished_training_is_not_trained_again(federation: Federation) -> None:
     federation.train(num_rounds=2)
     first = federation.published("result.json")

@@ -25,14 +25,14 @@ def rendered(template, **variables):
 
 
 def test_training_problems_is_a_list_of_plain_dictionaries():
-    assert rendered("{{ given | fedops.flower.training_problems }}", given={"fl_trim_beta": 0.7}) == [
+    assert rendered("{{ given | fedops.flower.training_problems }}", given={"fl_client_lr": 0}) == [
         {
             "severity": "error",
-            "variable": "fl_trim_beta",
-            "value": 0.7,
-            "rule": "must be above 0 and below 0.5",
-            "hint": "Correct it, or leave it unset for 0.2.",
-            "message": "fl_trim_beta is 0.7 but must be above 0 and below 0.5. Correct it, or leave it unset for 0.2.",
+            "variable": "fl_client_lr",
+            "value": 0,
+            "rule": "must be above 0",
+            "hint": "Correct it, or leave it unset for 0.1.",
+            "message": "fl_client_lr is 0 but must be above 0. Correct it, or leave it unset for 0.1.",
         }
     ]
 

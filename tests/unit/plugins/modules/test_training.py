@@ -214,6 +214,27 @@ def test_a_finished_training_is_left_alone_without_a_question(home, systemd, run
     assert (systemd.orders, home.calls) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("trained", "more", "warned"),
+    [
+        (3, {}, False),
+        (5, {}, True),
+        (5, {"configuration_hash": "another"}, False),
+        (5, {"run_config": 'resume = "never"\n'}, False),
+    ],
+)
+def test_fewer_rounds_than_are_trained_already_is_a_warning(
+    home, systemd, archive, run_module, monkeypatch, trained, more, warned
+) -> None:
+    home.ledger((SLOW, "h", 5))
+    home.answers(list="list_after")
+    home.training(result={"run_id": SLOW, "configuration_hash": "h", "rounds": trained})
+    warnings = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda module, text: warnings.append(text))
+    run_module("training", **{**ASKED, **more}, archive=archive)
+    assert any("fl_num_rounds is 3 but 5 rounds are trained already." in line for line in warnings) is warned
+
+
 @pytest.mark.parametrize("rounds", [3, 4])
 def test_an_app_that_leaves_no_result_is_finished_by_what_its_supervisor_saw(
     home, systemd, started, run_module, desk, rounds

@@ -195,6 +195,11 @@ def own_defaults(variable: str) -> dict[str, object]:
     }
 
 
+def listed(names: tuple[str, ...]) -> str:
+    """Names in a sentence."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def by_malicious_factor() -> dict[int, list[str]]:
     """The strategies that need factor * f + 3 clients, by that factor."""
     found: dict[int, list[str]] = {}
@@ -207,6 +212,25 @@ def by_malicious_factor() -> dict[int, list[str]]:
 def sampled(nodes: int, fraction: float, minimum: int) -> int:
     """How many of the online nodes Flower asks in a round (it waits until there are that many)."""
     return max(int(nodes * fraction), minimum)
+
+
+def raised_minimums(values: Mapping[str, Any], defaults: Mapping[str, int]) -> dict[str, int]:
+    """The minimums of clients that the arithmetic of a strategy raises, because they are only at their defaults.
+
+    One that trains fewer clients than it needs is refused, so that no training becomes another one by this.
+    """
+    strategy = STRATEGIES[str(values["strategy"])]
+    needed = strategy.minimum_replies(values) if strategy.malicious_factor else 0
+    available, asked = int(values["min_available_clients"]), int(values["min_fit_clients"])
+    raised = {}
+    if available == defaults["min_available_clients"] < needed:
+        raised["min_available_clients"] = available = needed
+    if (
+        asked == defaults["min_fit_clients"]
+        and sampled(available, float(values["fraction_train"]), asked) < needed <= available
+    ):
+        raised["min_fit_clients"] = needed
+    return raised
 
 
 def trimmed(replies: int, beta: float) -> int:

@@ -37,6 +37,7 @@ class Variable:
     home_folder: str = ""  # the folder of the home that is the default, where the runtime has none of its own
     outside_identity: str = ""  # why changing it leaves the model's bytes alone; empty: it changes them
     own_default: str = ""  # why the default is not Flower's
+    switch: str = ""  # the variable without which it has no effect, so that it is not judged
 
     @property
     def ansible(self) -> str:

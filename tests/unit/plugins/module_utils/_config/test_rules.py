@@ -9,7 +9,7 @@ import re
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.rules import Problem, worst_first
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room, memory_needed
-from ansible_collections.fedops.flower.plugins.module_utils._config.training import check
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +30,7 @@ def bulyan(malicious, available):
     return {**krum(malicious, available), "fl_strategy": "Bulyan"}
 
 
+RAISED = [("info", "fl_min_available_clients")]
 TOO_FEW = [("error", "fl_min_available_clients")]
 
 
@@ -37,15 +38,21 @@ TOO_FEW = [("error", "fl_min_available_clients")]
     ("variables", "expected"),
     [
         ({}, []),
-        ({"fl_strategy": "Krum"}, TOO_FEW),
+        ({"fl_strategy": "Krum"}, RAISED),
+        ({"fl_strategy": "Krum", "fl_min_available_clients": 2, "fl_min_fit_clients": "2"}, RAISED),  # as a survey says
+        ({"fl_strategy": "MultiKrum", "fl_num_malicious": 1, "fl_num_nodes_to_select": 5}, RAISED),
+        ({"fl_strategy": "Krum", "fl_fraction_train": 0.5}, [*RAISED, ("info", "fl_min_fit_clients")]),
+        ({"fl_strategy": "Krum", "fl_num_malicious": 1, "fl_min_fit_clients": 3}, RAISED),
         (krum(0, 3), []),
         (krum(1, 4), TOO_FEW),
         (krum(1, 5), []),
         ({**krum(1, 4), "fl_strategy": "MultiKrum"}, TOO_FEW),
-        (bulyan(0, 2), TOO_FEW),
+        (bulyan(0, 2), RAISED),
+        (bulyan(1, 3), TOO_FEW),
         (bulyan(1, 6), TOO_FEW),
         (bulyan(1, 7), []),
-        (krum(1, 10, fl_fraction_train=0.3), [("error", "fl_fraction_train")]),
+        (krum(1, 10, fl_fraction_train=0.3), [("info", "fl_min_fit_clients")]),
+        (krum(1, 10, fl_fraction_train=0.3, fl_min_fit_clients=4), [("error", "fl_fraction_train")]),
         (krum(1, 10, fl_fraction_train=0.3, fl_min_fit_clients=5), []),
         (
             {
@@ -69,7 +76,8 @@ TOO_FEW = [("error", "fl_min_available_clients")]
             {
                 "fl_strategy": "MultiKrum",
                 "fl_min_available_clients": 10,
-                "fl_fraction_train": 0.5,
+                "fl_fraction_train": 0.4,
+                "fl_min_fit_clients": 5,
                 "fl_num_malicious": 1,
                 "fl_num_nodes_to_select": 5,
             },
@@ -93,6 +101,10 @@ TOO_FEW = [("error", "fl_min_available_clients")]
         ({"fl_proximal_mu": 1.0}, [("info", "fl_proximal_mu")]),
         ({"fl_proximal_mu": ""}, []),
         ({"fl_strategy": "FedAdam", "fl_tau": 0.01, "fl_trim_beta": 0.1}, [("info", "fl_trim_beta")]),
+        ({"fl_trim_beta": 0.9}, [("warning", "fl_trim_beta")]),
+        ({"fl_trim_beta": 0.9, "fl_strategy": "Krumm"}, [("error", "fl_strategy"), ("error", "fl_trim_beta")]),
+        ({"fl_checkpoint_interval": 0}, [("info", "fl_checkpoint_interval")]),
+        ({"fl_checkpoint_interval": 0, "fl_checkpoint_enabled": True}, [("error", "fl_checkpoint_interval")]),
     ],
 )
 def test_what_is_said_before_submission(variables, expected):
@@ -136,9 +148,30 @@ def test_what_is_said_with_the_nodes_that_are_online(variables, online, expected
         ),
         (
             {"fl_strategy": "Krum"},
-            "fl_min_available_clients is 2 but Krum needs at least 2 x fl_num_malicious (0) + 3 = 3 clients. "
+            "fl_min_available_clients is 2 but Krum needs 3 clients, so that it is raised to 3. "
+            "Have at least 3 SuperNodes online.",
+        ),
+        (
+            {**bulyan(0, 1), "fl_min_fit_clients": 1, "fl_min_evaluate_clients": 1},
+            "fl_min_available_clients is 1 but Bulyan needs at least 4 x fl_num_malicious (0) + 3 = 3 clients. "
             "Set fl_min_available_clients to 3 or more and have at least as many SuperNodes, "
             "or choose another fl_strategy.",
+        ),
+        (
+            {"fl_trim_beta": "0.9"},
+            "fl_trim_beta is '0.9' but must be above 0 and below 0.5; FedAvg ignores it. "
+            "It is a parameter of FedTrimmedAvg.",
+        ),
+        (
+            {"fl_checkpoint_interval": 0},
+            "fl_checkpoint_interval is 0 but must be at least 1; it has no effect while fl_checkpoint_enabled is "
+            "false. Correct it before you set fl_checkpoint_enabled to true.",
+        ),
+        (
+            {"fl_resume_round": 7},
+            "fl_resume_round is 7 but no training variable has this name. A training resumes after its newest good "
+            "checkpoint by itself, with the round that it has. Remove fl_resume_round; fl_resume says whether it "
+            "resumes (auto), begins anew (never) or fails without a checkpoint (require).",
         ),
         (
             krum(2, 6),
@@ -175,6 +208,18 @@ def test_what_is_said_with_the_nodes_that_are_online(variables, online, expected
 )
 def test_a_message_names_the_variable_its_value_the_rule_and_what_to_do(variables, message):
     assert messages(variables) == [message]
+
+
+def test_a_minimum_that_is_raised_is_part_of_the_training_and_stays_as_it_is_when_it_is_read_again():
+    asked = Training.from_variables({"fl_strategy": "Krum", "fl_num_malicious": 1, "fl_fraction_train": 0.5})
+    assert (asked.values["min_available_clients"], asked.values["min_fit_clients"]) == (5, 5)
+    again = Training.from_run_config(asked.run_config)
+    assert (again.values, again.configuration_hash) == (asked.values, asked.configuration_hash)
+
+
+def test_a_stale_parameter_of_another_strategy_leaves_the_training_what_it_is():
+    stale, plain = (Training.from_variables(given) for given in ({"fl_trim_beta": 0.9}, {}))
+    assert (stale.values, stale.configuration_hash) == (plain.values, plain.configuration_hash)
 
 
 def test_the_advice_to_lower_the_malicious_clients_is_right():

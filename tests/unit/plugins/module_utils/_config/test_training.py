@@ -191,10 +191,12 @@ def test_the_parameters_of_a_strategy():
 
 def test_the_server_app_speaks_of_keys():
     with pytest.raises(TrainingError) as caught:
-        Training.from_run_config({"strategy": "Krum", "num-rounds": 0, "size-of-my-model": 3})
+        Training.from_run_config(
+            {"strategy": "Krum", "num-rounds": 0, "min-available-clients": 1, "size-of-my-model": 3}
+        )
     assert str(caught.value).splitlines() == [
         "num-rounds is 0 but must be at least 1. Correct it, or leave it unset for 3.",
-        "min-available-clients is 2 but Krum needs at least 2 x num-malicious (0) + 3 = 3 clients. "
+        "min-available-clients is 1 but Krum needs at least 2 x num-malicious (0) + 3 = 3 clients. "
         "Set min-available-clients to 3 or more and have at least as many SuperNodes, or choose another strategy.",
     ]
 
