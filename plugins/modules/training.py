@@ -22,6 +22,7 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.flwr
+  - fedops.flower.supervision
 attributes:
   check_mode:
     description: Can run in check mode and tell whether a training would be started or stopped.
@@ -88,8 +89,6 @@ options:
     description:
       - How many seconds after a session the next one begins in any case, at least 0. V(0) waits for SuperNodes that
         come.
-    type: float
-    default: 0
   reports:
     description:
       - Whether the app writes its rounds and its result as the collection's own app does.
@@ -98,13 +97,9 @@ options:
   needed_nodes:
     description:
       - How many SuperNodes must be online for a round, at least 1.
-    type: int
-    default: 1
   attempts:
     description:
       - After so many runs in a row that have finished no round, the training is given up. At least 1.
-    type: int
-    default: 10
   retry_failed:
     description:
       - Whether to submit another run after one that the app itself has ended with an exception.
@@ -114,13 +109,9 @@ options:
     description:
       - At least so many seconds must pass without a finished round before a run is taken for stalled.
         The limit is ten times the longest of the last rounds where that is more. At least 1.
-    type: float
-    default: 900
   first_round_timeout:
     description:
       - How many seconds the first round may take, when there is no other to compare it with. At least 1.
-    type: float
-    default: 8700
   wait:
     description:
       - Whether to follow the training to its end. Otherwise the task ends as soon as a run is under way, or as it is
@@ -131,8 +122,6 @@ options:
     description:
       - How many seconds to follow the training. V(0) follows it for as long as it takes.
       - When the time is over, the task fails. The training goes on, and the same task follows it again.
-    type: float
-    default: 0
   force:
     description:
       - Stop a run of the training that is alive, and train whatever there is.
@@ -271,7 +260,7 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._config.limits import range_problems
+from ansible_collections.fedops.flower.plugins.module_utils._config.limits import DEFAULT, range_problems
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import (
     Plan,
@@ -407,15 +396,15 @@ def main() -> None:
             "configuration_hash": {"type": "str"},
             "num_rounds": {"type": "int"},
             "mode": {"type": "str", "choices": ["once", "continuous"], "default": "once"},
-            "session_interval": {"type": "float", "default": 0},
+            "session_interval": {"type": "float", "default": DEFAULT["session_interval"]},
             "reports": {"type": "bool", "default": True},
-            "needed_nodes": {"type": "int", "default": 1},
-            "attempts": {"type": "int", "default": 10},
+            "needed_nodes": {"type": "int", "default": DEFAULT["needed_nodes"]},
+            "attempts": {"type": "int", "default": DEFAULT["attempts"]},
             "retry_failed": {"type": "bool", "default": False},
-            "stall_timeout": {"type": "float", "default": 900},
-            "first_round_timeout": {"type": "float", "default": 8700},
+            "stall_timeout": {"type": "float", "default": DEFAULT["stall_timeout"]},
+            "first_round_timeout": {"type": "float", "default": DEFAULT["first_round_timeout"]},
             "wait": {"type": "bool", "default": True},
-            "timeout": {"type": "float", "default": 0},
+            "timeout": {"type": "float", "default": DEFAULT["timeout"]},
             "force": {"type": "bool", "default": False},
             "program": {"type": "str"},
             "archive": {"type": "path"},

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import yaml
+from module_utils._config.limits import DEFAULT
 from module_utils._config.table import GROUPS, VARIABLES
 from module_utils._config.variable import Variable
 
@@ -20,11 +22,23 @@ OWN_OPTIONS = "tools/faces/training_role.yml"  # written by hand: what the role 
 WIDTH = 118
 
 
+# Renders the unit of supervisors without the role training.
+OF_ANOTHER, FALLBACK = "roles/superlink/vars/main.yml", r"(training_restarts_per_hour \| default\()[^,]*,"
+
+
 def files(root: Path) -> dict[str, str]:
-    return {DEFAULTS: _defaults(), ARGUMENTS: _arguments(yaml.safe_load((root / OWN_OPTIONS).read_text("utf-8")))}
+    own = yaml.safe_load((root / OWN_OPTIONS).read_text("utf-8"))
+    for name, option in own["options"].items():
+        if name.removeprefix("training_") in DEFAULT:
+            option["default"] = DEFAULT[name.removeprefix("training_")]
+    numbers = [name for name in own["options"] if name.removeprefix("training_") in DEFAULT]
+    text, found = re.subn(FALLBACK, rf"\g<1>{DEFAULT['restarts_per_hour']},", (root / OF_ANOTHER).read_text("utf-8"))
+    if found != 1:
+        raise SystemExit(f"{OF_ANOTHER} must hold the default of training_restarts_per_hour once.")
+    return {DEFAULTS: _defaults(numbers), ARGUMENTS: _arguments(own), OF_ANOTHER: text}
 
 
-def _defaults() -> str:
+def _defaults(numbers: list[str]) -> str:
     parts = [
         f"---\n{licence()}# {NOTICE}\n",
         _comment(
@@ -35,6 +49,8 @@ def _defaults() -> str:
     for group, title in GROUPS.items():
         parts.append(f"\n# {title}\n# {'-' * len(title)}\n")
         parts += [_default(row) for row in VARIABLES if row.group == group]
+    parts += ["\n# How the training is supervised\n# ------------------------------\n"]
+    parts += [f"{name}: {DEFAULT[name.removeprefix('training_')]}\n" for name in numbers]
     return "".join(parts)
 
 

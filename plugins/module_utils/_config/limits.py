@@ -10,29 +10,52 @@ from __future__ import annotations
 
 import math
 import typing as t
+from dataclasses import dataclass
 
-# The least of each number, and what to do about one that is less.
-LEAST = {
-    "num_rounds": (1, "Ask for a round, or leave it out for an app that has its own number."),
-    "needed_nodes": (1, "A round needs a SuperNode."),
-    "attempts": (1, "Give 1 to give the training up after the first run that finishes no round."),
-    "session_interval": (0, "Give 0 for sessions that begin with SuperNodes that come, and only then."),
-    "stall_timeout": (1, "Leave it unset for 900 seconds."),
-    "first_round_timeout": (1, "Leave it unset for 8700 seconds."),
-    "restarts_per_hour": (1, "Leave it unset for 30."),
-    "timeout": (0, "Give 0 to follow the training for as long as it takes."),
-    "online_timeout": (0, "Give 0 not to wait."),
-    "model_megabytes": (0, "Give 0 where it is not known."),
+
+@dataclass(frozen=True)
+class Number:
+    """A number that says how a training is supervised."""
+
+    least: int
+    default: int | None  # None: there is none
+    advice: str  # what to do about one that is less
+
+
+NUMBERS: t.Mapping[str, Number] = {
+    "num_rounds": Number(1, None, "Ask for a round, or leave it out for an app that has its own number."),
+    "needed_nodes": Number(1, 1, "A round needs a SuperNode."),
+    "attempts": Number(1, 10, "Give 1 to give the training up after the first run that finishes no round."),
+    "session_interval": Number(0, 0, "Give 0 for sessions that begin with SuperNodes that come, and only then."),
+    "stall_timeout": Number(1, 900, "Leave it unset for {default} seconds."),
+    # As first_round_timeout makes it of the other defaults.
+    "first_round_timeout": Number(1, 8700, "Leave it unset for {default} seconds."),
+    "restarts_per_hour": Number(1, 30, "Leave it unset for {default}."),
+    "timeout": Number(0, 0, "Give 0 to follow the training for as long as it takes."),
+    "online_timeout": Number(0, 60, "Give 0 not to wait."),
+    "model_megabytes": Number(0, 0, "Give 0 where it is not known."),
 }
+DEFAULT: t.Mapping[str, int] = {name: row.default for name, row in NUMBERS.items() if row.default is not None}
 
 
 def range_problems(values: t.Mapping[str, t.Any], prefix: str = "") -> list[str]:
     """Return what is wrong with the numbers, a sentence each with what to do."""
     return [
-        f"{prefix}{name} is {values[name]} but must be a number, at least {least}. {advice}"
-        for name, (least, advice) in LEAST.items()
-        if values.get(name) is not None and not _reaches(values[name], least)
+        f"{prefix}{name} is {values[name]} but must be a number, at least {row.least}."
+        f" {row.advice.format(default=row.default)}"
+        for name, row in NUMBERS.items()
+        if values.get(name) is not None and not _reaches(values[name], row.least)
     ]
+
+
+def needed_nodes(training: t.Mapping[str, t.Any]) -> int:
+    """Return how many SuperNodes a round needs by the training variables."""
+    return max(training["min_available_clients"], training["min_fit_clients"])
+
+
+def first_round_timeout(training: t.Mapping[str, t.Any], stall_timeout: float) -> float:
+    """Return the longest that the first round can take, in seconds: what the app itself waits, and then a stall."""
+    return training["node_wait_timeout"] + 2 * training["round_timeout"] + stall_timeout
 
 
 def supervision_problems(given: t.Mapping[str, t.Any], asked: t.Mapping[str, t.Any]) -> list[str]:

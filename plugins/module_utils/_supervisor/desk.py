@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 
 from .._base.guarded import remove, write_bytes
 from .._base.layout import TRAINING_UNIT
+from .._config.limits import DEFAULT
 from .._training.folder import MEMORY, RECORD_MODE, REQUEST, TrainingFolder, as_keeper, held, read_object, write_object
 from .._training.quiesce_order import Order, standing_order
 from .endings import STARTING
@@ -44,11 +45,11 @@ class Request:
     mode: str = ONCE
     session_interval: float = 0.0
     reports: bool = True
-    needed_nodes: int = 1
-    attempts: int = 10
+    needed_nodes: int = DEFAULT["needed_nodes"]
+    attempts: int = DEFAULT["attempts"]
     retry_failed: bool = False
-    stall_floor: float = 900.0
-    first_round: float = 8700.0
+    stall_floor: float = float(DEFAULT["stall_timeout"])
+    first_round: float = float(DEFAULT["first_round_timeout"])
     force: bool = False
     request_id: str = ""  # every time that a training is asked for anew
 

@@ -58,8 +58,8 @@ BY_OPERATOR = Verdict.of(endings.OPERATOR)
 class Limits:
     """How patient to be with a run."""
 
-    stall_floor: float = 900.0
-    first_round: float = 8700.0
+    stall_floor: float
+    first_round: float
     needed: int = 1
     reports: bool = True  # the app tells of its rounds; without that nothing is known of its pace
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.fedops.flower.plugins.module_utils._config.limits import DEFAULT
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_ANSIBLE, VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, from_context
 from flwr.cli.config_utils import load_and_validate
@@ -29,6 +30,15 @@ GENERATED = (
     "docs/opennebula-user-inputs.txt",
     "files/fab/fedops_kit/knowledge/__init__.py",
     "files/fab/fedops_kit/knowledge/_config/training.py",
+)
+SUPERVISION = (
+    "session_interval",
+    "timeout",
+    "online_timeout",
+    "model_megabytes",
+    "attempts",
+    "stall_timeout",
+    "restarts_per_hour",
 )
 rows = pytest.mark.parametrize("row", VARIABLES, ids=lambda row: row.name)
 
@@ -204,7 +214,11 @@ def test_the_role_documents_every_variable_and_its_own_options():
 
 
 def test_the_defaults_of_the_role_are_those_of_the_table_and_tell_unset_from_set():
-    defaults = yaml.safe_load((ROOT / "roles/training/defaults/main/generated.yml").read_text())
+    given = yaml.safe_load((ROOT / "roles/training/defaults/main/generated.yml").read_text())
+    defaults = {name: value for name, value in given.items() if name.startswith("fl_")}
+    assert {name: value for name, value in given.items() if name not in defaults} == {
+        f"training_{name}": DEFAULT[name] for name in SUPERVISION
+    }
     assert defaults == {row.ansible: None if row.depends else row.default for row in VARIABLES}
     assert Training.from_variables(defaults).values == Training.from_variables({}).values
     assert check({**defaults, "fl_strategy": "FedYogi"}) == []

@@ -68,7 +68,7 @@ RECORDED_HASHES = [entry["configuration_hash"] for entry in HASHES]
 def test_the_hashes_of_the_first_release_stand() -> None:
     # Another one makes every checkpoint out there the checkpoint of another training.
     assert hashes() == RECORDED_HASHES
-    assert {entry["variables"]["fl_strategy"] for entry in HASHES} == set(BY_NAME["strategy"].choices)
+    assert {entry["variables"]["fl_strategy"] for entry in HASHES} <= set(BY_NAME["strategy"].choices)
 
 
 def test_the_rows_of_the_first_release_are_there() -> None:
