@@ -168,11 +168,9 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
-    Flwr,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.ledger import Ledger
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import (
-    Ledger,
     Registrar,
     WantedSuperNode,
     check,

@@ -28,7 +28,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._flower import assumptions as flower
 from ansible_collections.fedops.flower.plugins.module_utils._flower import cli, fab
 from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import ProcessTable, moment, of_run
-from ansible_collections.fedops.flower.plugins.module_utils._supernode import known_keys, registry
+from ansible_collections.fedops.flower.plugins.module_utils._supernode import known_keys, public_keys
 
 from .conftest import BIN, daemon, free_port
 
@@ -313,7 +313,7 @@ def test_node_states(flwr, public_key, tmp_path) -> None:
 
 def test_stored_keys(flwr, public_key) -> None:
     node_id = flwr.register("a", public_key)
-    assert registry.stored_keys(flwr.home)[node_id] == public_key
+    assert public_keys.stored_keys(flwr.home)[node_id] == public_key
 
 
 def test_apps_folder(flwr, completed) -> None:

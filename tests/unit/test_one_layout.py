@@ -40,7 +40,7 @@ MAKERS = {
     "module_utils/_storage/ground.py": GIVEN,
     "module_utils/_storage/mount_guard.py": GIVEN,
     "module_utils/_storage/relocation.py": GIVEN,
-    "module_utils/_supernode/registry.py": "records",
+    "module_utils/_supernode/ledger.py": "records",
     "module_utils/_supernode/units.py": "/var/lib/flower-supernode",
     "module_utils/_supervisor/control.py": "supervisor",
     "module_utils/_training/folder.py": "trainings",

@@ -18,7 +18,7 @@ T = t.TypeVar("T")
 CLI = "plugins/module_utils/_flower/cli.py"
 FAB = "plugins/module_utils/_flower/fab.py"
 PROCESSES = "plugins/module_utils/_flower/processes.py"
-REGISTRY = "plugins/module_utils/_supernode/registry.py"
+PUBLIC_KEYS, REGISTRY = (f"plugins/module_utils/_supernode/{name}.py" for name in ("public_keys", "registry"))
 VERDICTS = "plugins/module_utils/_supervisor/verdicts.py"
 LAUNCHER = "roles/superlink/files/flwr.py"
 CLIENTAPPS_LAUNCHER, SUPERNODE_LAUNCHER = (
@@ -177,7 +177,7 @@ STORED_KEYS = _assume(
     "stored_keys",
     "SELECT node_id, public_key FROM node WHERE public_key IS NOT NULL",
     "The state database tells the public key of each SuperNode, as PEM; a node id above 2^63 is stored as negative.",
-    REGISTRY,
+    PUBLIC_KEYS,
 )
 APPS_FOLDER = _assume(
     "apps_folder",
@@ -208,7 +208,8 @@ CURVES = _assume(
     "curves",
     ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
     "The SuperLink takes public keys of these kinds in OpenSSH form, and no others.",
-    REGISTRY,
+    PUBLIC_KEYS,
+    "plugins/module_utils/_supernode/keys.py",
 )
 
 # --- Processes ---

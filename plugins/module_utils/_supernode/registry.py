@@ -10,41 +10,17 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import os
-import sqlite3
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from .._base import guarded, identity
-from .._base.errors import FedopsError
-from .._base.layout import folder
 from .._base.notation import show
-from .._base.records import RecordError, read_record, write_object
-from .._flower.assumptions import CURVES, KEY_ALREADY_IN_USE, ONLINE, REGISTERED, STORED_KEYS, UNREGISTERED
+from .._flower.assumptions import KEY_ALREADY_IN_USE, ONLINE, REGISTERED, UNREGISTERED
 from .._flower.cli import Flwr, FlwrError, Node
 from .known_keys import admit
+from .ledger import Ledger, Member, SuperNodeError
+from .public_keys import fingerprint, key_problems, stored_keys
 
-REGISTRY = "supernodes.json"
 _LONGEST_KEY = 2000  # characters of a public key
-
-
-class SuperNodeError(FedopsError):
-    """What is asked for cannot be; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """A line of the registry."""
-
-    name: str
-    fingerprint: str
-    node_id: str
-    site: str = ""  # what the inventory calls its site
-    host: str = ""  # the host of the inventory that carries it
-    public_key: str = ""  # in OpenSSH form, without a comment; a registry of before has none
 
 
 @dataclass(frozen=True)
@@ -65,67 +41,6 @@ class WantedSuperNode:
     def plain_key(self) -> str:
         """The public key without its comment."""
         return " ".join((self.public_key or "").split()[:2])
-
-
-class Ledger:
-    """The file C(<home>/records/supernodes.json), which everybody may read and only root writes."""
-
-    def __init__(self, home: str) -> None:
-        self.path = os.path.join(folder(home, "records"), REGISTRY)
-        # Where it was when the SuperLink's account wrote it.
-        self.former = os.path.join(folder(home, "state"), REGISTRY)
-        found = _read(self.path, (0, os.geteuid()))
-        self.is_former = found is None
-        self.members = [] if found is None else found
-        if found is None:
-            self.members = _read(self.former, None) or []
-
-    def by_fingerprint(self, value: str | None) -> Member | None:
-        return next((member for member in self.members if member.fingerprint == value), None)
-
-    def by_name(self, name: str) -> list[Member]:
-        return [member for member in self.members if member.name == name]
-
-    def put(self, member: Member) -> None:
-        """Add a member, in place of one with the same key."""
-        others = [known for known in self.members if known.fingerprint != member.fingerprint]
-        self._write([*others, member])
-
-    def remove(self, member: Member) -> None:
-        self._write([known for known in self.members if known != member])
-
-    def move(self) -> None:
-        """Leave the place where the SuperLink's account could write."""
-        if self.is_former and self.members:
-            self._write(self.members)
-        if not self.is_former:
-            guarded.remove(self.former)
-
-    def _write(self, members: list[Member]) -> None:
-        self.members = sorted(members, key=lambda member: member.name)
-        os.makedirs(os.path.dirname(self.path), 0o755, exist_ok=True)
-        write_object(self.path, {"supernodes": [asdict(member) for member in self.members]}, 0o644)
-        self.is_former = False
-
-
-def _read(path: str, owners: t.Collection[int] | None) -> list[Member] | None:
-    """Return the members in a registry; None when there is none."""
-    try:
-        value = read_record(path, owners)
-    except RecordError as error:
-        raise SuperNodeError(
-            f"{path} cannot be read, and nothing else says which SuperNode has which name: {error}."
-            " Restore it from a backup, or remove it to have it built anew from the database."
-        ) from None
-    if value is None:
-        return None
-    rows = value.get("supernodes")
-    fields = ("name", "fingerprint", "node_id", "site", "host", "public_key")
-    return [
-        Member(*(str(row.get(name, "")) for name in fields))
-        for row in (rows if isinstance(rows, list) else [])
-        if isinstance(row, dict) and all(isinstance(row.get(name, ""), str) for name in fields)
-    ]
 
 
 class Registrar:
@@ -311,7 +226,7 @@ def judge(answer: object, members: t.Sequence[t.Mapping[str, str]]) -> tuple[lis
             problems.append(f"what it gave for {name} is no key")
         else:
             keys[str(name)] = " ".join(key.split()[:2])
-            problems += _key_problems(WantedSuperNode(name, key, "present")) if key else []
+            problems += key_problems(name, key) if key else []
     problems += [f"it gave no key for {name}" for name in names if name not in keys and not problems]
     if problems:
         return [], problems
@@ -325,70 +240,9 @@ def check(wanted: t.Sequence[WantedSuperNode]) -> list[str]:
         if not one.name.strip():
             problems.append(f"name of SuperNode {index + 1} is empty. Give each SuperNode a name, such as its host's.")
         if one.state == "present":
-            problems.extend(_key_problems(one))
+            problems.extend(key_problems(one.name, one.public_key))
     problems.extend(_repeated("name", [one.name for one in wanted], "Name each SuperNode once."))
     return problems
-
-
-def fingerprint(public_key: str) -> str:
-    """Return the SHA-256 fingerprint of an OpenSSH public key, as C(ssh-keygen -l) shows it."""
-    blob = base64.b64decode(public_key.split()[1], validate=True)
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-
-
-def stored_keys(home: str) -> dict[str, str]:
-    """Return the OpenSSH public key of each node id in the state database; empty when it cannot be read.
-
-    This looks behind Flower's interface, and only when the ledger is lost: nothing but the database knows then.
-    """
-    path = os.path.join(home, "state", "state.db")
-    try:
-        # As the account that could have put anything there.
-        with identity.as_account(identity.STATE_USER), guarded.regular_file(path, None):
-            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
-            try:
-                rows = connection.execute(STORED_KEYS).fetchall()
-            finally:
-                connection.close()
-    except (OSError, sqlite3.Error):
-        return {}
-    keys = ((node_id, openssh_key(bytes(pem))) for node_id, pem in rows)
-    # SQLite has no unsigned numbers: Flower stores the upper half of the node ids as negative ones.
-    return {str(node_id % (1 << 64)): key for node_id, key in keys if key}
-
-
-def openssh_key(pem: bytes) -> str | None:
-    """Return the OpenSSH form of an elliptic curve public key in PEM, or None when it is something else."""
-    try:
-        der = base64.b64decode(b"".join(pem.split(b"-----")[2].split()), validate=True)
-    except (binascii.Error, IndexError):
-        return None
-    # The point is the end of the structure; its length tells the curve.
-    for curve, size in (("nistp256", 65), ("nistp384", 97), ("nistp521", 133)):
-        point = der[-size:]
-        if len(der) - size in (23, 26, 25) and point[:1] == b"\x04":
-            fields = (f"ecdsa-sha2-{curve}".encode(), curve.encode(), point)
-            blob = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
-            return f"ecdsa-sha2-{curve} {base64.b64encode(blob).decode()}"
-    return None
-
-
-def _key_problems(wanted: WantedSuperNode) -> list[str]:
-    words = (wanted.public_key or "").split()
-    make = "Make one with 'ssh-keygen -t ecdsa -b 384'."
-    if len(words) < 2:
-        return [f"public_key of {wanted.name} is missing or not an OpenSSH public key. {make}"]
-    if words[0] not in CURVES:
-        return [f"public_key of {wanted.name} is of type {words[0]} but Flower takes {', '.join(CURVES)}. {make}"]
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-    except (binascii.Error, ValueError):
-        blob = b""
-    if not blob.startswith(len(words[0]).to_bytes(4, "big") + words[0].encode()):
-        return [
-            f"public_key of {wanted.name} is damaged: it is not the base64 text of a key. Copy the .pub file again."
-        ]
-    return []
 
 
 def _repeated(what: str, values: list[str], advice: str) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.known_keys import COMPLETE, LENGTH, header
 
-from ..module_utils._supernode.test_registry import FINGERPRINT, KEY, PEM
+from ..module_utils._supernode.test_public_keys import FINGERPRINT, KEY, PEM
 
 OTHER_KEY = (
     "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBA48wRVzsK4JdEqC4QlZoCxym7whS9RuY3GTLX2n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.known_keys import COMPLETE, LENGTH, admit, header
 
-from .test_registry import KEY, PEM
+from .test_public_keys import KEY, PEM
 
 OTHER = (
     "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBA48wRVzsK4JdEqC4QlZoCxym7whS9RuY3GTLX2n"

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registry: which public key and which node id belong to which name, in a file that only root writes.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import asdict, dataclass
+
+from .._base import guarded
+from .._base.errors import FedopsError
+from .._base.layout import folder
+from .._base.records import RecordError, read_record, write_object
+
+REGISTRY = "supernodes.json"
+
+
+class SuperNodeError(FedopsError):
+    """What is asked for cannot be; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A line of the registry."""
+
+    name: str
+    fingerprint: str
+    node_id: str
+    site: str = ""  # what the inventory calls its site
+    host: str = ""  # the host of the inventory that carries it
+    public_key: str = ""  # in OpenSSH form, without a comment; a registry of before has none
+
+
+class Ledger:
+    """The file C(<home>/records/supernodes.json), which everybody may read and only root writes."""
+
+    def __init__(self, home: str) -> None:
+        self.path = os.path.join(folder(home, "records"), REGISTRY)
+        # Where it was when the SuperLink's account wrote it.
+        self.former = os.path.join(folder(home, "state"), REGISTRY)
+        found = _read(self.path, (0, os.geteuid()))
+        self.is_former = found is None
+        self.members = [] if found is None else found
+        if found is None:
+            self.members = _read(self.former, None) or []
+
+    def by_fingerprint(self, value: str | None) -> Member | None:
+        return next((member for member in self.members if member.fingerprint == value), None)
+
+    def by_name(self, name: str) -> list[Member]:
+        return [member for member in self.members if member.name == name]
+
+    def put(self, member: Member) -> None:
+        """Add a member, in place of one with the same key."""
+        others = [known for known in self.members if known.fingerprint != member.fingerprint]
+        self._write([*others, member])
+
+    def remove(self, member: Member) -> None:
+        self._write([known for known in self.members if known != member])
+
+    def move(self) -> None:
+        """Leave the place where the SuperLink's account could write."""
+        if self.is_former and self.members:
+            self._write(self.members)
+        if not self.is_former:
+            guarded.remove(self.former)
+
+    def _write(self, members: list[Member]) -> None:
+        self.members = sorted(members, key=lambda member: member.name)
+        os.makedirs(os.path.dirname(self.path), 0o755, exist_ok=True)
+        write_object(self.path, {"supernodes": [asdict(member) for member in self.members]}, 0o644)
+        self.is_former = False
+
+
+def _read(path: str, owners: t.Collection[int] | None) -> list[Member] | None:
+    """Return the members in a registry; None when there is none."""
+    try:
+        value = read_record(path, owners)
+    except RecordError as error:
+        raise SuperNodeError(
+            f"{path} cannot be read, and nothing else says which SuperNode has which name: {error}."
+            " Restore it from a backup, or remove it to have it built anew from the database."
+        ) from None
+    if value is None:
+        return None
+    rows = value.get("supernodes")
+    fields = ("name", "fingerprint", "node_id", "site", "host", "public_key")
+    return [
+        Member(*(str(row.get(name, "")) for name in fields))
+        for row in (rows if isinstance(rows, list) else [])
+        if isinstance(row, dict) and all(isinstance(row.get(name, ""), str) for name in fields)
+    ]
