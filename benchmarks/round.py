@@ -42,7 +42,8 @@ def variables(name: str, task: Path) -> dict[str, Any]:
     """Return what distinguishes a variant: the app, and what it is told beyond the others. All share one task."""
     if name == BARE:
         overlay = {"bare_app/task.py": str(task), "bare_app/settings.py": str(FAB / "settings.py")}
-        return {"app_path": str(PARTS / "bare_app"), "app_overlay": overlay}
+        unknown = dict.fromkeys(("fl_min_fit_clients", "fl_checkpoint_path"), "")  # to this app
+        return {"app_path": str(PARTS / "bare_app"), "app_overlay": overlay, **unknown}
     saving = {"fl_checkpoint_enabled": True, "fl_checkpoint_interval": 1} if name == SAVING else {}
     return {"app_overlay": {"fedops_app/task.py": str(task)}, **saving}
 

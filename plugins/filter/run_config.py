@@ -43,7 +43,7 @@ _value:
   sample: |
     training-name = "default"
     strategy = "FedProx"
-    num-rounds = 10
+    num-server-rounds = 10
 """
 
 from collections.abc import Callable, Mapping

@@ -52,11 +52,14 @@ options:
       - Folder of the Flower app on the controller that is to be trained.
       - When it is given, the run configuration holds those variables that the app declares in its
         C([tool.flwr.app.config]), because Flower refuses every other key.
-      - A variable that was set and that the app does not take is a warning.
+        A variable that was set also reaches the app under other names that are usual, such as C(learning-rate) for
+        C(fl_client_lr), and that is told.
+      - A variable that was set and that the app does not take is an error.
     type: path
   extra:
     description:
       - Further keys for the run configuration, which O(app) declares.
+      - The name of a variable, such as C(fl_num_rounds), stands for its value.
     type: dict
 seealso:
   - plugin: fedops.flower.training_problems

@@ -48,7 +48,9 @@ def _config() -> str:
     It fills in what a run configuration leaves out: a key that was not there yet when a training began.
     """
     lines = "".join(f"{row.key} = {to_toml(first_default(row, ''))}\n" for row in VARIABLES)
-    return f"[tool.flwr.app.config]\n{lines}"
+    earlier = "".join(f"{key} = {to_toml(type(row.default)())}\n" for row in VARIABLES for key in row.keys[1:])
+    comment = "# Earlier names, which a training that goes on may have; empty: not given.\n"
+    return f"[tool.flwr.app.config]\n{lines}{comment}{earlier}"
 
 
 def _knowledge(source: Path, renewed: dict[str, str]) -> dict[str, str]:

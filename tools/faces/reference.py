@@ -21,7 +21,7 @@ What to train, in a handful of variables. Each has three spellings that mean the
 |---|---|
 | Ansible, AWX survey | `fl_num_rounds` |
 | OpenNebula context | `FL_NUM_ROUNDS` |
-| Flower's run configuration | `num-rounds` |
+| Flower's run configuration | `num-server-rounds` |
 
 A variable that is missing, empty or `null` has its default. Values may be typed or text: `5`, `"5"` and `5.0` are the
 same whole number, `true`, `"yes"` and `YES` the same truth. An unknown `fl_*` variable is an error, and so is a value

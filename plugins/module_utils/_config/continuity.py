@@ -58,6 +58,19 @@ DEFAULTS: Mapping[str, tuple[Mapping[str, object], ...]] = {
 }
 
 
+def renamed(run_config: Mapping[str, object]) -> dict[str, object]:
+    """A run configuration with the present keys.
+
+    The app declares an earlier key with an empty default, so that one with a value was given, and wins.
+    """
+    values = dict(run_config)
+    for row in VARIABLES:
+        for key in row.keys[1:]:
+            if value := values.pop(key, None):
+                values[row.key] = value
+    return values
+
+
 def present_default(row: Variable) -> dict[str, object]:
     """The default of a row by strategy, as it is recorded."""
     return {"": row.default, **row.strategy_defaults}
@@ -91,6 +104,7 @@ def moved(before: Mapping[str, object], now: Mapping[str, object]) -> list[tuple
 
     Both are run configurations. Nothing, where anything else tells them apart: then somebody has chosen another one.
     """
+    before, now = renamed(before), renamed(now)
     then_strategy, now_strategy = (str(values.get("strategy", "")) for values in (before, now))
     changed = []
     for row in VARIABLES:

@@ -82,12 +82,19 @@ def read_app(path: str) -> App:
             raise AppError(
                 f"{os.path.join(path, PYPROJECT)}: {label} is {value[:100]!r} but must match {rule.pattern}."
             )
+    config = dict(_flatten(_table(section, "config")))
+    odd = [key for key, value in config.items() if not isinstance(value, (str, int, float))]
+    if odd:
+        raise AppError(
+            f"{os.path.join(path, PYPROJECT)}: [tool.flwr.app.config] {odd[0]} is {str(config[odd[0]])[:100]} but"
+            " Flower takes only text, numbers, true and false there, and tables of them."
+        )
     return App(
         path=path,
         publisher=found["[tool.flwr.app] publisher"],
         name=found["[project] name"],
         version=found["[project] version"],
-        config=dict(_flatten(_table(section, "config"))),
+        config=config,
     )
 
 

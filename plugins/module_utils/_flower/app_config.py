@@ -11,17 +11,19 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .._base.jsonable import is_whole
 from .._base.notation import show, to_toml
 from .._config.continuity import FIRST, later_rows
-from .._config.rules import ERROR, WARNING, Problem
-from .._config.table import BY_KEY, BY_NAME
+from .._config.rules import ERROR, INFO, WARNING, Problem
+from .._config.table import BY_ANSIBLE, BY_KEY, BY_NAME
 from .._config.training import Training
+from .._config.variable import Variable
 from .app import App
+from .synonyms import keys_of
 
 # The collection itself tells trainings apart by this name; an app need not know it.
 OWN_KEY = "training-name"
@@ -39,7 +41,7 @@ class AppConfig:
     @property
     def takes_all(self) -> bool:
         """Whether the app takes every training variable, as far as there were any when it was written."""
-        return {BY_NAME[name].key for name in FIRST} <= set(self.values)
+        return _knows_all(self.values)
 
     @property
     def toml(self) -> str:
@@ -60,12 +62,21 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
     """Choose what ``app`` takes of ``training``, join ``extra``, and tell what does not fit."""
     problems = []
     values = {}
-    for key, value in training.run_config.items():
-        declared = app.config.get(key)
-        if key in app.config and _fits(value, declared):
-            values[key] = _as(value, declared)
-        elif key != OWN_KEY and value != training.default_of(BY_KEY[key]):
-            problems.append(_not_taken(app, key, value))
+    extra, named = _named(app, training, extra)
+    for own, value in training.run_config.items():
+        row, chosen = BY_KEY[own], value != training.default_of(BY_KEY[own])
+        keys = keys_of(row, app.config)
+        key = next((key for key in keys if _fits(value, app.config[key])), None)
+        # Only under a key of the first release an app is given a default: that of another key is the app's own.
+        if key and (chosen or key == row.first_key or _knows_all(app.config)):
+            values[key] = _as(value, app.config[key])
+            if key not in row.keys:
+                problems.append(_told(app, row, value, f"knows it as {key}, and gets it so"))
+        elif chosen and own != OWN_KEY and row.name not in named:
+            problems.append(_not_taken(app, training, row, keys))
+        elif key and key not in extra and app.config[key] != value:
+            rule = f"has {key} = {show(app.config[key])} of its own, which stands"
+            problems.append(_told(app, row, value, rule, f"To change it, set {key} in training_run_config."))
     for key, value in extra.items():
         declared = app.config.get(key)
         if key not in app.config:
@@ -75,19 +86,42 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
             problems.append(Problem(ERROR, f"training_run_config['{key}']", value, rule, "Give a value of that type."))
         else:
             values[key] = _as(value, declared)
-    keys = {row.key for row in later_rows()} & values.keys() - extra.keys()
-    implied = frozenset(key for key in keys if values[key] == app.config[key])
+    later = {row.key for row in later_rows()} & values.keys() - extra.keys()
+    implied = frozenset(key for key in later if values[key] == app.config[key])
     return AppConfig(app, values, tuple(problems), implied)
 
 
-def _not_taken(app: App, key: str, value: Any) -> Problem:
-    how = f"declares {key} as {_type(app.config[key])}" if key in app.config else f"does not declare {key}"
+def _knows_all(keys: Collection[str]) -> bool:
+    """Whether every variable of the first release is among the keys."""
+    return all(any(key in keys for key in BY_NAME[name].keys) for name in FIRST)
+
+
+def _named(app: App, training: Training, extra: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """The keys with their values, and which variables are among those: C(rounds: fl_num_rounds) says where one goes."""
+    rows = {
+        key: BY_ANSIBLE[value]
+        for key, value in extra.items()
+        if isinstance(value, str) and value in BY_ANSIBLE and key in app.config
+    }
+    return {**extra, **{key: training.values[row.name] for key, row in rows.items()}}, {
+        row.name for row in rows.values()
+    }
+
+
+def _told(app: App, row: Variable, value: Any, rule: str, hint: str = "") -> Problem:
+    return Problem(INFO, row.ansible, value, f"the app {app.app_id} {rule}", hint or "Nothing is to be done.")
+
+
+def _not_taken(app: App, training: Training, row: Variable, keys: Sequence[str]) -> Problem:
+    how = f"declares {keys[0]} as {_type(app.config[keys[0]])}" if keys else f"does not declare {row.key}"
     return Problem(
-        WARNING,
-        BY_KEY[key].ansible,
-        value,
+        # One that the strategy does not read would reach nothing in our app either.
+        ERROR if row.applies_to(str(training.values["strategy"])) else WARNING,
+        row.ansible,
+        training.values[row.name],
         f"the app {app.app_id} {how}, so that it does not get it",
-        "Declare the key in the app's [tool.flwr.app.config] and read it there, or leave the variable unset.",
+        "Leave the variable unset; or declare the key in the app's [tool.flwr.app.config] and read it there; or name"
+        f" the key of the app that means it: training_run_config: {{KEY: {row.ansible}}}.",
     )
 
 

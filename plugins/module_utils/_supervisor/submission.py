@@ -13,13 +13,15 @@ import time
 import typing as t
 from contextlib import contextmanager
 
+from .._config.table import BY_NAME
 from .._flower.app_record import check_fab, deployed_fab_hash
 from .._flower.cli import Flwr, FlwrError, FlwrUnreachableError, Run
 from .._flower.processes import moment
+from .._flower.synonyms import keys_of
 from .._training.folder import LedgerEntry, TrainingFolder
 from .._training.follow import training_names
 from .._training.runs import Decision, decide, known_runs
-from .desk import Desk, Memory, Request, now, with_values
+from .desk import Desk, Memory, Request, now, values_of, with_values
 from .journal import Journal
 
 SLACK = 2.0  # seconds; Flower's times are whole ones
@@ -95,7 +97,8 @@ class Submitter:
         if self.memory.began and self.request.begins_anew:
             values["resume"] = "auto"
         if self.memory.target:
-            values["num-rounds"] = self.memory.target
+            keys = keys_of(BY_NAME["num_rounds"], values_of(self.request.run_config))
+            values.update(dict.fromkeys(keys[:1], self.memory.target))
         return with_values(self.request.run_config, values) or None
 
     def _nothing_is_alive(self) -> bool:

@@ -89,7 +89,7 @@ def test_a_missing_file_is_stale(checkout):
 def test_the_hand_written_part_of_the_app_stays(checkout):
     path = checkout / "files/fab/pyproject.toml"
     text = path.read_text()
-    path.write_text(text.replace("num-rounds = 3", "num-rounds = 4") + "my-own-key = 1\n")
+    path.write_text(text.replace("num-server-rounds = 3", "num-server-rounds = 4") + "my-own-key = 1\n")
     assert generate(checkout).stdout == "files/fab/pyproject.toml written\n"
     assert path.read_text() == text + "my-own-key = 1\n"
 

@@ -168,11 +168,17 @@ rate = 0.1
 
 def test_an_app_of_ones_own_is_given_what_it_declares(tmp_path, their_app):
     arguments = {"app": str(their_app), "extra": {"depth": 3, "rate": 1}}
-    result, dummy = play(tmp_path, arguments, {"fl_num_rounds": 2, "fl_batch_size": 8})
+    result, dummy = play(tmp_path, arguments, {"fl_num_rounds": 2})
     assert (result["app"], result["provable"]) == ("they/theirs", False)
     assert tomllib.loads(result["run_config"]) == {"num-rounds": 2, "depth": 3, "rate": 1.0}
+    assert result["problems"] == []
+
+
+def test_a_variable_that_reaches_nothing_in_an_app_of_ones_own_fails(tmp_path, their_app):
+    result, dummy = play(tmp_path, {"app": str(their_app)}, {"fl_num_rounds": 2, "fl_batch_size": 8})
+    assert result["failed"] is True
     assert [(problem["severity"], problem["variable"]) for problem in result["problems"]] == [
-        ("warning", "fl_batch_size")
+        ("error", "fl_batch_size")
     ]
 
 

@@ -52,7 +52,7 @@ def test_run_config_is_toml_with_every_value_of_its_type():
         given={"fl_strategy": "FedProx", "fl_num_rounds": "10", "fl_proximal_mu": 1, "fl_seed": None},
     )
     read = tomllib.loads(text)
-    keys = ("strategy", "num-rounds", "proximal-mu", "seed", "checkpoint-path", "checkpoint-enabled")
+    keys = ("strategy", "num-server-rounds", "proximal-mu", "seed", "checkpoint-path", "checkpoint-enabled")
     assert [repr(read[key]) for key in keys] == ["'FedProx'", "10", "1.0", "42", "'/app/checkpoints'", "False"]
 
 
@@ -69,7 +69,7 @@ def test_from_context_gives_variables_that_run_config_takes():
         given={"FL_CHECKPOINT_ENABLED": "YES", "FL_NUM_ROUNDS": "", "ETH0_IP": "192.0.2.1"},
     )
     read = tomllib.loads(text)
-    assert (read["checkpoint-enabled"], read["num-rounds"]) == (True, 3)
+    assert (read["checkpoint-enabled"], read["num-server-rounds"]) == (True, 3)
 
 
 @pytest.mark.parametrize("name", ["training_problems", "run_config", "from_context"])

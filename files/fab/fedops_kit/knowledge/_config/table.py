@@ -64,6 +64,7 @@ _ROWS: tuple[Variable, ...] = (
         name="num_rounds",
         type="int",
         default=3,
+        flower_key="num-server-rounds",
         title="Number of rounds",
         help="The rounds that the whole training has; a resumed training runs only the remaining ones.",
         group="training",

@@ -21,7 +21,7 @@ from .._base.errors import FedopsError
 from .._base.home import HOME
 from .._base.jsonable import CLAIM, harmless_value
 from .._base.notation import is_unset, show, to_toml
-from .continuity import first_default, is_hashed, later_rows
+from .continuity import first_default, is_hashed, later_rows, renamed
 from .rules import ERROR, INFO, WARNING, Problem, Situation, related, worst_first
 from .sizing import Room
 from .strategies import STRATEGIES, listed, raised_minimums
@@ -70,7 +70,7 @@ class Training:
 
         One that was written before there was a row leaves it out, and means its first default.
         """
-        ours = {key: value for key, value in _mapping(run_config).items() if key in BY_KEY}
+        ours = {key: value for key, value in renamed(_mapping(run_config)).items() if key in BY_KEY}
         values, problems = cls._checked(_examine(ours, BY_KEY, lambda row: row.key, first_default))
         # A run configuration holds every row, so that nothing in it tells a choice from a default.
         return cls(values, tuple(problem for problem in problems if problem.severity != INFO))
@@ -287,7 +287,9 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
     implied = {name: untold[row] for name, row in variables.items() if row in untold}
     pairs += _each("Parameter {} of the strategy", parameters, strategy.get("parameters"), implied)
     implied = {BY_NAME[row].key: value for row, value in untold.items()}
-    pairs += _each("Run configuration key {}", run_config, effective.get("run_config"), implied)
+    found = effective.get("run_config")
+    found = renamed(found) if isinstance(found, Mapping) else None
+    pairs += _each("Run configuration key {}", run_config, found, implied)
     return [
         f"{what} was to be {show(asked)} and is {'missing' if found is None else show(found)}."
         for what, asked, found in pairs

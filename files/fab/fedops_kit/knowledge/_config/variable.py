@@ -37,6 +37,7 @@ class Variable:
     home_folder: str = ""  # the folder of the home that is the default, where the runtime has none of its own
     outside_identity: str = ""  # why changing it leaves the model's bytes alone; empty: it changes them
     own_default: str = ""  # why the default is not Flower's
+    flower_key: str = ""  # its key in Flower's run configuration, where that is not its name
     switch: str = ""  # the variable without which it has no effect, so that it is not judged
 
     @property
@@ -49,7 +50,17 @@ class Variable:
 
     @property
     def key(self) -> str:
+        return self.flower_key or self.first_key
+
+    @property
+    def first_key(self) -> str:
+        """The key that it had in the first release."""
         return self.name.replace("_", "-")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key that it has or had, the present one first."""
+        return tuple(dict.fromkeys((self.key, self.first_key)))
 
     @property
     def identity(self) -> bool:

@@ -192,13 +192,35 @@ def test_the_parameters_of_a_strategy():
 def test_the_server_app_speaks_of_keys():
     with pytest.raises(TrainingError) as caught:
         Training.from_run_config(
-            {"strategy": "Krum", "num-rounds": 0, "min-available-clients": 1, "size-of-my-model": 3}
+            {"strategy": "Krum", "num-server-rounds": 0, "min-available-clients": 1, "size-of-my-model": 3}
         )
     assert str(caught.value).splitlines() == [
-        "num-rounds is 0 but must be at least 1. Correct it, or leave it unset for 3.",
+        "num-server-rounds is 0 but must be at least 1. Correct it, or leave it unset for 3.",
         "min-available-clients is 1 but Krum needs at least 2 x num-malicious (0) + 3 = 3 clients. "
         "Set min-available-clients to 3 or more and have at least as many SuperNodes, or choose another strategy.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "rounds"),
+    [
+        ({"num-rounds": 7}, 7),
+        ({"num-rounds": 7, "num-server-rounds": 3}, 7),  # what Flower makes of it: the second is the app's default
+        ({"num-rounds": 0, "num-server-rounds": 7}, 7),
+        ({"num-server-rounds": 7}, 7),
+    ],
+)
+def test_a_run_configuration_of_the_first_release_is_still_read(given, rounds):
+    assert Training.from_run_config(given).values["num_rounds"] == rounds
+
+
+def test_what_an_app_of_the_first_release_publishes_is_still_compared():
+    asked = Training.from_variables({"fl_num_rounds": 7})
+    effective = {**effective_of(asked)}
+    effective["run_config"] = {
+        "num-rounds" if key == "num-server-rounds" else key: value for key, value in asked.run_config.items()
+    }
+    assert differences(asked, effective) == []
 
 
 def test_a_complete_run_configuration_is_not_told_what_it_ignores():
@@ -284,12 +306,12 @@ def test_every_difference_is_named():
     effective = effective_of(training)
     effective["strategy"] |= {"name": "FedAvg", "class": "flwr.serverapp.strategy.fedavg.FedAvg"}
     effective["strategy"]["parameters"].pop("proximal_mu")
-    effective["run_config"] |= {"num-rounds": 4, "checkpoint-enabled": 0, "more": 1}
+    effective["run_config"] |= {"num-server-rounds": 4, "checkpoint-enabled": 0, "more": 1}
     assert differences(training, effective) == [
         "The strategy was to be 'FedProx' and is 'FedAvg'.",
         "The class of the strategy was to be 'FedProx' and is 'FedAvg'.",
         "Parameter proximal_mu of the strategy was to be 1.0 and is missing.",
-        "Run configuration key num-rounds was to be 3 and is 4.",
+        "Run configuration key num-server-rounds was to be 3 and is 4.",
         "Run configuration key checkpoint-enabled was to be false and is 0.",
     ]
 

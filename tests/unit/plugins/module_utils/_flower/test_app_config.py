@@ -5,11 +5,20 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_KEY, BY_NAME, VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
-from ansible_collections.fedops.flower.plugins.module_utils._flower.app import App
+from ansible_collections.fedops.flower.plugins.module_utils._config.variable import Variable
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app import App, AppError, read_app
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import for_app
+from ansible_collections.fedops.flower.plugins.module_utils._flower.synonyms import keys_of
+
+NOT_TAKEN = (
+    "so that it does not get it. Leave the variable unset; or declare the key in the app's [tool.flwr.app.config] and "
+    "read it there; or name the key of the app that means it: training_run_config: {KEY: fl_seed}."
+)
 
 
 def app(**config: object) -> App:
@@ -36,6 +45,7 @@ def test_an_app_that_declares_every_variable_is_given_all_of_them() -> None:
 def test_an_app_of_ones_own_is_given_what_it_declares_and_what_it_alone_knows() -> None:
     asked = training(fl_num_rounds=7)
     given = for_app(app(num_rounds=3, learning_rate=0.5, nested="x"), asked, {"learning-rate": 1, "nested": "y"})
+    assert "num-server-rounds" not in given.values
     assert given.values == {"num-rounds": 7, "learning-rate": 1.0, "nested": "y"}
     assert given.problems == ()
     assert tomllib.loads(given.toml) == given.values
@@ -69,17 +79,15 @@ def test_its_hash_tells_apps_and_values_apart() -> None:
             {"num_rounds": 3},
             {"fl_seed": 7},
             {},
-            "warning",
-            "fl_seed is 7 but the app they/theirs does not declare seed, so that it does not get it. Declare the key "
-            "in the app's [tool.flwr.app.config] and read it there, or leave the variable unset.",
+            "error",
+            f"fl_seed is 7 but the app they/theirs does not declare seed, {NOT_TAKEN}",
         ),
         (
             {"seed": "abc"},
             {"fl_seed": 7},
             {},
-            "warning",
-            "fl_seed is 7 but the app they/theirs declares seed as text, so that it does not get it. Declare the key "
-            "in the app's [tool.flwr.app.config] and read it there, or leave the variable unset.",
+            "error",
+            f"fl_seed is 7 but the app they/theirs declares seed as text, {NOT_TAKEN}",
         ),
         (
             {"learning_rate": 0.1},
@@ -118,3 +126,180 @@ def test_a_default_that_the_app_does_not_know_is_not_worth_a_word() -> None:
 
 def test_an_app_need_not_know_what_its_training_is_called() -> None:
     assert for_app(app(), training(fl_training_name="winter"), {}).problems == ()
+
+
+def test_an_app_of_the_first_release_is_given_the_keys_that_it_knows_and_keeps_its_hash() -> None:
+    asked = training(fl_num_rounds=7)
+    config = {BY_KEY[key].first_key: value for key, value in training().run_config.items()}
+    given = for_app(App("/ours", "us", "ours", "1", config), asked, {})
+    assert (given.values["num-rounds"], given.takes_all, given.problems) == (7, True, asked.problems[:0])
+    assert given.configuration_hash == asked.configuration_hash
+    assert Training.from_run_config(given.values).values["num_rounds"] == 7
+
+
+def test_a_default_of_ours_does_not_take_the_place_of_one_of_the_app() -> None:
+    given = for_app(app(num_server_rounds=10, lr=0.01, batch_size=32), training(), {})
+    assert given.values == {"batch-size": 32}  # its key of the first release
+    assert [problem.message for problem in given.problems] == [
+        "fl_num_rounds is 3 but the app they/theirs has num-server-rounds = 10 of its own, which stands. "
+        "To change it, set num-server-rounds in training_run_config.",
+        "fl_client_lr is 0.1 but the app they/theirs has lr = 0.01 of its own, which stands. "
+        "To change it, set lr in training_run_config.",
+    ]
+
+
+def test_a_variable_may_be_named_for_a_key_of_the_app() -> None:
+    given = for_app(app(cycles=1), training(fl_num_rounds=7), {"cycles": "fl_num_rounds"})
+    assert (given.values, given.problems) == ({"cycles": 7}, ())
+
+
+# The tables of public apps, by shape: what they call their keys, and of which type their defaults are.
+PUBLIC = {
+    "pytorch quickstart": """
+        num-server-rounds = 3
+        fraction-evaluate = 0.5
+        local-epochs = 1
+        learning-rate = 0.1
+        batch-size = 32
+    """,
+    "numpy quickstart": "num-server-rounds = 3",
+    "older quickstart": """
+        num-server-rounds = 3
+        fraction-fit = 0.5
+        local-epochs = 1
+    """,
+    "scikit-learn": """
+        penalty = "l2"
+        num-server-rounds = 3
+        min-available-clients = 2
+        local-epochs = 1
+    """,
+    "xgboost": """
+        num-server-rounds = 3
+        fraction-train = 0.1
+        local-epochs = 1
+        params.eta = 0.1
+        params.max-depth = 8
+        params.objective = "binary:logistic"
+    """,
+    "keras": """
+        num-server-rounds = 3
+        local-epochs = 1
+        batch-size = 32
+        learning-rate = 0.005
+        verbose = false
+    """,
+    "language model in tables": """
+        num-server-rounds = 100
+        [strategy]
+        fraction-train = 0.1
+        fraction-evaluate = 0.0
+        [train]
+        learning-rate-max = 5e-5
+        seq-length = 512
+        [train.training-arguments]
+        learning-rate = ""
+        num-epochs = 3
+    """,
+    "snake case": """
+        num_rounds = 5
+        fraction_fit = 1.0
+        min_available_nodes = 2
+        lr = 0.01
+        epochs = 2
+        batch_size = 16
+    """,
+    "robot policy": """
+        num-server-rounds = 50
+        proximal-mu = 0.01
+        checkpoint = false
+        checkpoint_interval = 10
+        early_stopping_patience = 10
+    """,
+    "without a table": "",
+}
+OTHER = {"bool": True, "int": 7, "float": 0.25, "str": "other"}
+
+
+def public(text: str) -> str:
+    return "\n".join(line.strip() for line in text.splitlines()).replace("[", "[tool.flwr.app.config.")
+
+
+def chosen(row: Variable) -> object:
+    """A good value that is not the default."""
+    if row.choices:
+        return next(choice for choice in row.choices if choice != row.default)
+    if row.type == "str":
+        return "/opt/other" if row.pattern.startswith("/") else "other"
+    return not row.default if row.type == "bool" else OTHER[row.type]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("row", VARIABLES, ids=lambda row: row.name)
+def test_what_is_set_reaches_a_public_app_or_is_told(row: Variable, name: str, tmp_path: Path) -> None:
+    table = f"[tool.flwr.app.config]\n{public(PUBLIC[name])}" if PUBLIC[name] else ""
+    write_app(tmp_path, table)
+    app = read_app(str(tmp_path))
+    asked = training(**{row.ansible: chosen(row)})
+    given = for_app(app, asked, {})
+    known = keys_of(row, app.config)
+    told = [problem.severity for problem in given.problems if problem.variable == row.ansible]
+    reached = [key for key in known if key in given.values]
+    if reached:
+        assert given.values[reached[0]] == chosen(row)
+        assert type(given.values[reached[0]]) is type(app.config[reached[0]])
+        assert told == ([] if reached[0] in row.keys else ["info"])
+    elif row.key != "training-name":
+        assert told == ["error" if row.applies_to("FedAvg") else "warning"]
+    assert set(given.values) <= set(app.config)
+    tomllib.loads(given.toml)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "key"),
+    [
+        ("pytorch quickstart", "num_rounds", "num-server-rounds"),
+        ("pytorch quickstart", "client_lr", "learning-rate"),
+        ("older quickstart", "fraction_train", "fraction-fit"),
+        ("language model in tables", "fraction_train", "strategy.fraction-train"),
+        ("language model in tables", "local_epochs", "train.training-arguments.num-epochs"),
+        ("snake case", "num_rounds", "num_rounds"),
+        ("snake case", "local_epochs", "epochs"),
+        ("snake case", "batch_size", "batch_size"),
+        ("robot policy", "checkpoint_enabled", "checkpoint"),
+        ("robot policy", "checkpoint_interval", "checkpoint_interval"),
+    ],
+)
+def test_the_names_that_the_world_uses_are_found(name: str, variable: str, key: str, tmp_path: Path) -> None:
+    write_app(tmp_path, f"[tool.flwr.app.config]\n{public(PUBLIC[name])}")
+    app, value = read_app(str(tmp_path)), chosen(BY_NAME[variable])
+    assert for_app(app, training(**{f"fl_{variable}": value}), {}).values[key] == value
+
+
+def test_a_table_that_flower_would_refuse_is_refused(tmp_path: Path) -> None:
+    write_app(tmp_path, "[tool.flwr.app.config]\nlayers = [1, 2]\n")
+    with pytest.raises(AppError, match=r"\[tool.flwr.app.config\] layers is \[1, 2\] but Flower takes only text"):
+        read_app(str(tmp_path))
+
+
+def write_app(folder: Path, table: str) -> None:
+    (folder / "pyproject.toml").write_text(PYPROJECT.format(table=table))
+
+
+PYPROJECT = """
+[project]
+name = "public-app"
+version = "1.0.0"
+[tool.flwr.app]
+publisher = "somebody"
+fab-include = ["public_app/**/*.py"]
+fab-exclude = ["public_app/data/**"]
+[tool.flwr.app.components]
+serverapp = "public_app.server_app:app"
+clientapp = "public_app.client_app:app"
+{table}
+[tool.flwr.federations]
+default = "local-simulation"
+[tool.flwr.federations.local-simulation]
+options.num-supernodes = 10
+"""
