@@ -20,7 +20,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.rules import
     worst_first,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room
-from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIME_NAMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, merged, node_count
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import read_app
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import AppConfig, for_app
@@ -31,7 +31,7 @@ ARGUMENTS = {
     "context": {"type": "dict"},
     "room": {"type": "dict"},
     "nodes_online": {"type": "raw"},  # text from a survey, or nothing, is as good as a number
-    "runtime": {"type": "str", "choices": list(RUNTIMES), "default": RUNTIMES[0]},
+    "runtime": {"type": "str", "choices": list(RUNTIME_NAMES), "default": RUNTIME_NAMES[0]},
     "home": {"type": "path", "default": HOME},
     "app": {"type": "path"},
     "extra": {"type": "dict"},

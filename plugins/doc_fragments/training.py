@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
-from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES, VARIABLES
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIME_NAMES, VARIABLES
 
 
 class ModuleDocFragment:
@@ -18,8 +18,8 @@ options:
     description:
       - How Flower runs on the SuperLink host. The default of C(fl_checkpoint_path) depends on it.
     type: str
-    choices: [{", ".join(RUNTIMES)}]
-    default: {RUNTIMES[0]}
+    choices: [{", ".join(RUNTIME_NAMES)}]
+    default: {RUNTIME_NAMES[0]}
   home:
     description:
       - Home of Flower on the SuperLink host, C(runtime_home). With runtime V(venv), the default of

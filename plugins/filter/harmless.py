@@ -44,11 +44,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import RECORD, harmless_value
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import ONE_RECORD, harmless_value
 
 
 def harmless(value: Any, multiline: bool = False) -> Any:
-    return harmless_value(value, replace(RECORD, text=20_000, multiline=True) if multiline else RECORD)
+    return harmless_value(value, replace(ONE_RECORD, text=20_000, multiline=True) if multiline else ONE_RECORD)
 
 
 class FilterModule:

@@ -51,12 +51,12 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
-from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIME_NAMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
-def run_config(variables: Mapping[str, Any], runtime: str = RUNTIMES[0], home: str = HOME) -> str:
+def run_config(variables: Mapping[str, Any], runtime: str = RUNTIME_NAMES[0], home: str = HOME) -> str:
     with errors_as(AnsibleFilterError):
         return Training.from_variables(variables, runtime, home).toml
 

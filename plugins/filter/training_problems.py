@@ -75,13 +75,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
-from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIMES
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIME_NAMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import check, node_count
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
 def training_problems(
-    variables: Mapping[str, Any], nodes_online: object = None, runtime: str = RUNTIMES[0], home: str = HOME
+    variables: Mapping[str, Any], nodes_online: object = None, runtime: str = RUNTIME_NAMES[0], home: str = HOME
 ) -> list[dict[str, Any]]:
     with errors_as(AnsibleFilterError):
         return [problem.as_dict() for problem in check(variables, node_count(nodes_online), runtime, home=home)]

@@ -66,8 +66,8 @@ from ansible_collections.fedops.flower.plugins.plugin_utils._errors import error
 def unit_sandbox(
     unit: str, port: int | None = None, networks: Iterable[str] = (), devices: Sequence[str] = ()
 ) -> dict[str, str]:
-    if unit not in hardening.UNITS:
-        raise AnsibleFilterError(f"The unit is {unit!r} but must be one of {', '.join(hardening.UNITS)}.")
+    if unit not in hardening.SANDBOXES:
+        raise AnsibleFilterError(f"The unit is {unit!r} but must be one of {', '.join(hardening.SANDBOXES)}.")
     with errors_as(AnsibleFilterError):
         directives = hardening.directives(unit, None if port is None else int(port), networks, devices)
     return {"directives": directives, "closed_doors": " ".join(hardening.CLOSED_DOORS)}

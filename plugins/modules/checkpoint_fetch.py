@@ -123,7 +123,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone impor
     RcloneError,
     read_environment,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import MOST, checked_secret
+from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import LONGEST_SECRET, checked_secret
 
 
 @contextmanager
@@ -161,7 +161,7 @@ def told(name: str | None) -> dict[str, Any]:
 def read_secret(path: str) -> bytes | None:
     """Return the secret of the seals, which root alone writes; None when the host has none."""
     try:
-        return checked_secret(guarded.read_bytes(path, MOST, (0, os.geteuid())), path)
+        return checked_secret(guarded.read_bytes(path, LONGEST_SECRET, (0, os.geteuid())), path)
     except FileNotFoundError:
         return None
 

@@ -88,7 +88,7 @@ left:
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import NAME, NAME_RULE
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import INSTANCE_NAME, NAME_RULE
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.keys import Key, Keys
 
 
@@ -111,7 +111,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params, instances = module.params, module.params["instances"]
-    bad = [name for name in instances if not NAME.fullmatch(name)]
+    bad = [name for name in instances if not INSTANCE_NAME.fullmatch(name)]
     if bad:
         module.fail_json(msg="\n".join(f"The name of a SuperNode is '{name}' but {NAME_RULE}." for name in bad))
     with module.explaining("had"):

@@ -153,11 +153,11 @@ import grp
 import pwd
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, SUPERNODE, SYSTEMD
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, SUPERNODE_ACCOUNT, SYSTEMD
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import NAME, NAME_RULE
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import INSTANCE_NAME, NAME_RULE
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import (
-    Owners,
+    StateOwners,
     Texts,
     Units,
     UnitsError,
@@ -167,7 +167,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._supernode.units imp
 
 def problems(texts: dict[str, str], instances: list[str]) -> list[str]:
     """Return what is wrong with the arguments."""
-    found = [f"instance is '{name}' but {NAME_RULE}." for name in instances if name and not NAME.fullmatch(name)]
+    found = [
+        f"instance is '{name}' but {NAME_RULE}." for name in instances if name and not INSTANCE_NAME.fullmatch(name)
+    ]
     found += [f"instance '{name}' is given twice." for name in dict.fromkeys(instances) if instances.count(name) > 1]
     if "" in instances and len(instances) > 1:
         found.append("A SuperNode without an instance must be the only one of its host.")
@@ -177,7 +179,7 @@ def problems(texts: dict[str, str], instances: list[str]) -> list[str]:
     return found
 
 
-def owners(user: str, data_group: str, needed: bool) -> Owners:
+def owners(user: str, data_group: str, needed: bool) -> StateOwners:
     """Return the numbers of accounts; those of root when nothing is to be given to them."""
     try:
         account, group = pwd.getpwnam(user), grp.getgrnam(data_group)
@@ -185,8 +187,8 @@ def owners(user: str, data_group: str, needed: bool) -> Owners:
         if needed:
             missing = f"The account {user} or the group {data_group} does not exist"
             raise UnitsError(f"{missing}: run the role fedops.flower.runtime first.") from None
-        return Owners()
-    return Owners((account.pw_uid, account.pw_gid), group.gr_gid, group.gr_gid)
+        return StateOwners()
+    return StateOwners((account.pw_uid, account.pw_gid), group.gr_gid, group.gr_gid)
 
 
 def main() -> None:
@@ -201,7 +203,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "home": {"type": "path", "default": HOME},
-            "user": {"type": "str", "default": SUPERNODE.name},
+            "user": {"type": "str", "default": SUPERNODE_ACCOUNT.name},
             "data_group": {"type": "str", "default": APPS.name},
             **texts,
             "supernodes": {"type": "list", "elements": "dict", "required": True, "options": supernode},

@@ -217,26 +217,26 @@ def test_run_alive(flwr) -> None:
     executor = int(Path(flwr.home, "superexec.pid").read_text())
     with frozen(executor):
         submission = flwr.submit(app_of(flwr), "num-rounds = 600\n")
-        assert wait_for(flwr, submission.run_id, flower.PENDING).status == flower.PENDING
+        assert wait_for(flwr, submission.run_id, flower.RUN_PENDING).status == flower.RUN_PENDING
     seen = set()
-    while (run := wait_for(flwr, submission.run_id, *flower.ALIVE)).status != flower.RUNNING:
+    while (run := wait_for(flwr, submission.run_id, *flower.ALIVE)).status != flower.RUN_RUNNING:
         seen.add(run.status)
-    assert seen <= {flower.PENDING, flower.STARTING}
+    assert seen <= {flower.RUN_PENDING, flower.RUN_STARTING}
     assert flwr.stop(submission.run_id) is True
 
 
 def test_run_ended(flwr, completed, failed, long_run) -> None:
     stopped = flwr.submit(app_of(flwr), "num-rounds = 600\n").run_id
-    wait_for(flwr, stopped, flower.RUNNING)
+    wait_for(flwr, stopped, flower.RUN_RUNNING)
     assert flwr.stop(stopped) is True
-    words = [completed.status, failed.status, wait_for(flwr, stopped, flower.STOPPED).status]
-    assert words == [flower.COMPLETED, flower.FAILED, flower.STOPPED]
+    words = [completed.status, failed.status, wait_for(flwr, stopped, flower.RUN_STOPPED).status]
+    assert words == [flower.RUN_COMPLETED, flower.RUN_FAILED, flower.RUN_STOPPED]
 
 
 def test_ended_prefix(flwr, completed, long_run) -> None:
     states = {row["run-id"]: row["status"] for row in answer(flwr, "list", "local")["runs"]}
-    assert states[completed.run_id] == flower.ENDED_PREFIX + flower.COMPLETED
-    assert states[long_run.run_id] == flower.RUNNING
+    assert states[completed.run_id] == flower.ENDED_PREFIX + flower.RUN_COMPLETED
+    assert states[long_run.run_id] == flower.RUN_RUNNING
 
 
 def test_not_known(flwr, public_key) -> None:
@@ -531,4 +531,4 @@ def test_forgotten_message() -> None:
 def test_no_heartbeat(flwr, abandoned) -> None:
     run = wait_for(flwr, abandoned, "failed")
     assert run.status == "failed"
-    assert run.details.startswith(flower.NO_HEARTBEAT)
+    assert run.details.startswith(flower.NO_HEARTBEAT_DETAILS)

@@ -182,6 +182,27 @@ def test_a_package_of_module_utils_imports_only_packages_below_it() -> None:
     assert upwards == []
 
 
+def public_names(path: Path) -> set[str]:
+    """Return the classes, constants and types that a file defines for others."""
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_no_two_files_of_module_utils_give_the_same_name_to_different_things() -> None:
+    folder = PLUGINS / "module_utils"
+    homes: dict[str, list[str]] = {}
+    for path in sorted(folder.rglob("*.py")):
+        for name in public_names(path):
+            homes.setdefault(name, []).append(str(path.relative_to(folder)))
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
 def test_the_generated_files_are_fresh() -> None:
     command = [sys.executable, "tools/generate.py", "--check"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

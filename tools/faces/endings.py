@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from module_utils._supervisor.endings import ENDINGS, REASONS, RESUME, SYSTEMD, WAIT, Ending, Reason
+from module_utils._supervisor.endings import BY_RESUME, BY_SYSTEMD, ENDINGS, REASONS, WAIT, Ending, Reason
 from module_utils._supervisor.journal import EVENTS, Event
 
 from . import between, table
@@ -61,12 +61,12 @@ def _statuses() -> str:
 
 
 def _again(ending: Ending) -> str:
-    return {SYSTEMD: "yes", RESUME: f"no; `{RESUME}` does"}.get(ending.goes_on, "no")
+    return {BY_SYSTEMD: "yes", BY_RESUME: f"no; `{BY_RESUME}` does"}.get(ending.goes_on, "no")
 
 
 def _unit() -> str:
     """A status that is not named here is a failure after which systemd starts the supervisor again."""
-    final = [ending for ending in ENDINGS.values() if ending.goes_on != SYSTEMD and ending.status]
+    final = [ending for ending in ENDINGS.values() if ending.goes_on != BY_SYSTEMD and ending.status]
     good = " ".join(str(ending.status) for ending in final if not ending.is_bad)
     bad = " ".join(str(ending.status) for ending in final if ending.is_bad)
     meant = ", ".join(f"{ending.status} {ending.kind.replace('_', ' ')}" for ending in ENDINGS.values())

@@ -149,7 +149,7 @@ def _memory(content: dict[str, Any]) -> str:
     made_of = [
         [host, need.process, said(need.own)]
         + [f"{times:g}" for times in (need.held, need.held_per_reply, need.flying, need.flying_per_reply)]
-        for host, needs in (("SuperLink", sizing.SUPERLINK_HOST), ("SuperNode", sizing.SUPERNODE_HOST))
+        for host, needs in (("SuperLink", sizing.SUPERLINK_NEEDS), ("SuperNode", sizing.SUPERNODE_NEEDS))
         for need in needs
     ]
     needed = [

@@ -11,7 +11,7 @@ from flwr.app import Array, ArrayRecord
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
-from .knowledge._config.strategies import LISTED, RECORD, STRATEGIES
+from .knowledge._config.strategies import ARRAY_RECORD, LISTED, STRATEGIES
 
 State = dict[str, NDArray]
 
@@ -63,6 +63,6 @@ def _as_kept(kind: str, arrays: State) -> State | list[NDArray] | ArrayRecord:
     """Return arrays in the container that Flower keeps them in."""
     if kind == LISTED:
         return list(arrays.values())
-    if kind == RECORD:
+    if kind == ARRAY_RECORD:
         return ArrayRecord({name: Array(array) for name, array in arrays.items()})
     return arrays

@@ -35,8 +35,8 @@ from .tar import TarError, TarMember, members
 __all__ = ["ArchiveError", "check_database", "create", "restore", "snapshot", "unpack", "verify"]
 
 CONTENTS = "contents.json"
-SUPERLINK, FILES = "superlink", "files"  # what an archive holds
-HOLDS = (SUPERLINK, FILES)
+ARCHIVED_SUPERLINK, ARCHIVED_FILES = "superlink", "files"  # what an archive holds
+HOLDS = (ARCHIVED_SUPERLINK, ARCHIVED_FILES)
 MOST_FILES = 200000
 _CHUNK = 1 << 20
 _SHOWN = 10  # problems that are named
@@ -56,7 +56,7 @@ def create(
     path: str,
     base: str,
     seal: Seal,
-    holds: str = SUPERLINK,
+    holds: str = ARCHIVED_SUPERLINK,
     names: t.Iterable[str] = (),
     required: t.Iterable[str] = (),
 ) -> Kept:
@@ -66,8 +66,8 @@ def create(
     """
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     kept = Kept()
-    sought = wanted(lambda folder: _names(os.path.join(base, folder))) if holds == SUPERLINK else list(names)
-    databases = [DATABASE] if holds == SUPERLINK else []
+    sought = wanted(lambda folder: _names(os.path.join(base, folder))) if holds == ARCHIVED_SUPERLINK else list(names)
+    databases = [DATABASE] if holds == ARCHIVED_SUPERLINK else []
     with seal.writing(path) as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
         for name in databases:
             with tempfile.TemporaryDirectory(prefix="fedops-archive-") as folder:  # 0700, as it must be
@@ -92,7 +92,7 @@ def create(
 
 
 def unpack(
-    path: str, target: str, seal: Seal, holds: str = SUPERLINK, required: t.Iterable[str] = ()
+    path: str, target: str, seal: Seal, holds: str = ARCHIVED_SUPERLINK, required: t.Iterable[str] = ()
 ) -> dict[str, dict[str, t.Any]]:
     """Unpack an archive into an empty folder and verify every byte of it; return what is in it, by its place on a host.
 
@@ -123,7 +123,7 @@ def unpack(
 
 
 def verify(
-    path: str, seal: Seal, holds: str = SUPERLINK, required: t.Iterable[str] = ()
+    path: str, seal: Seal, holds: str = ARCHIVED_SUPERLINK, required: t.Iterable[str] = ()
 ) -> dict[str, dict[str, t.Any]]:
     """Verify an archive without leaving anything of it behind."""
     with tempfile.TemporaryDirectory(prefix="fedops-archive-") as folder:
@@ -137,7 +137,7 @@ def restore(
     path: str,
     base: str,
     seal: Seal,
-    holds: str = SUPERLINK,
+    holds: str = ARCHIVED_SUPERLINK,
     user: str = APPS.name,
     names: t.Collection[str] = (),
     required: t.Iterable[str] = (),
@@ -160,7 +160,7 @@ def restore(
         present = [name for name in entries if guarded.status(os.path.join(base, name)) is not None]
         other = [name for name in present if not _is_same(os.path.join(base, name), entries[name])]
         is_fresh = guarded.status(os.path.join(base, DATABASE)) is None
-        making_way = [name for name in other if is_fresh and holds == SUPERLINK and name in BORN]
+        making_way = [name for name in other if is_fresh and holds == ARCHIVED_SUPERLINK and name in BORN]
         differing = [name for name in other if name not in making_way]
         if differing:
             differing.sort(key=lambda name: (name != DATABASE, name))  # the state says the most
@@ -233,7 +233,7 @@ def _problem(member: TarMember, holds: str, known: t.Container[str], places: t.C
         return f"{shown} has the mode {member.mode:04o}"
     if member.name == CONTENTS:
         limit: int | None = RECORD
-    elif holds == SUPERLINK and is_left_out(member.name):
+    elif holds == ARCHIVED_SUPERLINK and is_left_out(member.name):
         limit = RECORD
     else:
         rule = _find_rule(member.name, holds)
@@ -293,7 +293,7 @@ def _is_mode(value: t.Any) -> bool:
 
 
 def _find_rule(name: str, holds: str) -> Rule | None:
-    if holds == SUPERLINK:
+    if holds == ARCHIVED_SUPERLINK:
         return rule_of(name)
     return _FLAT if re.fullmatch(_FLAT.pattern, name) else None
 
@@ -303,14 +303,14 @@ def _rule(name: str, holds: str) -> Rule:
 
 
 def _place(name: str, holds: str) -> str | None:
-    if holds == SUPERLINK:
+    if holds == ARCHIVED_SUPERLINK:
         return place_of(name)
     return name if name != CONTENTS else None
 
 
 def _mode(entry: t.Mapping[str, t.Any], holds: str) -> int:
     """Return the mode of the list; of files that no list of ours has, their own, without what others may write."""
-    if holds == SUPERLINK:
+    if holds == ARCHIVED_SUPERLINK:
         return _rule(entry["name"], holds).mode
     return entry["mode"] & 0o644 | 0o600
 

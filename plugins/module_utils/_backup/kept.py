@@ -20,7 +20,7 @@ from .._base.layout import (
     FOLDERS,
     MIRROR_SECRET,
     SUPEREXEC_SECRET,
-    SUPERLINK,
+    SUPERLINK_ACCOUNT,
     Account,
 )
 
@@ -59,7 +59,7 @@ RULES: tuple[Rule, ...] = (
     Rule(rf"certificates/{_FLAT}\.(?:key|secret)", None, 0o600),
     Rule(rf"certificates/{_FLAT}", None, 0o644),
     Rule("records/supernodes\\.json", None, 0o644),
-    Rule(re.escape(DATABASE), SUPERLINK, 0o600, None),
+    Rule(re.escape(DATABASE), SUPERLINK_ACCOUNT, 0o600, None),
     Rule("trainings/quiesced\\.json", CONTROL, 0o644),
     Rule(rf"trainings/{_TRAINING}/{_any(_ORDERS)}", CONTROL, 0o640),
     Rule(rf"published/{_TRAINING}/(?:previous/{_MOMENT}/)?{_any(_CLAIMS)}", APPS, 0o640, HISTORY),

@@ -16,9 +16,9 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-PIECE = 1 << 16
-MOST = 1 << 25  # bytes of an answer in JSON
-TEXT = 3900  # bytes of each text in it
+_PIECE = 1 << 16
+_MOST = 1 << 25  # bytes of an answer in JSON
+_TEXT = 3900  # bytes of each text in it
 LOG = 1 << 20  # bytes of the end of a log
 ERRORS = 1 << 16  # bytes of the beginning of what went wrong
 
@@ -68,7 +68,7 @@ class ShortTexts:
     What is too large even so ends too early, and is no JSON any more.
     """
 
-    def __init__(self, text: int = TEXT, most: int = MOST) -> None:
+    def __init__(self, text: int = _TEXT, most: int = _MOST) -> None:
         self._text, self._most = text, most
         self._bytes, self._rest = bytearray(), b""
         self._inside: bytearray | None = None  # the text that is being taken
@@ -146,7 +146,7 @@ def _read(process: subprocess.Popen[bytes], keepers: tuple[Keeper, Keeper], end:
             if left <= 0:
                 raise subprocess.TimeoutExpired(process.args, 0)
             for key, _events in selector.select(left):
-                piece = os.read(key.fd, PIECE)
+                piece = os.read(key.fd, _PIECE)
                 if piece:
                     key.data.take(piece)
                 else:

@@ -57,7 +57,7 @@ NO_USER_CODE: Directives = {
 ALONE: Directives = {"PrivateUsers": "yes"}
 ONLY_THIS_HOST: Directives = {"IPAddressAllow": "localhost", "IPAddressDeny": "any"}
 
-UNITS: t.Mapping[str, Directives] = {
+SANDBOXES: t.Mapping[str, Directives] = {
     # It speaks to the kernel alone, and may do nothing else to the network than what nft asks for.
     "flower-fence": {
         **NO_USER_CODE,
@@ -118,7 +118,7 @@ def directives(
     C(port) is one that it listens on, C(networks) are those that it may speak to beside this host, C(devices) what it
     may use, as C(DeviceAllow=) takes it.
     """
-    found = dict(UNITS[unit])
+    found = dict(SANDBOXES[unit])
     if port is not None and port < _PRIVILEGED_PORTS:
         # It takes a capability of the host, which a namespace of users would make worthless.
         found.update(

@@ -14,11 +14,11 @@ import typing as t
 from contextlib import contextmanager
 
 from .errors import NotDeployedError
-from .layout import APPS, CONTROL, SUPERLINK
+from .layout import APPS, CONTROL, SUPERLINK_ACCOUNT
 
 APPS_USER = APPS.name  # owns the checkpoints and what ServerApps publish
 CONTROL_USER = CONTROL.name  # runs Flower's command line, and owns the records of trainings
-STATE_USER = SUPERLINK.name  # owns the SuperLink's database
+STATE_USER = SUPERLINK_ACCOUNT.name  # owns the SuperLink's database
 
 
 def account_of(name: str) -> pwd.struct_passwd | None:

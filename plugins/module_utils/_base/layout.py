@@ -31,22 +31,22 @@ class Account:
 
 # The number of Flower's own images: whoever shares volumes with a container finds the checkpoints readable.
 APPS = Account("flower", 49999, "runs the ServerApps and owns the checkpoints; its group may read data")
-SUPERLINK = Account("flower-superlink", 49998, "runs the SuperLink and owns its state", home="state")
+SUPERLINK_ACCOUNT = Account("flower-superlink", 49998, "runs the SuperLink and owns its state", home="state")
 CONTROL = Account(
     "flower-control", 49997, "submits and supervises runs; owns what is asked of trainings", "control", ("flower",)
 )
-GATEWAY = Account("flower-gateway", 49996, "runs nginx in front of the SuperLink")
-SUPERNODE = Account("flower-supernode", 49995, "runs the SuperNodes")
+GATEWAY_ACCOUNT = Account("flower-gateway", 49996, "runs nginx in front of the SuperLink")
+SUPERNODE_ACCOUNT = Account("flower-supernode", 49995, "runs the SuperNodes")
 # A group alone: each SuperNode's ClientApps run as a user that systemd makes for them, in this group.
 CLIENTAPPS = Account("flower-clientapps", 49994, "the group of all ClientApps", is_group=True)
 
-ACCOUNTS = (APPS, SUPERLINK, CONTROL, GATEWAY, SUPERNODE, CLIENTAPPS)
+ACCOUNTS = (APPS, SUPERLINK_ACCOUNT, CONTROL, GATEWAY_ACCOUNT, SUPERNODE_ACCOUNT, CLIENTAPPS)
 
 # What a host can be. It may be both.
 SUPERLINK_HOST, SUPERNODE_HOST = "superlink", "supernode"
 ON: t.Mapping[str, tuple[Account, ...]] = {
-    SUPERLINK_HOST: (APPS, SUPERLINK, CONTROL, GATEWAY),
-    SUPERNODE_HOST: (APPS, SUPERNODE, CLIENTAPPS),
+    SUPERLINK_HOST: (APPS, SUPERLINK_ACCOUNT, CONTROL, GATEWAY_ACCOUNT),
+    SUPERNODE_HOST: (APPS, SUPERNODE_ACCOUNT, CLIENTAPPS),
 }
 _BOTH = (SUPERLINK_HOST, SUPERNODE_HOST)
 _SUPERLINK, _SUPERNODE = (SUPERLINK_HOST,), (SUPERNODE_HOST,)
@@ -106,7 +106,7 @@ FOLDERS: tuple[Folder, ...] = (
     _roots("records/apps", "the deployed apps", _SUPERLINK),
     _roots("records/keys", "the keys of SuperNodes, as the gateway looks for them", _SUPERLINK),
     _roots("releases", "virtual environments, one for each release"),
-    Folder("state", SUPERLINK, SUPERLINK, 0o700, "the SuperLink's database", _SUPERLINK),
+    Folder("state", SUPERLINK_ACCOUNT, SUPERLINK_ACCOUNT, 0o700, "the SuperLink's database", _SUPERLINK),
     _roots("supernodes", "what each SuperNode is told", _SUPERNODE),
     _roots("supervisor", "the program that supervises trainings", _SUPERLINK),
     Folder("trainings", CONTROL, APPS, 0o750, "what is asked of trainings, and what supervisors remember", _SUPERLINK,
@@ -114,14 +114,17 @@ FOLDERS: tuple[Folder, ...] = (
     _roots("/etc/flower", "what the gateway and the fences are told", by=_BY_FILES),
     _roots("/etc/flower/fence", "the rules of the fences", by=_BY_FILES),
     _roots(f"{SYSTEMD}/flower-superexec.service.d", "where else ServerApps may save", _SUPERLINK, _STORAGE),
-    Folder("/run/flower-gateway", GATEWAY, GATEWAY, 0o755, "its process number", _SUPERLINK, _BY_SYSTEMD),
+    Folder("/run/flower-gateway", GATEWAY_ACCOUNT, GATEWAY_ACCOUNT, 0o755, "its process number", _SUPERLINK,
+           _BY_SYSTEMD),
     Folder("/var/backups/flower", None, None, 0o700, "a backup on its way to the controller, or from there", _SUPERLINK,
            "`backup`, `restore`", STAYS),
     Folder(POINTS, None, None, 0o700, "what an upgrade can go back to", by="`upgrade`"),
-    Folder("/var/cache/flower-gateway", GATEWAY, GATEWAY, 0o755, "requests on their way", _SUPERLINK, _BY_SYSTEMD),
+    Folder("/var/cache/flower-gateway", GATEWAY_ACCOUNT, GATEWAY_ACCOUNT, 0o755, "requests on their way",
+           _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/flower-mirror", "a link to the next one", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/private/flower-mirror", "what the mirror remembers", _SUPERLINK, _BY_SYSTEMD),
-    Folder(SUPERNODE_STATE, SUPERNODE, SUPERNODE, 0o700, "what SuperNodes write", _SUPERNODE, _BY_SYSTEMD),
+    Folder(SUPERNODE_STATE, SUPERNODE_ACCOUNT, SUPERNODE_ACCOUNT, 0o700, "what SuperNodes write", _SUPERNODE,
+           _BY_SYSTEMD),
 )
 # fmt: on
 # A link to the release that runs. It is named where the folders are.
@@ -131,7 +134,7 @@ SEEN_BY_APPS = ("bin", DATA, "mirror", "releases")
 
 
 @dataclass(frozen=True)
-class File:
+class HostFile:
     """A file that more than one part of the collection knows; its path is below the home, or absolute."""
 
     name: str
@@ -144,38 +147,48 @@ class File:
 SUPEREXEC_SECRET = "certificates/superexec.secret"
 MIRROR_SECRET = "certificates/mirror.secret"
 DATABASE = "state/state.db"
-FILES: tuple[File, ...] = (
-    File("ca", "certificates/ca.crt", "the certificate authority that the host trusts", IDENTITY),
-    File("server_certificate", "certificates/server.crt", "the certificate of the gateway and the SuperLink", IDENTITY),
-    File("server_key", "certificates/server.key", "its private key, for root alone", IDENTITY),
-    File("server_request", "certificates/server.csr", "the request that it was signed for", IDENTITY),
-    File("superexec_secret", SUPEREXEC_SECRET, "what SuperLink and SuperExec know each other by", IDENTITY),
-    File("mirror_secret", MIRROR_SECRET, "what checkpoints in the mirror are sealed with", IDENTITY),
-    File("database", DATABASE, "the SuperLink's state"),
-    File("registry", "records/supernodes.json", "the SuperNodes that are registered"),
-    File("quiesced", "trainings/quiesced.json", "that all trainings stand still", MODELS),
-    File("supervisor", "supervisor/fedops-supervisor.pyz", "the program of the supervisors"),
-    File("mirror", "mirror/fedops-mirror.pyz", "the program of the mirror"),
-    File("flwr", "bin/flwr", "Flower's command line, as the account that may use it"),
-    File(
+FILES: tuple[HostFile, ...] = (
+    HostFile("ca", "certificates/ca.crt", "the certificate authority that the host trusts", IDENTITY),
+    HostFile(
+        "server_certificate", "certificates/server.crt", "the certificate of the gateway and the SuperLink", IDENTITY
+    ),
+    HostFile("server_key", "certificates/server.key", "its private key, for root alone", IDENTITY),
+    HostFile("server_request", "certificates/server.csr", "the request that it was signed for", IDENTITY),
+    HostFile("superexec_secret", SUPEREXEC_SECRET, "what SuperLink and SuperExec know each other by", IDENTITY),
+    HostFile("mirror_secret", MIRROR_SECRET, "what checkpoints in the mirror are sealed with", IDENTITY),
+    HostFile("database", DATABASE, "the SuperLink's state"),
+    HostFile("registry", "records/supernodes.json", "the SuperNodes that are registered"),
+    HostFile("quiesced", "trainings/quiesced.json", "that all trainings stand still", MODELS),
+    HostFile("supervisor", "supervisor/fedops-supervisor.pyz", "the program of the supervisors"),
+    HostFile("mirror", "mirror/fedops-mirror.pyz", "the program of the mirror"),
+    HostFile("flwr", "bin/flwr", "Flower's command line, as the account that may use it"),
+    HostFile(
         "flwr_configuration", "control/.flwr/config.toml", "how the command line finds the SuperLink", of_release=True
     ),
-    File("supernode_launcher", "bin/flower-supernode", "what starts a SuperNode", of_release=True),
-    File("clientapps_launcher", "bin/flower-clientapps", "what starts the ClientApps of a SuperNode", of_release=True),
-    File("supernode", "supernode.toml", "what the only SuperNode of a host tells its ClientApps", of_release=True),
-    File("gateway", "/etc/flower/gateway.conf", "the configuration of the gateway", of_release=True),
-    File("superlink_fence", "/etc/flower/fence/superlink.nft", "who reaches what on a SuperLink host", of_release=True),
-    File("supernode_fence", "/etc/flower/fence/supernode.nft", "who reaches what on a SuperNode host", of_release=True),
-    File("mirror_keys", "/etc/flower-mirror.conf", "the keys of the mirror's bucket, for root alone"),
-    File("mirror_ca", "/etc/flower-mirror.crt", "a certificate authority for the mirror's server"),
-    File("mirror_state", "/var/lib/flower-mirror/state.json", "what the mirror says of its last pass"),
-    File("sealed_backup", "/var/backups/flower/superlink.sealed", "a backup on its way"),
-    File("supernodes_to_restart", "/run/flower-supernodes-to-restart", "units that do not run from their files yet"),
+    HostFile("supernode_launcher", "bin/flower-supernode", "what starts a SuperNode", of_release=True),
+    HostFile(
+        "clientapps_launcher", "bin/flower-clientapps", "what starts the ClientApps of a SuperNode", of_release=True
+    ),
+    HostFile("supernode", "supernode.toml", "what the only SuperNode of a host tells its ClientApps", of_release=True),
+    HostFile("gateway", "/etc/flower/gateway.conf", "the configuration of the gateway", of_release=True),
+    HostFile(
+        "superlink_fence", "/etc/flower/fence/superlink.nft", "who reaches what on a SuperLink host", of_release=True
+    ),
+    HostFile(
+        "supernode_fence", "/etc/flower/fence/supernode.nft", "who reaches what on a SuperNode host", of_release=True
+    ),
+    HostFile("mirror_keys", "/etc/flower-mirror.conf", "the keys of the mirror's bucket, for root alone"),
+    HostFile("mirror_ca", "/etc/flower-mirror.crt", "a certificate authority for the mirror's server"),
+    HostFile("mirror_state", "/var/lib/flower-mirror/state.json", "what the mirror says of its last pass"),
+    HostFile("sealed_backup", "/var/backups/flower/superlink.sealed", "a backup on its way"),
+    HostFile(
+        "supernodes_to_restart", "/run/flower-supernodes-to-restart", "units that do not run from their files yet"
+    ),
 )
 
 
 @dataclass(frozen=True)
-class Unit:
+class HostUnit:
     """A unit of systemd."""
 
     name: str
@@ -192,21 +205,21 @@ SUPERLINK_UNIT, GATEWAY_UNIT, SUPEREXEC_UNIT = (
 SUPERNODE_UNIT, CLIENTAPPS_UNIT = "flower-supernode", "flower-clientapps"
 FENCE_UNIT, TRAINING_UNIT = "flower-fence@", "flower-training@"
 # In the order in which they need each other.
-UNITS: tuple[Unit, ...] = (
-    Unit(f"{FENCE_UNIT}.service", "who may reach what on the host", _BOTH, of_release=True),
-    Unit(SUPERLINK_UNIT, "the SuperLink", _SUPERLINK, of_release=True),
-    Unit(GATEWAY_UNIT, "nginx in front of the SuperLink", _SUPERLINK, of_release=True),
-    Unit(SUPEREXEC_UNIT, "starts the ServerApps", _SUPERLINK, of_release=True),
-    Unit(f"{TRAINING_UNIT}.service", "supervises a training", _SUPERLINK),
-    Unit(f"{SUPERNODE_UNIT}.service", "the only SuperNode of a host", _SUPERNODE, of_release=True),
-    Unit(f"{SUPERNODE_UNIT}@.service", "one of the SuperNodes of a host", _SUPERNODE, of_release=True),
-    Unit(f"{CLIENTAPPS_UNIT}.service", "its ClientApps", _SUPERNODE, of_release=True),
-    Unit(f"{CLIENTAPPS_UNIT}@.service", "its ClientApps", _SUPERNODE, of_release=True),
-    Unit("flower-checkpoints.service", "mounts storage that comes late", _SUPERLINK, by_another=True),
-    Unit("flower-checkpoints.timer", "looks for it", _SUPERLINK),
-    Unit("flower-mirror.service", "copies checkpoints to the mirror", _SUPERLINK, by_another=True),
-    Unit("flower-mirror.path", "starts that with each checkpoint", _SUPERLINK),
-    Unit("flower-mirror.timer", "starts that from time to time", _SUPERLINK),
+UNITS: tuple[HostUnit, ...] = (
+    HostUnit(f"{FENCE_UNIT}.service", "who may reach what on the host", _BOTH, of_release=True),
+    HostUnit(SUPERLINK_UNIT, "the SuperLink", _SUPERLINK, of_release=True),
+    HostUnit(GATEWAY_UNIT, "nginx in front of the SuperLink", _SUPERLINK, of_release=True),
+    HostUnit(SUPEREXEC_UNIT, "starts the ServerApps", _SUPERLINK, of_release=True),
+    HostUnit(f"{TRAINING_UNIT}.service", "supervises a training", _SUPERLINK),
+    HostUnit(f"{SUPERNODE_UNIT}.service", "the only SuperNode of a host", _SUPERNODE, of_release=True),
+    HostUnit(f"{SUPERNODE_UNIT}@.service", "one of the SuperNodes of a host", _SUPERNODE, of_release=True),
+    HostUnit(f"{CLIENTAPPS_UNIT}.service", "its ClientApps", _SUPERNODE, of_release=True),
+    HostUnit(f"{CLIENTAPPS_UNIT}@.service", "its ClientApps", _SUPERNODE, of_release=True),
+    HostUnit("flower-checkpoints.service", "mounts storage that comes late", _SUPERLINK, by_another=True),
+    HostUnit("flower-checkpoints.timer", "looks for it", _SUPERLINK),
+    HostUnit("flower-mirror.service", "copies checkpoints to the mirror", _SUPERLINK, by_another=True),
+    HostUnit("flower-mirror.path", "starts that with each checkpoint", _SUPERLINK),
+    HostUnit("flower-mirror.timer", "starts that from time to time", _SUPERLINK),
 )
 
 
@@ -226,12 +239,13 @@ PORTS: tuple[Port, ...] = (
     Port("superlink_runtime_port", 8001, "the gateway, for ServerApps", _SUPERLINK),
     Port("supernode_port", 9094, "a SuperNode, for its ClientApps", _SUPERNODE),
 )
+HIGHEST_PORT = 65535
 PORT: t.Mapping[str, int] = {port.variable: port.number for port in PORTS}
 
 # Secrets of 32 random bytes, for root alone: systemd hands them to the units that need them.
 SECRETS: t.Mapping[str, tuple[str, ...]] = {SUPERLINK_HOST: (SUPEREXEC_SECRET,), SUPERNODE_HOST: ()}
 _BY_PATH: t.Mapping[str, Folder] = {folder.path: folder for folder in FOLDERS}
-_BY_NAME: t.Mapping[str, File] = {file.name: file for file in FILES}
+_BY_NAME: t.Mapping[str, HostFile] = {file.name: file for file in FILES}
 
 
 def folder(home: str, path: str) -> str:
@@ -267,7 +281,7 @@ def places(home: str = "") -> dict[str, t.Any]:
 def remains(home: str = "", user: str = "") -> dict[str, t.Any]:
     """Return what a teardown finds on a host: what goes with the software, and what stays until it is given up."""
     home, names = home or HOME, {APPS.name: user or APPS.name}
-    entries: list[Folder | File] = [*FOLDERS, *FILES]
+    entries: list[Folder | HostFile] = [*FOLDERS, *FILES]
     gone = [entry.path for entry in entries if entry.fate == SOFTWARE]
     return {
         "services": [one.name for one in reversed(UNITS) if "@" not in one.name and not one.by_another],

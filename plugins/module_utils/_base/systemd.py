@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from .errors import FedopsError
 from .jsonable import harmless
 
-TIMEOUT = 90  # seconds; a unit has this long to stop before systemd kills it
+_TIMEOUT = 90  # seconds; a unit has this long to stop before systemd kills it
 STATUS = 500  # characters of what a unit says of itself
-PROPERTIES = (
+_PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "User", "ControlGroup",
     "ActiveEnterTimestampMonotonic", "MemoryMax", "UnitFileState", "NeedDaemonReload",
 )  # fmt: skip
 
 
-SHOW = ("show", f"--property={','.join(PROPERTIES)}")  # what systemctl is asked
+SHOW = ("show", f"--property={','.join(_PROPERTIES)}")  # what systemctl is asked
 
 
 class SystemdError(FedopsError):
@@ -127,14 +127,14 @@ def _call(command: list[str]) -> str:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=TIMEOUT,
+            timeout=_TIMEOUT,
             check=False,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
         )
     except OSError as error:
         raise SystemdError(f"{command[0]} cannot be run: {error.strerror}.") from error
     except subprocess.TimeoutExpired as error:
-        raise SystemdError(f"'{' '.join(command)}' took longer than {TIMEOUT} s.") from error
+        raise SystemdError(f"'{' '.join(command)}' took longer than {_TIMEOUT} s.") from error
     if done.returncode != 0:
         raise SystemdError(f"'{' '.join(command)}' failed: {harmless((done.stderr or done.stdout).strip())}")
     return done.stdout

@@ -16,10 +16,10 @@ from .._base import identity
 from .._base.errors import NotDeployedError
 from .manifest import UnreadableError
 
-Found = t.TypeVar("Found")
+_Found = t.TypeVar("_Found")
 
 
-def read_as_owner(path: str, read: t.Callable[[bool], Found]) -> Found:
+def read_as_owner(path: str, read: t.Callable[[bool], _Found]) -> _Found:
     """Look at a directory as the account; as whoever we are where it is closed to the account, as a backup is.
 
     C(read) is told whether it is to be strict: what a storage does not give is then an error, and else left out.

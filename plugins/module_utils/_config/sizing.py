@@ -49,12 +49,12 @@ class Need:
 
 
 # A tenth more than was measured.
-SUPERLINK_HOST = (
+SUPERLINK_NEEDS = (
     Need("SuperLink", 195 * MEGABYTE, flying=7.8, flying_per_reply=2.5),
     Need("SuperExec", 145 * MEGABYTE),
     Need("ServerApp", 165 * MEGABYTE, held=4.0, held_per_reply=1.0, flying=1.0, flying_per_reply=0.3),
 )
-SUPERNODE_HOST = (
+SUPERNODE_NEEDS = (
     Need("SuperNode", 165 * MEGABYTE, held=3.2, flying=3.1),
     Need("SuperExec", 145 * MEGABYTE),
     Need("ClientApp", 155 * MEGABYTE, held=3.5, flying=1.2),
@@ -78,12 +78,12 @@ class Room:
 
 def memory_needed(model: int, replies: int) -> int:
     """Return the bytes that the SuperLink host needs when so many SuperNodes reply to a round."""
-    return _together(SUPERLINK_HOST, model, replies)
+    return _together(SUPERLINK_NEEDS, model, replies)
 
 
 def client_memory_needed(model: int) -> int:
     """Return the bytes that a SuperNode host needs, beyond what the training itself takes."""
-    return _together(SUPERNODE_HOST, model, 0)
+    return _together(SUPERNODE_NEEDS, model, 0)
 
 
 def superlink_bound(supernodes: int) -> int:
@@ -91,13 +91,13 @@ def superlink_bound(supernodes: int) -> int:
 
     A request is read before its signature, and the gateway lets so many of them through at a time.
     """
-    largest = SUPERLINK_HOST[0].peak(PIECES, max(2, supernodes))
+    largest = SUPERLINK_NEEDS[0].peak(PIECES, max(2, supernodes))
     return math.ceil(largest * 1.25) + STRANGERS
 
 
 def replies_possible(model: int, memory: int) -> int:
     """Return how many replies to a round the memory of the SuperLink host suffices for."""
-    each = sum(need.per_reply(model) for need in SUPERLINK_HOST)
+    each = sum(need.per_reply(model) for need in SUPERLINK_NEEDS)
     possible = max(0, int((memory - memory_needed(model, 0)) / each))
     # What a process needs is rounded up.
     while possible and memory_needed(model, possible) > memory:

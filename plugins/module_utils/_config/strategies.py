@@ -26,7 +26,7 @@ SHARED_PARAMETERS: Mapping[str, str] = {
 
 
 # How a strategy keeps arrays of the model's size from one round to the next.
-NAMED, LISTED, RECORD = "named", "listed", "record"  # by name, in the model's order, as an ArrayRecord
+NAMED, LISTED, ARRAY_RECORD = "named", "listed", "record"  # by name, in the model's order, as an ArrayRecord
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ STRATEGIES: Mapping[str, Strategy] = {
             "FedAvg with momentum on the server.",
             {"server_learning_rate": "server_lr", "server_momentum": "server_momentum"},
             {"server_lr": 1.0},
-            state={"current_arrays": RECORD, "momentum_vector": LISTED},
+            state={"current_arrays": ARRAY_RECORD, "momentum_vector": LISTED},
         ),
         Strategy("FedAdagrad", "An Adagrad step on the server along the mean update.", _ADAPTIVE, state=_OF_ADAM),
         Strategy(

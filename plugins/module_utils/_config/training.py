@@ -25,7 +25,7 @@ from .continuity import first_default, is_hashed, later_rows, renamed
 from .rules import ERROR, INFO, WARNING, Problem, Situation, related, worst_first
 from .sizing import Room
 from .strategies import STRATEGIES, listed, raised_minimums
-from .table import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIMES, VARIABLES
+from .table import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIME_NAMES, VARIABLES
 from .values import BadValue, parse
 from .variable import Variable
 
@@ -55,11 +55,13 @@ class Training:
 
     values: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()  # warnings and infos
-    runtime: str = RUNTIMES[0]
+    runtime: str = RUNTIME_NAMES[0]
     home: str = HOME
 
     @classmethod
-    def from_variables(cls, variables: Mapping[str, object], runtime: str = RUNTIMES[0], home: str = HOME) -> Training:
+    def from_variables(
+        cls, variables: Mapping[str, object], runtime: str = RUNTIME_NAMES[0], home: str = HOME
+    ) -> Training:
         """From ``fl_*`` variables, for a SuperLink host with this runtime and home of Flower."""
         examined = _examine(variables, BY_ANSIBLE, lambda row: row.ansible, _present(runtime, home))
         return cls(*cls._checked(examined), runtime, home)
@@ -123,7 +125,7 @@ class Training:
 def check(
     variables: Mapping[str, object],
     nodes_online: int | None = None,
-    runtime: str = RUNTIMES[0],
+    runtime: str = RUNTIME_NAMES[0],
     room: Room | None = None,
     home: str = HOME,
 ) -> list[Problem]:
@@ -174,8 +176,8 @@ def _mapping(variables: object) -> Mapping[Any, Any]:
 
 def _present(runtime: str, home: str) -> Callable[[Variable, str], object]:
     """What a row is with a strategy where nobody sets it."""
-    if runtime not in RUNTIMES:
-        raise FedopsError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIMES)}.")
+    if runtime not in RUNTIME_NAMES:
+        raise FedopsError(f"runtime is {show(runtime)} but must be one of {', '.join(RUNTIME_NAMES)}.")
     return lambda row, strategy: row.default_for(strategy, runtime, home)
 
 

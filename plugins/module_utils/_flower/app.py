@@ -23,10 +23,10 @@ SOURCE_NAMES = ("LICENSE", ".gitignore")  # the second steers Flower's build
 SKIPPED_DIRECTORIES = frozenset({"__pycache__", "node_modules"})
 PYPROJECT = "pyproject.toml"
 
-MOST_FILES = 5000
+MOST_APP_FILES = 5000
 MOST_BYTES = 64 << 20  # of all sources; a FAB has 10 MB at most
 # Flower's own rule for a name, with the letters of ASCII; publisher and version are parts of the names of files.
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}", re.ASCII)
+APP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}", re.ASCII)
 PUBLISHER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII)
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,63}", re.ASCII)
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\\u2028\u2029\u202a-\u202e\ud800-\udfff]")
@@ -77,7 +77,7 @@ def read_app(path: str) -> App:
             f"{path} is not a Flower app: its {PYPROJECT} lacks {', '.join(missing)}. "
             "See Flower's documentation of pyproject.toml, or start from 'flwr new'."
         )
-    for (label, value), rule in zip(found.items(), (NAME, VERSION, PUBLISHER)):
+    for (label, value), rule in zip(found.items(), (APP_NAME, VERSION, PUBLISHER)):
         if not rule.fullmatch(value):
             raise AppError(
                 f"{os.path.join(path, PYPROJECT)}: {label} is {value[:100]!r} but must match {rule.pattern}."
@@ -146,10 +146,11 @@ def _refuse_too_much(path: str, files: Mapping[str, str]) -> None:
         if not stat.S_ISREG(found.st_mode):
             raise AppError(f"{full} is no regular file. Remove it from the app.")
         total += found.st_size
-    if len(files) > MOST_FILES or total > MOST_BYTES:
+    if len(files) > MOST_APP_FILES or total > MOST_BYTES:
         raise AppError(
-            f"{path} has {len(files)} files of an app with {total} bytes, but at most {MOST_FILES} with {MOST_BYTES}"
-            " bytes are deployed. Keep data, models and virtual environments out of the folder of the app."
+            f"{path} has {len(files)} files of an app with {total} bytes, but at most {MOST_APP_FILES} with"
+            f" {MOST_BYTES} bytes are deployed."
+            " Keep data, models and virtual environments out of the folder of the app."
         )
 
 

@@ -18,7 +18,7 @@ from .._base.layout import folder
 from .._base.records import read_object
 from .cli import FlwrError
 
-MOST = 1 << 16  # bytes
+_MOST = 1 << 16  # bytes
 HASH = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
 _RULES: t.Mapping[str, re.Pattern[str]] = {
@@ -36,7 +36,7 @@ def record_path(home: str, name: str) -> str:
 
 def read_record(home: str, name: str) -> dict[str, str] | None:
     """Return the record of an app; None when there is none that root has written."""
-    found = read_object(record_path(home, name), {ROOT, os.geteuid()}, MOST) or {}
+    found = read_object(record_path(home, name), {ROOT, os.geteuid()}, _MOST) or {}
     if not all(isinstance(found.get(key), str) and rule.fullmatch(found[key]) for key, rule in _RULES.items()):
         return None
     return {key: found[key] for key in _RULES}

@@ -18,13 +18,13 @@ T = t.TypeVar("T")
 CLI = "plugins/module_utils/_flower/cli.py"
 FAB = "plugins/module_utils/_flower/fab.py"
 PROCESSES = "plugins/module_utils/_flower/processes.py"
-PUBLIC_KEYS, REGISTRY = (f"plugins/module_utils/_supernode/{name}.py" for name in ("public_keys", "registry"))
+_PUBLIC_KEYS, _REGISTRY = (f"plugins/module_utils/_supernode/{name}.py" for name in ("public_keys", "registry"))
 VERDICTS = "plugins/module_utils/_supervisor/verdicts.py"
 LAUNCHER = "roles/superlink/files/flwr.py"
 CLIENTAPPS_LAUNCHER, SUPERNODE_LAUNCHER = (
     f"roles/supernode/files/flower-{name}.py" for name in ("clientapps", "supernode")
 )
-GATEWAY = "roles/superlink/templates/gateway.conf.j2"
+_GATEWAY = "roles/superlink/templates/gateway.conf.j2"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ ERROR_FRAME = _assume(
     "Other errors come without JSON, on standard error, in a frame of these characters with the title Error.",
     CLI,
 )
-UNREACHABLE = _assume(
+UNREACHABLE_WORDS = _assume(
     "unreachable",
     "Connection to the SuperLink is unavailable",
     "These words stand in the error when the SuperLink does not answer, and in no other.",
@@ -81,7 +81,7 @@ KEY_ALREADY_IN_USE = _assume(
     "key_already_in_use",
     23,
     "The code for registering a key a second time, also after its SuperNode was unregistered: that key is spent.",
-    REGISTRY,
+    _REGISTRY,
 )
 NODE_NOT_FOUND = _assume(
     "node_not_found", 24, "The code for unregistering a SuperNode that is not registered, or not any more.", CLI
@@ -111,7 +111,7 @@ RUN_FIELDS = _assume(
     "flwr list tells these of each of its runs, in our words and in Flower's.",
     CLI,
 )
-PENDING, STARTING, RUNNING = ALIVE = _assume(
+RUN_PENDING, RUN_STARTING, RUN_RUNNING = ALIVE = _assume(
     "run_alive",
     ("pending", "starting", "running"),
     "The states of a run that has not ended, in their order.",
@@ -119,7 +119,7 @@ PENDING, STARTING, RUNNING = ALIVE = _assume(
     VERDICTS,
     "plugins/module_utils/_supervisor/watch.py",
 )
-COMPLETED, FAILED, STOPPED = _assume(
+RUN_COMPLETED, RUN_FAILED, RUN_STOPPED = _assume(
     "run_ended",
     ("completed", "failed", "stopped"),
     "The states of a run that has ended, behind a prefix.",
@@ -137,7 +137,7 @@ APP_RAISED = _assume(
     "The details of a run that failed in its ServerApp are these words and the message of the exception.",
     VERDICTS,
 )
-NO_HEARTBEAT = _assume(
+NO_HEARTBEAT_DETAILS = _assume(
     "no_heartbeat",
     "No heartbeat received",
     "A run whose ServerApp is gone fails within two minutes, with details that begin like this.",
@@ -145,7 +145,7 @@ NO_HEARTBEAT = _assume(
 )
 SILENT = _assume(
     "silent",
-    (PENDING, STARTING),
+    (RUN_PENDING, RUN_STARTING),
     "flwr log --show of a run in these states may wait for ever.",
     "plugins/module_utils/_training/follow.py",
 )
@@ -168,7 +168,7 @@ REGISTERED, ONLINE, OFFLINE, UNREGISTERED = _assume(
     "node_states",
     ("registered", "online", "offline", "unregistered"),
     "The states of a SuperNode: registered before it was ever online, unregistered for ever.",
-    REGISTRY,
+    _REGISTRY,
 )
 
 # --- Files ---
@@ -177,7 +177,7 @@ STORED_KEYS = _assume(
     "stored_keys",
     "SELECT node_id, public_key FROM node WHERE public_key IS NOT NULL",
     "The state database tells the public key of each SuperNode, as PEM; a node id above 2^63 is stored as negative.",
-    PUBLIC_KEYS,
+    _PUBLIC_KEYS,
 )
 APPS_FOLDER = _assume(
     "apps_folder",
@@ -208,7 +208,7 @@ CURVES = _assume(
     "curves",
     ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
     "The SuperLink takes public keys of these kinds in OpenSSH form, and no others.",
-    PUBLIC_KEYS,
+    _PUBLIC_KEYS,
     "plugins/module_utils/_supernode/keys.py",
 )
 
@@ -228,7 +228,7 @@ BEGINS_BEFORE, BEGINS_AFTER = _assume(
 )
 STOPPED_AT_ONCE = _assume(
     "stopped_at_once",
-    RUNNING,
+    RUN_RUNNING,
     "A run whose ServerApp is gone is still in this state, and can be stopped and submitted anew at once.",
     "plugins/module_utils/_supervisor/watch.py",
 )
@@ -256,21 +256,21 @@ SUPERNODE_OPTIONS = _assume(
 # --- What goes over the network ---
 
 FLEET_API = _assume(
-    "fleet_api", "/v1/fleet/", "All that SuperNodes ask of the SuperLink lies below this path.", GATEWAY
+    "fleet_api", "/v1/fleet/", "All that SuperNodes ask of the SuperLink lies below this path.", _GATEWAY
 )
-RUNTIME_API = _assume("runtime_api", "/v1/runtime/", "All that SuperExecs and apps ask lies below this path.", GATEWAY)
+RUNTIME_API = _assume("runtime_api", "/v1/runtime/", "All that SuperExecs and apps ask lies below this path.", _GATEWAY)
 HEALTH = _assume(
     "health",
     "/health",
     "Answers 200 without a key as soon as the SuperLink serves.",
-    GATEWAY,
+    _GATEWAY,
     "roles/superlink/tasks/health.yml",
 )
 KEY_HEADER = _assume(
     "key_header",
     "flwr-public-key",
     "A SuperNode sends its public key in this header of every request: the PEM text in base64.",
-    GATEWAY,
+    _GATEWAY,
 )
 
 # --- What is not public in Python ---

@@ -27,7 +27,7 @@ _HEADER = 4096  # bytes of what the app is called
 _SAID = 15  # lines
 _NO_PLACE = "systemd-run is not on this host, and an app is not built without the bounds that it sets."
 
-PROPERTIES: t.Mapping[str, str] = {
+_PROPERTIES: t.Mapping[str, str] = {
     "DynamicUser": "yes",
     "RuntimeMaxSec": str(SECONDS),
     "LimitCPU": str(SECONDS),
@@ -96,7 +96,7 @@ class Builder:
     def command(self, source: str) -> list[str]:
         """Return what builds the app of a folder."""
         properties = {
-            **PROPERTIES,
+            **_PROPERTIES,
             "BindReadOnlyPaths": f"{source}:{SOURCE}",
             "InaccessiblePaths": " ".join(f"-{path}" for path in self.hidden),
         }

@@ -26,7 +26,7 @@ from .._base.jsonable import Bounds, harmless, harmless_value, loads, without_co
 from .._base.layout import folder
 from . import assumptions as flower
 
-TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
+_TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
 LOG_TIMEOUT = 20  # seconds; flwr log may wait for ever
 LOG_LINE = 1000  # characters of a line of a log
 REASON = 4000  # characters of why something went wrong
@@ -192,10 +192,10 @@ class Flwr:
             done = self._call(ShortTexts(), *arguments, "--format", "json")
         except subprocess.TimeoutExpired as error:
             command = " ".join(arguments[:2])
-            raise FlwrUnreachableError(f"flwr {command} did not answer within {TIMEOUT} s.") from error
+            raise FlwrUnreachableError(f"flwr {command} did not answer within {_TIMEOUT} s.") from error
         return parse(done.stdout, done.stderr)
 
-    def _call(self, said: Keeper, *arguments: str, timeout: int = TIMEOUT) -> Done:
+    def _call(self, said: Keeper, *arguments: str, timeout: int = _TIMEOUT) -> Done:
         client = _client(self.home)
         account = _account_of(client.user)
         identity: dict[str, t.Any] = {}
@@ -283,9 +283,9 @@ def _error(text: str) -> FlwrError:
             )
         return FlwrError(f"Flower says: {reason} (code {number}){hint}", number)
     reason = _plain(text.split("\n\n", 1)[-1]) or "no reason given"
-    if flower.UNREACHABLE in text:
+    if flower.UNREACHABLE_WORDS in text:
         return FlwrUnreachableError(
-            f"Flower says: {flower.UNREACHABLE}. Look at the unit flower-superlink on this host."
+            f"Flower says: {flower.UNREACHABLE_WORDS}. Look at the unit flower-superlink on this host."
         )
     return FlwrError(f"Flower says: {reason}")
 

@@ -21,7 +21,7 @@ from .._base import guarded
 from .._base.errors import FedopsError
 from .._base.layout import folder
 from .._base.records import write_object
-from .app import MOST_BYTES, MOST_FILES, NAME, is_inside
+from .app import APP_NAME, MOST_APP_FILES, MOST_BYTES, is_inside
 from .app_record import read_record, record_path
 from .assumptions import FAB_LIMIT
 from .building import Build, Builder, BuildError
@@ -36,8 +36,8 @@ class AppDeployment:
     """The app C(name) below C(<home>/app): its folder, its FAB, and a record that ties the two together."""
 
     def __init__(self, home: str, name: str, build: Build | None = None) -> None:
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise DeploymentError(f"The app is called {str(name)[:100]!r} but its name must match {NAME.pattern}.")
+        if not isinstance(name, str) or not APP_NAME.fullmatch(name):
+            raise DeploymentError(f"The app is called {str(name)[:100]!r} but its name must match {APP_NAME.pattern}.")
         self.home, self.root = home, folder(home, "app")
         self.name = name
         self.path = os.path.join(self.root, name)
@@ -177,8 +177,8 @@ def unpack(archive: str) -> dict[str, bytes]:
                     f"The archive holds {member.name[:200]!r}, which is not a plain file inside the app."
                 )
             left -= member.size
-            if left < 0 or len(files) >= MOST_FILES:
-                raise DeploymentError(f"The archive holds more than {MOST_FILES} files or {MOST_BYTES} bytes.")
+            if left < 0 or len(files) >= MOST_APP_FILES:
+                raise DeploymentError(f"The archive holds more than {MOST_APP_FILES} files or {MOST_BYTES} bytes.")
             files[member.name] = t.cast("t.IO[bytes]", source.extractfile(member)).read(member.size)
     folders = {"/".join(name.split("/")[:end]) for name in files for end in range(1, name.count("/") + 1)}
     if folders.intersection(files):

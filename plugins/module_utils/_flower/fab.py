@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from .._base import guarded
 from .._base.errors import FedopsError
-from .app import MOST_BYTES, MOST_FILES, NAME, PUBLISHER, VERSION, is_inside
+from .app import APP_NAME, MOST_APP_FILES, MOST_BYTES, PUBLISHER, VERSION, is_inside
 from .assumptions import APPS_FOLDER, FAB_INFO, SHORT_HASH
 
 
@@ -41,7 +41,7 @@ class About:
     @classmethod
     def of(cls, found: t.Any) -> About:
         """Return it from an object, of which nothing is believed."""
-        rules = {"publisher": PUBLISHER, "name": NAME, "version": VERSION}
+        rules = {"publisher": PUBLISHER, "name": APP_NAME, "version": VERSION}
         for key, rule in rules.items():
             value = found.get(key) if isinstance(found, dict) else None
             if not isinstance(value, str) or not rule.fullmatch(value):
@@ -88,7 +88,7 @@ def _refuse(members: t.Sequence[zipfile.ZipInfo]) -> None:
     if folders.intersection(names):
         raise FabError("The FAB holds something that is a file and a folder.")
     total = sum(member.file_size for member in members)
-    if len(members) > MOST_FILES or total > MOST_BYTES:
+    if len(members) > MOST_APP_FILES or total > MOST_BYTES:
         raise FabError(f"The FAB unpacks to {len(members)} files with {total} bytes.")
 
 

@@ -33,7 +33,7 @@ from .._checkpoint.directory import (
 from .._checkpoint.manifest import LIMIT, CheckpointError, check, load
 from .._storage.probe import sync
 from .rules import Listing, folder_name, rounds
-from .seal import LENGTH, is_sealed, seal_name
+from .seal import SEAL_LENGTH, is_sealed, seal_name
 
 STAGING = ".fetch-"
 
@@ -125,7 +125,7 @@ class Fetcher:
             self._refuse_seal(number, "has no seal")
         self._bring(manifest_name(number), staging, LIMIT)
         if self.sealed:
-            self.bucket.download(self._folder, seal_name(number), seal, LENGTH)
+            self.bucket.download(self._folder, seal_name(number), seal, SEAL_LENGTH)
         with as_checkpoint_owner():
             path = os.path.join(staging, manifest_name(number))
             manifest = load(path)

@@ -32,7 +32,7 @@ from .rclone import Rclone, RcloneError
 from .rules import folder_of, missing, overtaken, superfluous
 from .seal import read_secret, seal_name, seal_of
 
-STATE = "state.json"
+_STATE = "state.json"
 SEALS = "seals"  # where a seal lies while it travels
 
 
@@ -40,7 +40,7 @@ class State:
     """What the mirror remembers from one pass to the next, and what C(status) shows of it."""
 
     def __init__(self, folder: str) -> None:
-        self._path = os.path.join(folder, STATE)
+        self._path = os.path.join(folder, _STATE)
         self.seals = os.path.join(folder, SEALS)
         self.values: dict[str, t.Any] = {"copied": {}, "backlog": [], "problem": None, "complete": None, "tried": None}
         known = read_object(self._path) or {}

@@ -16,8 +16,8 @@ import json
 from .._base.errors import FedopsError
 from .._checkpoint.directory import Checkpoint
 
-LENGTH = 64  # letters of a seal
-LEAST, MOST = 16, 4096  # bytes of a secret
+SEAL_LENGTH = 64  # letters of a seal
+SHORTEST_SECRET, LONGEST_SECRET = 16, 4096  # bytes of a secret
 _PURPOSE = "fedops.flower mirror 1"
 
 
@@ -43,11 +43,13 @@ def is_sealed(checkpoint: Checkpoint, secret: bytes | None, seal: str | bytes) -
 def read_secret(path: str) -> bytes:
     """Return a secret; raise FedopsError for one that is none."""
     with open(path, "rb") as stream:
-        secret = stream.read(MOST + 1)
+        secret = stream.read(LONGEST_SECRET + 1)
     return checked_secret(secret, path)
 
 
 def checked_secret(secret: bytes, path: str) -> bytes:
-    if not LEAST <= len(secret) <= MOST:
-        raise FedopsError(f"{path} has {len(secret)} bytes but must have {LEAST} to {MOST} to be a secret.")
+    if not SHORTEST_SECRET <= len(secret) <= LONGEST_SECRET:
+        raise FedopsError(
+            f"{path} has {len(secret)} bytes but must have {SHORTEST_SECRET} to {LONGEST_SECRET} to be a secret."
+        )
     return secret

@@ -37,12 +37,11 @@ from .._base.systemd import SystemdError, control, show_units
 from .releases import Releases
 from .running import services
 
-OPEN = "open"  # the link to the point that is open
-CONTENTS = "contents.json"
-GATEWAY = GATEWAY_UNIT
+OPEN_POINT = "open"  # the link to the point that is open
+POINT_CONTENTS = "contents.json"
 FENCES = tuple(f"{FENCE_UNIT}{kind}.service" for kind in ON)
 # What says how the services run. Below the home without a slash at the beginning.
-FILES = (
+POINT_FILES = (
     *(unit_file(unit.name) for unit in UNITS if unit.of_release),
     *(unit_file(f"{name}@*.service.d/flower.conf") for name in (SUPERNODE_UNIT, CLIENTAPPS_UNIT)),
     *(entry.path for entry in layout.FILES if entry.of_release),
@@ -67,18 +66,18 @@ class RestorePoints:
     @property
     def open(self) -> str | None:
         """Return the point that is open."""
-        path = os.path.join(self.directory, OPEN)
-        return os.path.realpath(path) if os.path.exists(os.path.join(path, CONTENTS)) else None
+        path = os.path.join(self.directory, OPEN_POINT)
+        return os.path.realpath(path) if os.path.exists(os.path.join(path, POINT_CONTENTS)) else None
 
     def contents(self) -> dict[str, t.Any] | None:
         """Return what the open point holds."""
         if self.open is None:
             return None
         try:
-            return read_record(os.path.join(self.open, CONTENTS))
+            return read_record(os.path.join(self.open, POINT_CONTENTS))
         except RecordError as error:
             raise RestorePointError(
-                f"{self.open}/{CONTENTS} cannot be read: {error}. Remove {self.directory}/{OPEN}."
+                f"{self.open}/{POINT_CONTENTS} cannot be read: {error}. Remove {self.directory}/{OPEN_POINT}."
             ) from None
 
     def save(self, token: str) -> bool:
@@ -103,17 +102,17 @@ class RestorePoints:
                 "files": {path: _keep(path, work, str(number)) for number, path in enumerate(self._files())},
                 "database": self._keep_database(work),
             }
-            write_object(os.path.join(work, CONTENTS), contents, 0o600)
+            write_object(os.path.join(work, POINT_CONTENTS), contents, 0o600)
             place = os.path.join(self.directory, moment.strftime("%Y-%m-%dT%H-%M-%SZ"))
             os.rename(work, place)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             raise
-        link = os.path.join(self.directory, f".{OPEN}")
+        link = os.path.join(self.directory, f".{OPEN_POINT}")
         with suppress(FileNotFoundError):
             os.unlink(link)
         os.symlink(os.path.basename(place), link)
-        os.replace(link, os.path.join(self.directory, OPEN))
+        os.replace(link, os.path.join(self.directory, OPEN_POINT))
         return True
 
     def differs(self) -> bool:
@@ -140,7 +139,7 @@ class RestorePoints:
                 self._restore_file(path, known["files"].get(path))
             self.releases.switch(known["release"])
             control("daemon-reload")
-        for part, unit in (*(("/fence", fence) for fence in FENCES), ("gateway", GATEWAY)):
+        for part, unit in (*(("/fence", fence) for fence in FENCES), ("gateway", GATEWAY_UNIT)):
             if any(part in path for path in changed) and show_units(unit)[0].load == "loaded":
                 control("reload-or-restart", unit)
         for service in known["services"]:
@@ -153,7 +152,7 @@ class RestorePoints:
     def close(self, kept: int) -> bool:
         """Forget that a point is open, and keep the newest ones; tell whether one was open."""
         with suppress(FileNotFoundError):
-            os.unlink(os.path.join(self.directory, OPEN))
+            os.unlink(os.path.join(self.directory, OPEN_POINT))
             was_open = True
             for path in sorted(glob.glob(os.path.join(glob.escape(self.directory), "[0-9]*Z")))[: -kept or None]:
                 shutil.rmtree(path)
@@ -162,7 +161,7 @@ class RestorePoints:
 
     def _files(self) -> list[str]:
         """Return those of the files that are there."""
-        places = (os.path.join(glob.escape(self._base(pattern)), pattern.lstrip("/")) for pattern in FILES)
+        places = (os.path.join(glob.escape(self._base(pattern)), pattern.lstrip("/")) for pattern in POINT_FILES)
         return sorted(path for place in places for path in glob.glob(place))
 
     def _base(self, pattern: str) -> str:

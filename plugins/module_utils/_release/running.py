@@ -19,7 +19,7 @@ from .._base.systemd import Unit, control, show_units
 from .releases import DIRECTORY
 
 # In the order in which they are started.
-SERVICES = (
+FLOWER_SERVICES = (
     SUPERLINK_UNIT, SUPEREXEC_UNIT, f"{SUPERNODE_UNIT}*.service", f"{CLIENTAPPS_UNIT}*.service",
 )  # fmt: skip
 HIERARCHIES = ("", "/systemd")  # the one of today, and systemd's own of before
@@ -28,9 +28,9 @@ BEFORE_RELEASES = "venv"  # what is loaded from an environment in the place of t
 
 def services() -> list[str]:
     """Return the names of Flower's services on this host that systemd knows, in the order in which they are started."""
-    shown = control("list-units", "--all", "--plain", "--no-legend", "--no-pager", "--full", *SERVICES)
+    shown = control("list-units", "--all", "--plain", "--no-legend", "--no-pager", "--full", *FLOWER_SERVICES)
     names = {line.split()[0] for line in shown.splitlines() if line.strip()}
-    order = [name.partition("*")[0] for name in SERVICES]
+    order = [name.partition("*")[0] for name in FLOWER_SERVICES]
     return sorted(names, key=lambda name: ([name.startswith(start) for start in order].index(True), name))
 
 

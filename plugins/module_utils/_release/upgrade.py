@@ -13,18 +13,18 @@ import typing as t
 from dataclasses import dataclass
 
 from .._base.jsonable import Bounds, harmless, harmless_value, without_colours
+from .._config.sizing import MEGABYTE
 from .._flower.assumptions import ONLINE
 from .releases import version_of
 
 MINIMUM = (1, 41)  # the oldest Flower that the units and the launcher of this collection can run
 SETTLED = 3.0  # seconds that a service has to be active: one that cannot start ends sooner
 RELEASE_ROOM, TEMPORARY_ROOM, STATE_ROOM = 1.2, 1.5, 1.1  # of what there is now: wheels, their cache, and some growth
-MEGABYTE = 1_000_000
 WHY, SAID = 4000, 500  # characters of why a gate was not passed, and of a line that a service has said
 PLAN = Bounds(text=WHY, items=10_000, multiline=True)
 PURPOSE = "upgrade"  # of the order that all trainings stand still
 
-Look = t.Mapping[str, t.Any]
+HostLook = t.Mapping[str, t.Any]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Federation:
 
     superlink: str
     health: int
-    nodes: t.Sequence[Look] | None
+    nodes: t.Sequence[HostLook] | None
     held_since: str | None = None  # the order that all trainings stand still, where there is one
     held_for: str = ""
     one_account: bool = False  # whether an older version of this collection has deployed the SuperLink
@@ -63,14 +63,14 @@ def version_problem(before: str | None, after: str) -> str | None:
     return None
 
 
-def is_due(look: Look) -> bool:
+def is_due(look: HostLook) -> bool:
     """Tell whether a host is to run another release than it does."""
     wanted, info = look["wanted"], look["info"]
     running = [service["releases"] for service in info["services"]]
     return info["release"] != wanted or any(releases != [wanted] for releases in running)
 
 
-def plan(looks: t.Mapping[str, Look], federation: Federation, kept: int) -> dict[str, t.Any]:
+def plan(looks: t.Mapping[str, HostLook], federation: Federation, kept: int) -> dict[str, t.Any]:
     """Return what is to be done, and everything that stands in its way.
 
     A look at a host has C(unreachable), C(problem) (why its release cannot be made), C(wanted) (the name of its
@@ -116,7 +116,7 @@ def plan(looks: t.Mapping[str, Look], federation: Federation, kept: int) -> dict
     return t.cast("dict[str, t.Any]", harmless_value(planned, PLAN))
 
 
-def gate_problems(services: t.Sequence[Look], release: str) -> list[str]:
+def gate_problems(services: t.Sequence[HostLook], release: str) -> list[str]:
     """Return what keeps a host from passing: each service runs, stays so, and has loaded this release alone."""
     if not services:
         return ["none of Flower's services is there"]
@@ -133,7 +133,7 @@ def gate_problems(services: t.Sequence[Look], release: str) -> list[str]:
 
 
 def node_problems(
-    names: t.Sequence[str], before: t.Sequence[Look], now: t.Sequence[Look], restarted: bool
+    names: t.Sequence[str], before: t.Sequence[HostLook], now: t.Sequence[HostLook], restarted: bool
 ) -> list[str]:
     """Return which SuperNodes are not back at the SuperLink, each as the one that it was.
 
@@ -162,7 +162,7 @@ def reason(host: str, gate: str, why: str, journal: t.Sequence[str]) -> str:
     return "\n".join([head, *(f"  | {line}" for line in said)])
 
 
-def _host_problems(host: str, look: Look, unfinished: bool) -> list[str]:
+def _host_problems(host: str, look: HostLook, unfinished: bool) -> list[str]:
     info, wanted = look["info"], look["wanted"]
     if not info["services"]:
         return [
@@ -180,13 +180,13 @@ def _host_problems(host: str, look: Look, unfinished: bool) -> list[str]:
     return found + _room_problems(host, look)
 
 
-def _all(info: Look) -> set[str]:
+def _all(info: HostLook) -> set[str]:
     """Return the releases that a host runs, or would after a restart."""
     running = {name for service in info["services"] for name in service["releases"]}
     return running | {info["release"] or ""}
 
 
-def _room_problems(host: str, look: Look) -> list[str]:
+def _room_problems(host: str, look: HostLook) -> list[str]:
     """Hold what is free against what the release and the copy of the state need, where they lie together in sum."""
     sizes = look["info"]["sizes"]
     needs = {"releases": sizes["state"] * STATE_ROOM, "points": sizes["state"] * STATE_ROOM, "temporary files": 0.0}
@@ -206,7 +206,7 @@ def _room_problems(host: str, look: Look) -> list[str]:
     return found
 
 
-def _federation_problems(federation: Federation, looks: t.Mapping[str, Look]) -> list[str]:
+def _federation_problems(federation: Federation, looks: t.Mapping[str, HostLook]) -> list[str]:
     host = federation.superlink
     if federation.health != 200 or federation.nodes is None:
         services = "flower-superlink flower-gateway"

@@ -26,7 +26,7 @@ from .._base.errors import FedopsError
 from .releases import RELEASE_MARKER
 
 PYTHON_MINIMUM = (3, 11)  # the oldest that Flower supports; the lock is compiled for it
-STEP_TIMEOUT = 1800  # seconds; a slow mirror and a lock with PyTorch in it
+_STEP_TIMEOUT = 1800  # seconds; a slow mirror and a lock with PyTorch in it
 
 
 class VenvError(FedopsError):
@@ -156,12 +156,12 @@ def _run(command: list[str], directory: str, **variables: str | None) -> str:
     try:
         done = subprocess.run(
             ["/bin/sh", "-c", 'umask 022; exec "$@"', "sh", *command],
-            cwd=directory, env=environment, capture_output=True, text=True, timeout=STEP_TIMEOUT, check=False,
+            cwd=directory, env=environment, capture_output=True, text=True, timeout=_STEP_TIMEOUT, check=False,
         )  # fmt: skip
     except OSError as error:
         raise VenvError(f"{command[0]} cannot be started: {error.strerror}.") from None
     except subprocess.TimeoutExpired:
-        raise VenvError(f"'{' '.join(command[:3])}' took longer than {STEP_TIMEOUT} s.") from None
+        raise VenvError(f"'{' '.join(command[:3])}' took longer than {_STEP_TIMEOUT} s.") from None
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-15:]
         raise VenvError(f"'{' '.join(command[:3])}' failed with exit status {done.returncode}:\n" + "\n".join(said))

@@ -19,14 +19,14 @@ from .disks import Disk, DiskError, choose, disk, flatten, parse
 COLUMNS = "NAME,PATH,TYPE,SIZE,RO,SERIAL,MOUNTPOINTS"
 ENDS = 1 << 20  # bytes
 
-Row = t.Mapping[str, t.Any]  # a device as lsblk tells of it
-Run = t.Callable[[t.Sequence[str]], tuple[int, str, str]]  # runs a command: exit status, what it said, its errors
+Device = t.Mapping[str, t.Any]  # a device as lsblk tells of it
+Command = t.Callable[[t.Sequence[str]], tuple[int, str, str]]  # runs a command: exit status, what it said, its errors
 
 
 class Ask:
     """Asks tools for what they tell as JSON."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Command) -> None:
         self._run = run
 
     def __call__(self, *command: str) -> t.Any:
@@ -38,7 +38,7 @@ class Ask:
         return json.loads(out)
 
 
-def disk_of(ask: Ask, row: Row) -> Disk:
+def disk_of(ask: Ask, row: Device) -> Disk:
     """Return what is on one device."""
     signatures = ask("wipefs", "--json", "--no-act", row["path"])["signatures"]
     return disk(row, signatures, is_blank(row["path"], int(row["size"] or 0)))
@@ -68,7 +68,7 @@ def find(ask: Ask, wanted: str) -> Disk:
     return choose(wanted, [one for one in disks if name in [getattr(on, field) for on in one.signatures]], disks)
 
 
-def disks_of_host(ask: Ask, rows: t.Sequence[Row]) -> list[Disk]:
+def disks_of_host(ask: Ask, rows: t.Sequence[Device]) -> list[Disk]:
     """Return the disks that can be read; one that cannot is not the one that is meant."""
     disks = []
     for row in rows:
@@ -77,6 +77,6 @@ def disks_of_host(ask: Ask, rows: t.Sequence[Row]) -> list[Disk]:
     return disks
 
 
-def _split(ask: Ask, rows: t.Sequence[Row], fits: t.Callable[[Row], bool]) -> tuple[list[Disk], list[Disk]]:
+def _split(ask: Ask, rows: t.Sequence[Device], fits: t.Callable[[Device], bool]) -> tuple[list[Disk], list[Disk]]:
     matching = [disk_of(ask, row) for row in rows if fits(row)]
     return matching, [] if matching else disks_of_host(ask, rows)

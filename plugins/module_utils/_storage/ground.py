@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from .._base import guarded
+from .._base.guarded import ROOT
 from .._base.home import HOME
 from .backends import Mount, StorageError, mounted_at, mounts, other_paths
 from .mount_guard import is_guarded, release
@@ -26,7 +27,6 @@ from .probe import StepError, as_user
 
 ANCHOR = "/"  # where every way begins
 MOUNTS = "/proc/self/mountinfo"
-ROOT = 0
 _WALK = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ACCESS_LIST = "system.posix_acl_access"

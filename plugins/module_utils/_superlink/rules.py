@@ -12,6 +12,7 @@ import ipaddress
 import re
 import typing as t
 
+from .._base.layout import HIGHEST_PORT
 from .._base.memory import bound_problems
 
 # SQLite's write-ahead log needs memory that all its users share, which none of these offers.
@@ -19,8 +20,7 @@ NETWORK_FILE_SYSTEMS = (
     *("nfs", "nfs4", "cifs", "smb3", "ceph", "9p"),
     *("fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone"),
 )
-HIGHEST_PORT = 65535
-PORTS = ("port", "runtime_port", "fleet_port")
+_PORTS = ("port", "runtime_port", "fleet_port")
 _BODY = re.compile("[0-9]+[kmg]?")
 # Of a SuperNode at a time: two pushes, two pulls, a look for messages and a heartbeat.
 _CONNECTIONS = 6
@@ -42,7 +42,7 @@ def problems(given: t.Mapping[str, t.Any]) -> list[str]:
         found.append(f"superlink_body_max is {given['body_max']} but must be a size as nginx takes it, such as 32m.")
     for name in ("memory_max", "executor_memory_max"):
         found += bound_problems(f"superlink_{name}", given[name])
-    return found + _port_problems({f"superlink_{name}": given[name] for name in PORTS})
+    return found + _port_problems({f"superlink_{name}": given[name] for name in _PORTS})
 
 
 def state_problem(home: str, file_system: str) -> str | None:

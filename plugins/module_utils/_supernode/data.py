@@ -33,7 +33,7 @@ def problems(directories: t.Iterable[str], home: str, groups: t.Sequence[int], n
 def _advice(path: str, name: str, why: str) -> str:
     if why == MISSING:
         return f"Put the data there, readable for the group {name}, or name another one in supernode_data_directory."
-    if why == SILENT:
+    if why == _SILENT:
         return "Is its server away? Bring it back, or name another directory in supernode_data_directory."
     return (
         f"ClientApps read data as members of the group {name}, which may have no user on this host yet. Let it read:"
@@ -42,9 +42,9 @@ def _advice(path: str, name: str, why: str) -> str:
 
 
 MISSING = "does not exist"
-SILENT = f"has not answered for {NFS_PATIENCE} s"
+_SILENT = f"has not answered for {NFS_PATIENCE} s"
 NO_DIRECTORY = "is no directory"
-_ANSWERS = ("", MISSING, NO_DIRECTORY, "cannot be read by ClientApps", SILENT)
+_ANSWERS = ("", MISSING, NO_DIRECTORY, "cannot be read by ClientApps", _SILENT)
 
 
 def _as_member(path: str, groups: t.Sequence[int]) -> str:
@@ -54,7 +54,7 @@ def _as_member(path: str, groups: t.Sequence[int]) -> str:
         os._exit(_try(path, groups))
     _pid, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        return SILENT
+        return _SILENT
     return _ANSWERS[min(os.WEXITSTATUS(status), len(_ANSWERS) - 1)]
 
 

@@ -20,14 +20,12 @@ from .._base.errors import FedopsError
 from .._base.escape import EscapeError, path, toml_value, unit_environment, unit_path
 from .._base.home import DATA, HOME
 from .._base.jsonable import is_whole
-from .._base.layout import CLIENTAPPS_UNIT, FOLDERS, PORT, SEEN_BY_APPS, SUPERNODE_STATE, SUPERNODE_UNIT
+from .._base.layout import CLIENTAPPS_UNIT, FOLDERS, HIGHEST_PORT, PORT, SEEN_BY_APPS, SUPERNODE_STATE, SUPERNODE_UNIT
 from .._base.memory import bound_problems
 from .._base.notation import is_plain, is_unset, show
 
 DEFAULT_PORT = PORT["supernode_port"]
-HIGHEST_PORT = 65535
 
-STATE = SUPERNODE_STATE
 # Of the home ClientApps see programs and their own data. "app" holds what ran before they were on their own.
 _HIDDEN = (
     *(one.path for one in FOLDERS if one.path not in SEEN_BY_APPS and "/" not in one.path),
@@ -35,11 +33,11 @@ _HIDDEN = (
 )
 
 # Safe as the name of a file and of a systemd unit, without any escaping.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+INSTANCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAME_RULE = "must start with a letter or a digit and hold only those, '_', '.' and '-', 64 characters at most"
 # Where no data is looked for: the directories of the system themselves, and what each unit has of its own.
 _NOT_DATA = ("/", "/bin", "/boot", "/etc", "/home", "/lib", "/lib64", "/opt", "/root", "/run", "/sbin", "/usr", "/var")
-_NEVER_BELOW = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", STATE)
+_NEVER_BELOW = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", SUPERNODE_STATE)
 _FIELDS = ("name", "node_config", "data_directory", "port")
 
 
@@ -85,7 +83,7 @@ class Place:
     @property
     def state(self) -> str:
         """The one directory that the SuperNode writes to. systemd makes it."""
-        return os.path.join(STATE, self.instance) if self.instance else STATE
+        return os.path.join(SUPERNODE_STATE, self.instance) if self.instance else SUPERNODE_STATE
 
     @property
     def root(self) -> str:
@@ -133,11 +131,11 @@ class SuperNode:
         lines = [f"{toml_value(key)} = {toml_value(value)}" for key, value in self.node_config.items()]
         return "".join(f"{line}\n" for line in ("# Ansible managed", *lines))
 
-    def directives(self) -> Directives:
+    def directives(self) -> Sections:
         """What the unit of the SuperNode says about this one alone, by section."""
         return {"Service": [("Environment", unit_environment("SUPERNODE_PORT", self.port))] if self.instance else []}
 
-    def apps_directives(self, home: str, others: t.Collection[str] = ()) -> Directives:
+    def apps_directives(self, home: str, others: t.Collection[str] = ()) -> Sections:
         """What the unit of its ClientApps says about this one alone: of all data on the host, they see their own.
 
         The ``others`` are directories with the data of other SuperNodes of the host.
@@ -164,10 +162,10 @@ class SuperNode:
         return {"Unit": [("RequiresMountsFor", unit_path(own))], "Service": service}
 
 
-Directives = dict[str, list[tuple[str, str]]]
+Sections = dict[str, list[tuple[str, str]]]
 
 
-def settings(directives: Directives) -> str:
+def settings(directives: Sections) -> str:
     """Return what an instance adds to a unit that all instances share."""
     lines = ["# Ansible managed"]
     for section, pairs in directives.items():
@@ -286,7 +284,7 @@ class SuperNodeHost:
             if field not in _FIELDS
         ]
         name, directory = given.get("name"), given.get("data_directory")
-        if not isinstance(name, str) or not NAME.fullmatch(name):
+        if not isinstance(name, str) or not INSTANCE_NAME.fullmatch(name):
             advice = "Put it into quotes." if isinstance(name, (int, float)) else "Give it such a name."
             problems.append(self._problem(f"{path}.name", name, NAME_RULE, advice))
         problems += self._path_problems(f"{path}.data_directory", directory)

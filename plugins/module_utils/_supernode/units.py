@@ -27,10 +27,10 @@ from .instances import Place, unit_files
 
 SETTINGS = "flower.conf"
 # Units whose files are new and that do not run from them yet. After a reboot they do.
-PENDING = file_of("/", "supernodes_to_restart")
+TO_RESTART = file_of("/", "supernodes_to_restart")
 NODE_ID = "node-id"
 _NODE_ID = re.compile(rb"[0-9]{1,20}\n?")
-STEP_TIMEOUT = 300  # seconds; systemd itself kills what does not stop after 90
+_STEP_TIMEOUT = 300  # seconds; systemd itself kills what does not stop after 90
 
 
 class UnitsError(FedopsError):
@@ -59,7 +59,7 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Owners:
+class StateOwners:
     """The numbers of who is given files: the SuperNodes' account, and the group that reads data."""
 
     supernode: tuple[int, int] = (0, 0)
@@ -89,7 +89,7 @@ class Outcome:
 class Units:
     """The SuperNodes of the host whose Flower lives in ``home``."""
 
-    def __init__(self, home: str, owners: Owners, systemd: str = SYSTEMD, check_mode: bool = False) -> None:
+    def __init__(self, home: str, owners: StateOwners, systemd: str = SYSTEMD, check_mode: bool = False) -> None:
         self.home = home
         self.owners = owners
         self.systemd = systemd
@@ -135,15 +135,15 @@ class Units:
 
     def _pending(self) -> list[str]:
         """The units that an earlier execution was to restart and has not come to."""
-        return (File(PENDING, "").found or "").split()
+        return (File(TO_RESTART, "").found or "").split()
 
     def _note_pending(self, units: list[str]) -> None:
         if self.check_mode or units == self._pending():
             return
         if units:
-            File(PENDING, " ".join(units)).write()
+            File(TO_RESTART, " ".join(units)).write()
         else:
-            os.unlink(PENDING)
+            os.unlink(TO_RESTART)
 
     def _run(self, outdated: list[str], units: list[str], reload: bool) -> None:
         if outdated or reload:
@@ -285,12 +285,12 @@ class Units:
         command = " ".join(("systemctl", *arguments))
         try:
             done = subprocess.run(
-                ["systemctl", *arguments], capture_output=True, text=True, timeout=STEP_TIMEOUT, check=False
+                ["systemctl", *arguments], capture_output=True, text=True, timeout=_STEP_TIMEOUT, check=False
             )
         except FileNotFoundError:
             raise UnitsError("systemctl does not exist on this host, but SuperNodes run under systemd.") from None
         except subprocess.TimeoutExpired:
-            raise UnitsError(f"'{command}' took longer than {STEP_TIMEOUT} s.") from None
+            raise UnitsError(f"'{command}' took longer than {_STEP_TIMEOUT} s.") from None
         if done.returncode != 0:
             raise UnitsError(f"'{command}' failed with exit status {done.returncode}:\n{done.stderr.strip()}")
         return done.stdout

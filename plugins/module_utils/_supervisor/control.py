@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from .._base.guarded import write_bytes
 from .._base.layout import SYSTEMD, TRAINING_UNIT, file
 from .._base.systemd import SystemdError, Unit, control, show_units
-from .._flower.assumptions import COMPLETED
+from .._flower.assumptions import RUN_COMPLETED
 from .._flower.cli import Flwr, FlwrError
 from .._flower.processes import ProcessTable
 from .._training.folder import TrainingFolder
@@ -30,7 +30,7 @@ from .endings import ENDED, FINISHED, STOPPED
 from .serverapps import ends_with_its_process, own_processes
 from .verdicts import BY_OPERATOR
 
-UNITS = SYSTEMD
+UNIT_FOLDER = SYSTEMD
 PROGRAM = file("", "supervisor")  # below the home
 TEMPLATE = f"{TRAINING_UNIT}.service"
 STOP_PATIENCE = 20.0  # seconds that a supervisor has to stop its run and say so
@@ -62,7 +62,7 @@ class SupervisorFiles:
     """The supervisor's program and the template of its units. Both belong to root: user code cannot change them."""
 
     def __init__(self, home: str, digest: str, unit: str) -> None:
-        self.program, self.template = file(home, "supervisor"), os.path.join(UNITS, TEMPLATE)
+        self.program, self.template = file(home, "supervisor"), os.path.join(UNIT_FOLDER, TEMPLATE)
         self.digest, self.unit = digest, unit
 
     def differences(self) -> tuple[str, ...]:
@@ -249,13 +249,13 @@ class Supervising:
             result.get("configuration_hash"), result.get("rounds"), request.configuration_hash, request.num_rounds
         ):
             run_id = str(result.get("run_id", ""))
-            return next((run for run in known if run.run_id == run_id), Known(run_id, COMPLETED))
+            return next((run for run in known if run.run_id == run_id), Known(run_id, RUN_COMPLETED))
         # An app that leaves no result: its supervisor has seen the end.
         memory, had = self.desk.memory, self.desk.request
         if result or memory is None or had is None or memory.state != FINISHED or not known:
             return None
         enough = covers(had.configuration_hash, had.num_rounds, request.configuration_hash, request.num_rounds)
-        return replace(known[-1], status=COMPLETED) if enough and memory.request_id == had.request_id else None
+        return replace(known[-1], status=RUN_COMPLETED) if enough and memory.request_id == had.request_id else None
 
 
 def _content(path: str) -> bytes:

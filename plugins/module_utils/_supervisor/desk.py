@@ -19,7 +19,16 @@ from datetime import datetime, timezone
 from .._base.guarded import remove, write_bytes
 from .._base.layout import TRAINING_UNIT
 from .._config.limits import DEFAULT
-from .._training.folder import MEMORY, RECORD_MODE, REQUEST, TrainingFolder, as_keeper, held, read_object, write_object
+from .._training.folder import (
+    MEMORY_FILE,
+    RECORD_MODE,
+    REQUEST_FILE,
+    TrainingFolder,
+    as_keeper,
+    held,
+    read_object,
+    write_object,
+)
 from .._training.quiesce_order import Order, standing_order
 from .endings import STARTING
 from .sound import fits, sound
@@ -157,7 +166,7 @@ class Desk:
     @property
     def request(self) -> Request | None:
         """Return what is asked for, where anything is."""
-        values = read_object(os.path.join(self.folder.path, REQUEST))
+        values = read_object(os.path.join(self.folder.path, REQUEST_FILE))
         if values is None:
             return None
         known = {entry.name for entry in fields(Request)}
@@ -170,24 +179,24 @@ class Desk:
     def ask(self, request: Request) -> None:
         """Write down what is asked for; an order to stop that came before it is void."""
         self.folder.make()
-        write_object(os.path.join(self.folder.path, REQUEST), asdict(request))
+        write_object(os.path.join(self.folder.path, REQUEST_FILE), asdict(request))
         self._remove(self.marker)
         self.leave("")
 
     @property
     def memory(self) -> Memory | None:
         """Return what the supervisor remembers; what is damaged of it counts as forgotten."""
-        values = read_object(os.path.join(self.folder.path, MEMORY))
+        values = read_object(os.path.join(self.folder.path, MEMORY_FILE))
         if values is None:
             return None
         return Memory(**sound(values, vars(Memory())))
 
     def remember(self, memory: Memory) -> None:
-        write_object(os.path.join(self.folder.path, MEMORY), asdict(memory))
+        write_object(os.path.join(self.folder.path, MEMORY_FILE), asdict(memory))
 
     def is_writable(self) -> bool:
         """Tell whether there is room for what is to be remembered."""
-        path = os.path.join(self.folder.path, f".{MEMORY}.probe")
+        path = os.path.join(self.folder.path, f".{MEMORY_FILE}.probe")
         try:
             with as_keeper(path):
                 write_bytes(path, bytes(PROBE_BYTES), RECORD_MODE)

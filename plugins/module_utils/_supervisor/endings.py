@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6  # as syslog numbers them
+LOG_ERROR, LOG_WARNING, LOG_NOTICE, LOG_INFO = 3, 4, 5, 6  # as syslog numbers them
 
 # What becomes of a training at a moment: go on watching, wait for somebody, rest until the next session, or end in one
 # of these ways.
@@ -27,10 +27,10 @@ STATES = {GO_ON: "running", WAIT: "waiting", IDLE: "idle", AGAIN: "restarting"}
 AT_WORK = (STARTING, *STATES.values())
 
 # What begins it again, beside an order to train.
-SYSTEMD, RESUME = "systemd", "fedops.flower.resume"
+BY_SYSTEMD, BY_RESUME = "systemd", "fedops.flower.resume"
 
 TRAIN_AGAIN = "Train again (playbook fedops.flower.train) to go on from there."
-ON_RESUME = f"It goes on when the federation is resumed (playbook {RESUME})."
+ON_RESUME = f"It goes on when the federation is resumed (playbook {BY_RESUME})."
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Ending:
 
     @property
     def is_bad(self) -> bool:
-        return self.level <= ERROR
+        return self.level <= LOG_ERROR
 
 
 END_FACTS = ("reason", "run_id", "restarts")
@@ -63,7 +63,7 @@ ENDINGS: t.Mapping[str, Ending] = {
             FINISHED,
             0,
             "training_completed",
-            NOTICE,
+            LOG_NOTICE,
             "completed",
             when="the training has reached its end",
             action="Nothing.",
@@ -73,7 +73,7 @@ ENDINGS: t.Mapping[str, Ending] = {
             STOPPED,
             10,
             "training_stopped",
-            NOTICE,
+            LOG_NOTICE,
             "stopped; it stays so until it is trained again",
             when="an operator has stopped it; it stays so until it is trained again",
             action=TRAIN_AGAIN,
@@ -82,17 +82,17 @@ ENDINGS: t.Mapping[str, Ending] = {
             QUIESCED,
             11,
             "training_quiesced",
-            NOTICE,
+            LOG_NOTICE,
             "quiesced; it goes on when the federation is resumed",
-            when=f"all trainings stand still by `fedops.flower.quiesce`; it goes on with `{RESUME}`",
-            action=f"Resume the federation (playbook {RESUME}).",
-            goes_on=RESUME,
+            when=f"all trainings stand still by `fedops.flower.quiesce`; it goes on with `{BY_RESUME}`",
+            action=f"Resume the federation (playbook {BY_RESUME}).",
+            goes_on=BY_RESUME,
         ),
         Ending(
             FAILED,
             65,
             "training_failed",
-            ERROR,
+            LOG_ERROR,
             "failed in the app, which would fail again",
             when="the app has failed, and would fail again",
             action="Read the end of the run's log in the event, correct the app or its data, and train again.",
@@ -102,7 +102,7 @@ ENDINGS: t.Mapping[str, Ending] = {
             GIVEN_UP,
             69,
             "training_given_up",
-            ERROR,
+            LOG_ERROR,
             "given up",
             when="too many runs in a row have finished no round",
             action="The `run_lost` events before it say why. Remove the cause, then train again.",
@@ -111,11 +111,11 @@ ENDINGS: t.Mapping[str, Ending] = {
             AGAIN,
             75,
             "run_lost",
-            WARNING,
+            LOG_WARNING,
             "run lost, the next one goes on where it was",
             when="a run has ended before its time; systemd starts the supervisor again, and it submits the next",
             action="Nothing, unless it happens again and again.",
-            goes_on=SYSTEMD,
+            goes_on=BY_SYSTEMD,
             facts=("round",),
             notes={"round": "the last one finished", "restarts": "so far"},
         ),
@@ -123,7 +123,7 @@ ENDINGS: t.Mapping[str, Ending] = {
             REFUSED,
             78,
             "training_refused",
-            ERROR,
+            LOG_ERROR,
             "refused",
             when="it cannot be trained as asked",
             action="Change what the message names, then train again.",
@@ -305,7 +305,7 @@ ALL_QUIESCED = Reason(
     QUIESCED,
     "The federation is quiesced{what}. " + ON_RESUME,
     "`fedops.flower.quiesce` was run, or a playbook that needs all trainings to stand still",
-    f"Run `{RESUME}`.",
+    f"Run `{BY_RESUME}`.",
     told_by_app=True,
 )
 APP = Reason(

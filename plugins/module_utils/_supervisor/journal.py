@@ -14,9 +14,9 @@ import sys
 import typing as t
 from dataclasses import dataclass, field
 
-from .._base.jsonable import TEXT, Bounds, harmless, harmless_value, plain_text
+from .._base.jsonable import LINE_OF_TEXT, Bounds, harmless, harmless_value, plain_text
 from .desk import now
-from .endings import END_FACTS, ENDINGS, FLOWER_REFUSED, INFO, NOTICE, RESULT_FACTS, WARNING
+from .endings import END_FACTS, ENDINGS, FLOWER_REFUSED, LOG_INFO, LOG_NOTICE, LOG_WARNING, RESULT_FACTS
 
 ROUND_FACTS = ("run_id", "round", "num_rounds", "loss", "accuracy", "replies", "failures", "seconds", "checkpoint")
 
@@ -36,23 +36,27 @@ class Event:
 EVENTS: t.Mapping[str, Event] = {
     event.name: event
     for event in (
-        Event("supervision_started", INFO, "the supervisor has started, also after each of its restarts"),
-        Event("run_submitted", INFO, "a run is submitted", ("run_id", "num_rounds")),
-        Event("run_adopted", INFO, "a run that is there is followed, so that nothing is trained twice", ("run_id",)),
-        Event("round_finished", INFO, "a round is finished", ROUND_FACTS),
+        Event("supervision_started", LOG_INFO, "the supervisor has started, also after each of its restarts"),
+        Event("run_submitted", LOG_INFO, "a run is submitted", ("run_id", "num_rounds")),
+        Event(
+            "run_adopted", LOG_INFO, "a run that is there is followed, so that nothing is trained twice", ("run_id",)
+        ),
+        Event("round_finished", LOG_INFO, "a round is finished", ROUND_FACTS),
         Event(
             "session_started",
-            INFO,
+            LOG_INFO,
             "a session of a continuous training begins",
             ("session", "reason", "num_rounds", "online"),
             {"reason": "`first`, `nodes`, `interval`", "num_rounds": "of the training at its end"},
         ),
-        Event("session_finished", NOTICE, "and is finished", ("session", "run_id", *RESULT_FACTS)),
-        Event("session_awaited", INFO, "the next one is waited for", ("sessions",), {"sessions": "finished so far"}),
-        Event("superlink_restarted", WARNING, "the SuperLink has started anew; the run outlives that", ("run_id",)),
-        Event("waiting", WARNING, "somebody or something is waited for", ("reason", "waiting_for", "run_id")),
-        Event("waiting_over", INFO, "and that has an end", ("run_id",)),
-        Event(FLOWER_REFUSED.event, WARNING, "Flower has refused a submission that may succeed later", ("code",)),
+        Event("session_finished", LOG_NOTICE, "and is finished", ("session", "run_id", *RESULT_FACTS)),
+        Event(
+            "session_awaited", LOG_INFO, "the next one is waited for", ("sessions",), {"sessions": "finished so far"}
+        ),
+        Event("superlink_restarted", LOG_WARNING, "the SuperLink has started anew; the run outlives that", ("run_id",)),
+        Event("waiting", LOG_WARNING, "somebody or something is waited for", ("reason", "waiting_for", "run_id")),
+        Event("waiting_over", LOG_INFO, "and that has an end", ("run_id",)),
+        Event(FLOWER_REFUSED.event, LOG_WARNING, "Flower has refused a submission that may succeed later", ("code",)),
         *(
             Event(ending.event, ending.level, ending.when, (*END_FACTS, *ending.facts), ending.notes)
             for ending in ENDINGS.values()
@@ -61,9 +65,9 @@ EVENTS: t.Mapping[str, Event] = {
 }
 
 # journald cuts a line that is longer than 48 KiB, and its second half could pass for an event.
-LONGEST = 40_000
+_LONGEST = 40_000
 BOUNDS = (
-    Bounds(text=TEXT, items=200, depth=8, total=2000),
+    Bounds(text=LINE_OF_TEXT, items=200, depth=8, total=2000),
     Bounds(text=200, items=50, depth=4, total=150),
     Bounds(text=200, items=16, depth=1, total=16),
 )
@@ -83,11 +87,11 @@ class Journal:
         content = {"event": name, "training": self.training, "time": now("milliseconds"), "message": message, **facts}
         for bounds in BOUNDS:
             line = json.dumps(harmless_value(content, bounds), ensure_ascii=False, allow_nan=False)
-            if len(line.encode()) <= LONGEST:
+            if len(line.encode()) <= _LONGEST:
                 break
         self._write(line, EVENTS[name].level)
 
-    def say(self, text: str, level: int = INFO) -> None:
+    def say(self, text: str, level: int = LOG_INFO) -> None:
         """Write text down for a person. Nothing in it can pass for an event."""
         for line in text.splitlines():
             shown = harmless(line)

@@ -12,7 +12,7 @@ import time
 
 from .._base.systemd import show_units
 from .._training.folder import TrainingFolder
-from .._training.follow import LOOK_EVERY, progress_of
+from .._training.follow import HISTORY_EVERY, progress_of
 from .desk import Desk, Memory, unit_name
 
 
@@ -25,4 +25,4 @@ def await_news(folder: TrainingFolder, wait_for_round: int, seen: str, seconds: 
         (unit,) = show_units(unit_name(folder.name))
         if reached or memory.signature != seen or (unit.is_known and not unit.lives):
             return
-        time.sleep(max(0.0, min(LOOK_EVERY, end - time.monotonic())))
+        time.sleep(max(0.0, min(HISTORY_EVERY, end - time.monotonic())))

@@ -15,7 +15,7 @@ from .._base.jsonable import Bounds, harmless_value, is_number
 from .._supernode.registry import named
 from . import endings
 
-Found = t.Mapping[str, t.Any]  # what a module has returned
+Returned = t.Mapping[str, t.Any]  # what a module has returned
 
 # What a workflow is handed is kept in its database and shown on its pages.
 WORDS = Bounds(text=2000, items=1000, depth=4, total=5000)
@@ -24,7 +24,7 @@ ROUNDS = Bounds(text=2000, items=100_000, total=2_000_000)
 NOT_STARTED, NOT_AS_ASKED = "not_started", "not_as_asked"  # beside the states of a training
 
 
-def outcome(seen: Found) -> dict[str, t.Any]:
+def outcome(seen: Returned) -> dict[str, t.Any]:
     """Return everything there is to tell.
 
     C(seen) holds what the steps of the play have found, empty for those that it did not come to: C(name) of the
@@ -58,13 +58,13 @@ def outcome(seen: Found) -> dict[str, t.Any]:
     return {**harmless_value(words, WORDS), "history": harmless_value(rounds, ROUNDS)}
 
 
-def last_look(seen: Found) -> Found:
+def last_look(seen: Returned) -> Returned:
     """Return what is known of the training: of what the play has done, or else of what it found; empty for nothing."""
     looks = (seen.get(step) or {} for step in ("run", "plan"))
     return next((look for look in looks if look.get("status") and "history" in look), {})
 
 
-def status(seen: Found) -> str:
+def status(seen: Returned) -> str:
     """Return how the training stands, in a word."""
     run = seen.get("run") or {}
     if run.get("status"):
@@ -74,7 +74,7 @@ def status(seen: Found) -> str:
     return endings.TOO_FEW_NODES.word if lacks_nodes(seen) else NOT_STARTED
 
 
-def details(seen: Found) -> str | None:
+def details(seen: Returned) -> str | None:
     """Return why it stands so; of a play that has failed, what it has failed with."""
     run = seen.get("run") or {}
     steps = [seen.get(step) for step in ("proof", "run", "check", "room", "supernodes", "plan", "refusal", "asked")]
@@ -83,7 +83,7 @@ def details(seen: Found) -> str | None:
     return own or next(filter(None, messages), None)
 
 
-def waiting_for(seen: Found) -> list[str]:
+def waiting_for(seen: Returned) -> list[str]:
     """Return the names of the SuperNodes that are missing."""
     if (seen.get("run") or {}).get("status"):
         return list((seen["run"].get("supervision") or {}).get("waiting_for") or [])
@@ -91,18 +91,18 @@ def waiting_for(seen: Found) -> list[str]:
     return list(named(rows, online=False)) if lacks_nodes(seen) else []
 
 
-def lacks_nodes(seen: Found) -> bool:
+def lacks_nodes(seen: Returned) -> bool:
     """Tell whether fewer SuperNodes were online than the training needs."""
     online = (seen.get("supernodes") or {}).get("online")
     return online is not None and int(online) < int(seen.get("needed_nodes") or 0)
 
 
-def own_result(run: Found) -> Found:
+def own_result(run: Returned) -> Returned:
     """Return the result of a training that is finished; the one of before, while more rounds are trained, is not it."""
     return (run.get("result") or {}) if run.get("finished") else {}
 
 
-def own_rounds(seen: Found) -> list[Found]:
+def own_rounds(seen: Returned) -> list[Returned]:
     """Return the rounds that have led to the model of this training."""
     run, asked = last_look(seen), seen.get("asked") or {}
     wanted = asked.get("configuration_hash")
@@ -122,7 +122,7 @@ def own_rounds(seen: Found) -> list[Found]:
     return [event for event in rounds if event["round"] <= kept]
 
 
-def begun(run: Found) -> bool:
+def begun(run: Returned) -> bool:
     """Tell whether a ServerApp of this order to train has begun its work."""
     lost = (run.get("supervision") or {}).get("restart_reasons") or []
     own = {run.get("run_id"), *(entry.get("run_id") for entry in lost)} - {None}
@@ -130,12 +130,12 @@ def begun(run: Found) -> bool:
     return bool(own & told)
 
 
-def progress(rounds: t.Sequence[Found]) -> Found:
+def progress(rounds: t.Sequence[Returned]) -> Returned:
     """Return the last round that has made a new model."""
     return next((event for event in reversed(rounds) if event.get("aggregated") is not False), {})
 
 
-def kept_checkpoint(seen: Found) -> Found:
+def kept_checkpoint(seen: Returned) -> Returned:
     """Return the model of the result; before the end, the newest checkpoint of this training."""
     run, asked, model = last_look(seen), seen.get("asked") or {}, seen.get("model") or {}
     if own_result(run).get("sha256"):
@@ -145,7 +145,7 @@ def kept_checkpoint(seen: Found) -> Found:
     return latest if own == (seen.get("name"), asked.get("configuration_hash")) else {}
 
 
-def failed(step: Found | None) -> bool:
+def failed(step: Returned | None) -> bool:
     return bool((step or {}).get("failed"))
 
 

@@ -12,15 +12,13 @@ import typing as t
 
 from .._base.systemd import Unit, show_units
 from .._training.folder import TrainingFolder
-from .._training.progress import Follower, pace, seconds_between
+from .._training.progress import Follower, Look, pace, seconds_between
 from .desk import Desk, Memory, Request, now, unit_name
 from .endings import AT_WORK, FAILED, FINISHED, GO_ON, STATES, STOPPED, TRAIN_AGAIN, WAIT
 from .verdicts import BY_OPERATOR
 
 HALTED = "halted"  # it was to go on, but nobody sees to it
 LAST_ROUNDS = 3
-
-Look = t.Mapping[str, t.Any]  # what run_info returns of one training
 
 
 def outlook(folder: TrainingFolder) -> dict[str, t.Any] | None:

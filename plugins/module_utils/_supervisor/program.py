@@ -20,7 +20,7 @@ from .._base.systemd import notify
 from .._flower.cli import Flwr, FlwrError
 from .._training.folder import TrainingFolder, TrainingNameError
 from .desk import Desk, Memory
-from .endings import AGAIN, ENDINGS, ERROR, NOTICE, REFUSED, REQUEST, STOPPED
+from .endings import AGAIN, ENDINGS, LOG_ERROR, LOG_NOTICE, REFUSED, REQUEST, STOPPED
 from .journal import Journal
 from .supervisor import Supervisor
 from .watch import LocalHost
@@ -42,10 +42,10 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     try:
         desk = Desk(TrainingFolder(options.home, options.name))
     except TrainingNameError as error:
-        journal.say(str(error), ERROR)
+        journal.say(str(error), LOG_ERROR)
         return ENDINGS[REFUSED].status
     if not os.path.isdir(desk.folder.path):
-        journal.say(f"{desk.folder.path} does not exist. Train first (playbook fedops.flower.train).", ERROR)
+        journal.say(f"{desk.folder.path} does not exist. Train first (playbook fedops.flower.train).", LOG_ERROR)
         return ENDINGS[REFUSED].status
     try:
         return _supervise(options.home, desk, journal)
@@ -62,7 +62,7 @@ def keep_capabilities() -> None:
 def _supervise(home: str, desk: Desk, journal: Journal) -> int:
     with desk.watch() as alone:
         if not alone:
-            journal.say(f"{journal.training}: another supervisor is at it.", ERROR)
+            journal.say(f"{journal.training}: another supervisor is at it.", LOG_ERROR)
             return ENDINGS[AGAIN].status
         notify(READY=1)
         request = desk.request
@@ -71,7 +71,7 @@ def _supervise(home: str, desk: Desk, journal: Journal) -> int:
             memory = desk.memory or Memory()
             facts = {"run_id": memory.run_id or None, "restarts": memory.restart_count}
             journal.event(ENDINGS[REFUSED].event, text, reason=REQUEST.word, **facts)
-            journal.say(text, ERROR)
+            journal.say(text, LOG_ERROR)
             return ENDINGS[REFUSED].status
         if desk.is_stopped and desk.left:
             return _stop_what_is_left(desk, Flwr(home, request.superlink), journal)
@@ -95,7 +95,7 @@ def _stop_what_is_left(desk: Desk, flwr: Flwr, journal: Journal) -> int:
             memory.ended = run_id
             desk.remember(memory)
         desk.leave("")
-        journal.say(f"{journal.training}: run {run_id} is stopped.", NOTICE)
+        journal.say(f"{journal.training}: run {run_id} is stopped.", LOG_NOTICE)
     return ENDINGS[STOPPED].status
 
 
@@ -107,7 +107,7 @@ def _outlast(desk: Desk, journal: Journal, error: OSError) -> int:
     )
     notify(READY=1, STATUS=text)
     with suppress(OSError):  # the journal itself may be what cannot be written
-        journal.say(text, ERROR)
+        journal.say(text, LOG_ERROR)
     start = time.monotonic()
     while not desk.is_stopped and (time.monotonic() - start < LEAST_PAUSE or not desk.is_writable()):
         time.sleep(TRY_EVERY)

@@ -13,7 +13,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from .._training.folder import REQUEST, RefusedError, TrainingFolder
+from .._training.folder import REQUEST_FILE, RefusedError, TrainingFolder
 from .._training.follow import other_trainings
 from .desk import Desk, Memory, values_of
 from .endings import ENDED
@@ -37,7 +37,7 @@ class Tenant:
         """Return what says whose the directory is: who has trained there comes first, then who was asked earlier."""
         memory, effective = Desk(self.folder).memory or Memory(), self.folder.effective or {}
         trains = memory.began or bool(memory.runs and memory.run_id and effective.get("run_id") == memory.run_id)
-        return not trains, _written(os.path.join(self.folder.path, REQUEST)), self.folder.name
+        return not trains, _written(os.path.join(self.folder.path, REQUEST_FILE)), self.folder.name
 
 
 def checkpoint_directory(run_config: str) -> str | None:

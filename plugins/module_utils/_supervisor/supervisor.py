@@ -32,7 +32,7 @@ from .verdicts import BY_OPERATOR, Limits, Verdict, away, give_up, judge, pause,
 from .watch import ASK_AWAY, ASK_FOR_NODES, Clock, LocalHost, Watch
 
 TICK = 0.5  # seconds between two looks
-GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
+SERVERAPP_GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped
 ASK_AGAIN = 60.0  # seconds until the next run asks for the directory of the checkpoints; it waits there as well
 
 
@@ -269,7 +269,7 @@ class Supervisor:
         if self.watch is None or not self.watch.is_over:
             self._stop_run()
         table, known = self.host.processes, own_processes(self.folder, self.memory)
-        end = self.clock.monotonic() + GRACE
+        end = self.clock.monotonic() + SERVERAPP_GRACE
         while any(map(table.lives, known)) and self.clock.monotonic() < end:
             self.clock.sleep(TICK)
         if len(known) == 1:  # of several, one may be another training's

@@ -16,7 +16,7 @@ from .._base.systemd import notify
 from .._flower.cli import Flwr, FlwrError
 from .._training.progress import pace_text, round_line
 from .desk import Desk, Memory
-from .endings import AGAIN, ENDINGS, ERROR, FAILED, FINISHED, IDLE, NOTICE, RESULT_FACTS, STATES, WAIT
+from .endings import AGAIN, ENDINGS, FAILED, FINISHED, IDLE, LOG_ERROR, LOG_NOTICE, RESULT_FACTS, STATES, WAIT
 from .journal import ROUND_FACTS, Journal
 from .verdicts import Verdict
 from .watch import Watch
@@ -38,7 +38,7 @@ class Teller:
 
     def ended_before(self) -> None:
         """Say that there is nothing to do any more."""
-        self._journal.say(f"{self._name}: {ENDINGS[self._memory.state].words}, already before.", NOTICE)
+        self._journal.say(f"{self._name}: {ENDINGS[self._memory.state].words}, already before.", LOG_NOTICE)
 
     def news(self, watch: Watch) -> None:
         """Tell of what has happened to a run since the last look."""
@@ -84,7 +84,7 @@ class Teller:
         text = f"{self._name}: {ending.words}. {verdict.text}"
         if verdict.kind != AGAIN:
             self._journal.event(ending.event, text, **self._facts(verdict))
-        self._journal.say(_one_line(text), ERROR if ending.is_bad else NOTICE)
+        self._journal.say(_one_line(text), LOG_ERROR if ending.is_bad else LOG_NOTICE)
         notify(STATUS=_one_line(text), STOPPING=1)
 
     def remember(self) -> None:

@@ -13,12 +13,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._base.jsonable import harmless
-from .._flower.assumptions import ALIVE, APP_RAISED, COMPLETED, NO_HEARTBEAT, PENDING, STOPPED
-from .._training.runs import LOST
+from .._flower.assumptions import ALIVE, APP_RAISED, NO_HEARTBEAT_DETAILS, RUN_COMPLETED, RUN_PENDING, RUN_STOPPED
+from .._training.runs import LOST, UNREACHABLE
 from . import endings
 from .endings import ENDINGS, GO_ON, Reason
-
-UNREACHABLE = "unreachable"
 
 # The ServerApp's process, as far as it is known which one is ours.
 UNKNOWN, LIVING, GONE = "unknown", "living", "gone"
@@ -91,10 +89,10 @@ def judge(seen: Sighting, limits: Limits) -> Verdict:
     if seen.stop_asked:
         return BY_OPERATOR
     over = seen.process == GONE or seen.word not in (*ALIVE, UNREACHABLE)
-    if seen.word == COMPLETED or (seen.has_result and over):
+    if seen.word == RUN_COMPLETED or (seen.has_result and over):
         # A result is the proof of the end, also where the ServerApp could not tell Flower of it any more.
         return _completed(seen, limits)
-    if seen.quiesce is not None and not over and (seen.quiesce <= 0 or seen.word == PENDING):
+    if seen.quiesce is not None and not over and (seen.quiesce <= 0 or seen.word == RUN_PENDING):
         return _stood_still(seen)
     if seen.word == UNREACHABLE:
         return away(seen.details)
@@ -102,7 +100,7 @@ def judge(seen: Sighting, limits: Limits) -> Verdict:
         return _ended(seen)
     if seen.process == GONE:
         return _gone(seen)
-    if seen.word == PENDING:
+    if seen.word == RUN_PENDING:
         return _pending(seen)
     return _running(seen, limits)
 
@@ -135,19 +133,19 @@ def _completed(seen: Sighting, limits: Limits) -> Verdict:
 
 def _stood_still(seen: Sighting) -> Verdict:
     """Say why a run is to be stopped that does not end its round by itself."""
-    what = "its run had not begun" if seen.word == PENDING else "the round under way was not finished in time"
+    what = "its run had not begun" if seen.word == RUN_PENDING else "the round under way was not finished in time"
     return Verdict.of(endings.ALL_QUIESCED, what=f", and {what}")
 
 
 def _ended(seen: Sighting) -> Verdict:
     """Judge a run that Flower says is over, though nobody of us has ended it."""
-    if seen.word == STOPPED:
+    if seen.word == RUN_STOPPED:
         return Verdict.of(endings.FLWR_STOP)
     if seen.word == LOST:
         return Verdict.of(endings.SUPERLINK_FORGOT)
     if seen.failure or seen.details.startswith(APP_RAISED):
         return _failed(seen)
-    if seen.details.startswith(NO_HEARTBEAT) and seen.process != GONE:
+    if seen.details.startswith(NO_HEARTBEAT_DETAILS) and seen.process != GONE:
         return Verdict.of(endings.NO_HEARTBEAT)
     return _gone(seen)
 

@@ -14,25 +14,25 @@ from dataclasses import replace
 from .._base import identity
 from .._base.layout import SUPERLINK_UNIT
 from .._base.systemd import Unit, show_units
-from .._flower.assumptions import ALIVE, PENDING, RUNNING, STARTING
+from .._flower.assumptions import ALIVE, RUN_PENDING, RUN_RUNNING, RUN_STARTING
 from .._flower.cli import Flwr, FlwrError
 from .._flower.processes import EXECUTOR, Process, ProcessTable, memory_counts, memory_kills, moment
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
-from .._training.runs import LOST
+from .._training.runs import LOST, UNREACHABLE
 from .desk import Memory, Request
 from .serverapps import Finder, known_processes
-from .verdicts import GONE, LIVING, UNKNOWN, UNREACHABLE, Sighting
+from .verdicts import GONE, LIVING, UNKNOWN, Sighting
 
 ASK_A_YOUNG_RUN = 3.0  # seconds between questions to Flower: until the ServerApp's process is known
 ASK_AWAY = 3.0  # while the SuperLink does not answer
-ASK_AT_THE_END = 1.5  # after the last round
+_ASK_AT_THE_END = 1.5  # after the last round
 ASK_BLINDLY = 10.0  # when no process is known to be the run's
 ASK_A_WELL_RUN = 60.0  # its process lives, its rounds are seen in files
 NO_PROCESS = 5.0  # seconds that a run may be under way without any ServerApp on the host
 
 LOOK_AT_THE_SUPERLINK = 5.0  # its unit, which costs next to nothing
-QUIET, QUIET_FACTOR = 30.0, 1.5  # without a round for so many seconds, and so many times the usual: count SuperNodes
+_QUIET, _QUIET_FACTOR = 30.0, 1.5  # without a round for so many seconds, and so many times the usual: count SuperNodes
 ASK_FOR_NODES = 30.0
 
 
@@ -88,7 +88,7 @@ class Watch:
         self._pending_since: float | None = None
         self._asked: float | None = None
         self._starting_at: float | None = None
-        self._word, self._details = PENDING, ""
+        self._word, self._details = RUN_PENDING, ""
         self._alone_since: float | None = None  # since when no ServerApp is on the host
         self._kills: int | None = None
         self._memory_counts = ""  # of the ServerApp's control group
@@ -132,7 +132,9 @@ class Watch:
                 self._ask()
                 process = self._process(self._clock.monotonic())
         rounds = self._seconds()
-        if self._word == RUNNING and at - self._progress > max(QUIET, QUIET_FACTOR * max(rounds[-5:], default=0.0)):
+        if self._word == RUN_RUNNING and at - self._progress > max(
+            _QUIET, _QUIET_FACTOR * max(rounds[-5:], default=0.0)
+        ):
             self._count_nodes(at)
         if self._word == UNREACHABLE or (self._online is not None and self._online < self._request.needed_nodes):
             self._progress = at  # such time is not the round's
@@ -171,10 +173,10 @@ class Watch:
         if process == GONE:
             return not self._settled
         if self._has_result() or self._failure():
-            return waited >= ASK_AT_THE_END
+            return waited >= _ASK_AT_THE_END
         if process == LIVING:
             return waited >= ASK_A_WELL_RUN
-        young = self._word != RUNNING or at - self._started < ASK_BLINDLY
+        young = self._word != RUN_RUNNING or at - self._started < ASK_BLINDLY
         return waited >= (ASK_A_YOUNG_RUN if young else ASK_BLINDLY)
 
     def _look_at_the_superlink(self, at: float) -> None:
@@ -206,7 +208,7 @@ class Watch:
         if not self.was_stopped:
             self._ask()
         elif self._word == UNREACHABLE:
-            self._word = RUNNING
+            self._word = RUN_RUNNING
         self._settled = self._word != UNREACHABLE
 
     def _away(self, error: FlwrError) -> None:
@@ -223,7 +225,7 @@ class Watch:
         run = next((run for run in runs if run.run_id == self._memory.run_id), None)
         self._word, self._details = (run.status, run.details or "") if run else (LOST, "")
         self._starting_at = moment(run.starting_at) if run else None
-        if self._word == PENDING:
+        if self._word == RUN_PENDING:
             self._pending_since = self._asked if self._pending_since is None else self._pending_since
         else:
             self._pending_since = None
@@ -231,7 +233,7 @@ class Watch:
     def _process(self, at: float) -> str:
         """Say whether the run's ServerApp lives, and find out which process it is."""
         known = known_processes(self._memory)
-        if not known and self._word not in (STARTING, RUNNING):
+        if not known and self._word not in (RUN_STARTING, RUN_RUNNING):
             return UNKNOWN
         if self._finder.find(at, self._starting_at):
             if not known:

@@ -21,14 +21,19 @@ from .._base.guarded import Owners, read_bytes, regular_file
 from .._base.jsonable import CLAIM, Bounds, harmless_value, is_number, is_whole, loads
 from .._base.records import why_unread
 
-EFFECTIVE, RESULT, HISTORY, FAILURE = "effective.json", "result.json", "history.jsonl", "failure.json"
+EFFECTIVE_FILE, RESULT_FILE, HISTORY_FILE, FAILURE_FILE = (
+    "effective.json",
+    "result.json",
+    "history.jsonl",
+    "failure.json",
+)
 OBJECT_LIMIT = 1 << 20  # bytes of one record
 HISTORY_LIMIT = 8 << 20  # bytes of the history; of a longer one, its end is read
 LINE_LIMIT = 1 << 16  # bytes of one round
 MOST_ROUNDS = 20000
 TOO_DEEP, NOT_WHOLE = "it is too deep", "it is not whole JSON"
-LONGEST = 1e9  # seconds
-LARGEST = 1 << 53  # a whole number that every reader of JSON takes
+_LONGEST = 1e9  # seconds
+_LARGEST = 1 << 53  # a whole number that every reader of JSON takes
 
 _ROUND = Bounds(text=2000, items=1000, depth=6, total=5000)
 
@@ -47,7 +52,7 @@ class Kind:
 
 
 def _is_count(value: t.Any) -> bool:
-    return is_whole(value) and 0 <= value < LARGEST
+    return is_whole(value) and 0 <= value < _LARGEST
 
 
 def _is_number(value: t.Any) -> bool:
@@ -55,7 +60,7 @@ def _is_number(value: t.Any) -> bool:
 
 
 def _is_span(value: t.Any) -> bool:
-    return _is_number(value) and 0 <= value < LONGEST
+    return _is_number(value) and 0 <= value < _LONGEST
 
 
 def _is_text(value: t.Any) -> bool:
@@ -77,7 +82,7 @@ _SITES = Kind("a list of objects with a site each", _are_sites)
 
 # Every value that code of ours uses. One that is missing or null is not told, unless it is needed.
 _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
-    EFFECTIVE: {
+    EFFECTIVE_FILE: {
         "run_id": _NAME,
         "training": _TEXT,
         "configuration_hash": _TEXT,
@@ -86,7 +91,7 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "process": Kind("an object with pid and ticks, whole numbers", _has(pid=_is_count, ticks=_is_count)),
         "resumed_from": Kind("an object with a file and a round", _has(file=_is_text, round=_is_count)),
     },
-    RESULT: {
+    RESULT_FILE: {
         "run_id": _NAME,
         "training": _TEXT,
         "configuration_hash": _TEXT,
@@ -96,8 +101,8 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "checkpoint": _TEXT,
         "sha256": _TEXT,
     },
-    FAILURE: {"run_id": _NAME, "reason": _TEXT, "message": _TEXT},
-    HISTORY: {
+    FAILURE_FILE: {"run_id": _NAME, "reason": _TEXT, "message": _TEXT},
+    HISTORY_FILE: {
         "run_id": _TEXT,
         "told_by": _TEXT,
         "round": Kind(_COUNT.words, _is_count, needed=True),
@@ -135,7 +140,7 @@ def read_history(folder: str, owners: Owners) -> tuple[list[dict[str, t.Any]], s
     A line that is no JSON is still being written, or was cut short by a crash: that is no news.
     """
     try:
-        with regular_file(os.path.join(folder, HISTORY), None, owners) as stream:
+        with regular_file(os.path.join(folder, HISTORY_FILE), None, owners) as stream:
             size = os.fstat(stream.fileno()).st_size
             stream.seek(max(0, size - HISTORY_LIMIT))
             content = stream.read(HISTORY_LIMIT)
@@ -191,7 +196,7 @@ def _round(line: bytes) -> dict[str, t.Any] | None:
             return None
         raise
     is_round = isinstance(value, dict) and value.get("event") == "round_finished"
-    return _sound(HISTORY, value, _ROUND) if is_round else None
+    return _sound(HISTORY_FILE, value, _ROUND) if is_round else None
 
 
 def _called(value: t.Any) -> str:

@@ -23,10 +23,10 @@ from .._base.errors import FedopsError
 from .._base.guarded import ROOT, locked, status
 from .._base.jsonable import is_whole
 from .._base.layout import folder as folder_of
-from .claims import EFFECTIVE, FAILURE, HISTORY, RESULT, ClaimError, read_claim, read_history
+from .claims import EFFECTIVE_FILE, FAILURE_FILE, HISTORY_FILE, RESULT_FILE, ClaimError, read_claim, read_history
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-LEDGER, REQUEST, MEMORY = "ledger.json", "request.json", "supervision.json"
+TRAINING_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+LEDGER_FILE, REQUEST_FILE, MEMORY_FILE = "ledger.json", "request.json", "supervision.json"
 RECORD_MODE, FOLDER_MODE = 0o640, 0o750
 
 
@@ -54,7 +54,7 @@ class TrainingFolder:
     """The folder C(<home>/trainings/<name>), and C(<home>/published/<name>) with what its ServerApps tell."""
 
     def __init__(self, home: str, name: str) -> None:
-        if not NAME.fullmatch(name):
+        if not TRAINING_NAME.fullmatch(name):
             raise TrainingNameError(
                 f"name is {name!r} but must start with a lower-case letter or a digit and hold only those and hyphens,"
                 " 63 at most. Choose another training name."
@@ -73,17 +73,17 @@ class TrainingFolder:
     @property
     def effective(self) -> dict[str, t.Any] | None:
         """Return the configuration that the latest ServerApp says it used."""
-        return self._own(EFFECTIVE)
+        return self._own(EFFECTIVE_FILE)
 
     @property
     def result(self) -> dict[str, t.Any] | None:
         """Return the outcome of the latest run that reached its end."""
-        return self._own(RESULT)
+        return self._own(RESULT_FILE)
 
     @property
     def failure(self) -> dict[str, t.Any] | None:
         """Return what the latest ServerApp that has failed says of that."""
-        return self._own(FAILURE)
+        return self._own(FAILURE_FILE)
 
     @property
     def history(self) -> list[dict[str, t.Any]]:
@@ -105,7 +105,7 @@ class TrainingFolder:
     def history_stamp(self) -> tuple[int, ...] | None:
         """Return what changes whenever the history does."""
         try:
-            found = status(os.path.join(self.published, HISTORY))
+            found = status(os.path.join(self.published, HISTORY_FILE))
         except OSError:
             return None
         return (found.st_ino, found.st_size, found.st_mtime_ns) if found else None
@@ -113,7 +113,7 @@ class TrainingFolder:
     @property
     def ledger(self) -> list[LedgerEntry]:
         """Return the runs submitted so far, newest last."""
-        runs = (read_object(os.path.join(self.path, LEDGER)) or {}).get("runs")
+        runs = (read_object(os.path.join(self.path, LEDGER_FILE)) or {}).get("runs")
         return [
             LedgerEntry(
                 run_id=str(run["run_id"]),
@@ -136,14 +136,14 @@ class TrainingFolder:
     def problems(self) -> list[str]:
         """Say what cannot be read of this training, and is left out of everything else."""
         found = []
-        for name in (LEDGER, REQUEST, MEMORY):
+        for name in (LEDGER_FILE, REQUEST_FILE, MEMORY_FILE):
             try:
                 path = os.path.join(self.path, name)
                 records.read_record(path, _writers(path))
             except records.RecordError as error:
                 found.append(f"its {name} cannot be read: {error}.")
         own = self.run_ids
-        for name in (EFFECTIVE, RESULT, FAILURE):
+        for name in (EFFECTIVE_FILE, RESULT_FILE, FAILURE_FILE):
             try:
                 claim = read_claim(self.published, name, claimants())
                 if claim is not None and claim["run_id"] not in own:
@@ -151,14 +151,14 @@ class TrainingFolder:
             except ClaimError as error:
                 found.append(f"its {name} cannot be read: {error}.")
         if problem := read_history(self.published, claimants())[1]:
-            found.append(f"its {HISTORY} cannot be read: {problem}.")
+            found.append(f"its {HISTORY_FILE} cannot be read: {problem}.")
         return found
 
     def record(self, entry: LedgerEntry) -> None:
         """Add a run to the ledger."""
         runs = [asdict(known) for known in (*self.ledger, entry)]
         self.make()
-        write_object(os.path.join(self.path, LEDGER), {"runs": runs})
+        write_object(os.path.join(self.path, LEDGER_FILE), {"runs": runs})
 
     def make(self) -> None:
         """Have the folder of what is asked for."""

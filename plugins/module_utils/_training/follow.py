@@ -14,16 +14,15 @@ from dataclasses import asdict, replace
 
 from .._base.guarded import names
 from .._base.layout import folder as folder_of
-from .._flower.assumptions import COMPLETED, RUNNING, SILENT
+from .._flower.assumptions import RUN_COMPLETED, RUN_RUNNING, SILENT
 from .._flower.cli import Flwr, FlwrError, FlwrUnreachableError, Run
-from .folder import NAME, TrainingFolder
-from .runs import ABSENT, LOST, Known, known_runs
+from .folder import TRAINING_NAME, TrainingFolder
+from .runs import ABSENT, LOST, UNREACHABLE, Known, known_runs
 
-LOOK_EVERY = 1.0  # seconds between looks at the history file
+HISTORY_EVERY = 1.0  # seconds between looks at the history file
 FIRST_QUESTION = 4.0  # seconds until Flower is asked for the first time: a run that fails at once is seen soon
-ASK_EVERY = 10.0
-ASK_AT_THE_END = 3.0  # after the last round, when the end is near
-UNREACHABLE = "unreachable"
+_ASK_EVERY = 10.0
+_ASK_AT_THE_END = 3.0  # after the last round, when the end is near
 
 
 def training_names(home: str) -> list[str]:
@@ -32,7 +31,7 @@ def training_names(home: str) -> list[str]:
         found = names(folder_of(home, "trainings"))
     except OSError:
         return []
-    return [name for name in found if NAME.fullmatch(name)]
+    return [name for name in found if TRAINING_NAME.fullmatch(name)]
 
 
 def other_trainings(folder: TrainingFolder) -> list[TrainingFolder]:
@@ -67,7 +66,7 @@ def describe(folder: TrainingFolder, run: Known) -> dict[str, t.Any]:
     return {
         "name": folder.name,
         **describe_run(run),
-        "finished": run.status == COMPLETED,
+        "finished": run.status == RUN_COMPLETED,
         "history": folder.history,
         "effective": folder.effective,
         "result": folder.result,
@@ -104,17 +103,17 @@ def wait(flwr: Flwr, folder: TrainingFolder, run_id: str, wait_for_round: int, s
         reached, complete = progress_of(folder, run_id, wait_for_round)
         if reached and not complete:
             # A round that was just finished, and not the last: no need to ask whether the run is alive.
-            return replace(latest_run(folder, [], run_id), status=RUNNING, alive=True)
+            return replace(latest_run(folder, [], run_id), status=RUN_RUNNING, alive=True)
         if complete:
-            question = min(question, start + LOOK_EVERY)
+            question = min(question, start + HISTORY_EVERY)
         now = time.monotonic()
         if reached or now >= min(question, end):
             run = ask(flwr, folder, run_id)
             waiting = run.alive or run.status == UNREACHABLE
             if reached or not waiting or now >= end:
                 return run
-            question = now + (ASK_AT_THE_END if complete else ASK_EVERY)
-        time.sleep(max(0.0, min(LOOK_EVERY, end - time.monotonic())))
+            question = now + (_ASK_AT_THE_END if complete else _ASK_EVERY)
+        time.sleep(max(0.0, min(HISTORY_EVERY, end - time.monotonic())))
 
 
 def progress_of(folder: TrainingFolder, run_id: str, wait_for_round: int) -> tuple[bool, bool]:

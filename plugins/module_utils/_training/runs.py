@@ -13,10 +13,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._flower.assumptions import COMPLETED
+from .._flower.assumptions import RUN_COMPLETED
 from .._flower.cli import Run
 from .folder import RefusedError
 
+UNREACHABLE = "unreachable"  # the SuperLink does not answer
 ABSENT = "absent"  # nothing was ever submitted
 LOST = "lost"  # submitted once, but the SuperLink knows nothing of it: its database was replaced
 
@@ -105,7 +106,7 @@ def is_finished(
     return (
         latest is not None
         and not latest.reports
-        and latest.status == COMPLETED
+        and latest.status == RUN_COMPLETED
         and covers(latest.configuration_hash, latest.num_rounds, configuration_hash, num_rounds)
     )
 
@@ -115,7 +116,7 @@ def _that_finished(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | Non
     run_id = (result or {}).get("run_id")
     if run_id is None:
         return known[-1]
-    return next((run for run in known if run.run_id == run_id), Known(str(run_id), COMPLETED))
+    return next((run for run in known if run.run_id == run_id), Known(str(run_id), RUN_COMPLETED))
 
 
 def covers(had_hash: t.Any, had_rounds: t.Any, wanted_hash: str | None, wanted_rounds: int | None) -> bool:
@@ -136,7 +137,7 @@ def _known(
     ended = result.get("run_id") == entry.run_id
     return Known(
         run_id=entry.run_id,
-        status=run.status if run else COMPLETED if ended else LOST,
+        status=run.status if run else RUN_COMPLETED if ended else LOST,
         configuration_hash=entry.configuration_hash,
         num_rounds=entry.num_rounds,
         fab_hash=(run.fab_hash if run else entry.fab_hash) or None,

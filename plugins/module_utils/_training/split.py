@@ -17,13 +17,13 @@ from datetime import datetime, timezone
 
 from .._base import guarded, identity
 from .._base.layout import folder
-from .claims import EFFECTIVE, FAILURE, HISTORY, RESULT
-from .folder import FOLDER_MODE, NAME, RECORD_MODE
+from .claims import EFFECTIVE_FILE, FAILURE_FILE, HISTORY_FILE, RESULT_FILE
+from .folder import FOLDER_MODE, RECORD_MODE, TRAINING_NAME
 
-PREVIOUS = "previous"
-CLAIMS = (EFFECTIVE, RESULT, HISTORY, FAILURE, PREVIOUS)
+PREVIOUS_CLAIMS = "previous"
+CLAIMS = (EFFECTIVE_FILE, RESULT_FILE, HISTORY_FILE, FAILURE_FILE, PREVIOUS_CLAIMS)
 
-Owners = tuple[int, int]
+_Owners = tuple[int, int]
 
 
 def split(home: str) -> list[str]:
@@ -39,7 +39,7 @@ def split(home: str) -> list[str]:
     for name in guarded.names(trainings):
         place = os.path.join(trainings, name)
         found = guarded.status(place)
-        if found is None or not stat.S_ISDIR(found.st_mode) or not NAME.fullmatch(name):
+        if found is None or not stat.S_ISDIR(found.st_mode) or not TRAINING_NAME.fullmatch(name):
             continue
         told = [claim for claim in CLAIMS if guarded.status(os.path.join(place, claim)) is not None]
         if told:
@@ -53,12 +53,12 @@ def split(home: str) -> list[str]:
     return changed
 
 
-def _move(source: str, target: str, names: list[str], owners: Owners) -> None:
+def _move(source: str, target: str, names: list[str], owners: _Owners) -> None:
     """Move some of what is in a folder; what is in the way is kept as something of before."""
     guarded.make_directory(target, FOLDER_MODE, owners)
-    kept = os.path.join(target, PREVIOUS, datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ"))
+    kept = os.path.join(target, PREVIOUS_CLAIMS, datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ"))
     # The folder of before last: it may be what is moved, or made for what is in the way.
-    for name in sorted(names, key=lambda name: name == PREVIOUS):
+    for name in sorted(names, key=lambda name: name == PREVIOUS_CLAIMS):
         if guarded.status(os.path.join(target, name)) is None:
             guarded.rename(os.path.join(source, name), os.path.join(target, name))
             continue
@@ -67,7 +67,7 @@ def _move(source: str, target: str, names: list[str], owners: Owners) -> None:
         guarded.rename(os.path.join(source, name), os.path.join(kept, name))
 
 
-def _open_files(path: str, before: int, owners: Owners) -> None:
+def _open_files(path: str, before: int, owners: _Owners) -> None:
     """Let the group read the files in a folder, and give them to others."""
     for name in guarded.names(path):
         place = os.path.join(path, name)
@@ -78,6 +78,6 @@ def _open_files(path: str, before: int, owners: Owners) -> None:
                 os.fchmod(stream.fileno(), RECORD_MODE)
 
 
-def _owners(name: str) -> Owners:
+def _owners(name: str) -> _Owners:
     account = pwd.getpwnam(name)
     return account.pw_uid, account.pw_gid

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base.hardening import UNITS
+from ansible_collections.fedops.flower.plugins.module_utils._base.hardening import SANDBOXES
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 OURS = {"flower-checkpoints"}  # it runs nothing but systemctl, and no process of it writes what others have said
@@ -16,10 +16,10 @@ TEMPLATES = {path.name.split(".")[0].rstrip("@"): path for path in ROLES.glob("*
 
 
 def test_every_unit_that_a_role_installs_has_a_row() -> None:
-    assert set(TEMPLATES) == {*UNITS, *OURS}
+    assert set(TEMPLATES) == {*SANDBOXES, *OURS}
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", SANDBOXES)
 def test_a_unit_takes_all_of_its_own_row(unit) -> None:
     text = TEMPLATES[unit].read_text("utf-8")
     assert re.findall(r"'([\w-]+)' \| fedops\.flower\.unit_sandbox", text) == [unit]

@@ -17,7 +17,7 @@ def ask(tmp_path: Path, home: Any, run_module: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(restore_point, "services", list)
     monkeypatch.setattr(restore_point, "show_units", lambda *_names: [])
     monkeypatch.setattr(restore_point, "control", lambda *_arguments: "")
-    monkeypatch.setattr(restore_point, "FILES", ("supernode.toml",))
+    monkeypatch.setattr(restore_point, "POINT_FILES", ("supernode.toml",))
     releases = Releases(str(home.path / "link" / "venv"))
     for name in ("old", "new"):
         path = Path(releases.make_room(name))

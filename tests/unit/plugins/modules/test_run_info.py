@@ -163,7 +163,7 @@ def supervised(home, monkeypatch):
     units = [Unit("flower-training@default.service", "loaded", "active", "running")]
     for module in (news, outlook):
         monkeypatch.setattr(module, "show_units", lambda name: units)
-    monkeypatch.setattr(news, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(news, "HISTORY_EVERY", 0.05)
     desk = _supervised.Desk(TrainingFolder(str(home.path), "default"))
     desk.ask(_supervised.Request("default", "/app", num_rounds=3, request_id="1"))
     desk.remember(_supervised.Memory(request_id="1", state="running", run_id="7", runs=1))

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.files import Directory, File
 from ansible_collections.fedops.flower.plugins.module_utils._supernode import instances as _instances
 from ansible_collections.fedops.flower.plugins.module_utils._supernode import units as _units
-from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import Owners, Units, UnitsError
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import StateOwners, Units, UnitsError
 
 USER = pwd.getpwuid(os.geteuid())
 SINGLE = "flower-supernode.service"
@@ -90,8 +90,8 @@ def systemd(tmp_path, monkeypatch) -> Systemd:
 def units(home, tmp_path, systemd, run_module, monkeypatch):
     """Run the module; a SuperNode is named by its instance."""
     (tmp_path / "system").mkdir()
-    monkeypatch.setattr(_units, "PENDING", str(tmp_path / "pending"))
-    monkeypatch.setattr(_instances, "STATE", str(tmp_path / "lib"))
+    monkeypatch.setattr(_units, "TO_RESTART", str(tmp_path / "pending"))
+    monkeypatch.setattr(_instances, "SUPERNODE_STATE", str(tmp_path / "lib"))
     (home.path / "certificates").mkdir()
 
     def run(
@@ -352,7 +352,7 @@ def test_check_mode_tells_and_does_nothing(units, systemd, files) -> None:
 
 
 def test_check_mode_works_on_a_host_without_the_account(run_module, systemd, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(_units, "PENDING", str(tmp_path / "pending"))
+    monkeypatch.setattr(_units, "TO_RESTART", str(tmp_path / "pending"))
     supernodes = [{"instance": "a", "config": "", "settings": ""}]
     options = {
         "user": "nobody-of-this-name",
@@ -386,7 +386,7 @@ def test_arguments_that_cannot_be_are_told_all_at_once(units, systemd) -> None:
 def test_without_systemd_it_says_so(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UnitsError, match="systemctl does not exist"):
-        Units(str(tmp_path), Owners(), str(tmp_path))._systemctl("daemon-reload")
+        Units(str(tmp_path), StateOwners(), str(tmp_path))._systemctl("daemon-reload")
 
 
 def test_a_file_is_written_whole_with_its_owner_or_not_at_all(tmp_path) -> None:

@@ -16,7 +16,7 @@ PROGRAM = b"program"
 
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    monkeypatch.setattr(control, "UNITS", str(tmp_path))
+    monkeypatch.setattr(control, "UNIT_FOLDER", str(tmp_path))
     monkeypatch.setattr(control, "control", lambda *arguments: "")
     name = tmp_path / Path(control.PROGRAM).name
     name.write_bytes(PROGRAM)

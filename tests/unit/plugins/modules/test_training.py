@@ -59,7 +59,7 @@ class Systemd:
 @pytest.fixture
 def systemd(monkeypatch, tmp_path) -> Systemd:
     systemd = Systemd()
-    monkeypatch.setattr(_supervising, "UNITS", str(tmp_path))
+    monkeypatch.setattr(_supervising, "UNIT_FOLDER", str(tmp_path))
     monkeypatch.setattr(_supervising, "STOP_PATIENCE", 0)
     monkeypatch.setattr(_supervising, "control", systemd.control)
     for module in (_supervising, outlook):

@@ -18,7 +18,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-TEXT = 2000  # characters of a text that is one line
+LINE_OF_TEXT = 2000  # characters of a text that is one line
 PAGE = 20000  # characters of a text of many lines
 MARK = "..."  # stands where something was cut off
 
@@ -41,7 +41,7 @@ _SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]")  # colours
 class Bounds:
     """How much of a value is kept."""
 
-    text: int = TEXT  # characters of each text
+    text: int = LINE_OF_TEXT  # characters of each text
     key: int = 200  # characters of each key
     items: int = 1000  # of each list or object
     depth: int = 16
@@ -49,12 +49,12 @@ class Bounds:
     multiline: bool = False  # whether texts may have lines
 
 
-RECORD = Bounds()
+ONE_RECORD = Bounds()
 CLAIM = Bounds(text=20000, items=2000, depth=8)  # what a ServerApp tells of its training
-LARGEST = 128  # bits of a whole number; more would not even fit a float
+_LARGEST = 128  # bits of a whole number; more would not even fit a float
 
 
-def harmless(text: str | bytes, limit: int = TEXT, multiline: bool = False) -> str:
+def harmless(text: str | bytes, limit: int = LINE_OF_TEXT, multiline: bool = False) -> str:
     """Return a foreign text as one line, or with C(multiline) as lines, that nothing but a reader acts on.
 
     What a terminal would act on is written as Python would escape it. An end of a line is a space in a single line. A
@@ -75,7 +75,7 @@ def without_colours(text: str) -> str:
     return _SEQUENCE.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
-def harmless_value(value: t.Any, bounds: Bounds = RECORD) -> t.Any:
+def harmless_value(value: t.Any, bounds: Bounds = ONE_RECORD) -> t.Any:
     """Return a value of JSON whose texts are harmless, and of which there is only so much.
 
     Numbers that JSON does not have, and those that are absurdly large, are null. C("...") stands for what is too deep,
@@ -155,7 +155,7 @@ def _kept(value: t.Any, bounds: Bounds, depth: int, left: list[int]) -> t.Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if value.bit_length() <= LARGEST else None
+        return value if value.bit_length() <= _LARGEST else None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

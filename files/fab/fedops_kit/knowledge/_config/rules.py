@@ -89,12 +89,12 @@ class Situation:
         return sampled(nodes, float(self.values["fraction_train"]), self.number("min_fit_clients"))
 
 
-Rule = Callable[[Situation], Iterator[Problem]]
-_RULES: list[tuple[frozenset[str], Rule]] = []
+_Rule = Callable[[Situation], Iterator[Problem]]
+_RULES: list[tuple[frozenset[str], _Rule]] = []
 
 
-def _reads(*names: str) -> Callable[[Rule], Rule]:
-    def register(rule: Rule) -> Rule:
+def _reads(*names: str) -> Callable[[_Rule], _Rule]:
+    def register(rule: _Rule) -> _Rule:
         _RULES.append((frozenset(names), rule))
         return rule
 

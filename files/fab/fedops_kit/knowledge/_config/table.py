@@ -16,7 +16,7 @@ from .._base.home import CHECKPOINTS, HOME, below
 from .strategies import STRATEGIES, by_malicious_factor, listed, own_defaults, readers
 from .variable import Variable
 
-RUNTIMES = tuple(runtimes.RUNTIMES)
+RUNTIME_NAMES = tuple(runtimes.RUNTIMES)
 
 GROUPS = {
     "training": "What to train",

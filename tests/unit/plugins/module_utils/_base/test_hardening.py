@@ -8,7 +8,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.escape import 
 from ansible_collections.fedops.flower.plugins.module_utils._base.hardening import (
     ALL,
     CLOSED_DOORS,
-    UNITS,
+    SANDBOXES,
     directives,
 )
 
@@ -24,7 +24,7 @@ def told(unit: str, **how) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", SANDBOXES)
 def test_every_unit_gives_up_what_all_give_up(unit) -> None:
     found = told(unit)
     assert set(ALL) <= set(found)
@@ -36,11 +36,11 @@ def test_every_unit_gives_up_what_all_give_up(unit) -> None:
 
 
 def test_what_runs_no_user_code_makes_no_executable_memory() -> None:
-    assert {unit for unit in UNITS if "MemoryDenyWriteExecute" not in told(unit)} == USER_CODE
+    assert {unit for unit in SANDBOXES if "MemoryDenyWriteExecute" not in told(unit)} == USER_CODE
 
 
 def test_each_of_the_others_sees_no_account_but_its_own() -> None:
-    assert {unit for unit in UNITS if told(unit).get("PrivateUsers") != ["yes"]} == {
+    assert {unit for unit in SANDBOXES if told(unit).get("PrivateUsers") != ["yes"]} == {
         "flower-fence",
         "flower-mirror",
         "flower-training",
@@ -48,7 +48,7 @@ def test_each_of_the_others_sees_no_account_but_its_own() -> None:
 
 
 def test_no_unit_takes_a_level_from_what_is_written_but_the_one_whose_lines_are_its_own() -> None:
-    assert {unit for unit in UNITS if told(unit)["SyslogLevelPrefix"] == ["yes"]} == {"flower-training"}
+    assert {unit for unit in SANDBOXES if told(unit)["SyslogLevelPrefix"] == ["yes"]} == {"flower-training"}
 
 
 def test_only_a_port_that_root_alone_may_open_takes_a_capability() -> None:

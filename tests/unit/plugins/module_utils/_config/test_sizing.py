@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import (
-    SUPERLINK_HOST,
-    SUPERNODE_HOST,
+    SUPERLINK_NEEDS,
+    SUPERNODE_NEEDS,
     checkpoints_held,
     client_memory_needed,
     memory_needed,
@@ -40,7 +40,7 @@ every_measurement = pytest.mark.parametrize(
 
 @every_measurement
 def test_every_process_fits_into_what_is_declared_for_it(measured: dict) -> None:
-    declared = {need.process: need for need in (*SUPERLINK_HOST, *SUPERNODE_HOST)}
+    declared = {need.process: need for need in (*SUPERLINK_NEEDS, *SUPERNODE_NEEDS)}
     for process, command in COMMANDS.items():
         peak = declared[process].peak(measured["megabytes"] * MEGABYTE, measured["replies"]) / MEGABYTE
         assert measured["peak_megabytes"][command] <= peak, process
@@ -56,8 +56,8 @@ def test_every_host_fits_into_what_is_declared_for_it(measured: dict) -> None:
 
 
 def test_a_host_needs_what_its_processes_need_together() -> None:
-    assert memory_needed(0, 0) == sum(need.own for need in SUPERLINK_HOST)
-    assert client_memory_needed(10**9) == sum(need.peak(10**9) for need in SUPERNODE_HOST)
+    assert memory_needed(0, 0) == sum(need.own for need in SUPERLINK_NEEDS)
+    assert client_memory_needed(10**9) == sum(need.peak(10**9) for need in SUPERNODE_NEEDS)
 
 
 def test_every_reply_needs_room_on_the_superlink_host() -> None:

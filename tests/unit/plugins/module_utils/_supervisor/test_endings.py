@@ -40,7 +40,7 @@ def by_systemd() -> dict[str, set[int]]:
 def test_systemd_does_what_the_table_says(ending) -> None:
     good, final = (by_systemd()[name] for name in ("SuccessExitStatus", "RestartPreventExitStatus"))
     starts_again = ending.status not in {0} | good | final  # with Restart=on-failure
-    assert starts_again == (ending.goes_on == endings.SYSTEMD)
+    assert starts_again == (ending.goes_on == endings.BY_SYSTEMD)
     assert (ending.status in final) == (ending.is_bad and not starts_again)
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._training import claims
 from ansible_collections.fedops.flower.plugins.module_utils._training.claims import (
-    EFFECTIVE,
-    FAILURE,
-    HISTORY,
+    EFFECTIVE_FILE,
+    FAILURE_FILE,
+    HISTORY_FILE,
     HISTORY_LIMIT,
     LINE_LIMIT,
     OBJECT_LIMIT,
-    RESULT,
+    RESULT_FILE,
     ClaimError,
     read_claim,
     read_history,
@@ -59,10 +59,10 @@ PLANTED = {
 
 
 @pytest.mark.parametrize(("plant", "said"), PLANTED.values(), ids=PLANTED)
-@pytest.mark.parametrize("name", [EFFECTIVE, RESULT, FAILURE, HISTORY])
+@pytest.mark.parametrize("name", [EFFECTIVE_FILE, RESULT_FILE, FAILURE_FILE, HISTORY_FILE])
 def test_what_is_no_regular_file_is_neither_followed_nor_waited_for(tmp_path, name, plant, said) -> None:
     plant(tmp_path / name)
-    if name == HISTORY:
+    if name == HISTORY_FILE:
         assert read_history(str(tmp_path), ME) == ([], said)
     else:
         with pytest.raises(ClaimError, match=f"^{said}$"):
@@ -71,32 +71,32 @@ def test_what_is_no_regular_file_is_neither_followed_nor_waited_for(tmp_path, na
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices and gives files away")
 def test_a_device_and_the_file_of_somebody_else_are_not_read(tmp_path) -> None:
-    os.mknod(tmp_path / HISTORY, 0o20666, os.makedev(1, 5))
+    os.mknod(tmp_path / HISTORY_FILE, 0o20666, os.makedev(1, 5))
     assert read_history(str(tmp_path), ME) == ([], "is no regular file")
-    (tmp_path / RESULT).write_text('{"run_id": "1"}')
-    os.chown(tmp_path / RESULT, 4711, 4711)
+    (tmp_path / RESULT_FILE).write_text('{"run_id": "1"}')
+    os.chown(tmp_path / RESULT_FILE, 4711, 4711)
     with pytest.raises(ClaimError, match=r"^belongs to the user 4711, which must not write it$"):
-        read_claim(str(tmp_path), RESULT, ME)
+        read_claim(str(tmp_path), RESULT_FILE, ME)
 
 
 def test_a_link_on_the_way_is_not_followed(tmp_path) -> None:
     if os.geteuid() != 0:
         pytest.skip("one's own link is trusted")
     (tmp_path / "there").mkdir()
-    (tmp_path / "there" / RESULT).write_text('{"run_id": "1"}')
+    (tmp_path / "there" / RESULT_FILE).write_text('{"run_id": "1"}')
     os.chown(tmp_path, 4711, 4711)
     (tmp_path / "default").symlink_to("there")
     with pytest.raises(ClaimError, match="has a link on its way"):
-        read_claim(str(tmp_path / "default"), RESULT, ME)
+        read_claim(str(tmp_path / "default"), RESULT_FILE, ME)
 
 
 def test_a_file_of_any_size_costs_no_more_than_the_bounds(tmp_path) -> None:
-    for name in (RESULT, HISTORY):
+    for name in (RESULT_FILE, HISTORY_FILE):
         sparse(tmp_path / name)
     tracemalloc.start()
     try:
         with pytest.raises(ClaimError, match=f"but at most {OBJECT_LIMIT} are read$"):
-            read_claim(str(tmp_path), RESULT, ME)
+            read_claim(str(tmp_path), RESULT_FILE, ME)
         assert read_history(str(tmp_path), ME) == ([], "")
         assert tracemalloc.get_traced_memory()[1] < 4 * HISTORY_LIMIT
     finally:
@@ -105,7 +105,7 @@ def test_a_file_of_any_size_costs_no_more_than_the_bounds(tmp_path) -> None:
 
 def test_of_a_long_history_the_end_is_read(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(claims, "HISTORY_LIMIT", 4000)
-    (tmp_path / HISTORY).write_text("".join(line(number) + "\n" for number in range(1, 1001)))
+    (tmp_path / HISTORY_FILE).write_text("".join(line(number) + "\n" for number in range(1, 1001)))
     rounds, problem = read_history(str(tmp_path), ME)
     assert (rounds[-1]["round"], problem) == (1000, "")
     assert [event["round"] for event in rounds] == list(range(rounds[0]["round"], 1001))
@@ -151,12 +151,12 @@ def test_a_damaged_line_takes_no_other_with_it() -> None:
     ],
 )  # fmt: skip
 def test_a_claim_of_another_shape_is_refused_with_what_is_wrong(tmp_path, text, said) -> None:
-    (tmp_path / EFFECTIVE).write_text(text)
+    (tmp_path / EFFECTIVE_FILE).write_text(text)
     if said is None:
-        assert read_claim(str(tmp_path), EFFECTIVE, ME) == {"run_id": "1", "run_config": None}
+        assert read_claim(str(tmp_path), EFFECTIVE_FILE, ME) == {"run_id": "1", "run_config": None}
     else:
         with pytest.raises(ClaimError) as raised:
-            read_claim(str(tmp_path), EFFECTIVE, ME)
+            read_claim(str(tmp_path), EFFECTIVE_FILE, ME)
         assert str(raised.value).startswith(said)
 
 

@@ -30,7 +30,7 @@ def event(number, num_rounds=10, run_id=RUNNING):
 @pytest.fixture
 def waiting(home, monkeypatch):
     """Wait for a round of the run, with all times a tenth of a second."""
-    for name in ("LOOK_EVERY", "FIRST_QUESTION", "ASK_EVERY", "ASK_AT_THE_END"):
+    for name in ("HISTORY_EVERY", "FIRST_QUESTION", "_ASK_EVERY", "_ASK_AT_THE_END"):
         monkeypatch.setattr(follow, name, 0.05)
 
     def run(wait_for_round: int, seconds: float = 5):

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order
-from ansible_collections.fedops.flower.plugins.module_utils._training.folder import NAME
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TRAINING_NAME
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import (
     QUIESCE_MARKER,
     QuiescedError,
@@ -101,4 +101,4 @@ def test_a_refusal_says_since_when_and_what_to_do(trainings) -> None:
 
 
 def test_the_file_is_not_taken_for_a_training() -> None:
-    assert NAME.fullmatch(QUIESCE_MARKER) is None
+    assert TRAINING_NAME.fullmatch(QUIESCE_MARKER) is None
