@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import host_layout as layout
+from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import host_layout as layout
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import places, remains
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
