@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, POINTS, folder
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import KEPT
 
 
 class ModuleDocFragment:
@@ -46,4 +47,12 @@ options:
     description: The directory of what upgrades can go back to. Each point is a directory with its date as its name.
     type: path
     default: {folder(HOME, POINTS)}
+"""
+
+    RELEASES: str = f"""
+options:
+  kept:
+    description: How many releases to keep, with the one in use.
+    type: int
+    default: {KEPT}
 """

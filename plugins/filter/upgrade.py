@@ -15,7 +15,7 @@ def upgrade_plan(
     superlink: str,
     health: int,
     supernodes: Sequence[Mapping[str, Any]] | None,
-    kept: int = 2,
+    kept: int,
     held_since: str | None = None,
     held_for: str = "",
     one_account: bool = False,

@@ -20,6 +20,8 @@ description:
   - An interpreter that is older than Flower supports is refused.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.layout.releases
 attributes:
   check_mode:
     description: Can run in check mode and tell whether the environment would be built.
@@ -66,8 +68,6 @@ options:
     default: true
   kept:
     description: How many releases to keep, with the one in use. Those that were in use longest ago are removed.
-    type: int
-    default: 2
   keep:
     description: Names of releases to keep, also where O(kept) leaves no place for them.
     type: list
@@ -132,7 +132,7 @@ removed:
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import VENV
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases, release_name
+from ansible_collections.fedops.flower.plugins.module_utils._release.releases import KEPT, Releases, release_name
 from ansible_collections.fedops.flower.plugins.module_utils._release.venv import Venv
 
 
@@ -147,7 +147,7 @@ def main() -> None:
             "wheelhouse": {"type": "path"},
             "index_url": {"type": "str", "no_log": True},
             "switch": {"type": "bool", "default": True},
-            "kept": {"type": "int", "default": 2},
+            "kept": {"type": "int", "default": KEPT},
             "keep": {"type": "list", "elements": "str", "default": []},
             "fresh": {"type": "bool", "default": False},
             "checksum": {"type": "str"},

@@ -9,17 +9,19 @@ from pathlib import Path
 
 from module_utils._base import layout
 from module_utils._base.home import HOME
+from module_utils._release.releases import KEPT
 
 from . import between
 
 PAGE, FILES_PAGE = "docs/security.md", "docs/files.md"
-# Role and variable of each default that is the layout's.
+# Role and variable of each default that is the layout's, or that of what lies there.
 DEFAULTS: dict[str, dict[str, str | int]] = {
     "runtime": {
         "runtime_home": HOME,
         "runtime_user": layout.APPS.name,
         "runtime_uid": layout.APPS.number,
         "runtime_gid": layout.APPS.number,
+        "runtime_releases_kept": KEPT,
     },
     "superlink": {port.variable: port.number for port in layout.PORTS if layout.SUPERLINK_HOST in port.on},
     "supernode": {port.variable: port.number for port in layout.PORTS if layout.SUPERNODE_HOST in port.on},

@@ -20,6 +20,7 @@ from .lockfile import pins
 
 RELEASE_MARKER = "fedops-requirements.txt"
 DIRECTORY = "releases"  # beside the link
+KEPT = 2  # of them, where nothing else is asked: the one in use, and the one that an upgrade goes back to
 MOVED = "-moved"  # an environment from before there were releases
 
 
