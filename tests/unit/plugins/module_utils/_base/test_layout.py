@@ -8,7 +8,6 @@ import itertools
 import os
 
 import pytest
-from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.filter.layout import host_layout, places, remains
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import (
@@ -75,25 +74,6 @@ def test_names_and_numbers_of_a_host_go_everywhere() -> None:
     }
     assert {"path": "trainings", "owner": 2001, "group": 1002, "mode": "0750"} in layout["directories"]
     assert {"path": "published", "owner": 1001, "group": 1002, "mode": "0750"} in layout["directories"]
-
-
-@pytest.mark.parametrize(
-    ("numbers", "message"),
-    [
-        ({"flower": 1}, "runtime_accounts['flower'] is none of flower-clientapps, flower-control, flower-gateway, "
-                        "flower-superlink, flower-supernode."),
-        ({"flower-control": 0}, "runtime_accounts['flower-control'] is 0 but must be a number above 0."),
-        ({"flower-control": True}, "runtime_accounts['flower-control'] is True but must be a number above 0."),
-        ({"flower-control": "a"}, "runtime_accounts['flower-control'] is 'a' but must be a number above 0."),
-        ({"flower-control": 49999}, "runtime_accounts['flower-control'] is 49999, which is runtime_gid as well."),
-        ({"flower-control": 49996}, "runtime_accounts['flower-gateway'] is 49996, which is "
-                                    "runtime_accounts['flower-control'] as well."),
-    ],
-)  # fmt: skip
-def test_numbers_that_two_would_share_are_refused(numbers: dict, message: str) -> None:
-    with pytest.raises(AnsibleFilterError) as refused:
-        host_layout([SUPERLINK_HOST], "flower", 49999, 49999, numbers)
-    assert str(refused.value) == message
 
 
 @pytest.mark.parametrize("kind", ON)

@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The numbers that the accounts of a host may have."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.filter.layout import host_layout as as_filter
+from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import LayoutError, host_layout
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import SUPERLINK_HOST
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"flower": 1}, "runtime_accounts['flower'] is none of flower-clientapps, flower-control, flower-gateway, "
+                        "flower-superlink, flower-supernode."),
+        ({"flower-control": 0}, "runtime_accounts['flower-control'] is 0 but must be a number above 0."),
+        ({"flower-control": True}, "runtime_accounts['flower-control'] is True but must be a number above 0."),
+        ({"flower-control": "a"}, "runtime_accounts['flower-control'] is 'a' but must be a number above 0."),
+        ({"flower-control": 49999}, "runtime_accounts['flower-control'] is 49999, which is runtime_gid as well."),
+        ({"flower-control": 49996}, "runtime_accounts['flower-gateway'] is 49996, which is "
+                                    "runtime_accounts['flower-control'] as well."),
+    ],
+)  # fmt: skip
+def test_numbers_that_two_would_share_are_refused(numbers: dict, message: str) -> None:
+    with pytest.raises(LayoutError) as refused:
+        host_layout([SUPERLINK_HOST], numbers=numbers)
+    assert str(refused.value) == message
+    with pytest.raises(AnsibleFilterError, match=re.escape(message)):
+        as_filter([SUPERLINK_HOST], "flower", 49999, 49999, numbers)
