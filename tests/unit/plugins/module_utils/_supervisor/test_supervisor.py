@@ -1079,16 +1079,17 @@ def test_a_well_run_is_asked_for_once_a_minute(world) -> None:
     assert watch.ASK_A_WELL_RUN == 60
 
 
-def continuous(world, **values: object) -> None:
-    world.ask(mode="continuous", run_config='resume = "never"\nnum-rounds = 3\n', **values)
+def continuous(world, key: str = "num-rounds", **values: object) -> None:
+    world.ask(mode="continuous", run_config=f'resume = "never"\n{key} = 3\n', **values)
 
 
 def sessions(world) -> list[tuple]:
     return [(event["session"], event["reason"], event["num_rounds"]) for event in world.named("session_started")]
 
 
-def test_a_continuous_training_waits_for_supernodes_and_goes_on_when_one_comes(world) -> None:
-    continuous(world)
+@pytest.mark.parametrize("key", ["num-rounds", "num-server-rounds", "server.rounds"])
+def test_a_continuous_training_waits_for_supernodes_and_goes_on_when_one_comes(world, key) -> None:
+    continuous(world, key)
     world.nodes["site2"] = "offline"
     world.later(40, lambda: world.nodes.update(site2="online"))
     world.later(120, lambda: world.finish("1", 3))
@@ -1101,7 +1102,7 @@ def test_a_continuous_training_waits_for_supernodes_and_goes_on_when_one_comes(w
     assert world.live() == STOPPED
     assert sessions(world) == [(1, "first", 3), (2, "nodes", 6), (3, "nodes", 9)]
     assert [run.num_rounds for run in world.folder.ledger] == [3, 6, 9]
-    assert world.configs == [f'resume = "{resume}"\nnum-rounds = {rounds}\n'
+    assert world.configs == [f'resume = "{resume}"\n{key} = {rounds}\n'
                              for resume, rounds in (("never", 3), ("auto", 6), ("auto", 9))]  # fmt: skip
     assert [event["rounds"] for event in world.named("session_finished")] == [3, 6, 9]
     assert [event["waiting_for"] for event in world.named("waiting")] == [["site2"], ["site2"]]
