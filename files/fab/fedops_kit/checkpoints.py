@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -43,14 +41,14 @@ class CheckpointDirectory:
         """Own the directory: two runs that save into one would destroy each other's work."""
         try:
             self._make()
-            lock = os.open(os.path.join(self.path, layout.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            lock = layout.open_lock(self.path)
         except OSError as error:
             raise RunFailedError(
                 f"fl_checkpoint_path is {self.path} but cannot be written: {error.strerror}."
                 " Create the directory for the user flower, or turn fl_checkpoint_enabled off."
             ) from None
         try:
-            self._acquire(lock, time.monotonic() + budget)
+            self._acquire(lock, budget)
             with suppress(OSError):  # a save tries it again, and says so
                 self._remove_partial_files()
             yield
@@ -188,22 +186,15 @@ class CheckpointDirectory:
         os.makedirs(self.path, mode=0o750, exist_ok=True)
         _sync_directory(os.path.dirname(os.path.abspath(self.path)))
 
-    def _acquire(self, lock: int, deadline: float) -> None:
-        waiting = False
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if not waiting:
-                    logger.info("Another run still holds %s; waiting for it to end", self.path)
-                waiting = True
-                if time.monotonic() >= deadline:
-                    raise DirectoryBusyError(
-                        f"fl_checkpoint_path is {self.path} but another run is saving there."
-                        " Stop it first, or give this training a directory of its own."
-                    ) from None
-                time.sleep(0.5)
+    def _acquire(self, lock: int, budget: float) -> None:
+        def tell() -> None:
+            logger.info("Another run still holds %s; waiting for it to end", self.path)
+
+        if not layout.take_lock(lock, budget, tell):
+            raise DirectoryBusyError(
+                f"fl_checkpoint_path is {self.path} but another run is saving there."
+                " Stop it first, or give this training a directory of its own."
+            )
 
     @contextmanager
     def _replacing(self, name: str) -> Iterator[FileIO]:

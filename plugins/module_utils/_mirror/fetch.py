@@ -8,26 +8,25 @@ This file is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import shutil
 import tempfile
-import time
 import typing as t
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timezone
 
 from .._base.errors import FedopsError
 from .._base.identity import as_checkpoint_owner
 from .._checkpoint.directory import (
-    LOCK,
     LOCK_BUDGET,
     PREVIOUS,
     Checkpoint,
     arrays_name,
     latest_good,
     manifest_name,
+    open_lock,
+    take_lock,
     verify,
 )
 from .._checkpoint.manifest import LIMIT, CheckpointError, check, load
@@ -196,19 +195,13 @@ class Fetcher:
     def _locked(self, budget: float) -> t.Iterator[None]:
         """Keep ServerApps out, and be kept out by one."""
         with as_checkpoint_owner():
-            lock = os.open(os.path.join(self.directory, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            lock = open_lock(self.directory)
         try:
-            deadline = time.monotonic() + budget
-            while True:
-                with suppress(BlockingIOError):
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                if time.monotonic() >= deadline:
-                    raise FetchError(
-                        f"A checkpoint cannot be fetched to {self.directory}: a run is saving there. Stop it first, or"
-                        " give this training a fl_checkpoint_path of its own."
-                    )
-                time.sleep(0.5)
+            if not take_lock(lock, budget):
+                raise FetchError(
+                    f"A checkpoint cannot be fetched to {self.directory}: a run is saving there. Stop it first, or"
+                    " give this training a fl_checkpoint_path of its own."
+                )
             yield
         finally:
             os.close(lock)

@@ -9,9 +9,11 @@ It needs neither NumPy nor Flower, so that modules can use it on a bare host.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
+import time
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -118,6 +120,28 @@ def arrays_name(round_number: int) -> str:
 def manifest_name(round_number: int) -> str:
     """Return the file name of a round's manifest."""
     return f"checkpoint_round_{round_number}.json"
+
+
+def open_lock(directory: str) -> int:
+    """Open the lock of a directory, which is made where there is none; closing it gives the lock back."""
+    return os.open(os.path.join(directory, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+
+def take_lock(lock: int, budget: float, on_wait: t.Callable[[], t.Any] | None = None) -> bool:
+    """Take an open lock within C(budget) seconds; tell whether we have it. C(on_wait) hears that it is another's."""
+    deadline = time.monotonic() + budget
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if on_wait:
+                on_wait()
+            on_wait = None
+        else:
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.5)
 
 
 def list_checkpoints(directory: str, strict: bool = False) -> list[Checkpoint]:

@@ -277,3 +277,13 @@ def test_a_manifest_is_read_only_so_far(tmp_path: Path, monkeypatch: pytest.Monk
     path.write_text(path.read_text() + " ")
     with pytest.raises(_manifest.CheckpointError, match="is no manifest: it has more than"):
         _checkpoints.verify(str(path))
+
+
+def test_a_lock_that_is_held_is_waited_for_and_told_of_once(tmp_path: Path) -> None:
+    held, wanted, told = _checkpoints.open_lock(str(tmp_path)), _checkpoints.open_lock(str(tmp_path)), []
+    assert _checkpoints.take_lock(held, 0)
+    assert not _checkpoints.take_lock(wanted, 0.6, lambda: told.append("held"))
+    assert told == ["held"]
+    os.close(held)
+    assert _checkpoints.take_lock(wanted, 0)
+    os.close(wanted)
