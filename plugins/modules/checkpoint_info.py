@@ -35,7 +35,7 @@ EXAMPLES = r"""
     path: /opt/flower/checkpoints
   register: saved
 
-- name: Look where the model of a finished training lies now
+- name: Find the model of a finished training
   fedops.flower.checkpoint_info:
     sha256: "{{ training.result.sha256 }}"
   register: model

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: data_info
-short_description: Look whether ClientApps can read their data
+short_description: Check whether ClientApps can read their data
 version_added: 0.1.0
 description:
   - Tries to read directories as a ClientApp would, as a member of a group and nobody else.

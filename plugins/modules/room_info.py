@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: room_info
-short_description: Look what room the SuperLink host has for a training
+short_description: Measure the room that the SuperLink host has for a training
 version_added: 0.1.0
 description:
   - Returns the memory of the host, the room in the directory of the checkpoints, and the size of the model as far as
@@ -36,7 +36,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look what room there is
+- name: Measure the room
   fedops.flower.room_info:
     training: default
     model_megabytes: 350

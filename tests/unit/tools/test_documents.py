@@ -50,3 +50,11 @@ def test_the_route_of_a_variable_is_as_it_is_told() -> None:
     ran = {"strategy": {"name": "FedProx", "class": "FedProx", "parameters": {"proximal_mu": 1.0}}}
     told = [line for line in differences(asked, ran) if "proximal_mu" in line]
     assert [line in page for line in (*told, "`FedProx(proximal_mu=0.5)`", "`proximal-mu = 0.5`")] == [True] * 3
+
+
+def test_task_names_say_what_changes() -> None:
+    """An imperative with an object, as in "Install the certificate": not a look, a word or somebody else's work."""
+    files = [*(ROOT / "roles").rglob("*.yml"), *(ROOT / "playbooks").rglob("*.yml")]
+    names = [name for path in files for name in re.findall(r"^ *- name: (.+)$", path.read_text("utf-8"), re.M)]
+    assert len(names) > 200
+    assert [name for name in names if name.split()[0] in {"Look", "Say", "Have", "See", "Tell"}] == []
