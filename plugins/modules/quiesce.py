@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: quiesce
-short_description: Have all trainings of a SuperLink stand still, and go on
+short_description: Pause and resume all trainings of a SuperLink
 version_added: 0.1.0
 description:
-  - With O(state=quiesced), each training finishes its round, saves its checkpoint and stands still. No other one
-    begins, neither now nor after a reboot, and no continuous training begins a session, until it is O(state=resumed).
-  - With O(state=resumed), those trainings go on that this has stopped. One that an operator had stopped stays so.
+  - With O(state=quiesced), each training finishes its round, saves its checkpoint and pauses. Nothing new starts,
+    even after a reboot, and no continuous training begins a session, until O(state=resumed).
+  - With O(state=resumed), the paused trainings resume. One that an operator had stopped stays stopped.
   - A training without a supervisor ends as well, but is not started again.
 author:
   - fedops.flower contributors (@fedops)
@@ -34,8 +34,8 @@ attributes:
 options:
   state:
     description:
-      - V(quiesced) has all trainings stand still.
-      - V(resumed) has them go on.
+      - V(quiesced) pauses all trainings.
+      - V(resumed) lets them resume.
     type: str
     choices: [quiesced, resumed]
     default: quiesced
@@ -55,7 +55,7 @@ options:
     default: ""
   wait_seconds:
     description:
-      - How many seconds to wait on the host for the trainings. The action plugin asks again until they stand still.
+      - How many seconds to wait on the host for the trainings. The action plugin asks again until they have paused.
     type: float
     default: 0
 seealso:
@@ -64,7 +64,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Have everything stand still before the hosts are maintained
+- name: Pause everything before the hosts are maintained
   fedops.flower.quiesce:
     timeout: 300
 

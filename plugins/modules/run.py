@@ -44,7 +44,7 @@ options:
     required: true
   state:
     description:
-      - V(present) has the training trained.
+      - V(present) trains it unless it is already finished.
       - V(stopped) stops its run, if one is alive. What the run has saved as checkpoints stays.
     type: str
     choices: [present, stopped]

@@ -181,7 +181,7 @@ supervision:
       elements: str
       sample: []
     stopped:
-      description: Whether an operator wants it to stand still.
+      description: Whether an operator has stopped it.
       type: bool
       sample: false
     mode:
@@ -255,7 +255,7 @@ trainings:
   elements: dict
   sample: [{"name": "default", "status": "completed"}]
 quiesced:
-  description: Since when all trainings stand still, by M(fedops.flower.quiesce); null when they do not.
+  description: Since when all trainings are paused, by M(fedops.flower.quiesce); null when they are not.
   returned: when neither O(name) nor O(run_id) is given
   type: str
   sample: "2026-11-25T10:00:00+00:00"

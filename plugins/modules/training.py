@@ -7,10 +7,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: training
-short_description: Have a training supervised to its end on the SuperLink host
+short_description: Train under supervision on the SuperLink host
 version_added: 0.1.0
 description:
-  - Installs a small supervisor on the SuperLink host, tells it what to train, and has systemd run it as
+  - Installs a small supervisor on the SuperLink host, tells it what to train, and lets systemd run it as
     C(flower-training@NAME.service). The supervisor submits the run, follows it, and submits the next when one is lost,
     whether or not anybody is connected.
   - Then follows the training, with one line in the output for each finished round. Leaving the task, by an
@@ -46,8 +46,8 @@ options:
     required: true
   state:
     description:
-      - V(present) has the training trained.
-      - V(stopped) stops it and its run. It stays stopped, also after a reboot, until it is trained again.
+      - V(present) trains it unless it is already finished.
+      - V(stopped) stops it and its run. It stays stopped, even after a reboot, until it is trained again.
         What the run has saved as checkpoints stays.
       - V(stopped) works without the SuperLink, too. RV(details) and a warning name the run that it could not be told to
         stop, and what to do.
@@ -357,7 +357,7 @@ def more_trained(folder: TrainingFolder, request: Request) -> str:
 
 
 def have_stopped(supervising: Supervising, check_mode: bool) -> dict[str, Any]:
-    """Have the training stand still."""
+    """Stop the training."""
     folder = supervising.folder
     before = latest_run(folder, [])
     stop = supervising.stop(check_mode)

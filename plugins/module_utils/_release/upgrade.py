@@ -92,7 +92,7 @@ def plan(looks: t.Mapping[str, HostLook], federation: Federation, kept: int) -> 
             f"runtime_releases_kept is {kept} but must be at least 2: the release before is what to go back to."
         )
     if federation.superlink not in looks:
-        problems.append(f"{federation.superlink} is not part of this play, but only there trainings can stand still.")
+        problems.append(f"{federation.superlink} is not part of this play, but only there can trainings be paused.")
     elif not unfinished:
         problems += _federation_problems(federation, sound)
     due = [host for host, look in sound.items() if look["info"]["services"] and is_due(look)]

@@ -128,7 +128,7 @@ class Supervising:
         control("restart", self.name)
 
     def stop(self, check_mode: bool = False) -> Stop:
-        """Have the training stand still, also where the SuperLink cannot be told: nobody submits another run then."""
+        """Stop the training, even if the SuperLink cannot be told: nobody submits another run then."""
         before, unit, marks = self.desk.memory or Memory(), self.unit, self._is_to_be_marked()
         waits = bool(self.desk.is_stopped and self.desk.left and unit.lives)  # only to stop the run that was left
         acted = marks or (unit.lives and not waits)

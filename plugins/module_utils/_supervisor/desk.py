@@ -207,16 +207,16 @@ class Desk:
 
     @property
     def is_stopped(self) -> bool:
-        """Tell whether an operator wants this training to stand still."""
+        """Tell whether an operator has stopped this training."""
         return os.path.lexists(self.marker)
 
     @property
     def quiesce(self) -> Order | None:
-        """Return the order that all trainings stand still, where it is given."""
+        """Return the order to pause all trainings, if there is one."""
         return standing_order(self.folder.parent)
 
     def stop(self) -> bool:
-        """Have the training stand still, also after a reboot; tell whether it was not to before."""
+        """Stop the training, even after a reboot; tell whether that is new."""
         if self.is_stopped:
             return False
         self.folder.make()

@@ -84,7 +84,7 @@ ENDINGS: t.Mapping[str, Ending] = {
             "training_quiesced",
             LOG_NOTICE,
             "quiesced; it goes on when the federation is resumed",
-            when=f"all trainings stand still by `fedops.flower.quiesce`; it goes on with `{BY_RESUME}`",
+            when=f"all trainings are paused by `fedops.flower.quiesce`; `{BY_RESUME}` resumes it",
             action=f"Resume the federation (playbook {BY_RESUME}).",
             goes_on=BY_RESUME,
         ),
@@ -304,7 +304,7 @@ ALL_QUIESCED = Reason(
     "quiesced",
     QUIESCED,
     "The federation is quiesced{what}. " + ON_RESUME,
-    "`fedops.flower.quiesce` was run, or a playbook that needs all trainings to stand still",
+    "`fedops.flower.quiesce` was run, or a playbook that pauses all trainings",
     f"Run `{BY_RESUME}`.",
     told_by_app=True,
 )

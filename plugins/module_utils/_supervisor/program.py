@@ -62,7 +62,7 @@ def keep_capabilities() -> None:
 def _supervise(home: str, desk: Desk, journal: Journal) -> int:
     with desk.watch() as alone:
         if not alone:
-            journal.say(f"{journal.training}: another supervisor is at it.", LOG_ERROR)
+            journal.say(f"{journal.training}: another supervisor is already running.", LOG_ERROR)
             return ENDINGS[AGAIN].status
         notify(READY=1)
         request = desk.request

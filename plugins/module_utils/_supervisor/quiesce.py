@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Having all trainings of a SuperLink stand still, and having them go on: the order is given, and its effect awaited.
+"""Pausing and resuming all trainings of a SuperLink: gives the order, and waits until it has been carried out.
 
 This module is private to the collection and may change at any time.
 """

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The supervisor of one training: has it submitted, follows the run, and ends with what is to happen next.
+"""The supervisor of one training: submits it, follows the run, and exits with a status that tells systemd what is next.
 
 It runs on the SuperLink host under C(flower-training@NAME). One life of it follows one run: systemd starts it again
 when another one is needed. What it sees is in C(watch), what it makes of that in C(verdicts).

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The order that all trainings of a SuperLink stand still: a file beside their folders, which outlives a reboot.
+"""The order to pause all trainings of a SuperLink: a file beside their folders, which outlives a reboot.
 
 The ServerApp heeds it at the end of a round, the supervisors heed it everywhere else. See C(_quiescing) for its effect.
 This module is private to the collection and may change at any time.
@@ -29,7 +29,7 @@ class QuiescedError(RefusedError):
 
 @dataclass(frozen=True)
 class Order:
-    """That all trainings stand still."""
+    """The order to pause all trainings."""
 
     since: str = "an unknown time"
     until: float = math.inf  # the moment up to which a round under way may be finished, in seconds since 1970
@@ -70,7 +70,7 @@ def standing_order(trainings: str) -> Order | None:
 
 
 def give_order(trainings: str, timeout: float, purpose: str = "") -> bool:
-    """Have all trainings stand still, rounds under way within some seconds; tell whether that is news.
+    """Pause all trainings, rounds under way within some seconds; tell whether that is new.
 
     Asked for again, it can only become sooner. Once an operator asks for it, it is an operator's.
     """

@@ -977,7 +977,7 @@ def test_two_supervisors_of_one_training_are_impossible(tmp_path, capsys) -> Non
     with desk.watch() as alone:
         assert alone
         assert _supervise.main(["--home", str(tmp_path), "default"]) == AGAIN
-    assert capsys.readouterr().out == "default: another supervisor is at it.\n"
+    assert capsys.readouterr().out == "default: another supervisor is already running.\n"
 
 
 @pytest.mark.parametrize("content", ["", '{"request_id": "1", "run_id": null, "processes": null, "restarts": [1]}'])
