@@ -88,8 +88,8 @@ left:
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import INSTANCE_NAME, NAME_RULE
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.keys import Key, Keys
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.place import INSTANCE_NAME, NAME_RULE
 
 
 def lines(keys: list[Key], changed: bool = False) -> str:

@@ -155,7 +155,7 @@ import pwd
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, SUPERNODE_ACCOUNT, SYSTEMD
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import INSTANCE_NAME, NAME_RULE
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.place import INSTANCE_NAME, NAME_RULE
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import (
     StateOwners,
     Texts,

@@ -9,7 +9,6 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import re
@@ -20,9 +19,10 @@ from .._base.errors import FedopsError
 from .._base.escape import EscapeError, path, toml_value, unit_environment, unit_path
 from .._base.home import DATA, HOME
 from .._base.jsonable import is_whole
-from .._base.layout import CLIENTAPPS_UNIT, FOLDERS, HIGHEST_PORT, PORT, SEEN_BY_APPS, SUPERNODE_STATE, SUPERNODE_UNIT
+from .._base.layout import FOLDERS, HIGHEST_PORT, PORT, SEEN_BY_APPS, SUPERNODE_STATE
 from .._base.memory import bound_problems
 from .._base.notation import is_plain, is_unset, show
+from .place import INSTANCE_NAME, NAME_RULE, Place
 
 DEFAULT_PORT = PORT["supernode_port"]
 
@@ -32,9 +32,6 @@ _HIDDEN = (
     "supernode.toml",
 )
 
-# Safe as the name of a file and of a systemd unit, without any escaping.
-INSTANCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-NAME_RULE = "must start with a letter or a digit and hold only those, '_', '.' and '-', 64 characters at most"
 # Where no data is looked for: the directories of the system themselves, and what each unit has of its own.
 _NOT_DATA = ("/", "/bin", "/boot", "/etc", "/home", "/lib", "/lib64", "/opt", "/root", "/run", "/sbin", "/usr", "/var")
 _NEVER_BELOW = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", SUPERNODE_STATE)
@@ -43,75 +40,6 @@ _FIELDS = ("name", "node_config", "data_directory", "port")
 
 class InstancesError(FedopsError):
     """What a host says about its SuperNodes cannot be; the message has a line for each problem."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a SuperNode lives on its host. Without an instance it is the only one there."""
-
-    home: str
-    instance: str = ""
-
-    @property
-    def unit(self) -> str:
-        """The unit of the SuperNode itself."""
-        return self._unit(SUPERNODE_UNIT)
-
-    @property
-    def apps_unit(self) -> str:
-        """The unit that runs its ClientApps."""
-        return self._unit(CLIENTAPPS_UNIT)
-
-    @property
-    def unit_files(self) -> tuple[str, str]:
-        """The unit files of both; instances share them."""
-        return unit_files("@" if self.instance else "")
-
-    @property
-    def key(self) -> str:
-        return self._private("key", "supernode_key")
-
-    @property
-    def secret(self) -> str:
-        """What a SuperNode and the unit of its ClientApps know each other by."""
-        return self._private("secret", "supernode.secret")
-
-    @property
-    def config(self) -> str:
-        return os.path.join(self.root, "supernode.toml")
-
-    @property
-    def state(self) -> str:
-        """The one directory that the SuperNode writes to. systemd makes it."""
-        return os.path.join(SUPERNODE_STATE, self.instance) if self.instance else SUPERNODE_STATE
-
-    @property
-    def root(self) -> str:
-        """The directory of what belongs to it alone. It is root's, so that no app can put a link in there."""
-        return os.path.join(self.home, "supernodes", self.instance) if self.instance else self.home
-
-    @property
-    def former_directory(self) -> str:
-        """The directory that SuperNode and ClientApps wrote to while they were one account."""
-        return os.path.join(self.root, "app")
-
-    @property
-    def apps_user(self) -> str:
-        """The user that systemd makes for its ClientApps. Without a name of their own, instances would share one."""
-        digest = hashlib.sha256(self.instance.encode()).hexdigest()
-        return f"flower-app-{digest[:12]}" if self.instance else "flower-app"
-
-    def _unit(self, name: str) -> str:
-        return f"{name}@{self.instance}.service" if self.instance else f"{name}.service"
-
-    def _private(self, ending: str, single: str) -> str:
-        name = f"supernodes/{self.instance}.{ending}" if self.instance else single
-        return os.path.join(self.home, "certificates", name)
-
-
-def unit_files(joint: str) -> tuple[str, str]:
-    """Return the names of both unit files: with ``@`` those that instances share."""
-    return f"{SUPERNODE_UNIT}{joint}.service", f"{CLIENTAPPS_UNIT}{joint}.service"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from .._base import guarded
 from .._base.errors import FedopsError
 from .._base.files import Directory, File, has_attributes, remove_empty, set_attributes
 from .._flower.assumptions import CURVES
-from .instances import Place
+from .place import Place
 
 # Flower registers a key in PEM as well, and then cannot use it.
 _OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----"

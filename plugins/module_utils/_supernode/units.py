@@ -23,7 +23,7 @@ from .._base.files import Directory, File, remove_empty
 from .._base.layout import SUPERNODE_UNIT, SYSTEMD
 from .._base.layout import file as file_of
 from .._base.systemd import SHOW, Unit, read_units
-from .instances import Place, unit_files
+from .place import Place, unit_files
 
 SETTINGS = "flower.conf"
 # Units whose files are new and that do not run from them yet. After a reboot they do.

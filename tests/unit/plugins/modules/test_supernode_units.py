@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.files import Directory, File
-from ansible_collections.fedops.flower.plugins.module_utils._supernode import instances as _instances
+from ansible_collections.fedops.flower.plugins.module_utils._supernode import place as _place
 from ansible_collections.fedops.flower.plugins.module_utils._supernode import units as _units
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import StateOwners, Units, UnitsError
 
@@ -91,7 +91,7 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
     """Run the module; a SuperNode is named by its instance."""
     (tmp_path / "system").mkdir()
     monkeypatch.setattr(_units, "TO_RESTART", str(tmp_path / "pending"))
-    monkeypatch.setattr(_instances, "SUPERNODE_STATE", str(tmp_path / "lib"))
+    monkeypatch.setattr(_place, "SUPERNODE_STATE", str(tmp_path / "lib"))
     (home.path / "certificates").mkdir()
 
     def run(

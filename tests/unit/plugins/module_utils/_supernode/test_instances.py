@@ -14,10 +14,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.notation impor
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import (
     DEFAULT_PORT,
     InstancesError,
-    Place,
     SuperNodeHost,
     federation_problems,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.place import Place
 from hypothesis import given
 from hypothesis import strategies as st
 
