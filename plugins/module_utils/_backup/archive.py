@@ -28,7 +28,7 @@ from .._base import guarded
 from .._base.jsonable import is_whole
 from .._base.layout import APPS, DATABASE, Account
 from .database import ArchiveError, check_database, snapshot
-from .kept import BORN, RECORD, RULES, Rule, folder_of, is_left_out, place_of, rule_of, wanted
+from .kept import BORN, FLAT, RECORD, RULES, Rule, folder_of, is_left_out, place_of, rule_of, wanted
 from .sealing import Seal
 from .tar import TarError, TarMember, members
 
@@ -40,7 +40,7 @@ HOLDS = (ARCHIVED_SUPERLINK, ARCHIVED_FILES)
 MOST_FILES = 200000
 _CHUNK = 1 << 20
 _SHOWN = 10  # problems that are named
-_FLAT = Rule(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}", None, 0o644)
+_FLAT = Rule(FLAT, None, 0o644)
 _SPECIAL_BITS = 0o7000
 
 

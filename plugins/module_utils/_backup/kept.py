@@ -23,14 +23,14 @@ from .._base.layout import (
     SUPERLINK_ACCOUNT,
     Account,
 )
+from .._base.notation import NAME_OF_TRAINING
 
 RECORD, HISTORY = 16 << 20, 64 << 20  # bytes; far more than any of ours
 MOST_TRAININGS, MOST_PREVIOUS = 10000, 100
 # Made on a host before anything is brought back. They make way, on a host without a state of its own.
 BORN = (SUPEREXEC_SECRET, MIRROR_SECRET)
 
-_TRAINING = "[a-z0-9][a-z0-9-]{0,62}"
-_FLAT = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}"
+FLAT = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}"
 _CLAIMS = ("effective.json", "failure.json", "history.jsonl", "result.json")
 _MOMENT = r"[0-9]{8}T[0-9]{6}(?:\.[0-9]{1,6})?Z"  # of what another configuration of a training has told before
 _ORDERS = ("ledger.json", "request.json", "stopped", "stopping", "supervision.json")
@@ -55,21 +55,22 @@ def _any(names: t.Iterable[str]) -> str:
     return "(?:" + "|".join(map(re.escape, names)) + ")"
 
 
+_CLAIM = f"{NAME_OF_TRAINING}/(?:previous/{_MOMENT}/)?{_any(_CLAIMS)}"
 RULES: tuple[Rule, ...] = (
-    Rule(rf"certificates/{_FLAT}\.(?:key|secret)", None, 0o600),
-    Rule(rf"certificates/{_FLAT}", None, 0o644),
+    Rule(rf"certificates/{FLAT}\.(?:key|secret)", None, 0o600),
+    Rule(rf"certificates/{FLAT}", None, 0o644),
     Rule("records/supernodes\\.json", None, 0o644),
     Rule(re.escape(DATABASE), SUPERLINK_ACCOUNT, 0o600, None),
     Rule("trainings/quiesced\\.json", CONTROL, 0o644),
-    Rule(rf"trainings/{_TRAINING}/{_any(_ORDERS)}", CONTROL, 0o640),
-    Rule(rf"published/{_TRAINING}/(?:previous/{_MOMENT}/)?{_any(_CLAIMS)}", APPS, 0o640, HISTORY),
+    Rule(rf"trainings/{NAME_OF_TRAINING}/{_any(_ORDERS)}", CONTROL, 0o640),
+    Rule(f"published/{_CLAIM}", APPS, 0o640, HISTORY),
     # As releases kept it that had one account for all.
     Rule(r"state/superexec\.secret", None, 0o600, place=SUPEREXEC_SECRET),
     Rule(r"state/supernodes\.json", None, 0o644, place="records/supernodes.json"),
-    Rule(rf"trainings/({_TRAINING}/(?:previous/{_MOMENT}/)?{_any(_CLAIMS)})", APPS, 0o640, HISTORY, r"published/\1"),
+    Rule(f"trainings/({_CLAIM})", APPS, 0o640, HISTORY, r"published/\1"),
 )
 # Locks and temporary files, which older releases kept too. They are of no use on another host.
-_LEFT_OUT = re.compile(rf"trainings/(?:{_TRAINING}/)?(?:previous/{_MOMENT}/)?\.[^/]*")
+_LEFT_OUT = re.compile(rf"trainings/(?:{NAME_OF_TRAINING}/)?(?:previous/{_MOMENT}/)?\.[^/]*")
 
 
 def rule_of(name: str) -> Rule | None:
@@ -105,9 +106,9 @@ def wanted(list_names: t.Callable[[str], t.Iterable[str]]) -> list[str]:
     """
     names = [f"certificates/{name}" for name in list_names("certificates")]
     names += ["records/supernodes.json", SUPEREXEC_SECRET, "state/superexec.secret", "state/supernodes.json"]
-    trainings = [name for name in sorted(list_names("trainings")) if re.fullmatch(_TRAINING, name)][:MOST_TRAININGS]
+    trainings = [name for name in sorted(list_names("trainings")) if re.fullmatch(NAME_OF_TRAINING, name)]
     names.append("trainings/quiesced.json")
-    for training in trainings:
+    for training in trainings[:MOST_TRAININGS]:
         names += [f"trainings/{training}/{name}" for name in _ORDERS]
         for place in ("published", "trainings"):
             names += [f"{place}/{training}/{name}" for name in _CLAIMS]

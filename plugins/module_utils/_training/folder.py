@@ -17,7 +17,7 @@ import typing as t
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 
-from .._base import identity, records
+from .._base import identity, notation, records
 from .._base.accounts import uid_of
 from .._base.errors import FedopsError
 from .._base.guarded import ROOT, locked, status
@@ -25,7 +25,7 @@ from .._base.jsonable import is_whole
 from .._base.layout import folder as folder_of
 from .claims import EFFECTIVE_FILE, FAILURE_FILE, HISTORY_FILE, RESULT_FILE, ClaimError, read_claim, read_history
 
-TRAINING_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+TRAINING_NAME = re.compile(notation.NAME_OF_TRAINING)
 LEDGER_FILE, REQUEST_FILE, MEMORY_FILE = "ledger.json", "request.json", "supervision.json"
 RECORD_MODE, FOLDER_MODE = 0o640, 0o750
 

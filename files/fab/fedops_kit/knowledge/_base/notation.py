@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 
+# Of a training, as a pattern: the name of a folder and of a unit, too.
+NAME_OF_TRAINING = "[a-z0-9][a-z0-9-]{0,62}"
 _SHOWN_CHARACTERS = 60
 
 

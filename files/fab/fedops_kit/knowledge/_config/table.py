@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from .._base import runtimes
 from .._base.home import CHECKPOINTS, HOME, below
+from .._base.notation import NAME_OF_TRAINING
 from .strategies import STRATEGIES, by_malicious_factor, listed, own_defaults, readers
 from .variable import Variable
 
@@ -47,7 +48,7 @@ _ROWS: tuple[Variable, ...] = (
         title="Name of the training",
         help="Identifies the training: its files, its checkpoints and its run are found again by this name.",
         group="training",
-        pattern=r"[a-z0-9][a-z0-9-]{0,62}",
+        pattern=NAME_OF_TRAINING,
         pattern_rule="1 to 63 lower-case letters, digits and hyphens, the first not a hyphen",
         outside_identity="The name is compared by itself, next to the configuration.",
     ),
