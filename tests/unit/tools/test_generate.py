@@ -104,7 +104,9 @@ def test_an_app_without_the_markers_is_refused_in_words(checkout):
 def test_the_app_declares_what_the_table_gives_and_flower_accepts_it():
     declared = tomllib.loads((ROOT / "files/fab/pyproject.toml").read_text())["tool"]["flwr"]["app"]["config"]
     config, warnings = load_and_validate(ROOT / "files/fab/pyproject.toml", check_module=False)
-    assert declared == Training.from_variables({}).run_config
+    earlier = {key: type(row.default)() for row in VARIABLES for key in row.keys[1:]}
+    assert declared == {**Training.from_variables({}).run_config, **earlier}
+    assert Training.from_run_config(declared).values == Training.from_variables({}).values
     assert config["tool"]["flwr"]["app"]["config"] == declared
     assert warnings == []
 
