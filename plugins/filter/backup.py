@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._backup import rules
 def backup_problems(given: Mapping[str, Any], step: str) -> list[str]:
     if step not in (rules.MAKE, rules.OPEN):
         raise AnsibleFilterError(f"step is {step!r} but must be {rules.MAKE} or {rules.OPEN}.")
-    return rules.problems(given, step)
+    return rules.problems(given, step, has_age=shutil.which("age") is not None)
 
 
 def backup_opened_problems(authority: Sequence[str], checkpoints: Iterable[str]) -> list[str]:

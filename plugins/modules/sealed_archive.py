@@ -11,14 +11,14 @@ short_description: Keep in a sealed archive what a host cannot make again, and b
 version_added: 0.1.0
 description:
   - Keeps files with their owner and mode, and SQLite databases as they are at one moment, through SQLite's own backup.
-  - The archive is sealed on the host, so that no key leaves it in plain text, with age for the owner of a key, or with
-    a password as C(ansible-vault) does it. There is no way to keep it unsealed.
+  - The archive is sealed on the host by age, for whoever has one of the private keys, so that no key leaves the host in
+    plain text. There is no way to keep it unsealed.
+  - Archives that earlier releases have sealed as C(ansible-vault) does it can still be opened.
   - Everything in it has its SHA-256. It is verified whole before anything is brought back.
 author:
   - fedops.flower contributors (@fedops)
 requirements:
   - the package age, for O(method=age)
-  - the Python package cryptography, for O(method=vault)
 attributes:
   check_mode:
     description: Can run in check mode and tell whether it would do anything. Nothing is read or written then.
@@ -26,12 +26,15 @@ attributes:
   diff_mode:
     description: Returns the names of what is kept or brought back.
     support: full
+  action:
+    description: Has a corresponding action plugin, which opens an archive of O(method=vault) on the controller.
+    support: full
   idempotent:
     description: V(present) makes a new archive each time. The other states change nothing in the second run.
     support: partial
 options:
   path:
-    description: The archive.
+    description: The archive, on the host. With O(method=vault) it is a file of the controller.
     type: path
     required: true
   state:
@@ -60,19 +63,20 @@ options:
     default: []
   required:
     description:
-      - Names that must be in the archive; one that is not fails the task, before anything is brought back or kept.
-      - It is judged here, since RV(names) says nothing to a program. A result never shows the secret, so that a file
-        whose name has O(password) in it comes back under another one.
+      - Names that must be in the archive. One that is not fails the task, before anything is brought back or kept.
     type: list
     elements: str
     default: []
   method:
-    description: How it is sealed.
+    description:
+      - How the archive is sealed.
+      - V(vault) only opens an archive of an earlier release. The controller opens it with ansible-core and hands the
+        host a file of mode 0600 in a private temporary directory, which is removed when the task ends.
     type: str
-    required: true
     choices: [age, vault]
+    default: age
   recipients:
-    description: Public keys of age. Whoever has one of the private keys can open the archive.
+    description: Public keys of age, for O(state=present). Whoever has one of the private keys can open the archive.
     type: list
     elements: str
     default: []
@@ -80,8 +84,11 @@ options:
     description: A private key of age, to open the archive.
     type: str
   password:
-    description: The password of O(method=vault).
+    description: The password of O(method=vault). It stays on the controller.
     type: str
+  opened:
+    description: The archive of O(method=vault) as the controller has opened it, on the host. It is not to be set.
+    type: path
   user:
     description: The account of the ServerApps on the host that is restored.
     type: str
@@ -93,7 +100,6 @@ EXAMPLES = r"""
   fedops.flower.sealed_archive:
     path: /var/backups/flower/superlink.sealed
     base: /opt/flower
-    method: age
     recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
 
 - name: Make sure that it can be opened
@@ -101,13 +107,12 @@ EXAMPLES = r"""
     path: /var/backups/flower/superlink.sealed
     state: verified
     required: [state/state.db]
-    method: age
     identity: "{{ vault_age_identity }}"
 """
 
 RETURN = r"""
 names:
-  description: What is in the archive, or what was brought back; for people, see O(required).
+  description: What is in the archive, or what was brought back.
   returned: when not in check mode
   type: list
   elements: str
@@ -122,13 +127,13 @@ problems:
 
 
 from ansible_collections.fedops.flower.plugins.module_utils._backup import archive
-from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import METHODS, Seal
+from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import AGE, METHODS, VAULT, Seal
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 
 
 def work(params: dict) -> tuple[list[str], list[str]]:
     """Return the names of what was done, and the problems."""
-    seal = Seal(params["method"], params["recipients"], params["identity"] or "", params["password"] or "")
+    seal = Seal(params["recipients"], params["identity"] or "", params["opened"] or "")
     path, base, holds, required = (params[key] for key in ("path", "base", "holds", "required"))
     if params["state"] == "present":
         kept = archive.create(path, base, seal, holds, params["names"], required)
@@ -147,23 +152,23 @@ def main() -> None:
             "base": {"type": "path"},
             "names": {"type": "list", "elements": "str", "default": []},
             "required": {"type": "list", "elements": "str", "default": []},
-            "method": {"type": "str", "required": True, "choices": list(METHODS)},
+            "method": {"type": "str", "choices": list(METHODS), "default": AGE},
             "recipients": {"type": "list", "elements": "str", "default": []},
             "identity": {"type": "str", "no_log": True},
             "password": {"type": "str", "no_log": True},
+            "opened": {"type": "path"},
             "user": {"type": "str", "default": "flower"},
         },
         required_if=[("state", "present", ["base"]), ("state", "restored", ["base"])],
         supports_check_mode=True,
     )
-    state = module.params["state"]
+    state, method = module.params["state"], module.params["method"]
+    if method == VAULT and state == "present":
+        module.fail_json(msg="method is vault, which only opens archives. Seal with age: set recipients.")
     if module.check_mode:
         module.exit_json(changed=state != "verified")
     with module.explaining("opened", module.params["path"]):
-        try:
-            names, problems = work(module.params)
-        except ImportError:
-            module.fail_json(msg="method is vault, which needs the Python package cryptography on the host.")
+        names, problems = work(module.params)
     changed = state == "present" or (state == "restored" and bool(names))
     after = "".join(f"{name}\n" for name in names) if changed else ""
     module.exit_json(changed=changed, names=names, problems=problems, diff={"before": "", "after": after})

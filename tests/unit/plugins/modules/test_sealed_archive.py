@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import pwd
 import sqlite3
+import subprocess
 from contextlib import closing
 
 import pytest
 
-VAULT = {"method": "vault", "password": "correct horse"}
-
-
+IDENTITY = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+RECIPIENT = subprocess.run(["age-keygen", "-y"], input=IDENTITY, capture_output=True, text=True, check=True).stdout
 NAMES = ["certificates/server.key", "state/state.db"]
 
 
@@ -31,8 +31,8 @@ def archive(tmp_path, run_module, monkeypatch):
     monkeypatch.setattr(pwd, "getpwnam", entry)
 
     def run(**arguments) -> dict:
-        wanted = {"path": str(tmp_path / "backup/a.sealed"), "base": str(base), **VAULT, **arguments}
-        return run_module("sealed_archive", **wanted)
+        wanted = {"path": str(tmp_path / "backup/a.sealed"), "base": str(base), "identity": IDENTITY}
+        return run_module("sealed_archive", **{**wanted, "recipients": [RECIPIENT.strip()], **arguments})
 
     return run
 
@@ -64,27 +64,32 @@ def test_a_rehearsal_writes_nothing(archive, tmp_path) -> None:
     ("arguments", "said"),
     [
         ({"method": "none"}, "value of method must be one of: age, vault, got: none"),
-        ({"password": ""}, "method is vault, which needs password. Nothing is kept in plain text."),
+        ({"method": "vault"}, "method is vault, which only opens archives. Seal with age: set recipients."),
+        ({"recipients": []}, "recipients is empty, but age seals for at least one. Nothing is kept in plain text."),
+        ({"state": "verified", "identity": ""}, "identity is empty, but age opens an archive with a private key."),
         ({"base": "/nowhere"}, "state.db is missing: there is no state to be kept."),
         ({"required": ["state.secret"]}, "/base lacks state.secret."),
-        ({"state": "verified", "path": "/nowhere/a"}, "/nowhere/a cannot be opened: No such file or directory."),
+        ({"state": "verified", "path": "/nowhere/a"}, "/nowhere/a cannot be opened: "),
     ],
 )
 def test_what_goes_wrong_is_told(archive, arguments, said) -> None:
     result = archive(**arguments)
     assert result["failed"]
     assert said in result["msg"]
-    assert "correct horse" not in str(result)
+    assert IDENTITY not in str(result)
 
 
-def test_what_is_required_is_found_although_the_password_is_a_part_of_its_name(archive, tmp_path) -> None:
-    (tmp_path / "base/certificates/superexec.secret").write_text("s")
-    arguments = {"password": "secret", "required": ["certificates/superexec.secret"]}
-    kept = archive(**arguments)
-    assert kept["names"] == ["certificates/server.key", "certificates/superexec.********", "state/state.db"]
-    assert not archive(state="verified", **arguments).get("failed")
-    lacking = archive(state="verified", password="secret", required=["certificates/superexec.secret", "server.crt"])
-    assert lacking["msg"].endswith("a.sealed lacks server.crt.")
+def test_what_the_controller_has_opened_is_brought_back(archive, tmp_path) -> None:
+    archive()
+    opened = tmp_path / "opened"
+    with opened.open("wb") as stream:
+        command = ["age", "--decrypt", "--identity", "-", str(tmp_path / "backup/a.sealed")]
+        subprocess.run(command, input=IDENTITY.encode(), stdout=stream, check=True)
+    of_the_controller = {"path": "/backups/a.sealed", "method": "vault", "opened": str(opened), "identity": ""}
+    assert archive(state="verified", **of_the_controller)["names"] == NAMES
+    assert archive(state="restored", **{**of_the_controller, "base": str(tmp_path / "fresh")})["names"] == NAMES
+    opened.write_bytes(b"x" * 2000)
+    assert "/backups/a.sealed is damaged" in archive(state="verified", **of_the_controller)["msg"]
 
 
 def test_an_archive_that_lacks_something_is_neither_made_nor_brought_back(archive, tmp_path) -> None:

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sealed archive gives back every byte or nothing, and ansible-vault opens what is sealed its way."""
+"""A sealed archive gives back every byte or nothing. The program age is needed here, as on every controller."""
 
 from __future__ import annotations
 
@@ -21,15 +21,21 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.fedops.flower.plugins.module_utils._backup import archive as _archive
 from ansible_collections.fedops.flower.plugins.module_utils._backup import database as _database
 from ansible_collections.fedops.flower.plugins.module_utils._backup import kept as _kept
-from ansible_collections.fedops.flower.plugins.module_utils._backup import sealing, tar
+from ansible_collections.fedops.flower.plugins.module_utils._backup import tar
 from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import Seal, SealError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-VAULT = Seal("vault", password="correct horse")
+
+def new_seal() -> Seal:
+    key = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
+    recipient = next(line.split()[-1] for line in key.splitlines() if "public key" in line)
+    return Seal(recipients=[recipient], identity=key)
+
+
+SEAL = new_seal()
 NUMBERS = {"flower": 49999, "flower-superlink": 49998, "flower-control": 49997}
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has other accounts")
-needs_age = pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed")
 
 
 @pytest.fixture
@@ -94,16 +100,10 @@ def nodes(path: Path) -> int:
         return database.execute("SELECT count(*) FROM node").fetchone()[0]
 
 
-def create(home: Path, seal: Seal = VAULT) -> str:
+def create(home: Path, seal: Seal = SEAL) -> str:
     path = str(home.parent / "backup" / "flower.sealed")
     _archive.create(path, str(home), seal)
     return path
-
-
-def age_seal(tmp_path: Path, *kinds: str) -> Seal:
-    key = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
-    recipient = next(line.split()[-1] for line in key.splitlines() if "public key" in line)
-    return Seal("age", recipients=[recipient], identity=key)
 
 
 def facts(base: Path) -> dict[str, tuple[int, int, str]]:
@@ -114,10 +114,10 @@ def facts(base: Path) -> dict[str, tuple[int, int, str]]:
 def test_a_fresh_host_gets_all_of_it_and_a_second_time_nothing(home: Path, tmp_path: Path) -> None:
     assert nodes_without_wal(home) != 100  # a copy of the file alone would have lost them
     path, fresh = create(home), tmp_path / "fresh"
-    assert _archive.restore(path, str(fresh), VAULT) == NAMES
+    assert _archive.restore(path, str(fresh), SEAL) == NAMES
     assert nodes(fresh / "state/state.db") == 100
     assert {name: (fresh / name).read_text() for name in FILES} == {name: text for name, (text, _own) in FILES.items()}
-    assert _archive.restore(path, str(fresh), VAULT) == []
+    assert _archive.restore(path, str(fresh), SEAL) == []
     assert [name for name in os.listdir(fresh) if name.startswith(".")] == []
 
 
@@ -128,7 +128,7 @@ def test_owners_are_accounts_of_the_host_by_their_names_and_modes_those_of_the_l
     path, fresh = create(home), tmp_path / "fresh"
     monkeypatch.setitem(NUMBERS, "flower-superlink", 1234)
     monkeypatch.setitem(NUMBERS, "trainer", 5678)
-    _archive.restore(path, str(fresh), VAULT, user="trainer")
+    _archive.restore(path, str(fresh), SEAL, user="trainer")
     assert facts(fresh) == {
         "certificates": (0, 0, "0o755"),
         "certificates/server.crt": (0, 0, "0o644"),
@@ -156,11 +156,11 @@ def test_secrets_that_a_fresh_host_has_made_make_way(home: Path, tmp_path: Path)
     path, fresh = create(home), tmp_path / "fresh"
     (fresh / "certificates").mkdir(parents=True)
     (fresh / "certificates/superexec.secret").write_text("born here")
-    assert _archive.restore(path, str(fresh), VAULT) == NAMES
+    assert _archive.restore(path, str(fresh), SEAL) == NAMES
     assert (fresh / "certificates/superexec.secret").read_text() == "s"
     (fresh / "certificates/superexec.secret").write_text("another")
     with pytest.raises(_archive.ArchiveError, match=r"already has certificates/superexec.secret, with other contents"):
-        _archive.restore(path, str(fresh), VAULT)  # a host with a state of its own
+        _archive.restore(path, str(fresh), SEAL)  # a host with a state of its own
 
 
 ONE_ACCOUNT = Path(__file__).parent / "fixtures/superlink-one-account.sealed"
@@ -168,9 +168,14 @@ CLAIMS = ("effective.json", "failure.json", "history.jsonl", "result.json")
 
 
 def test_an_archive_of_a_release_with_one_account_for_all_goes_to_its_places_of_today(tmp_path: Path) -> None:
-    """It was made by the release of that time, of a home with all that it kept."""
+    """It was made by the release of that time, of a home with all that it kept, and the controller has opened it."""
+    opened = tmp_path / "opened"
+    opened.write_bytes(VaultLib([("default", VaultSecret(b"correct horse"))]).decrypt(ONE_ACCOUNT.read_bytes()))
     restored = _archive.restore(
-        str(ONE_ACCOUNT), str(tmp_path / "home"), VAULT, required=["certificates/superexec.secret", "state/state.db"]
+        str(ONE_ACCOUNT),
+        str(tmp_path / "home"),
+        Seal(opened=str(opened)),
+        required=["certificates/superexec.secret", "state/state.db"],
     )
     assert restored == sorted(
         [
@@ -191,7 +196,7 @@ def test_an_archive_of_a_release_with_one_account_for_all_goes_to_its_places_of_
 def test_a_temporary_file_is_left_out(home: Path) -> None:
     """A training that goes on writes each of its files under another name first."""
     (home / "trainings/a/.state.json.tmp").write_text("{}")
-    assert sorted(_archive.verify(create(home), VAULT)) == NAMES
+    assert sorted(_archive.verify(create(home), SEAL)) == NAMES
 
 
 def test_a_file_that_is_gone_when_it_is_to_be_read_is_left_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +208,7 @@ def test_a_file_that_is_gone_when_it_is_to_be_read_is_left_out(home: Path, monke
         return regular_file(path, *arguments)
 
     monkeypatch.setattr(_archive.guarded, "regular_file", too_late)
-    assert sorted(_archive.verify(create(home), VAULT)) == sorted({*NAMES} - {"trainings/a/ledger.json"})
+    assert sorted(_archive.verify(create(home), SEAL)) == sorted({*NAMES} - {"trainings/a/ledger.json"})
 
 
 def plant_link(path: Path) -> None:
@@ -235,10 +240,10 @@ def test_what_an_account_plants_is_told_and_not_read(home: Path, plant, said: st
     path = home / "published/a/result.json"
     plant(path)
     archive = str(home.parent / "backup/flower.sealed")
-    kept = _archive.create(archive, str(home), VAULT)
+    kept = _archive.create(archive, str(home), SEAL)
     (problem,) = [problem for problem in kept.problems if "certificates/link" not in problem]
     assert problem.startswith(f"published/a/result.json is not in the backup: {said}")
-    assert sorted(_archive.verify(archive, VAULT)) == NAMES
+    assert sorted(_archive.verify(archive, SEAL)) == NAMES
 
 
 def test_a_file_that_grows_is_kept_as_it_was_opened(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +258,7 @@ def test_a_file_that_grows_is_kept_as_it_was_opened(home: Path, monkeypatch: pyt
         return found
 
     monkeypatch.setattr(os, "fstat", growing)
-    entries = _archive.verify(create(home), VAULT)
+    entries = _archive.verify(create(home), SEAL)
     assert entries["published/a/history.jsonl"]["bytes"] < size + 300000
 
 
@@ -262,7 +267,7 @@ def test_folders_that_an_account_fills_are_not_walked(home: Path) -> None:
     for number in range(50):
         (home / f"published/x{number}").mkdir()
         (home / f"published/x{number}/result.json").write_text("{}")
-    assert sorted(_archive.verify(create(home), VAULT)) == NAMES
+    assert sorted(_archive.verify(create(home), SEAL)) == NAMES
 
 
 @as_root
@@ -312,7 +317,7 @@ def sealed(tmp_path: Path, *entries: tuple, contents: object = None, cut: int = 
             archive.addfile(info, io.BytesIO(text.encode()))
     path = tmp_path / "anybodys.sealed"
     content = raw.getvalue()
-    with VAULT.writing(str(path)) as stream:
+    with SEAL.writing(str(path)) as stream:
         stream.write(content[: len(content) - cut])
     return str(path)
 
@@ -357,7 +362,7 @@ def test_what_is_not_on_the_list_is_refused_before_anything_is_written(tmp_path:
     base = tmp_path / "fresh"
     path = sealed(tmp_path, GOOD, ("certificates/superexec.secret", b"s", {}), REFUSED[name])
     with pytest.raises(_archive.ArchiveError, match="is not one of ours: .* Nothing was brought back") as caught:
-        _archive.restore(path, str(base), VAULT)
+        _archive.restore(path, str(base), SEAL)
     assert list(base.rglob("*")) == []
     assert all(letter.isprintable() for letter in str(caught.value))
 
@@ -365,7 +370,7 @@ def test_what_is_not_on_the_list_is_refused_before_anything_is_written(tmp_path:
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     path = sealed(tmp_path, GOOD, *(REFUSED[name] for name in ("code of a release", "a pipe", "an absolute name")))
     with pytest.raises(_archive.ArchiveError) as caught:
-        _archive.verify(path, VAULT)
+        _archive.verify(path, SEAL)
     said = str(caught.value)
     assert [part in said for part in ("evil.pth", "is a pipe", "'/etc/cron.d/x'")] == [True, True, True]
 
@@ -387,7 +392,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 def test_a_list_that_is_wrong_is_refused(tmp_path: Path, contents: object) -> None:
     base = tmp_path / "fresh"
     with pytest.raises(_archive.ArchiveError):
-        _archive.restore(sealed(tmp_path, GOOD, contents=contents), str(base), VAULT)
+        _archive.restore(sealed(tmp_path, GOOD, contents=contents), str(base), SEAL)
     assert list(base.rglob("*")) == []
 
 
@@ -397,32 +402,32 @@ def test_a_deep_list_is_refused(tmp_path: Path) -> None:
         info = tarfile.TarInfo("contents.json")
         info.size = 200000
         archive.addfile(info, io.BytesIO(b"[" * 200000))
-    with VAULT.writing(str(tmp_path / "deep")) as stream:
+    with SEAL.writing(str(tmp_path / "deep")) as stream:
         stream.write(raw.getvalue())
     with pytest.raises(_archive.ArchiveError, match="its list of contents cannot be read"):
-        _archive.verify(str(tmp_path / "deep"), VAULT)
+        _archive.verify(str(tmp_path / "deep"), SEAL)
 
 
 @pytest.mark.parametrize("cut", [9000, 10000, 10230])
 def test_what_is_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
     with pytest.raises(_archive.ArchiveError):
-        _archive.verify(sealed(tmp_path, GOOD, cut=cut), VAULT)
+        _archive.verify(sealed(tmp_path, GOOD, cut=cut), SEAL)
 
 
 def test_more_than_there_is_room_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_archive, "_free", lambda folder: 100)
     with pytest.raises(_archive.ArchiveError, match=r"it holds [0-9]+ bytes, and 100 are free"):
-        _archive.verify(sealed(tmp_path, ("state/state.db", bytes(200), {})), VAULT)
+        _archive.verify(sealed(tmp_path, ("state/state.db", bytes(200), {})), SEAL)
 
 
 def test_a_header_that_promises_a_lot_takes_no_memory(tmp_path: Path) -> None:
     for kind in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE, tarfile.REGTYPE):
         info = tarfile.TarInfo("certificates/server.crt")
         info.type, info.size = kind, 1 << 40
-        with VAULT.writing(str(tmp_path / "bomb")) as stream:
+        with SEAL.writing(str(tmp_path / "bomb")) as stream:
             stream.write(info.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
         with pytest.raises(_archive.ArchiveError):
-            _archive.verify(str(tmp_path / "bomb"), VAULT)
+            _archive.verify(str(tmp_path / "bomb"), SEAL)
 
 
 @given(st.binary(max_size=3000))
@@ -461,7 +466,7 @@ def test_a_home_of_somebody_else_is_refused(tmp_path: Path) -> None:
     base.mkdir()
     os.chown(base, 49999, 49999)
     with pytest.raises(_archive.ArchiveError, match="belongs to the user 49999, who could change what is brought back"):
-        _archive.restore(sealed(tmp_path, GOOD), str(base), VAULT)
+        _archive.restore(sealed(tmp_path, GOOD), str(base), SEAL)
 
 
 @pytest.mark.parametrize("plant", [plant_link, os.mkfifo, os.mkdir])
@@ -470,7 +475,7 @@ def test_what_is_in_the_way_is_not_followed(tmp_path: Path, plant) -> None:
     (base / "certificates").mkdir(parents=True)
     plant(base / "certificates/server.key")
     with pytest.raises(_archive.ArchiveError, match="already has certificates/server.key, with other contents"):
-        _archive.restore(sealed(tmp_path, GOOD), str(base), VAULT)
+        _archive.restore(sealed(tmp_path, GOOD), str(base), SEAL)
 
 
 def test_files_beside_each_other_are_those_that_are_asked_for(tmp_path: Path) -> None:
@@ -480,10 +485,10 @@ def test_files_beside_each_other_are_those_that_are_asked_for(tmp_path: Path) ->
         (base / name).write_text(name)
         (base / name).chmod(mode)
     path, fresh = str(tmp_path / "backup/authority.sealed"), tmp_path / "fresh"
-    _archive.create(path, str(base), VAULT, "files", ["ca.crt", "ca.key", "gone"])
+    _archive.create(path, str(base), SEAL, "files", ["ca.crt", "ca.key", "gone"])
     with pytest.raises(_archive.ArchiveError, match=r"holds ca.key, which is not asked for. Nothing was brought back"):
-        _archive.restore(path, str(fresh), VAULT, "files", names=["ca.crt"])
-    assert _archive.restore(path, str(fresh), VAULT, "files", names=["ca.crt", "ca.key"]) == ["ca.crt", "ca.key"]
+        _archive.restore(path, str(fresh), SEAL, "files", names=["ca.crt"])
+    assert _archive.restore(path, str(fresh), SEAL, "files", names=["ca.crt", "ca.key"]) == ["ca.crt", "ca.key"]
     assert facts(fresh) == {"ca.crt": (0, 0, "0o644"), "ca.key": (0, 0, "0o600")}
 
 
@@ -493,7 +498,7 @@ def test_files_beside_each_other_lie_nowhere_else(tmp_path: Path, name: str, nam
     base = tmp_path / "deep" / "authority"
     path = sealed(tmp_path, ("ca.crt", b"c", {}), (name, b"evil", {}))
     with pytest.raises(_archive.ArchiveError, match="is not one of ours: .*is not on the list of what is brought back"):
-        _archive.restore(path, str(base), VAULT, "files", names=[*names, name] if names else ())
+        _archive.restore(path, str(base), SEAL, "files", names=[*names, name] if names else ())
     assert list((tmp_path / "deep").rglob("*")) == [base]
 
 
@@ -513,7 +518,7 @@ def test_what_is_there_with_other_contents_is_not_touched(home: Path, tmp_path: 
     with pytest.raises(
         _archive.ArchiveError, match="already has certificates/server.key, with other contents. Nothing"
     ):
-        _archive.restore(path, str(other), VAULT)
+        _archive.restore(path, str(other), SEAL)
     assert sorted(str(found.relative_to(other)) for found in other.rglob("*")) == [
         "certificates",
         "certificates/server.key",
@@ -527,38 +532,33 @@ def test_nothing_lies_there_in_plain_text(home: Path) -> None:
     assert b"server.key" not in path.read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("seal", "said"),
-    [
-        (Seal("none"), "method is 'none' but must be one of age, vault: nothing is kept in plain text"),
-        (Seal("vault"), "method is vault, which needs password"),
-        (Seal("age"), "method is age, which needs recipients"),
-    ],
-)
-def test_plain_text_is_refused(home: Path, seal: Seal, said: str) -> None:
-    with pytest.raises(SealError, match=said):
-        create(home, seal)
+def test_plain_text_is_refused(home: Path) -> None:
+    with pytest.raises(SealError, match="recipients is empty, but age seals for at least one"):
+        create(home, Seal())
     assert list((home.parent / "backup").iterdir()) == []
 
 
-def test_another_password_opens_nothing(home: Path, tmp_path: Path) -> None:
-    with pytest.raises(SealError, match="another password has sealed it, or it is damaged"):
-        _archive.verify(create(home), Seal("vault", password="wrong"))
+def test_no_key_and_another_key_open_nothing(home: Path) -> None:
+    path = create(home)
+    with pytest.raises(SealError, match="identity is empty"):
+        _archive.verify(path, Seal())
+    with pytest.raises(SealError, match="cannot be opened: no identity matched any of the recipients"):
+        _archive.verify(path, new_seal())
 
 
 def test_a_bit_that_has_changed_is_seen_wherever_it_is(home: Path) -> None:
     path = Path(create(home))
     whole = path.read_bytes()
-    assert "state/state.db" in _archive.verify(str(path), VAULT)
+    assert "state/state.db" in _archive.verify(str(path), SEAL)
     for position in range(0, len(whole), len(whole) // 40):
         damaged = bytearray(whole)
-        damaged[position + whole[position : position + 1].isspace()] ^= 1  # any space is as good as another
+        damaged[position] ^= 1
         path.write_bytes(damaged)
         with pytest.raises((SealError, _archive.ArchiveError)):
-            _archive.verify(str(path), VAULT)
+            _archive.verify(str(path), SEAL)
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SealError):
-        _archive.verify(str(path), VAULT)
+        _archive.verify(str(path), SEAL)
 
 
 def test_a_damaged_database_is_not_kept(home: Path) -> None:
@@ -576,62 +576,24 @@ def test_a_missing_database_is_told(home: Path) -> None:
         create(home)
 
 
-@given(st.binary(max_size=200), st.text(min_size=1, max_size=20))
-@settings(max_examples=20, deadline=None)
-def test_ansible_vault_and_we_open_each_other(content: bytes, password: str) -> None:
-    content = b"x" + content  # ansible-vault refuses what looks sealed already
-    theirs = VaultLib([("default", VaultSecret(password.encode()))])
-    assert theirs.decrypt(sealing.vault_seal(content, password)) == content
-    assert sealing.vault_open(theirs.encrypt(content), password) == content
-
-
-def test_a_bit_that_changes_nothing_is_the_only_one_that_opens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the case of a hexadecimal digit does, or another kind of space."""
-    monkeypatch.setattr(sealing, "_ROUNDS", 1)
-    content = b"what is kept"
-    whole = sealing.vault_seal(content, "p")
-    opened = 0
-    for position in range(len(whole)):
-        for bit in range(8):
-            changed = bytearray(whole)
-            changed[position] ^= 1 << bit
-            with suppress(SealError):
-                assert sealing.vault_open(bytes(changed), "p") == content
-                opened += 1
-    assert 0 < opened < len(whole)
-
-
-@needs_age
 def test_what_is_no_archive_at_all_is_refused_at_once(tmp_path: Path) -> None:
     """More than a pipe holds: whoever waits for its end must have read it to the end."""
-    seal, path = age_seal(tmp_path), tmp_path / "foreign"
+    path = tmp_path / "foreign"
     path.write_bytes(os.urandom(2_000_000))
-    subprocess.run(["age", "--recipient", *seal.recipients, "--output", f"{path}.age", str(path)], check=True)
+    subprocess.run(["age", "--recipient", *SEAL.recipients, "--output", f"{path}.age", str(path)], check=True)
     with pytest.raises(_archive.ArchiveError, match="foreign.age is damaged: "):
-        _archive.verify(f"{path}.age", seal)
+        _archive.verify(f"{path}.age", SEAL)
     sealed = Path(f"{path}.age").read_bytes()
     Path(f"{path}.age").write_bytes(sealed[:-1])
     with pytest.raises(SealError, match="cannot be opened: failed to decrypt and authenticate"):
-        _archive.verify(f"{path}.age", seal)
+        _archive.verify(f"{path}.age", SEAL)
 
 
-@needs_age
-def test_age_gives_back_what_it_was_given(home: Path, tmp_path: Path) -> None:
-    seal = age_seal(tmp_path)
-    path, fresh = create(home, seal._replace(identity="")), tmp_path / "fresh"
-    assert _archive.restore(path, str(fresh), seal) == NAMES
-    assert nodes(fresh / "state/state.db") == 100
-    content = Path(path).read_bytes()
-    for damaged in (content[:-20], content[:300] + b"x" + content[301:]):
-        Path(path).write_bytes(damaged)
-        with pytest.raises((SealError, _archive.ArchiveError)):
-            _archive.verify(path, seal)
+def test_whoever_makes_a_backup_needs_no_key_to_open_it(home: Path, tmp_path: Path) -> None:
+    path = create(home, SEAL._replace(identity=""))
+    assert _archive.restore(path, str(tmp_path / "fresh"), SEAL._replace(recipients=[])) == NAMES
 
 
-@needs_age
-def test_age_says_why_it_refuses(home: Path, tmp_path: Path) -> None:
+def test_age_says_why_it_refuses(home: Path) -> None:
     with pytest.raises(SealError, match="age cannot seal the archive: .*nonsense"):
-        create(home, Seal("age", recipients=["nonsense"]))
-    seal = age_seal(tmp_path)
-    with pytest.raises(SealError, match="cannot be opened: no identity matched any of the recipients"):
-        _archive.verify(create(home, seal), age_seal(tmp_path))
+        create(home, Seal(recipients=["nonsense"]))
