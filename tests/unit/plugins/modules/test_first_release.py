@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config import continuity
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, differences
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, values_of
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_defaults import (
     DefaultMovedError,
     refuse_moved_defaults,
@@ -64,7 +64,7 @@ def asked(**variables: object) -> dict[str, object]:
 def test_everything_of_it_is_read(ward) -> None:
     assert ward.folder.problems == []
     assert (ward.request.configuration_hash, ward.request.num_rounds) == (asked()["configuration_hash"], 4)
-    assert ward.request.run_config == asked()["run_config"]
+    assert continuity.renamed(values_of(ward.request.run_config)) == values_of(asked()["run_config"])
     assert (ward.memory.state, ward.memory.run_id, ward.memory.began, ward.memory.told) == ("running", "1", True, 2)
     assert differences(Training.from_variables(VARIABLES), ward.folder.effective) == []
 
