@@ -51,18 +51,16 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._config import limits
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expecting
 
 
 def round_limits(training: Mapping[str, Any], stall_timeout: object) -> dict[str, Any]:
-    try:
+    with expecting("These are not the variables of a training", ValueError):
         return {
             "needed_nodes": limits.needed_nodes(training),
             "first_round_timeout": limits.first_round_timeout(training, float(str(stall_timeout))),
         }
-    except (KeyError, TypeError, ValueError) as error:
-        raise AnsibleFilterError(f"These are not the variables of a training: {error!r}.") from error
 
 
 class FilterModule:

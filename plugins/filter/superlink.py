@@ -7,15 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._superlink import rules
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expecting
 
 
 def superlink_problems(given: Mapping[str, Any]) -> list[str]:
-    try:
+    with expecting("These are not the variables of the SuperLink"):
         return rules.problems(given)
-    except (KeyError, TypeError) as error:
-        raise AnsibleFilterError(f"These are not the variables of the SuperLink: {error!r}.") from error
 
 
 def superlink_state_problem(file_system: str, home: str) -> str:

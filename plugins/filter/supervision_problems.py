@@ -49,15 +49,13 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._config import limits
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expecting
 
 
 def supervision_problems(given: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    try:
+    with expecting("These are not the variables of a training"):
         return limits.supervision_problems(given, asked)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise AnsibleFilterError(f"These are not the variables of a training: {error!r}.") from error
 
 
 class FilterModule:

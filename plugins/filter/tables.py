@@ -13,7 +13,7 @@ from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expec
 
 def _told(write: Callable[[Any], Any], wanted: str) -> Callable[[Any], Any]:
     def face(data: Any) -> Any:
-        with expecting(wanted):
+        with expecting(f"The input is not {wanted}"):
             return write(data)
 
     return face

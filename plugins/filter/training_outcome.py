@@ -52,7 +52,7 @@ from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expec
 
 
 def training_outcome(seen: Any) -> dict[str, Any]:
-    with expecting("what the steps of a play have returned", ValueError):
+    with expecting("The input is not what the steps of a play have returned", ValueError):
         return outcome.outcome(seen)
 
 

@@ -27,10 +27,10 @@ def errors_as(kind: type[AnsibleError], *more: type[Exception]) -> Iterator[None
 
 
 @contextmanager
-def expecting(wanted: str, *kinds: type[Exception]) -> Iterator[None]:
-    """Raise what an input of another shape leads to as the error of a filter that was given something else."""
+def expecting(said: str, *kinds: type[Exception]) -> Iterator[None]:
+    """Raise what an input of another shape leads to as the error of a filter; C(said) tells what it is not."""
     shapes: tuple[type[Exception], ...] = (AttributeError, KeyError, TypeError, *kinds)
     try:
         yield
     except shapes as error:
-        raise AnsibleFilterError(f"The input is not {wanted}: {error!r}.") from error
+        raise AnsibleFilterError(f"{said}: {error!r}.") from error
