@@ -130,8 +130,13 @@ def directives(
         found.update(
             PrivateDevices="no", DeviceAllow=[unit_text(device) for device in devices]
         )  # a private /dev has none
-    return "\n".join(
+    return "\n".join(assignments(dict(sorted(found.items(), key=lambda pair: pair[0].lower()))))
+
+
+def assignments(given: Directives) -> list[str]:
+    """Return directives as a unit and systemd-run take them, NAME=VALUE; a sequence is as many of them."""
+    return [
         f"{name}={value}"
-        for name, values in sorted(found.items(), key=lambda pair: pair[0].lower())
+        for name, values in given.items()
         for value in ([values] if isinstance(values, str) else values)
-    )
+    ]

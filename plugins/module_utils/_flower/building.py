@@ -17,6 +17,7 @@ import typing as t
 
 from .._base.bounded import Head, run
 from .._base.errors import FedopsError
+from .._base.hardening import NO_USER_CODE, Directives, assignments
 from .._base.jsonable import harmless, loads
 from .assumptions import FAB_LIMIT, QUIET
 from .fab import About, FabError
@@ -27,7 +28,9 @@ _HEADER = 4096  # bytes of what the app is called
 _SAID = 15  # lines
 _NO_PLACE = "systemd-run is not on this host, and an app is not built without the bounds that it sets."
 
-_PROPERTIES: t.Mapping[str, str] = {
+_PROPERTIES: Directives = {
+    # But for its mounts, which a dynamic user has to itself anyway, and the journal, which a pipe does not reach.
+    **{name: value for name, value in NO_USER_CODE.items() if name not in ("PrivateMounts", "SyslogLevelPrefix")},
     "DynamicUser": "yes",
     "RuntimeMaxSec": str(SECONDS),
     "LimitCPU": str(SECONDS),
@@ -38,35 +41,11 @@ _PROPERTIES: t.Mapping[str, str] = {
     "TasksMax": "32",
     "OOMScoreAdjust": "1000",
     "Nice": "5",
-    "UMask": "0077",
     "WorkingDirectory": "/",
-    "CapabilityBoundingSet": "",
-    "AmbientCapabilities": "",
-    "LockPersonality": "yes",
-    "MemoryDenyWriteExecute": "yes",
-    "NoNewPrivileges": "yes",
-    "PrivateDevices": "yes",
     "PrivateIPC": "yes",
     "PrivateNetwork": "yes",
-    "PrivateTmp": "yes",
     "PrivateUsers": "yes",
-    "ProcSubset": "pid",
-    "ProtectClock": "yes",
-    "ProtectControlGroups": "yes",
-    "ProtectHome": "yes",
-    "ProtectHostname": "yes",
-    "ProtectKernelLogs": "yes",
-    "ProtectKernelModules": "yes",
-    "ProtectKernelTunables": "yes",
-    "ProtectProc": "invisible",
-    "ProtectSystem": "strict",
-    "RemoveIPC": "yes",
     "RestrictAddressFamilies": "AF_UNIX",
-    "RestrictNamespaces": "yes",
-    "RestrictRealtime": "yes",
-    "RestrictSUIDSGID": "yes",
-    "SystemCallArchitectures": "native",
-    "SystemCallErrorNumber": "EPERM",
     "SystemCallFilter": "@system-service",
 }
 ENVIRONMENT: t.Mapping[str, str] = {
@@ -103,7 +82,7 @@ class Builder:
         return [
             "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec",
             "--description=Flower builds an app",
-            *(f"--property={name}={value}" for name, value in properties.items()),
+            *(f"--property={one}" for one in assignments(properties)),
             *(f"--setenv={name}={value}" for name, value in ENVIRONMENT.items()),
             self.program, "fab", SOURCE,
         ]  # fmt: skip
