@@ -13,17 +13,14 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints import forget_halves, keep
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import is_whole
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import (
-    arrays_name,
-    inspect,
-    manifest_name,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import inspect
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import (
     LIMIT,
     CheckpointError,
     check,
     load,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import arrays_name, manifest_name
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 LOOKS = 5  # at the host, until its newest checkpoint has arrived: retention may be faster than a connection

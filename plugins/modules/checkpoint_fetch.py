@@ -115,7 +115,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import file
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import arrays_name
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import arrays_name
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import Fetcher, FetchError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import (
     RCLONE,

@@ -143,12 +143,8 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import (
-    Checkpoint,
-    Inspection,
-    find,
-    inspect,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import Inspection, find, inspect
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import read_as_owner
 from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import unmounted_problem
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import is_guarded

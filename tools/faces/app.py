@@ -33,6 +33,10 @@ COPIED = (
     "_checkpoint/npy",
     "_checkpoint/npz",
     "_checkpoint/manifest",
+    "_checkpoint/names",
+    "_checkpoint/checkpoint",
+    "_checkpoint/lock",
+    "_checkpoint/verification",
     "_checkpoint/directory",
 )  # fmt: skip
 

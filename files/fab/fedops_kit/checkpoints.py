@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from . import guards, npz
 from .errors import DirectoryBusyError, NotSavedError, RunFailedError
 from .knowledge._checkpoint import directory as layout
-from .knowledge._checkpoint.directory import Checkpoint
+from .knowledge._checkpoint.checkpoint import Checkpoint
+from .knowledge._checkpoint.lock import LOCK_BUDGET, open_lock, take_lock
 from .knowledge._checkpoint.manifest import CheckpointError, UnreadableError, sealed
+from .knowledge._checkpoint.names import LATEST_ARRAYS, LATEST_MANIFEST, PREVIOUS, arrays_name, manifest_name
 from .publish import logger
 
 _TEMPORARY = ".partial"
@@ -37,11 +39,11 @@ class CheckpointDirectory:
         self._keep_best = keep_best
 
     @contextmanager
-    def locked(self, budget: float = layout.LOCK_BUDGET) -> Iterator[None]:
+    def locked(self, budget: float = LOCK_BUDGET) -> Iterator[None]:
         """Own the directory: two runs that save into one would destroy each other's work."""
         try:
             self._make()
-            lock = layout.open_lock(self.path)
+            lock = open_lock(self.path)
         except OSError as error:
             raise RunFailedError(
                 f"fl_checkpoint_path is {self.path} but cannot be written: {error.strerror}."
@@ -117,12 +119,12 @@ class CheckpointDirectory:
 
     def set_aside(self, rounds: Iterable[int], label: str) -> str | None:
         """Move the files of rounds to a directory below ``previous``; return it, or None when there was nothing."""
-        names = [name for number in rounds for name in (layout.arrays_name(number), layout.manifest_name(number))]
+        names = [name for number in rounds for name in (arrays_name(number), manifest_name(number))]
         present = [name for name in names if os.path.lexists(os.path.join(self.path, name))]
         if not present:
             return None
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        target = os.path.join(self.path, layout.PREVIOUS, f"{label}-{moment}")
+        target = os.path.join(self.path, PREVIOUS, f"{label}-{moment}")
         try:
             self._move(present, target)
             self._repair_latest()
@@ -143,13 +145,13 @@ class CheckpointDirectory:
     ) -> Checkpoint:
         prefix = _unused_prefix(arrays)
         previous = [kept for kept in layout.list_checkpoints(self.path) if kept.round < number]
-        with self._replacing(layout.arrays_name(number)) as stream:
+        with self._replacing(arrays_name(number)) as stream:
             written = npz.write(stream, {**arrays, **{prefix + name: array for name, array in state.items()}})
         manifest = sealed(
             {
                 **about,
                 "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
-                "file": layout.arrays_name(number),
+                "file": arrays_name(number),
                 "num_arrays": len(arrays),
                 "arrays": _described(arrays),
                 "state_prefix": prefix,
@@ -159,9 +161,9 @@ class CheckpointDirectory:
                 "parent": previous[-1].sha256 if previous else None,
             }
         )
-        self._write_manifest(layout.manifest_name(number), manifest)
+        self._write_manifest(manifest_name(number), manifest)
         self._publish_latest(number, manifest)
-        return Checkpoint(os.path.join(self.path, layout.arrays_name(number)), manifest)
+        return Checkpoint(os.path.join(self.path, arrays_name(number)), manifest)
 
     def _move(self, names: Iterable[str], target: str) -> None:
         """Move files so that no power cut parts arrays from their manifest: all are there before one is gone here."""
@@ -190,7 +192,7 @@ class CheckpointDirectory:
         def tell() -> None:
             logger.info("Another run still holds %s; waiting for it to end", self.path)
 
-        if not layout.take_lock(lock, budget, tell):
+        if not take_lock(lock, budget, tell):
             raise DirectoryBusyError(
                 f"fl_checkpoint_path is {self.path} but another run is saving there."
                 " Stop it first, or give this training a directory of its own."
@@ -214,9 +216,9 @@ class CheckpointDirectory:
             os.fsync(stream.fileno())
 
     def _publish_latest(self, number: int, manifest: Mapping[str, object]) -> None:
-        self._write_manifest(layout.LATEST_MANIFEST, manifest)
-        link = os.path.join(self.path, layout.LATEST_ARRAYS)
-        os.symlink(layout.arrays_name(number), link + _TEMPORARY)
+        self._write_manifest(LATEST_MANIFEST, manifest)
+        link = os.path.join(self.path, LATEST_ARRAYS)
+        os.symlink(arrays_name(number), link + _TEMPORARY)
         os.rename(link + _TEMPORARY, link)
         _sync_directory(self.path)
 
@@ -226,7 +228,7 @@ class CheckpointDirectory:
         if remaining:
             self._publish_latest(remaining[-1].round, remaining[-1].manifest)
             return
-        for name in (layout.LATEST_ARRAYS, layout.LATEST_MANIFEST):
+        for name in (LATEST_ARRAYS, LATEST_MANIFEST):
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.path, name))
 
@@ -240,16 +242,16 @@ class CheckpointDirectory:
         if self._keep_best and (best := _best(checkpoints)):
             kept.add(best.round)
         for number in set(self.rounds()) - kept:
-            for name in (layout.manifest_name(number), layout.arrays_name(number)):
+            for name in (manifest_name(number), arrays_name(number)):
                 with suppress(FileNotFoundError):
                     os.unlink(os.path.join(self.path, name))
         _sync_directory(self.path)
 
     def _remove_half(self, number: int) -> None:
         """Give back the space of arrays that have no manifest: nobody would ever read them."""
-        if not os.path.lexists(os.path.join(self.path, layout.manifest_name(number))):
+        if not os.path.lexists(os.path.join(self.path, manifest_name(number))):
             with suppress(FileNotFoundError):
-                os.unlink(os.path.join(self.path, layout.arrays_name(number)))
+                os.unlink(os.path.join(self.path, arrays_name(number)))
 
     def _remove_partial_files(self) -> None:
         for name in os.listdir(self.path):

@@ -15,8 +15,10 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
 from .knowledge._checkpoint import directory as layout
-from .knowledge._checkpoint.directory import Checkpoint
+from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._checkpoint.manifest import CheckpointError
+from .knowledge._checkpoint.names import arrays_name
+from .knowledge._checkpoint.verification import verify
 from .publish import logger
 from .state import State
 
@@ -85,9 +87,9 @@ def _newest_good(
     remarks: list[str] = []
     told: set[str] = set()  # the older checkpoints of another training differ in the same way
     for number in reversed(directory.rounds()):
-        path = os.path.join(directory.path, layout.arrays_name(number))
+        path = os.path.join(directory.path, arrays_name(number))
         try:
-            checkpoint = layout.verify(path)
+            checkpoint = verify(path)
         except CheckpointError as error:
             remarks.append(str(error))
             continue

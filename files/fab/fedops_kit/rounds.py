@@ -13,7 +13,7 @@ from flwr.app import Array, ArrayRecord, MetricRecord
 
 from .errors import QuiescedError
 from .exact import ExactStrategy, Round
-from .knowledge._checkpoint.directory import Checkpoint
+from .knowledge._checkpoint.checkpoint import Checkpoint
 from .publish import Publisher, finite, logger
 from .saving import Saver
 from .state import State

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .checkpoints import CheckpointDirectory
 from .errors import NotSavedError
-from .knowledge._checkpoint.directory import Checkpoint
+from .knowledge._checkpoint.checkpoint import Checkpoint
 from .publish import logger
 
 # How long a round waits for a save: a server that is away does not answer at all, and must not hold the training.

@@ -17,8 +17,11 @@ import typing as t
 from contextlib import suppress
 
 from .._base.identity import as_checkpoint_owner, checkpoint_owner
-from .._checkpoint.directory import Checkpoint, Inspection, arrays_name, inspect, list_rounds, manifest_name, verify
+from .._checkpoint.checkpoint import Checkpoint
+from .._checkpoint.directory import Inspection, inspect, list_rounds
 from .._checkpoint.manifest import CheckpointError, UnreadableError
+from .._checkpoint.names import arrays_name, manifest_name
+from .._checkpoint.verification import verify
 from .._mirror.fetch import Fetcher
 from .._mirror.rules import folder_of
 from .._storage.backends import StorageError, unmounted_problem

@@ -18,18 +18,12 @@ from datetime import datetime, timezone
 
 from .._base.errors import FedopsError
 from .._base.identity import as_checkpoint_owner
-from .._checkpoint.directory import (
-    LOCK_BUDGET,
-    PREVIOUS,
-    Checkpoint,
-    arrays_name,
-    latest_good,
-    manifest_name,
-    open_lock,
-    take_lock,
-    verify,
-)
+from .._checkpoint.checkpoint import Checkpoint
+from .._checkpoint.directory import latest_good
+from .._checkpoint.lock import LOCK_BUDGET, open_lock, take_lock
 from .._checkpoint.manifest import LIMIT, CheckpointError, check, load
+from .._checkpoint.names import PREVIOUS, arrays_name, manifest_name
+from .._checkpoint.verification import verify
 from .._storage.probe import sync
 from .rules import Listing, folder_name, rounds
 from .seal import SEAL_LENGTH, is_sealed, seal_name

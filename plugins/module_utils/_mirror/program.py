@@ -18,16 +18,11 @@ from contextlib import suppress
 from datetime import datetime, timezone
 
 from .._base.records import read_object, write_object
-from .._checkpoint.directory import (
-    PREVIOUS,
-    Checkpoint,
-    arrays_name,
-    list_checkpoints,
-    list_rounds,
-    manifest_name,
-    verify,
-)
+from .._checkpoint.checkpoint import Checkpoint
+from .._checkpoint.directory import list_checkpoints, list_rounds
 from .._checkpoint.manifest import CheckpointError
+from .._checkpoint.names import PREVIOUS, arrays_name, manifest_name
+from .._checkpoint.verification import verify
 from .rclone import Rclone, RcloneError
 from .rules import folder_of, missing, overtaken, superfluous
 from .seal import read_secret, seal_name, seal_of

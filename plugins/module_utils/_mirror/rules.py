@@ -13,7 +13,8 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
-from .._checkpoint.directory import Checkpoint, arrays_name, manifest_name
+from .._checkpoint.checkpoint import Checkpoint
+from .._checkpoint.names import arrays_name, manifest_name
 from .seal import seal_name
 
 REMOTE = "mirror"  # the name that the configuration of rclone gives to the bucket

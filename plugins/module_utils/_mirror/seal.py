@@ -14,7 +14,7 @@ import hmac
 import json
 
 from .._base.errors import FedopsError
-from .._checkpoint.directory import Checkpoint
+from .._checkpoint.checkpoint import Checkpoint
 
 SEAL_LENGTH = 64  # letters of a seal
 SHORTEST_SECRET, LONGEST_SECRET = 16, 4096  # bytes of a secret

@@ -38,6 +38,7 @@ from fedops_kit.checkpoints import CheckpointDirectory  # noqa: E402
 from fedops_kit.integrity import FINGERPRINT, fingerprint  # noqa: E402
 from fedops_kit.knowledge._checkpoint import directory as layout  # noqa: E402
 from fedops_kit.knowledge._checkpoint.manifest import CheckpointError, sealed  # noqa: E402
+from fedops_kit.knowledge._checkpoint.verification import verify  # noqa: E402
 from fedops_kit.pulling import Bound, Fetching  # noqa: E402
 from fedops_kit.sites import Sites  # noqa: E402
 
@@ -245,7 +246,7 @@ def checkpoints(chance: random.Random) -> Iterator[None]:
             text = json.dumps(said).encode()
             about.write_bytes(mutated(text, chance) if chance.random() < 0.2 else text)
             try:
-                checkpoint = layout.verify(str(path))
+                checkpoint = verify(str(path))
                 model, state = directory.load(checkpoint)
             except CheckpointError as error:
                 if len(str(error)) > 5000:

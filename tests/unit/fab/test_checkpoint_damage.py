@@ -21,6 +21,8 @@ from test_checkpoint_faults import begin, contents, model, newest, save
 from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import NotSavedError, RunFailedError
 from fedops_kit.knowledge._checkpoint import directory as layout
+from fedops_kit.knowledge._checkpoint.manifest import CheckpointError
+from fedops_kit.knowledge._checkpoint.verification import verify
 
 NEWEST = ["checkpoint_round_3.npz", "checkpoint_round_3.json"]
 LATEST = ["checkpoint_latest.npz", "checkpoint_latest.json"]
@@ -54,8 +56,8 @@ def flipped(content: bytes, every_bit: bool) -> Iterator[bytes]:
 @pytest.mark.parametrize("name", NEWEST)
 def test_a_flipped_bit_anywhere_is_noticed(directory: Path, name: str) -> None:
     for number in changed(directory / name, flipped((directory / name).read_bytes(), name.endswith("json"))):
-        with pytest.raises(layout.CheckpointError):
-            layout.verify(str(directory / name))
+        with pytest.raises(CheckpointError):
+            verify(str(directory / name))
         assert number % 50 or layout.latest_good(str(directory)).round == 2
     assert newest(directory) == 3
 
@@ -78,8 +80,8 @@ def test_a_file_cut_short_anywhere_is_noticed(directory: Path, name: str) -> Non
     # Without the line feed at its end, the manifest is still whole.
     ends = range(len(content) - name.endswith("json"))
     for number in changed(directory / name, (content[:end] for end in ends)):
-        with pytest.raises(layout.CheckpointError):
-            layout.verify(str(directory / name))
+        with pytest.raises(CheckpointError):
+            verify(str(directory / name))
         assert number % 50 or layout.latest_good(str(directory)).round == 2
     for _number in changed(directory / name, (content + more for more in (b"\0", b"}", content))):
         assert layout.latest_good(str(directory)).round == 2
@@ -133,10 +135,10 @@ def test_no_whole_checkpoint_is_said_to_be_none(directory: Path, harm: Callable[
 @pytest.mark.parametrize("harm", [missing, dangling, circular])
 def test_the_link_to_the_latest_is_not_needed(directory: Path, harm: Callable[[Path], None]) -> None:
     harm(directory / "checkpoint_latest.npz")
-    with pytest.raises(layout.CheckpointError):
-        layout.verify(str(directory / "checkpoint_latest.npz"))
+    with pytest.raises(CheckpointError):
+        verify(str(directory / "checkpoint_latest.npz"))
     assert newest(directory) == 3
-    assert layout.verify(str(directory / "checkpoint_latest.npz")).round == 3
+    assert verify(str(directory / "checkpoint_latest.npz")).round == 3
 
 
 def hold(path: str, ready: multiprocessing.synchronize.Event) -> None:

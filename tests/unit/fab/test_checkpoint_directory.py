@@ -16,7 +16,9 @@ from flwr.app import Array
 from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import RunFailedError
 from fedops_kit.knowledge._checkpoint import directory as layout
+from fedops_kit.knowledge._checkpoint.checkpoint import Checkpoint
 from fedops_kit.knowledge._checkpoint.manifest import sealed
+from fedops_kit.knowledge._checkpoint.verification import verify
 
 ARRAYS = {"z.weight": Array(np.arange(6, dtype=np.float32).reshape(2, 3)), "a.bias": Array(np.array(1.5))}
 STATE = {"m_t/z.weight": np.ones((2, 3), np.float32)}
@@ -31,7 +33,7 @@ ABOUT = {
 }
 
 
-def save(directory: CheckpointDirectory, number: int, loss: float | None = None, **about: object) -> layout.Checkpoint:
+def save(directory: CheckpointDirectory, number: int, loss: float | None = None, **about: object) -> Checkpoint:
     return directory.save(ARRAYS, STATE, {**ABOUT, "round": number, "loss": loss, "accuracy": None, **about})
 
 
@@ -90,7 +92,7 @@ def test_a_model_may_use_the_names_of_the_state(tmp_path: Path) -> None:
     directory = CheckpointDirectory(str(tmp_path), 0, False)
     mine = {"state/m_t/z.weight": ARRAYS["z.weight"], "file": ARRAYS["a.bias"]}
     saved = directory.save(mine, STATE, {**ABOUT, "round": 1, "loss": None, "accuracy": None})
-    arrays, state = directory.load(layout.verify(saved.path))
+    arrays, state = directory.load(verify(saved.path))
     assert list(arrays) == list(mine)
     np.testing.assert_equal(state, STATE)
 

@@ -20,6 +20,7 @@ from fedops_app import run, strategies
 from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import NotSavedError, RunFailedError
 from fedops_kit.knowledge._checkpoint import directory as layout
+from fedops_kit.knowledge._checkpoint.names import LATEST_ARRAYS, LATEST_MANIFEST, PREVIOUS
 from fedops_kit.knowledge._config.training import Training
 from fedops_kit.resume import Beginning
 
@@ -85,8 +86,8 @@ def goes_on(path: Path, number: int, keeping: tuple[int, bool]) -> None:
     assert inspection.problems == ()
     assert inspection.latest.round == number
     kept = [name for checkpoint in inspection.checkpoints for name in (checkpoint.file, checkpoint.file[:-3] + "json")]
-    there = {file.name for file in path.iterdir()} - {layout.PREVIOUS}
-    assert there == {*kept, layout.LATEST_ARRAYS, layout.LATEST_MANIFEST, ".lock"}
+    there = {file.name for file in path.iterdir()} - {PREVIOUS}
+    assert there == {*kept, LATEST_ARRAYS, LATEST_MANIFEST, ".lock"}
 
 
 @pytest.fixture(params=KEEPING.values(), ids=KEEPING)

@@ -22,6 +22,7 @@ from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import RunFailedError
 from fedops_kit.knowledge._checkpoint import directory as layout
 from fedops_kit.knowledge._checkpoint.manifest import CheckpointError, sealed
+from fedops_kit.knowledge._checkpoint.verification import verify
 from fedops_kit.knowledge._config.training import Training
 
 Members = dict[str, bytes]
@@ -158,7 +159,7 @@ def test_what_a_manifest_says_is_told_in_few_characters_that_can_be_read(
 
 
 def test_a_loaded_checkpoint_is_the_bytes_that_were_saved(directory: Path) -> None:
-    checkpoint = layout.verify(str(directory / "checkpoint_round_3.npz"))
+    checkpoint = verify(str(directory / "checkpoint_round_3.npz"))
     arrays, state = CheckpointDirectory(str(directory), 0, False).load(checkpoint)
     assert {name: array.data for name, array in arrays.items()} == {
         name: array.data for name, array in model(3).items()
@@ -167,7 +168,7 @@ def test_a_loaded_checkpoint_is_the_bytes_that_were_saved(directory: Path) -> No
 
 
 def test_a_file_that_is_swapped_after_it_was_verified_is_told(directory: Path) -> None:
-    checkpoint = layout.verify(str(directory / "checkpoint_round_3.npz"))
+    checkpoint = verify(str(directory / "checkpoint_round_3.npz"))
     for harm in (b"", b"PK" * 100, None):
         path = directory / "checkpoint_round_3.npz"
         path.unlink()

@@ -17,6 +17,7 @@ from ansible_collections.fedops.flower.plugins.action import checkpoint_backup a
 from ansible_collections.fedops.flower.plugins.module_utils._backup import checkpoints
 from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import directory as _checkpoints
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.verification import verify
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import guard, release
 
 OTHER = 54321
@@ -132,7 +133,7 @@ def test_another_that_takes_its_place_while_it_travels_is_not_mixed_with_it(play
 
     play(meanwhile=meanwhile)
     (kept,) = _checkpoints.inspect(str(backup)).checkpoints
-    assert kept.sha256 == _checkpoints.verify(str(tmp_path / "checkpoint_round_1.npz")).sha256
+    assert kept.sha256 == verify(str(tmp_path / "checkpoint_round_1.npz")).sha256
 
 
 def test_a_half_of_a_backup_that_was_cut_short_is_fetched_anew(play, save, backup) -> None:

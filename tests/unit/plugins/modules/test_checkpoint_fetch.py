@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import Checkpoint
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
 from ansible_collections.fedops.flower.plugins.module_utils._mirror import rclone
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import seal_of

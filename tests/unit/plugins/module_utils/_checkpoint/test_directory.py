@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import directory as _checkpoints
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import manifest as _manifest
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.lock import open_lock, take_lock
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import CheckpointError
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.verification import verify
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -79,7 +82,7 @@ def test_a_directory_that_does_not_exist_holds_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["checkpoint_round_10.npz", "checkpoint_round_10.json", "checkpoint_latest.npz"])
 def test_a_checkpoint_is_verified_by_any_of_its_names(directory: Path, name: str) -> None:
-    checkpoint = _checkpoints.verify(str(directory / name))
+    checkpoint = verify(str(directory / name))
     assert (checkpoint.round, checkpoint.file, checkpoint.loss, checkpoint.accuracy, checkpoint.run_id) == (
         10,
         "checkpoint_round_10.npz",
@@ -146,8 +149,8 @@ def test_a_damaged_checkpoint_is_named_and_stepped_over(directory: Path, name: s
 )
 def test_a_manifest_that_cannot_be_true_is_refused(directory: Path, changes: dict[str, object], said: str) -> None:
     write(directory, 10, **changes)
-    with pytest.raises(_checkpoints.CheckpointError) as error:
-        _checkpoints.verify(str(directory / "checkpoint_round_10.npz"))
+    with pytest.raises(CheckpointError) as error:
+        verify(str(directory / "checkpoint_round_10.npz"))
     assert said in str(error.value)
 
 
@@ -157,8 +160,8 @@ def test_a_manifest_without_a_field_is_refused(directory: Path, field: str) -> N
     manifest = json.loads(path.read_text())
     del manifest[field]
     path.write_text(json.dumps(manifest))
-    with pytest.raises(_checkpoints.CheckpointError, match=f"{field} is missing"):
-        _checkpoints.verify(str(path))
+    with pytest.raises(CheckpointError, match=f"{field} is missing"):
+        verify(str(path))
 
 
 @pytest.mark.parametrize(
@@ -176,8 +179,8 @@ def test_the_latest_of_one_training_is_found_among_others(
 @pytest.mark.parametrize("name", ["model.npz", "checkpoint_round_0.npz", "checkpoint_round_01.npz"])
 def test_another_name_is_not_a_checkpoint(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")
-    with pytest.raises(_checkpoints.CheckpointError, match="is not a checkpoint"):
-        _checkpoints.verify(str(tmp_path / name))
+    with pytest.raises(CheckpointError, match="is not a checkpoint"):
+        verify(str(tmp_path / name))
     assert _checkpoints.list_rounds(str(tmp_path)) == []
 
 
@@ -256,7 +259,7 @@ def test_a_link_to_a_good_file_is_not_followed(tmp_path: Path, suffix: str) -> N
 def test_a_manifest_that_is_sealed_and_absurd_is_none(tmp_path: Path, changes: dict[str, object], said: str) -> None:
     write(tmp_path, 1, **changes)
     with pytest.raises(_manifest.CheckpointError) as caught:
-        _checkpoints.verify(str(tmp_path / "checkpoint_round_1.json"))
+        verify(str(tmp_path / "checkpoint_round_1.json"))
     assert said in str(caught.value)
     assert len(str(caught.value)) < 600
 
@@ -266,24 +269,24 @@ def test_a_number_that_is_none_is_no_json(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint_round_1.json"
     path.write_text(path.read_text().replace('"loss": 0.5', '"loss": 1e999'))
     with pytest.raises(_manifest.CheckpointError, match="is not valid JSON"):
-        _checkpoints.verify(str(path))
+        verify(str(path))
 
 
 def test_a_manifest_is_read_only_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, 1)
     path = tmp_path / "checkpoint_round_1.json"
     monkeypatch.setattr(_manifest, "LIMIT", path.stat().st_size)
-    assert _checkpoints.verify(str(path)).round == 1
+    assert verify(str(path)).round == 1
     path.write_text(path.read_text() + " ")
     with pytest.raises(_manifest.CheckpointError, match="is no manifest: it has more than"):
-        _checkpoints.verify(str(path))
+        verify(str(path))
 
 
 def test_a_lock_that_is_held_is_waited_for_and_told_of_once(tmp_path: Path) -> None:
-    held, wanted, told = _checkpoints.open_lock(str(tmp_path)), _checkpoints.open_lock(str(tmp_path)), []
-    assert _checkpoints.take_lock(held, 0)
-    assert not _checkpoints.take_lock(wanted, 0.6, lambda: told.append("held"))
+    held, wanted, told = open_lock(str(tmp_path)), open_lock(str(tmp_path)), []
+    assert take_lock(held, 0)
+    assert not take_lock(wanted, 0.6, lambda: told.append("held"))
     assert told == ["held"]
     os.close(held)
-    assert _checkpoints.take_lock(wanted, 0)
+    assert take_lock(wanted, 0)
     os.close(wanted)

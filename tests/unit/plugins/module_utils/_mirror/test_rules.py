@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.filter.checkpoints_problems import FilterModule
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import Checkpoint
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._mirror import rules
 
 ROOT = Path(__file__).resolve().parents[5]

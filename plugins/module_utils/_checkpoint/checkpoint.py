@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One checkpoint, as its manifest describes it.
+
+This file is private to the collection and may change at any time. It needs neither NumPy nor Flower.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One checkpoint: the file with the arrays, and what its manifest says about it."""
+
+    path: str
+    manifest: t.Mapping[str, t.Any]
+
+    @property
+    def file(self) -> str:
+        return os.path.basename(self.path)
+
+    @property
+    def round(self) -> int:
+        return self.manifest["round"]
+
+    @property
+    def num_rounds(self) -> int:
+        return self.manifest["num_rounds"]
+
+    @property
+    def timestamp(self) -> str:
+        return self.manifest["timestamp"]
+
+    @property
+    def training(self) -> str:
+        return self.manifest["training"]
+
+    @property
+    def configuration_hash(self) -> str:
+        return self.manifest["configuration_hash"]
+
+    @property
+    def strategy(self) -> str:
+        return self.manifest["strategy"]
+
+    @property
+    def run_id(self) -> str:
+        return self.manifest["run_id"]
+
+    @property
+    def sha256(self) -> str:
+        return self.manifest["sha256"]
+
+    @property
+    def members(self) -> list[str]:
+        """The files in that of the arrays, in their order."""
+        return [entry["name"] + ".npy" for entry in self.manifest["arrays"] + self.manifest["state_arrays"]]
+
+    @property
+    def loss(self) -> float | None:
+        return self.manifest["loss"]
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.manifest["accuracy"]
+
+    def age(self, now: datetime) -> float | None:
+        """Return how many seconds ago it was saved; None when its time cannot be read."""
+        try:
+            # Python before 3.11 does not take the letter for UTC.
+            moment = datetime.fromisoformat(self.timestamp.replace("Z", "+00:00"))
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        return (now - moment).total_seconds()
