@@ -18,9 +18,8 @@ def upgrade_plan(
     kept: int,
     held_since: str | None = None,
     held_for: str = "",
-    one_account: bool = False,
 ) -> dict[str, Any]:
-    federation = upgrade.Federation(superlink, int(health), supernodes, held_since, held_for, one_account)
+    federation = upgrade.Federation(superlink, int(health), supernodes, held_since, held_for)
     return upgrade.plan(looks, federation, int(kept))
 
 

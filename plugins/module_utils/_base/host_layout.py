@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .errors import FedopsError
-from .layout import ACCOUNTS, APPS, FOLDERS, ON, SECRETS, Account
+from .layout import ACCOUNTS, APPS, FOLDERS, ON, SECRETS, UNITS, Account
 
 
 class LayoutError(FedopsError):
@@ -25,7 +25,10 @@ def host_layout(
     gid: int = APPS.number,
     numbers: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
-    """Return the accounts, directories and secrets of a host as the module C(account) takes them."""
+    """Return the accounts, directories and secrets of a host as the module C(account) takes them.
+
+    With them the units that ran as the account of the apps while it was the only one, in the order in which they stop.
+    """
     given = _numbers(dict(numbers or {}), uid, gid)
     accounts = [account for account in ACCOUNTS if any(account in ON[kind] for kind in kinds)]
     names = {APPS.name: user}
@@ -56,6 +59,11 @@ def host_layout(
             if not entry.by and any(kind in entry.on for kind in kinds)
         ],
         "secrets": [secret for kind in SECRETS if kind in kinds for secret in SECRETS[kind]],
+        "former_units": [
+            unit.name.replace("@.", "@*.")
+            for unit in reversed(UNITS)
+            if unit.was_apps and any(kind in unit.on for kind in kinds)
+        ],
     }
 
 

@@ -195,6 +195,7 @@ class HostUnit:
     on: tuple[str, ...]
     of_release: bool = False  # whether a release of Flower decides what its file says
     by_another: bool = False  # whether another unit starts it, and systemd by itself does not
+    was_apps: bool = False  # whether it ran as the account of the apps, before others had accounts of their own
 
 
 SUPERLINK_UNIT, GATEWAY_UNIT, SUPEREXEC_UNIT = (
@@ -206,19 +207,19 @@ FENCE_UNIT, TRAINING_UNIT = "flower-fence@", "flower-training@"
 # In the order in which they need each other.
 UNITS: tuple[HostUnit, ...] = (
     HostUnit(f"{FENCE_UNIT}.service", "who may reach what on the host", _BOTH, of_release=True),
-    HostUnit(SUPERLINK_UNIT, "the SuperLink", _SUPERLINK, of_release=True),
+    HostUnit(SUPERLINK_UNIT, "the SuperLink", _SUPERLINK, of_release=True, was_apps=True),
     HostUnit(GATEWAY_UNIT, "nginx in front of the SuperLink", _SUPERLINK, of_release=True),
-    HostUnit(SUPEREXEC_UNIT, "starts the ServerApps", _SUPERLINK, of_release=True),
-    HostUnit(f"{TRAINING_UNIT}.service", "supervises a training", _SUPERLINK),
-    HostUnit(f"{SUPERNODE_UNIT}.service", "the only SuperNode of a host", _SUPERNODE, of_release=True),
-    HostUnit(f"{SUPERNODE_UNIT}@.service", "one of the SuperNodes of a host", _SUPERNODE, of_release=True),
+    HostUnit(SUPEREXEC_UNIT, "starts the ServerApps", _SUPERLINK, of_release=True, was_apps=True),
+    HostUnit(f"{TRAINING_UNIT}.service", "supervises a training", _SUPERLINK, was_apps=True),
+    HostUnit(f"{SUPERNODE_UNIT}.service", "the only SuperNode of a host", _SUPERNODE, of_release=True, was_apps=True),
+    HostUnit(f"{SUPERNODE_UNIT}@.service", "one of several on a host", _SUPERNODE, of_release=True, was_apps=True),
     HostUnit(f"{CLIENTAPPS_UNIT}.service", "its ClientApps", _SUPERNODE, of_release=True),
     HostUnit(f"{CLIENTAPPS_UNIT}@.service", "its ClientApps", _SUPERNODE, of_release=True),
     HostUnit("flower-checkpoints.service", "mounts storage that comes late", _SUPERLINK, by_another=True),
     HostUnit("flower-checkpoints.timer", "looks for it", _SUPERLINK),
-    HostUnit("flower-mirror.service", "copies checkpoints to the mirror", _SUPERLINK, by_another=True),
-    HostUnit("flower-mirror.path", "starts that with each checkpoint", _SUPERLINK),
-    HostUnit("flower-mirror.timer", "starts that from time to time", _SUPERLINK),
+    HostUnit("flower-mirror.service", "copies checkpoints to the mirror", _SUPERLINK, by_another=True, was_apps=True),
+    HostUnit("flower-mirror.path", "starts that with each checkpoint", _SUPERLINK, was_apps=True),
+    HostUnit("flower-mirror.timer", "starts that from time to time", _SUPERLINK, was_apps=True),
 )
 
 

@@ -36,7 +36,6 @@ class Federation:
     nodes: t.Sequence[HostLook] | None
     held_since: str | None = None  # the order that all trainings stand still, where there is one
     held_for: str = ""
-    one_account: bool = False  # whether an older version of this collection has deployed the SuperLink
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -74,8 +73,8 @@ def plan(looks: t.Mapping[str, HostLook], federation: Federation, kept: int) -> 
     """Return what is to be done, and everything that stands in its way.
 
     A look at a host has C(unreachable), C(problem) (why its release cannot be made), C(wanted) (the name of its
-    release), C(built) (whether that is to be built), C(supernodes) (their names), and C(info), which the module
-    C(release_info) returns.
+    release), C(built) (whether that is to be built), C(one_account) (whether an older version of this collection has
+    deployed it), C(supernodes) (their names), and C(info), which the module C(release_info) returns.
     """
     sound = {host: look for host, look in looks.items() if not look["unreachable"] and not look["problem"]}
     # One that was cut short may have left services that do not run. Its gates decide about them.
@@ -98,9 +97,9 @@ def plan(looks: t.Mapping[str, HostLook], federation: Federation, kept: int) -> 
     due = [host for host, look in sound.items() if look["info"]["services"] and is_due(look)]
     versions = sorted({version_of(look["wanted"]) or "" for look in sound.values()})
     lines = [f"{host}: {sound[host]['info']['release']} -> {sound[host]['wanted']}" for host in due]
-    if federation.one_account:
-        lines.append(f"{federation.superlink}: one account for everything -> the accounts of today")
-    needed = bool(due) or unfinished or federation.one_account
+    former = [host for host, look in sound.items() if look["one_account"]]
+    lines += [f"{host}: one account for everything -> the accounts of today" for host in former]
+    needed = bool(due or former) or unfinished
     if unfinished:
         lines.insert(0, "An upgrade before this one has not come to its end. This one brings it there.")
     elif not needed:

@@ -10,7 +10,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.filter.layout import host_layout as as_filter
 from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import LayoutError, host_layout
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import SUPERLINK_HOST
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import SUPERLINK_HOST, SUPERNODE_HOST
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,15 @@ def test_numbers_that_two_would_share_are_refused(numbers: dict, message: str) -
     assert str(refused.value) == message
     with pytest.raises(AnsibleFilterError, match=re.escape(message)):
         as_filter([SUPERLINK_HOST], "flower", 49999, 49999, numbers)
+
+
+def test_what_ran_as_one_account_stops_before_its_folders_change_hands() -> None:
+    assert host_layout([SUPERNODE_HOST])["former_units"] == ["flower-supernode@*.service", "flower-supernode.service"]
+    assert host_layout([SUPERLINK_HOST])["former_units"] == [
+        "flower-mirror.timer",
+        "flower-mirror.path",
+        "flower-mirror.service",
+        "flower-training@*.service",
+        "flower-superexec.service",
+        "flower-superlink.service",
+    ]

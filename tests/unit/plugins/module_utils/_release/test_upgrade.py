@@ -36,7 +36,10 @@ def look(**values: Any) -> dict[str, Any]:
         "release": OLD, "releases": [OLD], "services": [service()], "point": None, "rooms": rooms,
         "sizes": {"release": 200_000_000, "state": 1_000_000},
     }  # fmt: skip
-    seen = {"unreachable": False, "problem": "", "wanted": NEW, "built": True, "supernodes": [], "info": info}
+    seen = {
+        "unreachable": False, "problem": "", "wanted": NEW, "built": True, "one_account": False, "supernodes": [],
+        "info": info,
+    }  # fmt: skip
     return {**seen, **{key: value for key, value in values.items() if key in seen}, "info": {**info, **{
         key: value for key, value in values.items() if key in info}}}  # fmt: skip
 
@@ -73,10 +76,11 @@ def test_nothing_is_needed_where_everything_runs_from_its_lock() -> None:
 
 
 def test_a_federation_of_one_account_is_moved_even_where_its_release_stays() -> None:
-    done = look(wanted=OLD, built=False, supernodes=["a"])
-    found = plan({"sl": done, "sn": done}, replace(SUPERLINK, one_account=True), 2)
-    assert (found["needed"], found["due"], found["problems"]) == (True, [], [])
-    assert found["lines"] == ["sl: one account for everything -> the accounts of today"]
+    done = look(wanted=OLD, built=False)
+    for former in ("sl", "sn"):
+        found = plan({"sl": done, "sn": done, former: {**done, "one_account": True}}, SUPERLINK, 2)
+        assert (found["needed"], found["due"], found["problems"]) == (True, [], [])
+        assert found["lines"] == [f"{former}: one account for everything -> the accounts of today"]
 
 
 @pytest.mark.parametrize(
