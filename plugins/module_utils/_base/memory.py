@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of the services of a SuperLink host were killed for want of memory, in words.
+"""Which services of a host were killed for want of memory, in words.
 
 systemd forgets why as soon as it has started a service again, in a new control group that counts from zero. The journal
 remembers.
@@ -24,8 +24,9 @@ MESSAGE = "fe6faa94e7774663a0da52717891d8ef"
 OOM_KILL = "oom-kill"  # the result of a unit that has ended by it
 SINCE = "-24h"
 LINES = 1000
-# Each with the variable that bounds it.
-SERVICES: t.Mapping[str, tuple[str, str]] = {
+# What a service is, and the variable that bounds it.
+Services = t.Mapping[str, tuple[str, str]]
+SUPERLINK_SERVICES: Services = {
     SUPERLINK_UNIT: ("SuperLink", "superlink_memory_max"),
     SUPEREXEC_UNIT: ("SuperExec with its ServerApps", "superlink_executor_memory_max"),
     GATEWAY_UNIT: ("gateway", ""),
@@ -52,22 +53,24 @@ class Kills:
     last: float = 0.0
 
 
-def memory_problems() -> list[str]:
+def memory_problems(services: Services = SUPERLINK_SERVICES) -> list[str]:
     """Say which services were killed for want of memory, and what bounds them; nothing where nobody knows."""
-    kills, units = memory_kills(), {unit.name: unit for unit in show_units(*SERVICES)}
+    if not services:
+        return []
+    kills, units = memory_kills(services), {unit.name: unit for unit in show_units(*services)}
     return [
-        _words(units[name], kills.get(name, Kills()))
-        for name in SERVICES
+        _words(units[name], kills.get(name, Kills()), *services[name])
+        for name in services
         if name in kills or units[name].result == OOM_KILL
     ]
 
 
-def memory_kills() -> dict[str, Kills]:
+def memory_kills(services: Services) -> dict[str, Kills]:
     """Return what the journal has of the last day."""
     found: dict[str, Kills] = {}
     try:
         text = journal(
-            f"--since={SINCE}", f"--lines={LINES}", f"MESSAGE_ID={MESSAGE}", *(f"UNIT={n}" for n in SERVICES)
+            f"--since={SINCE}", f"--lines={LINES}", f"MESSAGE_ID={MESSAGE}", *(f"UNIT={n}" for n in services)
         )
     except SystemdError:
         return {}
@@ -77,13 +80,12 @@ def memory_kills() -> dict[str, Kills]:
             name, last = entry["UNIT"], int(entry["__REALTIME_TIMESTAMP"]) / 1e6
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-        if name in SERVICES:
+        if name in services:
             found[name] = Kills(found.get(name, Kills()).count + 1, last)
     return found
 
 
-def _words(unit: Unit, kills: Kills) -> str:
-    what, variable = SERVICES[unit.name]
+def _words(unit: Unit, kills: Kills, what: str, variable: str) -> str:
     often = f"{kills.count} times in the last 24 hours" if kills.count > 1 else "once in the last 24 hours"
     when = datetime.datetime.fromtimestamp(kills.last, datetime.timezone.utc).isoformat(timespec="seconds")
     told = f" {often}, last at {when}" if kills.count else ""

@@ -8,13 +8,15 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
 from dataclasses import dataclass
 
-from .._base.layout import CLIENTAPPS_UNIT, SUPERNODE_STATE, SUPERNODE_UNIT
+from .._base.layout import CLIENTAPPS_UNIT, SUPERNODE_STATE, SUPERNODE_UNIT, SYSTEMD
 
+SETTINGS = "flower.conf"  # what an instance adds to the unit that all instances share
 # Safe as the name of a file and of a systemd unit, without any escaping.
 INSTANCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAME_RULE = "must start with a letter or a digit and hold only those, '_', '.' and '-', 64 characters at most"
@@ -87,3 +89,23 @@ class Place:
 def unit_files(joint: str) -> tuple[str, str]:
     """Return the names of both unit files: with ``@`` those that instances share."""
     return f"{SUPERNODE_UNIT}{joint}.service", f"{CLIENTAPPS_UNIT}{joint}.service"
+
+
+def places_found(home: str, systemd: str = SYSTEMD) -> list[Place]:
+    """Return the SuperNodes that a host has: what an instance adds to the unit tells of it, and goes last."""
+    single, template = unit_files("")[0], unit_files("@")[0]
+    before, after = (len(part) for part in template.split("@"))
+    settings = glob.glob(os.path.join(glob.escape(systemd), f"{SUPERNODE_UNIT}@*.service.d", SETTINGS))
+    names = [os.path.basename(os.path.dirname(path))[: -len(".d")] for path in settings]
+    instances = sorted(name[before + 1 : -after] for name in names)
+    only = [""] if os.path.exists(os.path.join(systemd, single)) else []
+    return [Place(home, instance) for instance in only + instances]
+
+
+def bounded_services() -> dict[str, tuple[str, str]]:
+    """Return the services of the SuperNodes that a host has, each with the variable that bounds its memory."""
+    services = {}
+    for place in places_found(""):
+        services[place.unit] = ("SuperNode", "supernode_memory_max")
+        services[place.apps_unit] = ("runner of its ClientApps", "supernode_memory_max")
+    return services

@@ -8,7 +8,6 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import secrets
@@ -20,12 +19,11 @@ from dataclasses import dataclass, field
 from .._base import guarded
 from .._base.errors import FedopsError
 from .._base.files import Directory, File, remove_empty
-from .._base.layout import SUPERNODE_UNIT, SYSTEMD
+from .._base.layout import SYSTEMD
 from .._base.layout import file as file_of
 from .._base.systemd import SHOW, Unit, read_units
-from .place import Place, unit_files
+from .place import SETTINGS, Place, places_found, unit_files
 
-SETTINGS = "flower.conf"
 # Units whose files are new and that do not run from them yet. After a reboot they do.
 TO_RESTART = file_of("/", "supernodes_to_restart")
 NODE_ID = "node-id"
@@ -120,7 +118,7 @@ class Units:
             or not os.path.exists(place.secret)
         ]
         self._note_pending(outdated)
-        removed = self._remove([place for place in self._found() if place not in own], names)
+        removed = self._remove([place for place in places_found(self.home, self.systemd) if place not in own], names)
         if own:
             self._make(Directory(os.path.join(self.home, "bin"), 0o755))
         for place, one in places.items():
@@ -217,16 +215,6 @@ class Units:
         self.outcome.note(file.path, file.found, file.text)
         if not self.check_mode:
             file.write()
-
-    def _found(self) -> list[Place]:
-        """The SuperNodes that this host has: what an instance adds to the unit tells of it, and goes last."""
-        single, template = unit_files("")[0], unit_files("@")[0]
-        before, after = (len(part) for part in template.split("@"))
-        settings = glob.glob(os.path.join(glob.escape(self.systemd), f"{SUPERNODE_UNIT}@*.service.d", SETTINGS))
-        names = [os.path.basename(os.path.dirname(path))[: -len(".d")] for path in settings]
-        instances = sorted(name[before + 1 : -after] for name in names)
-        only = [""] if os.path.exists(os.path.join(self.systemd, single)) else []
-        return [Place(self.home, instance) for instance in only + instances]
 
     def _remove(self, stale: t.Sequence[Place], names: t.Collection[str]) -> list[str]:
         """Stop SuperNodes that are not wanted and remove their files; return what systemd has to forget."""

@@ -23,6 +23,7 @@ STATUS_UNKNOWN = "unknown"  # how a SuperNode is while the SuperLink does not an
 SHOWN_RESTARTS = 3
 SHOWN_BACKLOG = 5
 SHOWN_STRANGERS = 20
+SHOWN_OF_A_HOST, SHOWN_WORDS = 5, 400
 UNREGISTER = "bin/flwr supernode unregister NODE_ID local"
 LARGE = 1e9  # numbers beyond are written with their power of ten
 CELL = 100  # characters of a cell of a table
@@ -38,7 +39,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     ``checkpoint_problems`` are the ``problems`` of the last one. Where there is a mirror of the checkpoints, ``mirror``
     is what it remembers, or ``mirror_state`` the text of that. When Flower cannot be asked, ``supernodes`` is none and
     ``problem`` says why; when the trainings cannot be looked at, ``trainings_problem`` does. ``memory_problems`` says
-    which services were killed for want of memory.
+    which services were killed for want of memory, and ``memory_of_hosts`` what the hosts of SuperNodes say of theirs.
     """
     nodes = [dict(node) for node in found["supernodes"] or []]
     known = {node["name"] for node in nodes}
@@ -54,7 +55,10 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
             "memory_problems": list(found.get("memory_problems") or []),
         },
         "supernodes": nodes,
-        "supernode_problems": strangers(nodes, found["expected"], found["host"], found.get("home") or HOME),
+        "supernode_problems": [
+            *strangers(nodes, found["expected"], found["host"], found.get("home") or HOME),
+            *told_by_hosts(found.get("memory_of_hosts") or {}),
+        ],
         "trainings": [_training(training) for training in found["trainings"]],
         "trainings_problem": found.get("trainings_problem") or None,
         "checkpoint": found["latest"],
@@ -80,6 +84,16 @@ def strangers(nodes: Sequence[Row], expected: Iterable[str], host: str, home: st
             " them unregistered with state=absent of the module fedops.flower.supernode."
         )
     return found
+
+
+def told_by_hosts(problems: Mapping[str, Any]) -> list[str]:
+    """Return what hosts say of their services, as the words of strangers: only so many, and only so long."""
+    return [
+        f"{host}: {problem[:SHOWN_WORDS]}"
+        for host, told in sorted(problems.items())
+        for problem in (told if isinstance(told, list) else [])[:SHOWN_OF_A_HOST]
+        if isinstance(problem, str)
+    ]
 
 
 def _counted(nodes: Sequence[Any]) -> str:

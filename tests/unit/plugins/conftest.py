@@ -138,6 +138,7 @@ def run_module(home, capsys):
             "checkpoint_fetch",
             "checkpoint_info",
             "disk_info",
+            "memory_info",
             "mount_point",
             "room_info",
             "sealed_archive",

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import systemd
 from ansible_collections.fedops.flower.plugins.module_utils._base.memory import MESSAGE, bound_problems, memory_problems
+from ansible_collections.fedops.flower.plugins.module_utils._supernode import place
 
 LINK, EXECUTOR, GATEWAY = (f"flower-{name}.service" for name in ("superlink", "superexec", "gateway"))
 
@@ -62,6 +63,25 @@ def test_a_service_that_runs_again_is_told_from_the_journal(host) -> None:
     assert asked[0][4:] == [
         "--since=-24h", "--lines=1000", f"MESSAGE_ID={MESSAGE}", f"UNIT={LINK}", f"UNIT={EXECUTOR}", f"UNIT={GATEWAY}",
     ]  # fmt: skip
+
+
+def test_of_supernodes_their_own_services_are_told(host, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(place, "places_found", lambda home: [place.Place(home, "a")])
+    apps = "flower-clientapps@a.service"
+    asked = host(
+        [entry(apps, 1_790_000_000), entry(LINK, 1_790_000_000)], **{"supernode@a": RUNS, "clientapps@a": RUNS}
+    )
+    assert memory_problems(place.bounded_services()) == [
+        "The runner of its ClientApps (flower-clientapps@a.service) was killed for want of memory once in the last 24"
+        " hours, last at 2026-09-21T14:13:20+00:00. It runs again. It has no bound of its own. Give the host"
+        " more memory."
+    ]
+    assert asked[0][-2:] == ["UNIT=flower-supernode@a.service", f"UNIT={apps}"]
+
+
+def test_a_host_without_services_is_asked_nothing(host) -> None:
+    asked = host()
+    assert (memory_problems({}), asked) == ([], [])
 
 
 def test_a_service_that_is_down_is_told_without_a_journal(host) -> None:

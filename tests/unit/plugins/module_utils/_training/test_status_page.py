@@ -449,9 +449,14 @@ def test_a_service_that_was_killed_for_want_of_memory_is_named() -> None:
     found = {
         "host": "superlink", "health": 200, "certificate_days": 12, "expected": [], "supernodes": [], "trainings": [],
         "latest": None, "memory_problems": ["The SuperLink was killed.\x1b[2J"],
+        "memory_of_hosts": {"ward-b": ["The SuperNode was killed.\x1b[2J" + "a" * 9999, 7] + ["x"] * 99, "ward-a": "x"},
     }  # fmt: skip
     picture = status_page.federation(found)
     lines = status_page.render(picture).splitlines()
     assert lines[0] == "SuperLink    superlink: healthy, certificate valid for 12 days"
     assert lines[1].startswith("  WARNING. The SuperLink was killed.")
     assert "\x1b" not in lines[1]
+    told = [line for line in lines if "ward-" in line]
+    assert told[0].startswith("  WARNING. ward-b: The SuperNode was killed.")
+    assert told[1:] == ["  WARNING. ward-b: x"] * 3
+    assert max(map(len, told)) < 500
