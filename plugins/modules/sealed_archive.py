@@ -126,8 +126,11 @@ problems:
 """
 
 
-from ansible_collections.fedops.flower.plugins.module_utils._backup import archive
+from ansible_collections.fedops.flower.plugins.module_utils._backup.archive import create
+from ansible_collections.fedops.flower.plugins.module_utils._backup.contents import HOLDS
+from ansible_collections.fedops.flower.plugins.module_utils._backup.restore import restore
 from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import AGE, METHODS, VAULT, Seal
+from ansible_collections.fedops.flower.plugins.module_utils._backup.unpack import verify
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 
 
@@ -136,11 +139,11 @@ def work(params: dict) -> tuple[list[str], list[str]]:
     seal = Seal(params["recipients"], params["identity"] or "", params["opened"] or "")
     path, base, holds, required = (params[key] for key in ("path", "base", "holds", "required"))
     if params["state"] == "present":
-        kept = archive.create(path, base, seal, holds, params["names"], required)
+        kept = create(path, base, seal, holds, params["names"], required)
         return sorted(kept.files), kept.problems
     if params["state"] == "verified":
-        return sorted(archive.verify(path, seal, holds, required)), []
-    return archive.restore(path, base, seal, holds, params["user"], params["names"], required), []
+        return sorted(verify(path, seal, holds, required)), []
+    return restore(path, base, seal, holds, params["user"], params["names"], required), []
 
 
 def main() -> None:
@@ -148,7 +151,7 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "verified", "restored"], "default": "present"},
-            "holds": {"type": "str", "choices": list(archive.HOLDS), "default": "superlink"},
+            "holds": {"type": "str", "choices": list(HOLDS), "default": "superlink"},
             "base": {"type": "path"},
             "names": {"type": "list", "elements": "str", "default": []},
             "required": {"type": "list", "elements": "str", "default": []},

@@ -30,6 +30,7 @@ MAKERS = {
     "module_utils/_base/belongings.py": GIVEN,
     "module_utils/_backup/archive.py": GIVEN,
     "module_utils/_backup/checkpoints.py": GIVEN,
+    "module_utils/_backup/restore.py": GIVEN,
     "module_utils/_base/files.py": GIVEN,
     "module_utils/_base/guarded.py": GIVEN,
     "module_utils/_flower/fab.py": "app",

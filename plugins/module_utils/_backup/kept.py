@@ -26,6 +26,7 @@ from .._base.layout import (
 from .._base.notation import NAME_OF_TRAINING
 
 RECORD, HISTORY = 16 << 20, 64 << 20  # bytes; far more than any of ours
+MOST_FILES = 200_000  # of an archive, and of a folder
 MOST_TRAININGS, MOST_PREVIOUS = 10000, 100
 # Made on a host before anything is brought back. They make way, on a host without a state of its own.
 BORN = (SUPEREXEC_SECRET, MIRROR_SECRET)

@@ -19,7 +19,7 @@ import typing as t
 from contextlib import suppress
 from datetime import datetime, timezone
 
-from .._backup.archive import check_database, snapshot
+from .._backup.database import check_database, snapshot
 from .._base import guarded, layout
 from .._base.errors import FedopsError
 from .._base.layout import (

@@ -19,9 +19,12 @@ from pathlib import Path
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.fedops.flower.plugins.module_utils._backup import archive as _archive
+from ansible_collections.fedops.flower.plugins.module_utils._backup import contents as _contents
 from ansible_collections.fedops.flower.plugins.module_utils._backup import database as _database
 from ansible_collections.fedops.flower.plugins.module_utils._backup import kept as _kept
+from ansible_collections.fedops.flower.plugins.module_utils._backup import restore as _restore
 from ansible_collections.fedops.flower.plugins.module_utils._backup import tar
+from ansible_collections.fedops.flower.plugins.module_utils._backup import unpack as _unpack
 from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import Seal, SealError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,10 +117,10 @@ def facts(base: Path) -> dict[str, tuple[int, int, str]]:
 def test_a_fresh_host_gets_all_of_it_and_a_second_time_nothing(home: Path, tmp_path: Path) -> None:
     assert nodes_without_wal(home) != 100  # a copy of the file alone would have lost them
     path, fresh = create(home), tmp_path / "fresh"
-    assert _archive.restore(path, str(fresh), SEAL) == NAMES
+    assert _restore.restore(path, str(fresh), SEAL) == NAMES
     assert nodes(fresh / "state/state.db") == 100
     assert {name: (fresh / name).read_text() for name in FILES} == {name: text for name, (text, _own) in FILES.items()}
-    assert _archive.restore(path, str(fresh), SEAL) == []
+    assert _restore.restore(path, str(fresh), SEAL) == []
     assert [name for name in os.listdir(fresh) if name.startswith(".")] == []
 
 
@@ -128,7 +131,7 @@ def test_owners_are_accounts_of_the_host_by_their_names_and_modes_those_of_the_l
     path, fresh = create(home), tmp_path / "fresh"
     monkeypatch.setitem(NUMBERS, "flower-superlink", 1234)
     monkeypatch.setitem(NUMBERS, "trainer", 5678)
-    _archive.restore(path, str(fresh), SEAL, user="trainer")
+    _restore.restore(path, str(fresh), SEAL, user="trainer")
     assert facts(fresh) == {
         "certificates": (0, 0, "0o755"),
         "certificates/server.crt": (0, 0, "0o644"),
@@ -156,11 +159,11 @@ def test_secrets_that_a_fresh_host_has_made_make_way(home: Path, tmp_path: Path)
     path, fresh = create(home), tmp_path / "fresh"
     (fresh / "certificates").mkdir(parents=True)
     (fresh / "certificates/superexec.secret").write_text("born here")
-    assert _archive.restore(path, str(fresh), SEAL) == NAMES
+    assert _restore.restore(path, str(fresh), SEAL) == NAMES
     assert (fresh / "certificates/superexec.secret").read_text() == "s"
     (fresh / "certificates/superexec.secret").write_text("another")
-    with pytest.raises(_archive.ArchiveError, match=r"already has certificates/superexec.secret, with other contents"):
-        _archive.restore(path, str(fresh), SEAL)  # a host with a state of its own
+    with pytest.raises(_database.ArchiveError, match=r"already has certificates/superexec.secret, with other contents"):
+        _restore.restore(path, str(fresh), SEAL)  # a host with a state of its own
 
 
 ONE_ACCOUNT = Path(__file__).parent / "fixtures/superlink-one-account.sealed"
@@ -171,7 +174,7 @@ def test_an_archive_of_a_release_with_one_account_for_all_goes_to_its_places_of_
     """It was made by the release of that time, of a home with all that it kept, and the controller has opened it."""
     opened = tmp_path / "opened"
     opened.write_bytes(VaultLib([("default", VaultSecret(b"correct horse"))]).decrypt(ONE_ACCOUNT.read_bytes()))
-    restored = _archive.restore(
+    restored = _restore.restore(
         str(ONE_ACCOUNT),
         str(tmp_path / "home"),
         Seal(opened=str(opened)),
@@ -196,7 +199,7 @@ def test_an_archive_of_a_release_with_one_account_for_all_goes_to_its_places_of_
 def test_a_temporary_file_is_left_out(home: Path) -> None:
     """A training that goes on writes each of its files under another name first."""
     (home / "trainings/a/.state.json.tmp").write_text("{}")
-    assert sorted(_archive.verify(create(home), SEAL)) == NAMES
+    assert sorted(_unpack.verify(create(home), SEAL)) == NAMES
 
 
 def test_a_file_that_is_gone_when_it_is_to_be_read_is_left_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +211,7 @@ def test_a_file_that_is_gone_when_it_is_to_be_read_is_left_out(home: Path, monke
         return regular_file(path, *arguments)
 
     monkeypatch.setattr(_archive.guarded, "regular_file", too_late)
-    assert sorted(_archive.verify(create(home), SEAL)) == sorted({*NAMES} - {"trainings/a/ledger.json"})
+    assert sorted(_unpack.verify(create(home), SEAL)) == sorted({*NAMES} - {"trainings/a/ledger.json"})
 
 
 def plant_link(path: Path) -> None:
@@ -243,7 +246,7 @@ def test_what_an_account_plants_is_told_and_not_read(home: Path, plant, said: st
     kept = _archive.create(archive, str(home), SEAL)
     (problem,) = [problem for problem in kept.problems if "certificates/link" not in problem]
     assert problem.startswith(f"published/a/result.json is not in the backup: {said}")
-    assert sorted(_archive.verify(archive, SEAL)) == NAMES
+    assert sorted(_unpack.verify(archive, SEAL)) == NAMES
 
 
 def test_a_file_that_grows_is_kept_as_it_was_opened(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +261,7 @@ def test_a_file_that_grows_is_kept_as_it_was_opened(home: Path, monkeypatch: pyt
         return found
 
     monkeypatch.setattr(os, "fstat", growing)
-    entries = _archive.verify(create(home), SEAL)
+    entries = _unpack.verify(create(home), SEAL)
     assert entries["published/a/history.jsonl"]["bytes"] < size + 300000
 
 
@@ -267,7 +270,7 @@ def test_folders_that_an_account_fills_are_not_walked(home: Path) -> None:
     for number in range(50):
         (home / f"published/x{number}").mkdir()
         (home / f"published/x{number}/result.json").write_text("{}")
-    assert sorted(_archive.verify(create(home), SEAL)) == NAMES
+    assert sorted(_unpack.verify(create(home), SEAL)) == NAMES
 
 
 @as_root
@@ -281,12 +284,12 @@ def test_the_database_is_opened_as_the_account_that_owns_it(
     for name in ("state.db", "state.db-wal", "state.db-shm"):
         (home / "state" / name).unlink()
     (home / "state/state.db").symlink_to(secret)
-    with pytest.raises(_archive.ArchiveError, match="is no regular file"):
+    with pytest.raises(_database.ArchiveError, match="is no regular file"):
         create(home)
     (home / "state/state.db").unlink()
     os.link(secret, home / "state/state.db")
     os.chown(secret, 4321, 4321)
-    with pytest.raises(_archive.ArchiveError, match="belongs to the user 4321, and its directory to 49998"):
+    with pytest.raises(_database.ArchiveError, match="belongs to the user 4321, and its directory to 49998"):
         create(home)
     (home / "state/state.db").unlink()
     secret.rename(home / "state/state.db")
@@ -294,8 +297,8 @@ def test_the_database_is_opened_as_the_account_that_owns_it(
     os.chown(secret, 49998, 49998)
     judge = _database._judge
     monkeypatch.setattr(_database, "_judge", lambda path: f"{os.geteuid()} {judge(path)}")
-    with pytest.raises(_archive.ArchiveError, match="is damaged: 49998 ok"):
-        _archive.snapshot(str(home / "state/state.db"), str(tmp_path / "copied.db"))
+    with pytest.raises(_database.ArchiveError, match="is damaged: 49998 ok"):
+        _database.snapshot(str(home / "state/state.db"), str(tmp_path / "copied.db"))
 
 
 def sealed(tmp_path: Path, *entries: tuple, contents: object = None, cut: int = 0) -> str:
@@ -312,7 +315,7 @@ def sealed(tmp_path: Path, *entries: tuple, contents: object = None, cut: int = 
             listed[name] = {"sha256": hashlib.sha256(content).hexdigest(), "mode": 0o600, "account": True}
         if contents is not False:
             text = json.dumps({"version": 1, "files": listed, "databases": []} if contents is None else contents)
-            info = tarfile.TarInfo("contents.json")
+            info = tarfile.TarInfo(_contents.CONTENTS)
             info.size = len(text)
             archive.addfile(info, io.BytesIO(text.encode()))
     path = tmp_path / "anybodys.sealed"
@@ -361,16 +364,16 @@ REFUSED = {
 def test_what_is_not_on_the_list_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
     base = tmp_path / "fresh"
     path = sealed(tmp_path, GOOD, ("certificates/superexec.secret", b"s", {}), REFUSED[name])
-    with pytest.raises(_archive.ArchiveError, match="is not one of ours: .* Nothing was brought back") as caught:
-        _archive.restore(path, str(base), SEAL)
+    with pytest.raises(_database.ArchiveError, match="is not one of ours: .* Nothing was brought back") as caught:
+        _restore.restore(path, str(base), SEAL)
     assert list(base.rglob("*")) == []
     assert all(letter.isprintable() for letter in str(caught.value))
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     path = sealed(tmp_path, GOOD, *(REFUSED[name] for name in ("code of a release", "a pipe", "an absolute name")))
-    with pytest.raises(_archive.ArchiveError) as caught:
-        _archive.verify(path, SEAL)
+    with pytest.raises(_database.ArchiveError) as caught:
+        _unpack.verify(path, SEAL)
     said = str(caught.value)
     assert [part in said for part in ("evil.pth", "is a pipe", "'/etc/cron.d/x'")] == [True, True, True]
 
@@ -391,33 +394,33 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 )
 def test_a_list_that_is_wrong_is_refused(tmp_path: Path, contents: object) -> None:
     base = tmp_path / "fresh"
-    with pytest.raises(_archive.ArchiveError):
-        _archive.restore(sealed(tmp_path, GOOD, contents=contents), str(base), SEAL)
+    with pytest.raises(_database.ArchiveError):
+        _restore.restore(sealed(tmp_path, GOOD, contents=contents), str(base), SEAL)
     assert list(base.rglob("*")) == []
 
 
 def test_a_deep_list_is_refused(tmp_path: Path) -> None:
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as archive:
-        info = tarfile.TarInfo("contents.json")
+        info = tarfile.TarInfo(_contents.CONTENTS)
         info.size = 200000
         archive.addfile(info, io.BytesIO(b"[" * 200000))
     with SEAL.writing(str(tmp_path / "deep")) as stream:
         stream.write(raw.getvalue())
-    with pytest.raises(_archive.ArchiveError, match="its list of contents cannot be read"):
-        _archive.verify(str(tmp_path / "deep"), SEAL)
+    with pytest.raises(_database.ArchiveError, match="its list of contents cannot be read"):
+        _unpack.verify(str(tmp_path / "deep"), SEAL)
 
 
 @pytest.mark.parametrize("cut", [9000, 10000, 10230])
 def test_what_is_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
-    with pytest.raises(_archive.ArchiveError):
-        _archive.verify(sealed(tmp_path, GOOD, cut=cut), SEAL)
+    with pytest.raises(_database.ArchiveError):
+        _unpack.verify(sealed(tmp_path, GOOD, cut=cut), SEAL)
 
 
 def test_more_than_there_is_room_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_archive, "_free", lambda folder: 100)
-    with pytest.raises(_archive.ArchiveError, match=r"it holds [0-9]+ bytes, and 100 are free"):
-        _archive.verify(sealed(tmp_path, ("state/state.db", bytes(200), {})), SEAL)
+    monkeypatch.setattr(_unpack, "_free", lambda folder: 100)
+    with pytest.raises(_database.ArchiveError, match=r"it holds [0-9]+ bytes, and 100 are free"):
+        _unpack.verify(sealed(tmp_path, ("state/state.db", bytes(200), {})), SEAL)
 
 
 def test_a_header_that_promises_a_lot_takes_no_memory(tmp_path: Path) -> None:
@@ -426,8 +429,8 @@ def test_a_header_that_promises_a_lot_takes_no_memory(tmp_path: Path) -> None:
         info.type, info.size = kind, 1 << 40
         with SEAL.writing(str(tmp_path / "bomb")) as stream:
             stream.write(info.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
-        with pytest.raises(_archive.ArchiveError):
-            _archive.verify(str(tmp_path / "bomb"), SEAL)
+        with pytest.raises(_database.ArchiveError):
+            _unpack.verify(str(tmp_path / "bomb"), SEAL)
 
 
 @given(st.binary(max_size=3000))
@@ -465,8 +468,8 @@ def test_a_home_of_somebody_else_is_refused(tmp_path: Path) -> None:
     base = tmp_path / "fresh"
     base.mkdir()
     os.chown(base, 49999, 49999)
-    with pytest.raises(_archive.ArchiveError, match="belongs to the user 49999, who could change what is brought back"):
-        _archive.restore(sealed(tmp_path, GOOD), str(base), SEAL)
+    with pytest.raises(_database.ArchiveError, match="belongs to the user 49999, who could change what is brought"):
+        _restore.restore(sealed(tmp_path, GOOD), str(base), SEAL)
 
 
 @pytest.mark.parametrize("plant", [plant_link, os.mkfifo, os.mkdir])
@@ -474,8 +477,8 @@ def test_what_is_in_the_way_is_not_followed(tmp_path: Path, plant) -> None:
     base = tmp_path / "fresh"
     (base / "certificates").mkdir(parents=True)
     plant(base / "certificates/server.key")
-    with pytest.raises(_archive.ArchiveError, match="already has certificates/server.key, with other contents"):
-        _archive.restore(sealed(tmp_path, GOOD), str(base), SEAL)
+    with pytest.raises(_database.ArchiveError, match="already has certificates/server.key, with other contents"):
+        _restore.restore(sealed(tmp_path, GOOD), str(base), SEAL)
 
 
 def test_files_beside_each_other_are_those_that_are_asked_for(tmp_path: Path) -> None:
@@ -486,9 +489,9 @@ def test_files_beside_each_other_are_those_that_are_asked_for(tmp_path: Path) ->
         (base / name).chmod(mode)
     path, fresh = str(tmp_path / "backup/authority.sealed"), tmp_path / "fresh"
     _archive.create(path, str(base), SEAL, "files", ["ca.crt", "ca.key", "gone"])
-    with pytest.raises(_archive.ArchiveError, match=r"holds ca.key, which is not asked for. Nothing was brought back"):
-        _archive.restore(path, str(fresh), SEAL, "files", names=["ca.crt"])
-    assert _archive.restore(path, str(fresh), SEAL, "files", names=["ca.crt", "ca.key"]) == ["ca.crt", "ca.key"]
+    with pytest.raises(_database.ArchiveError, match=r"holds ca.key, which is not asked for. Nothing was brought back"):
+        _restore.restore(path, str(fresh), SEAL, "files", names=["ca.crt"])
+    assert _restore.restore(path, str(fresh), SEAL, "files", names=["ca.crt", "ca.key"]) == ["ca.crt", "ca.key"]
     assert facts(fresh) == {"ca.crt": (0, 0, "0o644"), "ca.key": (0, 0, "0o600")}
 
 
@@ -497,8 +500,8 @@ def test_files_beside_each_other_are_those_that_are_asked_for(tmp_path: Path) ->
 def test_files_beside_each_other_lie_nowhere_else(tmp_path: Path, name: str, names: tuple[str, ...]) -> None:
     base = tmp_path / "deep" / "authority"
     path = sealed(tmp_path, ("ca.crt", b"c", {}), (name, b"evil", {}))
-    with pytest.raises(_archive.ArchiveError, match="is not one of ours: .*is not on the list of what is brought back"):
-        _archive.restore(path, str(base), SEAL, "files", names=[*names, name] if names else ())
+    with pytest.raises(_database.ArchiveError, match="is not one of ours: .*is not on the list of what is brought"):
+        _restore.restore(path, str(base), SEAL, "files", names=[*names, name] if names else ())
     assert list((tmp_path / "deep").rglob("*")) == [base]
 
 
@@ -516,9 +519,9 @@ def test_what_is_there_with_other_contents_is_not_touched(home: Path, tmp_path: 
     (other / "certificates").mkdir(parents=True)
     (other / "certificates/server.key").write_text("another")
     with pytest.raises(
-        _archive.ArchiveError, match="already has certificates/server.key, with other contents. Nothing"
+        _database.ArchiveError, match="already has certificates/server.key, with other contents. Nothing"
     ):
-        _archive.restore(path, str(other), SEAL)
+        _restore.restore(path, str(other), SEAL)
     assert sorted(str(found.relative_to(other)) for found in other.rglob("*")) == [
         "certificates",
         "certificates/server.key",
@@ -541,38 +544,38 @@ def test_plain_text_is_refused(home: Path) -> None:
 def test_no_key_and_another_key_open_nothing(home: Path) -> None:
     path = create(home)
     with pytest.raises(SealError, match="identity is empty"):
-        _archive.verify(path, Seal())
+        _unpack.verify(path, Seal())
     with pytest.raises(SealError, match="cannot be opened: no identity matched any of the recipients"):
-        _archive.verify(path, new_seal())
+        _unpack.verify(path, new_seal())
 
 
 def test_a_bit_that_has_changed_is_seen_wherever_it_is(home: Path) -> None:
     path = Path(create(home))
     whole = path.read_bytes()
-    assert "state/state.db" in _archive.verify(str(path), SEAL)
+    assert "state/state.db" in _unpack.verify(str(path), SEAL)
     for position in range(0, len(whole), len(whole) // 40):
         damaged = bytearray(whole)
         damaged[position] ^= 1
         path.write_bytes(damaged)
-        with pytest.raises((SealError, _archive.ArchiveError)):
-            _archive.verify(str(path), SEAL)
+        with pytest.raises((SealError, _database.ArchiveError)):
+            _unpack.verify(str(path), SEAL)
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SealError):
-        _archive.verify(str(path), SEAL)
+        _unpack.verify(str(path), SEAL)
 
 
 def test_a_damaged_database_is_not_kept(home: Path) -> None:
     (home / "state/state.db").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
     for name in ("state.db-wal", "state.db-shm"):
         (home / "state" / name).unlink(missing_ok=True)
-    with pytest.raises((_archive.ArchiveError, sqlite3.DatabaseError)):
+    with pytest.raises((_database.ArchiveError, sqlite3.DatabaseError)):
         create(home)
     assert list((home.parent / "backup").iterdir()) == []
 
 
 def test_a_missing_database_is_told(home: Path) -> None:
     (home / "state/state.db").unlink()
-    with pytest.raises(_archive.ArchiveError, match="state.db is missing: there is no state to be kept"):
+    with pytest.raises(_database.ArchiveError, match="state.db is missing: there is no state to be kept"):
         create(home)
 
 
@@ -581,17 +584,17 @@ def test_what_is_no_archive_at_all_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "foreign"
     path.write_bytes(os.urandom(2_000_000))
     subprocess.run(["age", "--recipient", *SEAL.recipients, "--output", f"{path}.age", str(path)], check=True)
-    with pytest.raises(_archive.ArchiveError, match="foreign.age is damaged: "):
-        _archive.verify(f"{path}.age", SEAL)
+    with pytest.raises(_database.ArchiveError, match="foreign.age is damaged: "):
+        _unpack.verify(f"{path}.age", SEAL)
     sealed = Path(f"{path}.age").read_bytes()
     Path(f"{path}.age").write_bytes(sealed[:-1])
     with pytest.raises(SealError, match="cannot be opened: failed to decrypt and authenticate"):
-        _archive.verify(f"{path}.age", SEAL)
+        _unpack.verify(f"{path}.age", SEAL)
 
 
 def test_whoever_makes_a_backup_needs_no_key_to_open_it(home: Path, tmp_path: Path) -> None:
     path = create(home, SEAL._replace(identity=""))
-    assert _archive.restore(path, str(tmp_path / "fresh"), SEAL._replace(recipients=[])) == NAMES
+    assert _restore.restore(path, str(tmp_path / "fresh"), SEAL._replace(recipients=[])) == NAMES
 
 
 def test_age_says_why_it_refuses(home: Path) -> None:

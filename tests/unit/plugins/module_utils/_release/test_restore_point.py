@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._backup.archive import ArchiveError
+from ansible_collections.fedops.flower.plugins.module_utils._backup.database import ArchiveError
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError, Unit
 from ansible_collections.fedops.flower.plugins.module_utils._release import restore_point
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import RELEASE_MARKER
