@@ -15,10 +15,49 @@ from module_utils._config import sizing
 from . import between, listed, table
 
 ROBUSTNESS, RECOVERY, STORAGE, SIZING = (f"docs/{page}.md" for page in ("robustness", "recovery", "storage", "sizing"))
+CONFIGURATION = "docs/training-configuration.md"
 RESULTS = "benchmarks/results"
 COUNTED = {"delay": "delay", "submitted": "submitted after", "online": "takes part after"}
 REDEPLOYED = "Nothing was formatted, no round was trained twice, and the model is the undisturbed one, byte for byte."
 SIZES, REPLIES = (1, 10, 100, 500, 1000, 4000), (3, 10, 50)  # megabytes, and replies to a round
+# What may happen, what a checkpoint is for then, what is lost without one, and the drill that was measured.
+SCENARIOS = (
+    (
+        "A SuperNode crashes",
+        "none: the model is the server's, and the round is repeated with the site",
+        "nothing but the round in flight of that site",
+        "SIGKILL of a SuperNode",
+    ),
+    (
+        "The SuperLink crashes",
+        "none: the ServerApp is a process of its own and lives on",
+        "nothing",
+        "SIGKILL of the SuperLink",
+    ),
+    (
+        "The ServerApp crashes",
+        "the next run goes on after it",
+        "every round",
+        "SIGKILL of the ServerApp",
+    ),
+    (
+        "The SuperLink host reboots or loses power",
+        "the run after the boot goes on after it",
+        "every round",
+        "power cut of the SuperLink host, 10 s",
+    ),
+    (
+        "The network is parted",
+        "none while the run lives; when it ends for want of SuperNodes, the next run goes on after it",
+        "nothing while the run lives, then every round",
+        "partition of all SuperNodes, 60 s",
+    ),
+)
+REDEPLOYMENT = (
+    "The SuperLink host is destroyed and deployed anew",
+    "the new host finds it on the storage that was kept, or in the mirror",
+    "every round, as also with `checkpoints_backend: local`",
+)
 LIKENESS = {100.0: "Sites that are alike", 1.0: "Sites that are unlike"}
 
 
@@ -29,15 +68,39 @@ def files(root: Path) -> dict[str, str]:
         STORAGE: {"redeploy": _redeploy, "backends": _backends},
         SIZING: {"model_size": _memory},
     }
-    return {page: _page(root, page, tables) for page, tables in pages.items()}
+    renewed = {page: _page(root, page, tables) for page, tables in pages.items()}
+    return {**renewed, CONFIGURATION: _configuration(root)}
 
 
 def _page(root: Path, page: str, tables: Mapping[str, Callable[[dict[str, Any]], str]]) -> str:
     text = (root / page).read_text("utf-8")
     for name, render in tables.items():
-        content = json.loads((root / RESULTS / f"{name}.json").read_text("utf-8"))
-        text = between(text, f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n", render(content), page)
+        render_of = render(_result(root, name))
+        text = between(text, f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n", render_of, page)
     return text
+
+
+def _configuration(root: Path) -> str:
+    results = {name: _result(root, name) for name in ("recovery", "redeploy")}
+    drills = {row["drill"]: row for row in results["recovery"]["results"]}
+    rows = [
+        [scenario, role, loss, f"{drills[drill]['next_round']:.0f} s ({drill})"]
+        for scenario, role, loss, drill in SCENARIOS
+    ]
+    again = results["redeploy"]["result"]["next_round"]
+    rows.append([*REDEPLOYMENT, f"{again:.0f} s from the moment at which the new host could be reached"])
+    heads = [
+        "Scenario",
+        "The checkpoint's role",
+        "Data loss without a checkpoint",
+        "Recovery: until the next round was finished",
+    ]
+    text = (root / CONFIGURATION).read_text("utf-8")
+    return between(text, "<!-- begin: scenarios -->\n", "<!-- end: scenarios -->\n", table(heads, rows), CONFIGURATION)
+
+
+def _result(root: Path, name: str) -> dict[str, Any]:
+    return json.loads((root / RESULTS / f"{name}.json").read_text("utf-8"))
 
 
 def _byzantine(content: dict[str, Any]) -> str:

@@ -1,17 +1,40 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What README.md, docs/robustness.md and docs/sizing.md list of the strategies."""
+"""What README.md and pages of docs list of the strategies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from module_utils._config.strategies import STRATEGIES, Paper
+from module_utils._config.strategies import STRATEGIES, Paper, Strategy
+from module_utils._config.table import BY_NAME
 
 from . import between, table
 
-README, ROBUSTNESS, SIZING = "README.md", "docs/robustness.md", "docs/sizing.md"
+README, ROBUSTNESS, SIZING, CONFIGURATION = (
+    "README.md",
+    "docs/robustness.md",
+    "docs/sizing.md",
+    "docs/training-configuration.md",
+)
+LIARS = range(4)  # numbers of them, in the table of how many clients that takes
+
+# When to choose a strategy. One that is added needs a line here.
+CHOOSE = {
+    "FedAvg": "you begin: sites are alike enough, and none of them lies",
+    "FedProx": "sites are unlike, or train much between two rounds, and their models drift apart",
+    "FedAdam": "FedAvg learns slowly or restlessly, and one more learning rate can be tuned",
+    "Krum": "few sites may lie, the others are alike, and one site's update is as good as a mean",
+    "Bulyan": "sites may lie cleverly, in single weights of a large model, and there are many sites",
+    "FedTrimmedAvg": "some sites may lie or be broken, and of ten sites two can be left out at each end",
+    "FedMedian": "some may lie, there are few sites, or nobody knows how many of them lie",
+    "FedAvgM": "the model swings from round to round, as with few sites in a round",
+    "FedAdagrad": "some weights are rarely moved, as those of rare words or classes",
+    "FedYogi": "FedAdam reacts too strongly to rounds that differ much",
+    "QFedAvg": "no site may be left behind: those with a high loss are to count more",
+    "MultiKrum": "few sites may lie, the others are alike, and the mean of several updates is wanted",
+}
 
 
 def files(root: Path, renewed: Mapping[str, str]) -> dict[str, str]:
@@ -21,9 +44,16 @@ def files(root: Path, renewed: Mapping[str, str]) -> dict[str, str]:
         (README, "strategies", "", ", ".join(f"`{name}`" for name in STRATEGIES)),
         (ROBUSTNESS, "papers", "\n", _papers()),
         (SIZING, "strategies with state", "", stateful),
+        (CONFIGURATION, "strategies to choose from", "\n", _choices()),
+        (CONFIGURATION, "classes and parameters", "\n", _classes()),
+        (CONFIGURATION, "clients that are needed", "\n", _clients()),
+        (CONFIGURATION, "strategies with state", "", stateful),
     )
-    pages = {page: renewed.get(page) or (root / page).read_text("utf-8") for page, *_rest in parts}
-    return {page: _renewed(pages[page], page, name, end, text) for page, name, end, text in parts}
+    pages: dict[str, str] = {}
+    for page, name, end, text in parts:
+        before = pages.get(page) or renewed.get(page) or (root / page).read_text("utf-8")
+        pages[page] = _renewed(before, page, name, end, text)
+    return pages
 
 
 def _renewed(content: str, page: str, name: str, end: str, text: str) -> str:
@@ -37,3 +67,35 @@ def _papers() -> str:
             found.setdefault(strategy.paper, []).append(strategy.name)
     rows = ([", ".join(names), paper.claim, paper.condition, paper.source] for paper, names in found.items())
     return table(["Strategy", "Claim", "Condition", "Source"], rows)
+
+
+def _choices() -> str:
+    rows = ([f"`{row.name}`", row.summary, _when(row.name), "yes" if row.robust else ""] for row in STRATEGIES.values())
+    return table(["`fl_strategy`", "What it does", "Choose it when", "Withstands liars"], rows)
+
+
+def _when(name: str) -> str:
+    if name not in CHOOSE:
+        raise SystemExit(f"tools/faces/strategies.py does not say when to choose {name}. Add a line to CHOOSE.")
+    return CHOOSE[name]
+
+
+def _classes() -> str:
+    rows = ([row.name, f"`flwr.serverapp.strategy.{row.name}`", _parameters(row)] for row in STRATEGIES.values())
+    return table(["Strategy", "Flower's class", "Its variables, with the parameter and the default"], rows)
+
+
+def _parameters(row: Strategy) -> str:
+    return ", ".join(
+        f"`{BY_NAME[name].ansible}` (`{keyword}`, {BY_NAME[name].default_for(row.name)})"
+        for keyword, name in row.parameters.items()
+    )
+
+
+def _clients() -> str:
+    rows = (
+        [row.name, f"n ≥ {row.malicious_factor}f + 3", *(str(row.malicious_factor * liars + 3) for liars in LIARS)]
+        for row in STRATEGIES.values()
+        if row.malicious_factor
+    )
+    return table(["Strategy", "Clients", *(f"f = {liars}" for liars in LIARS)], rows)
