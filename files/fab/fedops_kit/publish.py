@@ -10,7 +10,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -37,6 +37,7 @@ class Publisher:
         self._common = common  # what every event says
         orders = orders or root
         self._quiesced = os.path.join(orders, QUIESCED) if orders else None
+        self._told_of: Exception | None = None
 
     @property
     def is_to_stand_still(self) -> bool:
@@ -82,6 +83,17 @@ class Publisher:
             self._write(RESULT, content)
         except OSError as error:
             raise RunFailedError(f"{self._directory}/{RESULT} cannot be written: {error.strerror}.") from error
+
+    @contextmanager
+    def failures_told(self) -> Iterator[None]:
+        """Tell of an exception that ends the run, once, and let it pass."""
+        try:
+            yield
+        except Exception as error:
+            if error is not self._told_of:
+                self._told_of = error
+                self.failed(error)
+            raise
 
     def failed(self, error: Exception) -> None:
         """Say why the run has failed. What Flower is told may get lost with a SuperLink that is away."""

@@ -18,7 +18,8 @@ from .publish import Publisher, finite, logger
 from .saving import Saver
 from .state import State
 
-Metrics = Mapping[str, float]
+# What Flower calls an evaluate function: it is told the number of a round and the model.
+Evaluate = Callable[[int, ArrayRecord], MetricRecord | None]
 
 
 @dataclass
@@ -31,7 +32,7 @@ class RoundKeeper:
     interval: int
     num_rounds: int
     about: Mapping[str, object]  # what every manifest says of this training
-    evaluate_centrally: Callable[[ArrayRecord], Metrics | None]
+    evaluate: Evaluate | None  # the app's own
     capture: Callable[[], State]  # what the strategy needs in the next round, beside the model
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
     _unsaved: tuple[Mapping[str, Array], dict[str, object]] | None = None
@@ -43,7 +44,7 @@ class RoundKeeper:
             self.heed_quiesce()
             return None
         finished = self.strategy.round
-        central = self.evaluate_centrally(arrays)
+        central = self.evaluate(finished.number, arrays) if self.evaluate else None
         facts = _figures(central, finished.metrics, finished.num_examples)
         if finished.aggregated:
             self.last = {"loss": facts["loss"], "accuracy": facts["accuracy"]}
@@ -69,7 +70,7 @@ class RoundKeeper:
         self.publisher.round_finished(self._told)
         if stands_still:
             self._end_quiesced()
-        return MetricRecord(dict(central)) if central else None
+        return central
 
     def heed_quiesce(self) -> None:
         """End the run if all trainings are to stand still. Nothing of a round may be under way."""
@@ -121,9 +122,9 @@ class RoundKeeper:
         return saved
 
 
-def _figures(central: Metrics | None, federated: Metrics, num_examples: int) -> dict[str, Any]:
+def _figures(central: MetricRecord | None, federated: Mapping[str, Any], num_examples: int) -> dict[str, Any]:
     """Loss and accuracy come from the server's own test set where it has one, else from the nodes."""
-    chosen = dict(central if central is not None else federated)
+    chosen: dict[str, Any] = dict(central if central is not None else federated)
     others = {f"federated_{name}": value for name, value in federated.items()} if central is not None else {}
     return {
         "loss": finite(chosen.pop("loss", None)),

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from fedops_app import run, strategies
 from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import NotSavedError, RunFailedError
+from fedops_kit.keeping import begin as begin_kept
 from fedops_kit.knowledge._checkpoint import directory as layout
 from fedops_kit.knowledge._checkpoint.names import LATEST_ARRAYS, LATEST_MANIFEST, PREVIOUS
 from fedops_kit.knowledge._config.training import Training
@@ -60,7 +61,7 @@ def contents(arrays: ArrayRecord) -> dict[str, bytes]:
 
 def begin(directory: CheckpointDirectory, training: Training = TRAINING) -> Beginning:
     """Begin as a run of a training does."""
-    return run.begin(training, directory, strategies.build(training), model(0))
+    return begin_kept(run.terms(training), directory, strategies.build(training), model(0))
 
 
 def newest(path: Path) -> int:
