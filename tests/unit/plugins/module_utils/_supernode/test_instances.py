@@ -12,12 +12,12 @@ import pytest
 import yaml
 from ansible_collections.fedops.flower.plugins.module_utils._base.notation import show
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import (
-    DEFAULT_PORT,
     InstancesError,
     SuperNodeHost,
     federation_problems,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.place import Place
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.variables import DEFAULT_PORT
 from hypothesis import given
 from hypothesis import strategies as st
 
