@@ -279,11 +279,8 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.memory import memory_problems
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
-    Flwr,
-    FlwrError,
-    FlwrUnreachableError,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import FlwrError, FlwrUnreachableError
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.news import await_news
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder

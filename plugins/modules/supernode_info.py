@@ -121,8 +121,9 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import FlwrUnreachableError
 from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import ONLINE
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr, FlwrUnreachableError
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import list_supernodes, named
 
 ASK_EVERY = 2.0  # seconds between two questions; asking takes another one

@@ -16,7 +16,7 @@ import typing as t
 from .._base.guarded import ROOT
 from .._base.layout import folder
 from .._base.records import read_object
-from .cli import FlwrError
+from .answers import FlwrError
 
 _MOST = 1 << 16  # bytes
 HASH = re.compile(r"[0-9a-f]{64}")

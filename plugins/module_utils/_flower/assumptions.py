@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 T = t.TypeVar("T")
 
+ANSWERS = "plugins/module_utils/_flower/answers.py"
 CLI = "plugins/module_utils/_flower/cli.py"
 FAB = "plugins/module_utils/_flower/fab.py"
 PROCESSES = "plugins/module_utils/_flower/processes.py"
@@ -51,28 +52,28 @@ SUCCESS, ERROR_MESSAGE = _assume(
     "answers",
     ("success", "error-message"),
     "With --format json a command exits with 0 even when it fails: these keys tell that, and why.",
-    CLI,
+    ANSWERS,
 )
 ERROR_CODE = _assume(
-    "error_code", r"\[code: (\d+)\]\s*", "What the SuperLink refuses has its number in the message, like this.", CLI
+    "error_code", r"\[code: (\d+)\]\s*", "What the SuperLink refuses has its number in the message, like this.", ANSWERS
 )
 ERROR_FRAME = _assume(
     "error_frame",
     "╭╰│─╮╯ ",
     "Other errors come without JSON, on standard error, in a frame of these characters with the title Error.",
-    CLI,
+    ANSWERS,
 )
 UNREACHABLE_WORDS = _assume(
     "unreachable",
     "Connection to the SuperLink is unavailable",
     "These words stand in the error when the SuperLink does not answer, and in no other.",
-    CLI,
+    ANSWERS,
 )
 INVALID_RUN_CONFIG = _assume(
     "invalid_run_config",
     15,
     "The code for a run configuration with a key that the app does not declare. Types are not looked at.",
-    CLI,
+    ANSWERS,
     "plugins/module_utils/_supervisor/supervisor.py",
 )
 RUN_NOT_FOUND = _assume("run_not_found", 16, "The code for a run that the SuperLink does not know.", CLI)
@@ -109,13 +110,13 @@ RUN_FIELDS = _assume(
         "starting_at": "starting-at",
     },
     "flwr list tells these of each of its runs, in our words and in Flower's.",
-    CLI,
+    ANSWERS,
 )
 RUN_PENDING, RUN_STARTING, RUN_RUNNING = ALIVE = _assume(
     "run_alive",
     ("pending", "starting", "running"),
     "The states of a run that has not ended, in their order.",
-    CLI,
+    ANSWERS,
     VERDICTS,
     "plugins/module_utils/_supervisor/watch.py",
 )
@@ -126,8 +127,8 @@ RUN_COMPLETED, RUN_FAILED, RUN_STOPPED = _assume(
     VERDICTS,
     "plugins/module_utils/_training/runs.py",
 )
-ENDED_PREFIX = _assume("ended_prefix", "finished:", "What the state of a run that has ended begins with.", CLI)
-NOT_KNOWN = _assume("not_known", "N/A", "A time that has not come is written like this.", CLI)
+ENDED_PREFIX = _assume("ended_prefix", "finished:", "What the state of a run that has ended begins with.", ANSWERS)
+NOT_KNOWN = _assume("not_known", "N/A", "A time that has not come is written like this.", ANSWERS)
 TIME_FORMAT = _assume(
     "time_format", "%Y-%m-%d %H:%M:%SZ", "Times are whole seconds of UTC, written like this.", PROCESSES
 )
@@ -162,6 +163,7 @@ NODE_FIELDS = _assume(
         "offline_at": "offline-at",
     },
     "flwr supernode list tells these of each of its nodes, in our words and in Flower's, but neither key nor name.",
+    ANSWERS,
     CLI,
 )
 REGISTERED, ONLINE, OFFLINE, UNREGISTERED = _assume(

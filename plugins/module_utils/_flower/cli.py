@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import shutil
 import subprocess
 import tempfile
@@ -20,70 +19,27 @@ from dataclasses import dataclass
 
 from .._base import identity
 from .._base.bounded import Done, Keeper, ShortTexts, Tail, run
-from .._base.errors import FedopsError, NotDeployedError
+from .._base.errors import NotDeployedError
 from .._base.guarded import status
-from .._base.jsonable import Bounds, harmless, harmless_value, loads, without_colours
+from .._base.jsonable import harmless, without_colours
 from .._base.layout import folder
 from . import assumptions as flower
+from .answers import (
+    FlwrError,
+    FlwrMissingError,
+    FlwrUnreachableError,
+    Node,
+    Run,
+    Submission,
+    error_of,
+    node_of,
+    parse,
+    run_of,
+)
 
 _TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
 LOG_TIMEOUT = 20  # seconds; flwr log may wait for ever
 LOG_LINE = 1000  # characters of a line of a log
-REASON = 4000  # characters of why something went wrong
-ANSWER = Bounds(text=REASON, items=100_000, depth=8, total=3_000_000)
-
-_CODE = re.compile(flower.ERROR_CODE)
-
-
-class FlwrError(FedopsError):
-    """Flower refused or could not answer. The message is Flower's own, with what to do where that is known."""
-
-    def __init__(self, message: str, code: int | None = None) -> None:
-        super().__init__(harmless(message, REASON + 500))
-        self.code = code
-
-
-class FlwrMissingError(FlwrError, NotDeployedError):
-    """Flower, or its account, is not on this host."""
-
-
-class FlwrUnreachableError(FlwrError):
-    """The SuperLink does not answer."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run as the SuperLink knows it; the status is Flower's word without the prefix C(finished:)."""
-
-    run_id: str
-    status: str
-    details: str | None
-    fab_hash: str
-    pending_at: str
-    starting_at: str = ""
-
-    @property
-    def alive(self) -> bool:
-        return self.status in flower.ALIVE
-
-
-@dataclass(frozen=True)
-class Node:
-    """A SuperNode as the SuperLink knows it."""
-
-    node_id: str
-    status: str
-    registered_at: str | None
-    online_at: str | None
-    offline_at: str | None
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What Flower says about a run that it has accepted."""
-
-    run_id: str
-    fab_hash: str
 
 
 @dataclass(frozen=True)
@@ -122,7 +78,7 @@ class Flwr:
 
     def runs(self) -> list[Run]:
         """Return every run that the SuperLink knows."""
-        return [_run(row) for row in self._rows("runs", "list", self.superlink)]
+        return [run_of(row) for row in self._rows("runs", "list", self.superlink)]
 
     def submit(self, app: str, run_config: str | None = None) -> Submission:
         """Submit a run of the app in a folder; return once the SuperLink has accepted it."""
@@ -149,14 +105,14 @@ class Flwr:
         except subprocess.TimeoutExpired:
             return []
         if done.returncode != 0:
-            raise _error(done.stderr or done.stdout)
+            raise error_of(done.stderr or done.stdout)
         text = without_colours(done.stdout).strip()
         kept = [line for line in text.splitlines() if not line.startswith(flower.LOG_HEADING)]
         return [harmless(line, LOG_LINE) for line in kept[-lines:]]
 
     def supernodes(self) -> list[Node]:
         """Return every SuperNode that the SuperLink knows, unregistered ones as well."""
-        return [_supernode(row) for row in self._rows("nodes", "supernode", "list", self.superlink)]
+        return [node_of(row) for row in self._rows("nodes", "supernode", "list", self.superlink)]
 
     def register(self, name: str, public_key: str) -> str:
         """Register a SuperNode by its public key; return its node id."""
@@ -254,81 +210,3 @@ def scratch(name: str, text: str, user: str | None = None) -> t.Iterator[str]:
     finally:
         with identity.as_account(user):
             shutil.rmtree(folder_path, ignore_errors=True)
-
-
-def parse(output: str, errors: str = "") -> dict[str, t.Any]:
-    """Return Flower's JSON answer, or raise FlwrError. Flower exits with 0 either way: only C(success) tells."""
-    try:
-        answer = loads(output[output.index("{") :])
-    except ValueError as error:
-        raise _error(errors or output) from error
-    if not answer.get(flower.SUCCESS):
-        raise _error(str(answer.get(flower.ERROR_MESSAGE, "")))
-    kept: dict[str, t.Any] = harmless_value(answer, ANSWER)
-    return kept
-
-
-def _error(text: str) -> FlwrError:
-    """Make an error of what Flower printed: only the reason, without its progress messages and frames."""
-    text = without_colours(text).strip()
-    code = _CODE.search(text)
-    if code:
-        reason = _plain(text[code.end() :])
-        number = int(code.group(1))
-        hint = ""
-        if number == flower.INVALID_RUN_CONFIG:
-            hint = (
-                " A key of the run configuration is not declared in [tool.flwr.app.config] of the app's pyproject.toml."
-                " The journal of flower-superlink names the key."
-            )
-        return FlwrError(f"Flower says: {reason} (code {number}){hint}", number)
-    reason = _plain(text.split("\n\n", 1)[-1]) or "no reason given"
-    if flower.UNREACHABLE_WORDS in text:
-        return FlwrUnreachableError(
-            f"Flower says: {flower.UNREACHABLE_WORDS}. Look at the unit flower-superlink on this host."
-        )
-    return FlwrError(f"Flower says: {reason}")
-
-
-def _plain(text: str) -> str:
-    lines = map(_unframed, text.splitlines())
-    return harmless(" ".join(line for line in lines if line), REASON)
-
-
-def _unframed(line: str) -> str:
-    """Return a line without the frame that Flower draws around an error; of its title, nothing."""
-    whole = line.strip()
-    inner = whole.strip(flower.ERROR_FRAME)
-    return "" if inner == "Error" != whole else inner
-
-
-def _run(row: t.Mapping[str, t.Any]) -> Run:
-    seen = _renamed(row, flower.RUN_FIELDS)
-    return Run(
-        run_id=str(seen["run_id"]),
-        status=str(seen["status"]).removeprefix(flower.ENDED_PREFIX),
-        details=_known(seen.get("details")),
-        fab_hash=str(seen.get("fab_hash", "")),
-        pending_at=str(seen.get("pending_at", "")),
-        starting_at=_known(seen.get("starting_at")) or "",
-    )
-
-
-def _supernode(row: t.Mapping[str, t.Any]) -> Node:
-    seen = _renamed(row, flower.NODE_FIELDS)
-    return Node(
-        node_id=str(seen["node_id"]),
-        status=str(seen["status"]),
-        registered_at=_known(seen.get("registered_at")),
-        online_at=_known(seen.get("online_at")),
-        offline_at=_known(seen.get("offline_at")),
-    )
-
-
-def _renamed(row: t.Mapping[str, t.Any], names: t.Mapping[str, str]) -> dict[str, t.Any]:
-    """Return what a row of Flower's says, by our names."""
-    return {ours: row[theirs] for ours, theirs in names.items() if theirs in row}
-
-
-def _known(value: t.Any) -> str | None:
-    return None if value in (None, "", flower.NOT_KNOWN) else str(value)

@@ -14,8 +14,9 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 
 from .._base.notation import show
+from .._flower.answers import FlwrError, Node
 from .._flower.assumptions import KEY_ALREADY_IN_USE, ONLINE, REGISTERED, UNREGISTERED
-from .._flower.cli import Flwr, FlwrError, Node
+from .._flower.cli import Flwr
 from .known_keys import admit
 from .ledger import Ledger, Member, SuperNodeError
 from .public_keys import fingerprint, key_problems, stored_keys

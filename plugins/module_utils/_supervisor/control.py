@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from .._base.guarded import write_bytes
 from .._base.layout import SYSTEMD, TRAINING_UNIT, file
 from .._base.systemd import SystemdError, Unit, control, show_units
+from .._flower.answers import FlwrError
 from .._flower.assumptions import RUN_COMPLETED
-from .._flower.cli import Flwr, FlwrError
+from .._flower.cli import Flwr
 from .._flower.processes import ProcessTable
 from .._training.folder import TrainingFolder
 from .._training.runs import ABSENT, Known, covers, decide, known_runs

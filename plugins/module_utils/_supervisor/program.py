@@ -17,7 +17,8 @@ from contextlib import suppress
 
 from .._base.home import HOME
 from .._base.systemd import notify
-from .._flower.cli import Flwr, FlwrError
+from .._flower.answers import FlwrError
+from .._flower.cli import Flwr
 from .._training.folder import TrainingFolder, TrainingNameError
 from .desk import Desk, Memory
 from .endings import AGAIN, ENDINGS, LOG_ERROR, LOG_NOTICE, REFUSED, REQUEST, STOPPED

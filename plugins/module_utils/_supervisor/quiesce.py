@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from .._base.layout import folder
 from .._base.systemd import SystemdError, control, show_units
-from .._flower.cli import Flwr, FlwrMissingError, FlwrUnreachableError
+from .._flower.answers import FlwrMissingError, FlwrUnreachableError
+from .._flower.cli import Flwr
 from .._training.folder import TrainingFolder
 from .._training.follow import training_names
 from .._training.quiesce_order import give_order, lift_order, standing_order

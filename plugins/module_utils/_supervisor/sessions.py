@@ -13,7 +13,8 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
-from .._flower.cli import Flwr, FlwrError
+from .._flower.answers import FlwrError
+from .._flower.cli import Flwr
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
 from .desk import Desk, Memory, Request

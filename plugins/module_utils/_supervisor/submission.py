@@ -14,8 +14,9 @@ import typing as t
 from contextlib import contextmanager
 
 from .._config.table import BY_NAME
+from .._flower.answers import FlwrError, FlwrUnreachableError, Run
 from .._flower.app_record import check_fab, deployed_fab_hash
-from .._flower.cli import Flwr, FlwrError, FlwrUnreachableError, Run
+from .._flower.cli import Flwr
 from .._flower.processes import moment
 from .._flower.synonyms import keys_of
 from .._training.folder import LedgerEntry, TrainingFolder

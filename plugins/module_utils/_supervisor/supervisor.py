@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from .._base.systemd import notify
+from .._flower.answers import FlwrError, FlwrUnreachableError
 from .._flower.assumptions import INVALID_RUN_CONFIG
-from .._flower.cli import Flwr, FlwrError, FlwrUnreachableError
+from .._flower.cli import Flwr
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import submission_lock
 from .._training.runs import RunConflictError, covers

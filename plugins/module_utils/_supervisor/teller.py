@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from .._base.systemd import notify
-from .._flower.cli import Flwr, FlwrError
+from .._flower.answers import FlwrError
+from .._flower.cli import Flwr
 from .._training.progress import pace_text, round_line
 from .desk import Desk, Memory
 from .endings import AGAIN, ENDINGS, FAILED, FINISHED, IDLE, LOG_ERROR, LOG_NOTICE, RESULT_FACTS, STATES, WAIT

@@ -14,8 +14,9 @@ from dataclasses import replace
 from .._base import identity
 from .._base.layout import SUPERLINK_UNIT
 from .._base.systemd import Unit, show_units
+from .._flower.answers import FlwrError
 from .._flower.assumptions import ALIVE, RUN_PENDING, RUN_RUNNING, RUN_STARTING
-from .._flower.cli import Flwr, FlwrError
+from .._flower.cli import Flwr
 from .._flower.processes import EXECUTOR, Process, ProcessTable, memory_counts, memory_kills, moment
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder

@@ -14,8 +14,9 @@ from dataclasses import asdict, replace
 
 from .._base.guarded import names
 from .._base.layout import folder as folder_of
+from .._flower.answers import FlwrError, FlwrUnreachableError, Run
 from .._flower.assumptions import RUN_COMPLETED, RUN_RUNNING, SILENT
-from .._flower.cli import Flwr, FlwrError, FlwrUnreachableError, Run
+from .._flower.cli import Flwr
 from .folder import TRAINING_NAME, TrainingFolder
 from .runs import ABSENT, LOST, UNREACHABLE, Known, known_runs
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._flower.answers import Run
 from .._flower.assumptions import RUN_COMPLETED
-from .._flower.cli import Run
 from .folder import RefusedError
 
 UNREACHABLE = "unreachable"  # the SuperLink does not answer

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import FlwrUnreachableError
+from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import FlwrUnreachableError
 from ansible_collections.fedops.flower.plugins.modules import supernode_info
 
 OFFLINE, UNREGISTERED = "17856385283664728171", "16029726880598031332"  # in the recording supernode_list_end

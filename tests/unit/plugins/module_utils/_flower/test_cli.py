@@ -15,14 +15,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import identity
-from ansible_collections.fedops.flower.plugins.module_utils._flower import cli
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
-    Flwr,
-    FlwrError,
-    Node,
-    Run,
-    Submission,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._flower import answers, cli
+from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import FlwrError, Node, Run, Submission
+from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 
 from ...conftest import RECORDED, make_home
 
@@ -112,14 +107,14 @@ def test_a_refusal_is_recognised_though_flower_exits_with_0(recording, kind, cod
     answer = RECORDED[recording]
     assert answer["rc"] == 0
     with pytest.raises(FlwrError) as caught:
-        cli.parse(answer["stdout"], answer["stderr"])
+        answers.parse(answer["stdout"], answer["stderr"])
     assert (type(caught.value), caught.value.code, str(caught.value)) == (kind, code, message)
 
 
 @pytest.mark.parametrize("output", ["", "Traceback\n", "{", "[]", '{"success": false}', "null"])
 def test_an_answer_that_is_none_is_an_error_that_says_what_came(output) -> None:
     with pytest.raises(FlwrError, match=r"^Flower says: "):
-        cli.parse(output, "")
+        answers.parse(output, "")
 
 
 def said(text: str) -> dict:
@@ -140,7 +135,7 @@ def test_words_of_an_app_can_only_be_read_and_are_not_endless(home, flwr) -> Non
 def test_so_can_the_reason_of_an_error(code) -> None:
     evil = json.dumps({"success": False, "error-message": f"{code}\x1b[2J\x1b]52;c;\x07\n{'A' * 10_000_000}"})
     with pytest.raises(FlwrError) as caught:
-        cli.parse(evil, "")
+        answers.parse(evil, "")
     assert re.fullmatch(
         r"Flower says: \\x1b\]52;c;\\x07 A+ \.\.\. \(\d+ more characters\)( \(code 16\))?", str(caught.value)
     )
@@ -149,7 +144,7 @@ def test_so_can_the_reason_of_an_error(code) -> None:
 
 def test_the_reason_of_an_error_takes_no_longer_for_blanks() -> None:
     before = time.monotonic()
-    assert cli._plain(f"│ x{' ' * 60_000}y │").startswith("x   ")
+    assert answers._plain(f"│ x{' ' * 60_000}y │").startswith("x   ")
     assert time.monotonic() - before < 1
 
 
@@ -158,7 +153,7 @@ def test_the_reason_of_an_error_takes_no_longer_for_blanks() -> None:
     [("╭─ Error ─────╮", ""), ("│ No such run │", "No such run"), ("╰─────────────╯", ""), ("Error: no", "Error: no")],
 )
 def test_the_frame_around_an_error_is_left_out(line, said) -> None:
-    assert cli._plain(line) == said
+    assert answers._plain(line) == said
 
 
 def test_so_can_the_lines_of_a_log(home, flwr) -> None:
@@ -172,7 +167,7 @@ def test_so_can_the_lines_of_a_log(home, flwr) -> None:
 @pytest.mark.parametrize("said", ["[" * 200_000, '{"a": ' * 100_000])
 def test_an_answer_that_is_too_deep_is_an_error(said) -> None:
     with pytest.raises(FlwrError, match="Flower says: "):
-        cli.parse(said, "")
+        answers.parse(said, "")
 
 
 @pytest.mark.parametrize(("recording", "expected"), [("stop", True), ("stop_again", False), ("stop_unknown", False)])

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Run
+from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import Run
 from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import submission
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk

@@ -22,14 +22,14 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._flower import app_record
-from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import INVALID_RUN_CONFIG
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import (
+from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import (
     FlwrError,
     FlwrUnreachableError,
     Node,
     Run,
     Submission,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import INVALID_RUN_CONFIG
 from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import program as _supervise
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import submission, watch

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Run
+from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import Run
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.runs import (
     Decision,
