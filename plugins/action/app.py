@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import (
+    PYPROJECT,
     App,
+    declaring,
     digest,
     read_app,
     source_files,
@@ -28,14 +32,23 @@ class ActionModule(SendingAction):
         if not source:
             raise AnsibleActionFail("src is missing: give the folder of a Flower app on the controller.")
         with errors_as(AnsibleActionFail):
-            app = read_app(source)
-            files = source_files(source, arguments.pop("overlay", None))
+            overlay = arguments.pop("overlay", None)
+            app, files = read_app(source, overlay), source_files(source, overlay)
+            pyproject = declaring(app, overlay)
 
-        arguments.update(src=source, name=app.name, checksum=digest(files))
-        result = self.execute_sending(arguments, files, task_vars)
+        with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
+            if pyproject is not None:
+                files[PYPROJECT] = _written(Path(folder, PYPROJECT), pyproject)
+            arguments.update(src=source, name=app.name, checksum=digest(files))
+            result = self.execute_sending(arguments, files, task_vars)
         if not result.get("failed"):
             result["app"] = _describe(app)
         return result
+
+
+def _written(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return str(path)
 
 
 def _describe(app: App) -> dict[str, Any]:

@@ -34,6 +34,7 @@ ARGUMENTS = {
     "runtime": {"type": "str", "choices": list(RUNTIME_NAMES), "default": RUNTIME_NAMES[0]},
     "home": {"type": "path", "default": HOME},
     "app": {"type": "path"},
+    "overlay": {"type": "dict"},
     "extra": {"type": "dict"},
 }
 
@@ -56,7 +57,7 @@ class ActionModule(ActionBase):
             # Keys of the app are checked even when variables are wrong, so that everything is told at once.
             sound = {} if _errors(problems) else variables
             training = Training.from_variables(sound, runtime, home)
-            config = _app_config(arguments["app"], arguments["extra"], training)
+            config = _app_config(arguments, training)
         problems = worst_first([*problems, *(config.problems if config else ())])
         self._warn(problems)
         # Infos speak of the variables alone: the check before the one with the nodes online has shown them.
@@ -103,11 +104,13 @@ def _errors(problems: Iterable[Problem]) -> list[str]:
     return [problem.message for problem in problems if problem.severity == ERROR]
 
 
-def _app_config(app: str | None, extra: Mapping[str, Any] | None, training: Training) -> AppConfig | None:
-    if app:
-        return for_app(read_app(os.path.abspath(app)), training, extra or {})
-    if extra:
-        raise AnsibleActionFail("extra is given but app is not. Name the app that declares these keys.")
+def _app_config(arguments: Mapping[str, Any], training: Training) -> AppConfig | None:
+    if arguments["app"]:
+        app = read_app(os.path.abspath(arguments["app"]), arguments["overlay"])
+        return for_app(app, training, arguments["extra"] or {})
+    for name in ("extra", "overlay"):
+        if arguments[name]:
+            raise AnsibleActionFail(f"{name} is given but app is not. Name the app that it belongs to.")
     return None
 
 

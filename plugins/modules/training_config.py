@@ -56,9 +56,16 @@ options:
         C(fl_client_lr), and that is told.
       - A variable that was set and that the app does not take is an error.
     type: path
+  overlay:
+    description:
+      - Files that replace, or join, files of O(app), as the module M(fedops.flower.app) takes them.
+      - A C(pyproject.toml) or C(task.py) among them declares keys in the place of that of O(app).
+    type: dict
   extra:
     description:
-      - Further keys for the run configuration, which O(app) declares.
+      - Further keys for the run configuration, which O(app) declares in its C([tool.flwr.app.config]) or as C(KNOBS) in
+        its C(task.py). Tables in one another are the same as keys joined with a dot.
+      - Every value is held to the type of its default and to its bounds. A text that spells such a value is as good.
       - The name of a variable, such as C(fl_num_rounds), stands for its value.
     type: dict
 seealso:

@@ -24,6 +24,7 @@ COPIED = (
     "_config/values",
     "_config/sizing",
     "_config/rules",
+    "_config/knobs",
     "_config/training",
     "_base/errors",
     "_base/jsonable",

@@ -16,7 +16,7 @@ from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint, flaw
 from fedops_kit.knowledge._base.home import DATA, HOME, below
 
 from . import attacks, task
-from .settings import Settings, derive_seed
+from .settings import EXTRA, Settings, derive_seed
 
 DATA_DIRECTORY = below(HOME, DATA)  # unless the SuperNode says otherwise
 
@@ -36,6 +36,7 @@ def train(message: Message, context: Context) -> Message:
         batch_size=config["batch-size"],
         proximal_mu=config.get("proximal-mu", 0.0),  # only FedProx sends it
         seed=derive_seed(config["seed"], config["server-round"], site),
+        extra={key.removeprefix(EXTRA): value for key, value in config.items() if key.startswith(EXTRA)},
     )
     arrays, metrics = _named(site, lambda: _trained(message, context, settings))
     record = ArrayRecord({name: Array(np.asarray(arrays.pop(name))) for name in list(arrays)})

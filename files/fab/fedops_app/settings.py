@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+EXTRA = "extra."  # before the keys of knobs in the config of a message
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Settings:
     batch_size: int
     proximal_mu: float
     seed: int
+    extra: Mapping[str, bool | int | float | str] = field(default_factory=dict)  # the app's own knobs, by key
 
 
 def derive_seed(seed: int, round_number: int, site: str) -> int:

@@ -54,6 +54,11 @@ def to_toml(value: object) -> str:
     return '"' + "".join(_escape(letter) for letter in str(value)) + '"'
 
 
+def quoted(key: str) -> str:
+    """A key of TOML, of which parts that are joined with a dot lie in one another."""
+    return key if all(part.replace("-", "").replace("_", "").isalnum() for part in key.split(".")) else to_toml(key)
+
+
 def _escape(letter: str) -> str:
     if letter in '"\\':
         return "\\" + letter

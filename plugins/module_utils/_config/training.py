@@ -13,15 +13,16 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._base.errors import FedopsError
 from .._base.home import HOME
 from .._base.jsonable import CLAIM, harmless_value
-from .._base.notation import is_unset, show, to_toml
+from .._base.notation import is_unset, quoted, show, to_toml
 from .continuity import first_default, is_hashed, later_rows, renamed
+from .knobs import Knobs, flat, read_knobs
 from .rules import ERROR, INFO, WARNING, Problem, Situation, related, worst_first
 from .sizing import Room
 from .strategies import STRATEGIES, listed, raised_minimums
@@ -36,6 +37,7 @@ _NOT_NEEDED = {
     "resume_round": "A training resumes after its newest good checkpoint by itself, with the round that it has. Remove"
     " {name}; {resume} says whether it resumes (auto), begins anew (never) or fails without a checkpoint (require).",
 }
+EXTRA = "extra."  # before the keys of the app alone, which then are no rows of the table
 _NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
 
 __all__ = ["Problem", "Training", "TrainingError", "check", "differences", "from_context", "merged", "node_count"]
@@ -57,6 +59,8 @@ class Training:
     problems: tuple[Problem, ...] = ()  # warnings and infos
     runtime: str = RUNTIME_NAMES[0]
     home: str = HOME
+    extra: Mapping[str, Any] = field(default_factory=dict)  # by key, what the app alone knows
+    chosen: frozenset[str] = frozenset()  # those of them that are part of the identity
 
     @classmethod
     def from_variables(
@@ -67,15 +71,26 @@ class Training:
         return cls(*cls._checked(examined), runtime, home)
 
     @classmethod
-    def from_run_config(cls, run_config: Mapping[str, object]) -> Training:
-        """From Flower's run configuration, whose keys of other origin are the app's own business.
+    def from_run_config(
+        cls, run_config: Mapping[str, object], knobs: Knobs | None = None, given: Collection[str] | None = None
+    ) -> Training:
+        """From Flower's run configuration, as a file has it or as the app is given it.
 
-        One that was written before there was a row leaves it out, and means its first default.
+        One that was written before there was a row leaves it out, and means its first default. A key that no row has
+        is the app's own. Its value decides the model's bytes where C(knobs) declares it, or where it is C(given), for
+        one that is not has the default of the app; without C(given), all of them do.
         """
-        ours = {key: value for key, value in renamed(_mapping(run_config)).items() if key in BY_KEY}
-        values, problems = cls._checked(_examine(ours, BY_KEY, lambda row: row.key, first_default))
+        values = renamed(dict(flat(_mapping(run_config))))
+        ours = {key: values.pop(key) for key in list(values) if key in BY_KEY}
+        knobs = knobs or {}
+        turned, wrong = read_knobs({key: value for key, value in values.items() if key in knobs}, knobs)
+        examined, problems = _examine(ours, BY_KEY, lambda row: row.key, first_default)
+        rows, checked = cls._checked((examined, [*problems, *wrong]))
+        extra = {**{key: row.default for key, row in knobs.items()}, **values, **turned}
+        chosen = extra.keys() if given is None else extra.keys() & {*knobs, *given}
         # A run configuration holds every row, so that nothing in it tells a choice from a default.
-        return cls(values, tuple(problem for problem in problems if problem.severity != INFO))
+        told = tuple(problem for problem in checked if problem.severity != INFO)
+        return cls(rows, told, extra=extra, chosen=frozenset(chosen))
 
     @staticmethod
     def _checked(
@@ -97,22 +112,28 @@ class Training:
 
     @property
     def run_config(self) -> dict[str, object]:
-        """Every row of the table under its key."""
-        return {variable.key: self.values[variable.name] for variable in VARIABLES}
+        """Every row of the table under its key, and the keys of the app alone."""
+        return {**{variable.key: self.values[variable.name] for variable in VARIABLES}, **self.extra}
 
     @property
     def toml(self) -> str:
         """The run configuration as the file that ``flwr run --run-config`` takes."""
-        return "".join(f"{key} = {to_toml(value)}\n" for key, value in self.run_config.items())
+        return "".join(f"{quoted(key)} = {to_toml(value)}\n" for key, value in self.run_config.items())
 
     @property
     def identity(self) -> dict[str, object]:
-        """The values that decide the model's bytes; a row that came later is none while it is its first default."""
+        """The values that decide the model's bytes; a row that came later is none while it is its first default.
+
+        Those of the app alone are written C(extra.KEY).
+        """
         strategy = str(self.values["strategy"])
         return {
-            variable.name: self.values[variable.name]
-            for variable in VARIABLES
-            if is_hashed(variable, self.values[variable.name], strategy)
+            **{
+                variable.name: self.values[variable.name]
+                for variable in VARIABLES
+                if is_hashed(variable, self.values[variable.name], strategy)
+            },
+            **{EXTRA + key: self.extra[key] for key in sorted(self.chosen)},
         }
 
     @property
@@ -276,7 +297,11 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
     untold = _untold(training)
     if model_only:
         parameters = {name: value for name, value in parameters.items() if variables[name] in training.identity}
-        run_config = {key: value for key, value in run_config.items() if BY_KEY[key].name in training.identity}
+        run_config = {
+            key: value
+            for key, value in run_config.items()
+            if (BY_KEY[key].name if key in BY_KEY else EXTRA + key) in training.identity
+        }
     strategy = effective.get("strategy")
     strategy = strategy if isinstance(strategy, Mapping) else {}
     asked_name = str(training.values["strategy"])

@@ -12,16 +12,21 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._base.errors import FedopsError
+from .._base.notation import quoted, to_toml
+from .._config.knobs import KnobError, flat, knobs_of, table_in
+from .._config.variable import Variable
 from .assumptions import FAB_SUFFIXES
 
 SOURCE_NAMES = ("LICENSE", ".gitignore")  # the second steers Flower's build
 SKIPPED_DIRECTORIES = frozenset({"__pycache__", "node_modules"})
 PYPROJECT = "pyproject.toml"
+TASK = "task.py"  # beside the ServerApp: model, data, training, and the knobs that they have
 
 MOST_APP_FILES = 5000
 MOST_BYTES = 64 << 20  # of all sources; a FAB has 10 MB at most
@@ -29,6 +34,7 @@ MOST_BYTES = 64 << 20  # of all sources; a FAB has 10 MB at most
 APP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}", re.ASCII)
 PUBLISHER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII)
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,63}", re.ASCII)
+_CONFIG_TABLE = re.compile(r"^[ \t]*\[[ \t]*tool\.flwr\.app\.config[ \t]*\][ \t]*(#[^\n]*)?$", re.MULTILINE)
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\\u2028\u2029\u202a-\u202e\ud800-\udfff]")
 
 
@@ -41,6 +47,8 @@ class App:
     """A Flower app as its ``pyproject.toml`` describes it.
 
     ``config`` maps every declared run-config key, nested tables joined with a dot as Flower does it, to its default.
+    ``knobs`` are those that its task declares, with their bounds. ``undeclared`` are those of them that ``config`` has
+    from there alone: the ``pyproject.toml`` that is deployed has to declare them (``declaring``).
     """
 
     path: str
@@ -48,6 +56,8 @@ class App:
     name: str
     version: str
     config: Mapping[str, Any] = field(default_factory=dict)
+    knobs: Mapping[str, Variable] = field(default_factory=dict)
+    undeclared: tuple[str, ...] = ()
 
     @property
     def app_id(self) -> str:
@@ -55,12 +65,16 @@ class App:
         return f"{self.publisher}/{self.name}"
 
 
-def read_app(path: str) -> App:
+def read_app(path: str, overlay: Mapping[str, str] | None = None) -> App:
     """Read the app in the folder ``path`` (needs Python 3.11 or newer for ``tomllib``).
+
+    ``overlay`` is as for ``source_files``; its files count instead of those of the folder.
 
     :raises AppError: when the folder is not an app that ``flwr build`` would accept.
     """
-    document = _read_pyproject(path)
+    overlay = _checked(overlay or {})
+    file = overlay.get(PYPROJECT, os.path.join(path, PYPROJECT))
+    document = _loaded(file, _text(path, file))
     project = _table(document, "project")
     section = _table(document, "tool", "flwr", "app")
     components = _table(section, "components")
@@ -79,22 +93,48 @@ def read_app(path: str) -> App:
         )
     for (label, value), rule in zip(found.items(), (APP_NAME, VERSION, PUBLISHER)):
         if not rule.fullmatch(value):
-            raise AppError(
-                f"{os.path.join(path, PYPROJECT)}: {label} is {value[:100]!r} but must match {rule.pattern}."
-            )
-    config = dict(_flatten(_table(section, "config")))
+            raise AppError(f"{file}: {label} is {value[:100]!r} but must match {rule.pattern}.")
+    config = dict(flat(_table(section, "config")))
     odd = [key for key, value in config.items() if not isinstance(value, (str, int, float))]
     if odd:
         raise AppError(
-            f"{os.path.join(path, PYPROJECT)}: [tool.flwr.app.config] {odd[0]} is {str(config[odd[0]])[:100]} but"
+            f"{file}: [tool.flwr.app.config] {odd[0]} is {str(config[odd[0]])[:100]} but"
             " Flower takes only text, numbers, true and false there, and tables of them."
         )
+    knobs = _knobs(path, overlay, components["serverapp"], config)
     return App(
         path=path,
         publisher=found["[tool.flwr.app] publisher"],
         name=found["[project] name"],
         version=found["[project] version"],
-        config=config,
+        config={**config, **{key: row.default for key, row in knobs.items()}},
+        knobs=knobs,
+        undeclared=tuple(key for key in knobs if key not in config),
+    )
+
+
+def declaring(app: App, overlay: Mapping[str, str] | None = None) -> str | None:
+    """Return the ``pyproject.toml`` with the knobs that only the task declares; None when there are none.
+
+    :raises AppError: when they cannot be written into it.
+    """
+    if not app.undeclared:
+        return None
+    file = (overlay or {}).get(PYPROJECT, os.path.join(app.path, PYPROJECT))
+    before = _text(app.path, file)
+    lines = "".join(f"{quoted(key)} = {to_toml(app.config[key])}\n" for key in app.undeclared)
+    head = _CONFIG_TABLE.search(before)
+    text = (
+        f"{before[: head.end()]}\n{lines}{before[head.end() + 1 :]}"
+        if head
+        else f"{before.rstrip()}\n\n[tool.flwr.app.config]\n{lines}"
+    )
+    with suppress(AppError):
+        if dict(flat(_table(_loaded(file, text), "tool", "flwr", "app", "config"))) == app.config:
+            return text
+    raise AppError(
+        f"{file} leaves no place for {', '.join(app.undeclared)}, which the task declares as knobs. Declare them in its"
+        " [tool.flwr.app.config] yourself, with the same defaults."
     )
 
 
@@ -175,18 +215,38 @@ def _is_source_directory(path: str) -> bool:
     )
 
 
-def _read_pyproject(path: str) -> dict[str, Any]:
-    import tomllib  # Python 3.11 and newer: the controller has it, a host need not
+def _knobs(path: str, overlay: Mapping[str, str], serverapp: str, config: Mapping[str, Any]) -> dict[str, Variable]:
+    """Return the knobs that the task beside the ServerApp declares; none where there is no such file."""
+    name = "/".join((*serverapp.partition(":")[0].split(".")[:-1], TASK))
+    file = overlay.get(name, os.path.join(path, name))
+    if not is_inside(name) or (name not in overlay and not os.path.isfile(file)):
+        return {}
+    try:
+        return knobs_of(table_in(_text(path, file)), config)
+    except KnobError as error:
+        raise AppError("\n".join(f"{file}: {flaw}." for flaw in str(error).splitlines())) from None
 
-    file = os.path.join(path, PYPROJECT)
+
+def _text(path: str, file: str) -> str:
     try:
         with open(file, "rb") as stream:
-            return tomllib.load(stream)
+            return stream.read(MOST_BYTES).decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
         raise AppError(
             f"{path} is not a Flower app: it has no {PYPROJECT}. Point to the folder that 'flwr run' would be given."
+            if file == os.path.join(path, PYPROJECT)
+            else f"{file} is to become a file of the app, but there is no such file."
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise AppError(f"{file} cannot be read: {error}.") from error
+
+
+def _loaded(file: str, text: str) -> dict[str, Any]:
+    import tomllib  # Python 3.11 and newer: the controller has it, a host need not
+
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise AppError(f"{file} cannot be read: {error}.") from error
 
 
@@ -196,11 +256,3 @@ def _table(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
         if not isinstance(document, dict):
             return {}
     return dict(document)
-
-
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -8,7 +8,6 @@ Private to the collection: it may change at any time.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -16,11 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base.jsonable import is_whole
-from .._base.notation import show, to_toml
+from .._base.notation import quoted, show, to_toml
 from .._config.continuity import FIRST, later_rows
+from .._config.knobs import EXTRA_KEY, flat, of_value, read_knobs
 from .._config.rules import ERROR, INFO, WARNING, Problem
 from .._config.table import BY_ANSIBLE, BY_KEY, BY_NAME
-from .._config.training import Training
+from .._config.training import Training, TrainingError
 from .._config.variable import Variable
 from .app import App
 from .synonyms import keys_of
@@ -46,7 +46,7 @@ class AppConfig:
     @property
     def toml(self) -> str:
         """The file that ``flwr run --run-config`` takes."""
-        return "".join(f"{_quoted(key)} = {to_toml(value)}\n" for key, value in self.values.items())
+        return "".join(f"{quoted(key)} = {to_toml(value)}\n" for key, value in self.values.items())
 
     @property
     def configuration_hash(self) -> str:
@@ -62,13 +62,14 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
     """Choose what ``app`` takes of ``training``, join ``extra``, and tell what does not fit."""
     problems = []
     values = {}
-    extra, named = _named(app, training, extra)
+    extra, named = _named(app, training, dict(flat(extra)))
+    takes_all = _knows_all(app.config)
     for own, value in training.run_config.items():
         row, chosen = BY_KEY[own], value != training.default_of(BY_KEY[own])
         keys = keys_of(row, app.config)
         key = next((key for key in keys if _fits(value, app.config[key])), None)
         # Only under a key of the first release an app is given a default: that of another key is the app's own.
-        if key and (chosen or key == row.first_key or _knows_all(app.config)):
+        if key and (chosen or key == row.first_key or takes_all):
             values[key] = _as(value, app.config[key])
             if key not in row.keys:
                 problems.append(_told(app, row, value, f"knows it as {key}, and gets it so"))
@@ -77,15 +78,12 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
         elif key and key not in extra and app.config[key] != value:
             rule = f"has {key} = {show(app.config[key])} of its own, which stands"
             problems.append(_told(app, row, value, rule, f"To change it, set {key} in training_run_config."))
-    for key, value in extra.items():
-        declared = app.config.get(key)
-        if key not in app.config:
-            problems.append(_undeclared(app, key, value))
-        elif not _fits(value, declared):
-            rule = f"{app.app_id} declares it as {_type(declared)}, with the default {show(declared)}"
-            problems.append(Problem(ERROR, f"training_run_config['{key}']", value, rule, "Give a value of that type."))
-        else:
-            values[key] = _as(value, declared)
+    rows = {key: of_value(key, default) for key, default in app.config.items()}
+    turned, wrong = read_knobs(extra, {**rows, **app.knobs}, EXTRA_KEY, f"the app {app.app_id}")
+    problems += wrong
+    values |= _chosen(app, turned, takes_all)
+    if takes_all and turned.keys() & BY_KEY.keys():
+        problems += _judged(values)
     later = {row.key for row in later_rows()} & values.keys() - extra.keys()
     implied = frozenset(key for key in later if values[key] == app.config[key])
     return AppConfig(app, values, tuple(problems), implied)
@@ -125,11 +123,26 @@ def _not_taken(app: App, training: Training, row: Variable, keys: Sequence[str])
     )
 
 
-def _undeclared(app: App, key: str, value: Any) -> Problem:
-    near = difflib.get_close_matches(str(key), list(app.config), 1)
-    hint = f"Did you mean {near[0]}?" if near else f"It declares {', '.join(sorted(app.config)) or 'none'}."
-    rule = f"the app {app.app_id} declares no such key in its [tool.flwr.app.config]"
-    return Problem(ERROR, f"training_run_config['{key}']", value, rule, hint)
+def _chosen(app: App, turned: Mapping[str, Any], takes_all: bool) -> dict[str, Any]:
+    """The keys of the app alone to give it.
+
+    One that takes every variable says in its hash what it is given, and that is to be the same whether somebody has
+    chosen a default or left it. Knobs have no part in trainings of before, and are always given.
+    """
+    if not takes_all:
+        return dict(turned)
+    knobs = {key: row.default for key, row in app.knobs.items()}
+    given = {key: value for key, value in turned.items() if key in BY_KEY or value != app.config[key]}
+    return {**knobs, **given}
+
+
+def _judged(values: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with training variables that are given by their keys."""
+    try:
+        Training.from_run_config(values)
+    except TrainingError as error:
+        return error.problems
+    return []
 
 
 def _fits(value: Any, declared: Any) -> bool:
@@ -148,7 +161,3 @@ def _type(value: Any) -> str:
         if isinstance(value, kind):
             return name
     return type(value).__name__
-
-
-def _quoted(key: str) -> str:
-    return key if all(part.replace("-", "").replace("_", "").isalnum() for part in key.split(".")) else to_toml(key)

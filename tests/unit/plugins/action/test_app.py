@@ -89,3 +89,29 @@ def test_a_source_that_is_no_app_is_refused_before_the_host_is_touched(
     with pytest.raises(AnsibleError, match=said):
         action.run(task_vars={})
     assert host.calls == []
+
+
+def test_the_knobs_of_a_task_are_declared_in_what_is_sent(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source / "an_app").mkdir()
+    (source / "an_app" / "task.py").write_text('KNOBS = {"strength": 0.5}\n')
+    action = make({"src": str(source)})
+    host = Host(action, monkeypatch, needs_archive=True)
+    contents: list[str] = []
+    transfer = host.transfer
+
+    def look(local: str, remote: str) -> str:
+        with tarfile.open(local) as archive:
+            contents.append(archive.extractfile("pyproject.toml").read().decode())  # type: ignore[union-attr]
+        return transfer(local, remote)
+
+    monkeypatch.setattr(action, "_transfer_file", look)
+    result = action.run()
+    assert contents == [PYPROJECT.replace("config]\n", "config]\nstrength = 0.5\n")]
+    assert result["app"]["config"] == {"num-rounds": 3, "strength": 0.5}
+    assert (source / "pyproject.toml").read_text() == PYPROJECT
+    # The host recomputes the digest of what it gets, and what is deployed already is not sent again.
+    assert host.calls[0]["checksum"] != digest(source_files(str(source)))
+    again = make({"src": str(source)})
+    second = Host(again, monkeypatch, needs_archive=False)
+    again.run()
+    assert second.calls[0]["checksum"] == host.calls[0]["checksum"]

@@ -174,6 +174,21 @@ def test_an_app_of_ones_own_is_given_what_it_declares(tmp_path, their_app):
     assert result["problems"] == []
 
 
+def test_a_knob_of_ones_own_task_is_given_to_the_collections_app(tmp_path):
+    task = tmp_path / "task.py"
+    task.write_text('KNOBS = {"augment-strength": {"default": 0.1, "minimum": 0, "maximum": 1}}\n')
+    arguments = {"app": str(ROOT / "files/fab"), "overlay": {"fedops_app/task.py": str(task)}}
+    result, dummy = play(tmp_path, {**arguments, "extra": {"augment-strength": "0.3"}})
+    assert tomllib.loads(result["run_config"])["augment-strength"] == 0.3
+    assert (result["provable"], result["problems"]) == (True, [])
+    wrong, dummy = play(tmp_path, {**arguments, "extra": {"augment-strength": 3, "strength": 1}}, {"fl_num_rounds": 0})
+    assert [problem["variable"] for problem in wrong["problems"]] == [
+        "fl_num_rounds",
+        "training_run_config['augment-strength']",
+        "training_run_config['strength']",
+    ]
+
+
 def test_a_variable_that_reaches_nothing_in_an_app_of_ones_own_fails(tmp_path, their_app):
     result, dummy = play(tmp_path, {"app": str(their_app)}, {"fl_num_rounds": 2, "fl_batch_size": 8})
     assert result["failed"] is True
@@ -215,6 +230,7 @@ def test_infos_are_not_repeated_with_the_nodes_online(tmp_path):
         ({"runtime": "vm"}, "value of runtime must be one of: venv, container, got: vm"),
         ({"variable": {}}, "Unsupported parameters"),
         ({"extra": {"depth": 3}}, "extra is given but app is not."),
+        ({"overlay": {"task.py": "/a"}}, "overlay is given but app is not."),
         ({"app": "/nowhere"}, "/nowhere"),
     ],
 )

@@ -15,9 +15,7 @@ import math
 import re
 
 from .._base.jsonable import is_whole
-from .variable import Variable
-
-LARGEST_INTEGER = 2**31 - 1
+from .variable import LARGEST_INTEGER, Variable
 
 _TRUE = ("true", "yes", "on", "y", "t", "1")
 _FALSE = ("false", "no", "off", "n", "f", "0")
@@ -48,21 +46,21 @@ def _parse_bool(variable: Variable, value: object) -> bool:
 
 
 def _parse_int(variable: Variable, value: object) -> int:
-    rule = f"must be a whole number, {variable.bounds}"
+    rule = ", ".join(filter(None, ("must be a whole number", variable.bounds)))
     number = _number(value)
     if number is None or (isinstance(number, float) and not number.is_integer()):
         raise BadValue(rule)
     _check_bounds(variable, number)
-    largest = LARGEST_INTEGER if variable.maximum is None else variable.maximum
-    if number > largest:
-        raise BadValue(f"must be at most {largest}")
+    largest = variable.largest if variable.maximum is None else variable.maximum
+    if abs(number) > largest:
+        raise BadValue(f"must be at most {largest}" if number > 0 else f"must be at least -{largest}")
     return int(number)
 
 
 def _parse_float(variable: Variable, value: object) -> float:
     number = _number(value)
     if number is None:
-        raise BadValue(f"must be a number {variable.bounds}")
+        raise BadValue(f"must be a number {variable.bounds}".rstrip())
     _check_bounds(variable, number)
     try:
         return float(number) + 0.0  # makes -0.0 the same configuration as 0.0

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from .._base.home import HOME, below
 
+LARGEST_INTEGER = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -38,6 +40,7 @@ class Variable:
     outside_identity: str = ""  # why changing it leaves the model's bytes alone; empty: it changes them
     own_default: str = ""  # why the default is not Flower's
     flower_key: str = ""  # its key in Flower's run configuration, where that is not its name
+    largest: int = LARGEST_INTEGER  # of whole numbers, where no maximum says it
     switch: str = ""  # the variable without which it has no effect, so that it is not judged
 
     @property

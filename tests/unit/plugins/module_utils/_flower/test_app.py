@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import (
     App,
     AppError,
+    declaring,
     digest,
     read_app,
     source_files,
@@ -106,3 +107,73 @@ def test_the_digest_tells_names_and_contents_apart(folder: Path) -> None:
     (folder / "an_app" / "client.py").write_text("app = 2\n")
     changed = digest(source_files(str(folder)))
     assert len({before, renamed, changed}) == 3
+
+
+KNOBS = """
+import numpy
+KNOBS: dict = {"strength": {"default": 0.1, "maximum": 1}, "deep.er": True, "fedyogi.eta": {"minimum": 0}}
+raise SystemExit("this file is never run")
+"""
+
+DECLARED = "config]\nstrength = 0.1\ndeep.er = true\n"
+
+
+@pytest.fixture
+def tuned(folder: Path) -> Path:
+    (folder / "an_app" / "task.py").write_text(KNOBS)
+    return folder
+
+
+def test_the_knobs_of_a_task_are_read_without_running_it(tuned: Path) -> None:
+    app = read_app(str(tuned))
+    assert app.config == {"num-rounds": 3, "fedyogi.eta": 0.01, "strength": 0.1, "deep.er": True}
+    assert app.undeclared == ("strength", "deep.er")
+    assert app.knobs["fedyogi.eta"].minimum == 0
+
+
+def test_an_overlay_may_bring_the_task_or_the_pyproject(folder: Path) -> None:
+    task, pyproject = folder / "mine.py", folder / "mine.toml"
+    task.write_text('KNOBS = {"strength": 1}')
+    pyproject.write_text(LEAST + "depth = 2\n")
+    overlay = {"an_app/task.py": str(task), "pyproject.toml": str(pyproject)}
+    assert read_app(str(folder), overlay).config == {"num-rounds": 3, "depth": 2, "strength": 1}
+    with pytest.raises(AppError, match="/nowhere is to become a file of the app, but there is no such file"):
+        read_app(str(folder), {"an_app/task.py": "/nowhere"})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (PYPROJECT, PYPROJECT.replace("config]\n", DECLARED, 1)),
+        (PYPROJECT.replace("\n", "\r\n"), PYPROJECT.replace("config]\n", DECLARED, 1)),
+        (
+            LEAST.replace("[tool.flwr.app.config]\nnum-rounds = 3\n", "[tool.flwr.app.config.fedyogi]\neta = 1\n\n"),
+            LEAST.replace(
+                "[tool.flwr.app.config]\nnum-rounds = 3\n",
+                "[tool.flwr.app.config.fedyogi]\neta = 1\n\n[tool.flwr.app.config]\nstrength = 0.1\ndeep.er = true\n",
+            ),
+        ),
+        (PYPROJECT.replace("app.config]", "app.'config']").replace("config.fed", "'config'.fed"), None),
+        (PYPROJECT + "[tool.flwr.app.config.deep]\nother = 1\n", None),
+    ],
+)  # fmt: skip
+def test_what_is_deployed_declares_the_knobs(tuned: Path, before: str, after: str | None) -> None:
+    (tuned / "pyproject.toml").write_text(before, newline="")
+    (tuned / "an_app" / "task.py").write_text(KNOBS.replace(', "fedyogi.eta": {"minimum": 0}', ""))
+    if after is None:
+        with pytest.raises(AppError, match="leaves no place for strength, deep.er, which the task declares as knobs"):
+            declaring(read_app(str(tuned)))
+    else:
+        assert declaring(read_app(str(tuned))) == after
+
+
+def test_a_table_of_knobs_that_says_nothing_useful_is_refused_with_all_of_its_flaws(folder: Path) -> None:
+    task = folder / "an_app" / "task.py"
+    task.write_text("KNOBS = {'client-lr': 0.1, 'a b': 1, 'x': {'default': 2, 'maximum': 1}}")
+    with pytest.raises(AppError) as refusal:
+        read_app(str(folder))
+    assert str(refusal.value).splitlines() == [
+        f"{task}: KNOBS['client-lr'] is a training variable already; read it in settings, or choose another name.",
+        f"{task}: KNOBS['a b'] must be called by letters, digits, hyphens and underscores, parts joined with dots.",
+        f"{task}: KNOBS['x'] has the default 2, which must be at most 1.",
+    ]

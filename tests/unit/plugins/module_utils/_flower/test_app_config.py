@@ -8,8 +8,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._config.knobs import knobs_of
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_KEY, BY_NAME, VARIABLES
-from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, differences
 from ansible_collections.fedops.flower.plugins.module_utils._config.variable import Variable
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import App, AppError, read_app
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import for_app
@@ -51,11 +52,92 @@ def test_an_app_of_ones_own_is_given_what_it_declares_and_what_it_alone_knows() 
     assert tomllib.loads(given.toml) == given.values
 
 
-def test_an_app_that_adds_keys_to_all_of_ours_keeps_the_hash_that_it_publishes() -> None:
+def ours(asked: Training, knobs: dict[str, object] | None = None, **own: object) -> App:
+    """The collection's app, with keys of its own in pyproject.toml, and knobs."""
+    rows = knobs_of(knobs or {})
+    declared = {key: row.default for key, row in rows.items()}
+    return App("/ours", "us", "ours", "1", {**asked.run_config, **own, **declared}, rows)
+
+
+def test_a_key_that_is_added_to_ours_tells_trainings_apart_once_it_is_set() -> None:
     asked = training()
-    given = for_app(App("/ours", "us", "ours", "1", {**asked.run_config, "depth": 2}), asked, {"depth": 3})
+    hashes = {
+        depth: for_app(ours(asked, depth=2), asked, {"depth": depth} if depth else {}).configuration_hash
+        for depth in (None, 2, 3, 4)
+    }
+    assert hashes[None] == hashes[2] == asked.configuration_hash  # as it was before such a key counted
+    assert len(set(hashes.values())) == 3
+    given = for_app(ours(asked, depth=2), asked, {"depth": 3})
     assert given.values == {**asked.run_config, "depth": 3}
-    assert given.configuration_hash == asked.configuration_hash
+    assert Training.from_run_config(given.values).identity == {**asked.identity, "extra.depth": 3}
+
+
+def test_what_the_run_hashes_is_what_the_controller_has_hashed() -> None:
+    asked, knobs = training(), {"augment": 0.1, "optimizer.name": "sgd"}
+    app = ours(asked, knobs, depth=2, width=5)
+    for extra in ({}, {"depth": 3}, {"depth": 2}, {"augment": "0.4"}, {"optimizer": {"name": "adam"}, "width": 6}):
+        given = for_app(app, asked, extra)
+        context = {**app.config, **given.values}  # as Flower joins them
+        run = Training.from_run_config(context, app.knobs, given.values.keys())
+        assert run.configuration_hash == given.configuration_hash
+        assert run.extra == {key: context[key] for key in ("depth", "width", *knobs)}
+        effective = {
+            "training": "default",
+            "configuration_hash": run.configuration_hash,
+            "run_config": run.run_config,
+            "strategy": {"name": "FedAvg", "class": "x.FedAvg", "parameters": run.strategy_parameters},
+        }
+        told = Training.from_run_config(tomllib.loads(given.toml))
+        assert differences(told, effective) == differences(told, effective, model_only=True) == []
+
+
+def test_a_run_that_uses_another_knob_than_asked_is_found_out() -> None:
+    asked = training()
+    given = for_app(ours(asked, {"augment": 0.1}), asked, {"augment": 0.5})
+    told = Training.from_run_config(tomllib.loads(given.toml))
+    found = differences(told, {"run_config": {**told.run_config, "augment": 0.1}}, model_only=True)
+    assert "Run configuration key augment was to be 0.5 and is 0.1." in found
+
+
+def test_no_two_values_of_a_knob_share_a_hash() -> None:
+    asked = training()
+    hashes = [
+        for_app(ours(asked, {"knob": default}), asked, {} if value is None else {"knob": value}).configuration_hash
+        for default, value in [
+            (0, None), (0, 1), (1, 2), (2.0, None), (0.0, 1.0), (True, None), (True, False), ("1", None), ("", "True"),
+            ("", "0"), ("0", ""), ("", " "),
+        ]
+    ]  # fmt: skip
+    assert len(set(hashes)) == len(hashes)
+    same = [for_app(ours(asked, {"knob": default}), asked, {"knob": 3}).configuration_hash for default in (1, 2)]
+    assert same[0] == same[1]  # it is the value that counts, wherever it comes from
+
+
+def test_everything_that_is_wrong_with_keys_is_told_at_once() -> None:
+    asked = training()
+    app = ours(asked, {"augment-strength": {"default": 0.1, "minimum": 0, "maximum": 1}, "flip": True, "layers": 2})
+    extra = {"augment-strenght": 0.5, "augment-strength": 7, "flip": "maybe", "layers": 2.5, "client-lr": -1}
+    assert [problem.message for problem in for_app(app, asked, extra).problems] == [
+        "training_run_config['augment-strenght'] is 0.5 but the app us/ours declares no such key in its "
+        "[tool.flwr.app.config]. Did you mean augment-strength?",
+        "training_run_config['augment-strength'] is 7 but must be from 0 to 1. Correct it, or leave it out for 0.1.",
+        "training_run_config['flip'] is 'maybe' but must be true or false. Correct it, or leave it out for true.",
+        "training_run_config['layers'] is 2.5 but must be a whole number. Correct it, or leave it out for 2.",
+        "client-lr is -1.0 but must be above 0. Correct it, or leave it unset for 0.1.",
+    ]
+
+
+def test_a_survey_may_spell_values_as_text() -> None:
+    declared = {"rate": 0.1, "layers": 2, "flip": False, "name": "a", "prompt": "x", "empty": "y", "left": 1}
+    extra = {
+        "rate": 1, "layers": " 3 ", "flip": "yes", "name": 7, "prompt": " two\nlines ", "empty": "", "left": "",
+    }  # fmt: skip
+    given = for_app(App("/a", "they", "theirs", "1", declared), training(), extra)
+    assert given.problems == ()
+    assert given.values == {
+        "rate": 1.0, "layers": 3, "flip": True, "name": "7", "prompt": " two\nlines ", "empty": "",
+    }  # fmt: skip
+    assert tomllib.loads(given.toml) == given.values
 
 
 def test_its_hash_tells_apps_and_values_apart() -> None:
@@ -102,16 +184,14 @@ def test_its_hash_tells_apps_and_values_apart() -> None:
             {},
             {"learning-rate": "fast"},
             "error",
-            "training_run_config['learning-rate'] is 'fast' but they/theirs declares it as a number, with the default "
-            "0.1. Give a value of that type.",
+            "training_run_config['learning-rate'] is 'fast' but must be a number. Correct it, or leave it out for 0.1.",
         ),
         (
             {"verbose": 1},
             {},
             {"verbose": True},
             "error",
-            "training_run_config['verbose'] is true but they/theirs declares it as a whole number, with the default 1. "
-            "Give a value of that type.",
+            "training_run_config['verbose'] is true but must be a whole number. Correct it, or leave it out for 1.",
         ),
     ],
 )
