@@ -83,6 +83,12 @@ supernodes:
       description: The host of the inventory that carries it; null for one that was not registered by the collection.
       type: str
       sample: hospital-a
+    pseudonym:
+      description:
+        - What it is called in what is made to be passed on, such as the history of a training; null for one that was
+          not registered by the collection.
+      type: str
+      sample: site-k3vq6dxt2m4a
     node_id:
       description: Flower's id of the SuperNode.
       type: str

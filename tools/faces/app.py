@@ -30,6 +30,7 @@ COPIED = (
     "_base/jsonable",
     "_base/home",
     "_base/notation",
+    "_base/pseudonyms",
     "_base/runtimes",
     "_checkpoint/npy",
     "_checkpoint/npz",

@@ -19,6 +19,7 @@ from .._base.layout import (
     DATABASE,
     FOLDERS,
     MIRROR_SECRET,
+    PSEUDONYM_SECRET,
     SUPEREXEC_SECRET,
     SUPERLINK_ACCOUNT,
     Account,
@@ -29,7 +30,7 @@ RECORD, HISTORY = 16 << 20, 64 << 20  # bytes; far more than any of ours
 MOST_FILES = 200_000  # of an archive, and of a folder
 MOST_TRAININGS, MOST_PREVIOUS = 10000, 100
 # Made on a host before anything is brought back. They make way, on a host without a state of its own.
-BORN = (SUPEREXEC_SECRET, MIRROR_SECRET)
+BORN = (SUPEREXEC_SECRET, MIRROR_SECRET, PSEUDONYM_SECRET)
 
 FLAT = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}"
 _CLAIMS = ("effective.json", "failure.json", "history.jsonl", "result.json")

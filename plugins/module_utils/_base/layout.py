@@ -145,6 +145,7 @@ class HostFile:
 
 SUPEREXEC_SECRET = "certificates/superexec.secret"
 MIRROR_SECRET = "certificates/mirror.secret"
+PSEUDONYM_SECRET = "certificates/pseudonyms.secret"
 DATABASE = "state/state.db"
 FILES: tuple[HostFile, ...] = (
     HostFile("ca", "certificates/ca.crt", "the certificate authority that the host trusts", IDENTITY),
@@ -155,6 +156,7 @@ FILES: tuple[HostFile, ...] = (
     HostFile("server_request", "certificates/server.csr", "the request that it was signed for", IDENTITY),
     HostFile("superexec_secret", SUPEREXEC_SECRET, "what SuperLink and SuperExec know each other by", IDENTITY),
     HostFile("mirror_secret", MIRROR_SECRET, "what checkpoints in the mirror are sealed with", IDENTITY),
+    HostFile("pseudonym_secret", PSEUDONYM_SECRET, "what the pseudonyms of sites are made with", IDENTITY),
     HostFile("database", DATABASE, "the SuperLink's state"),
     HostFile("registry", "records/supernodes.json", "the SuperNodes that are registered"),
     HostFile("quiesced", "trainings/quiesced.json", "that all trainings stand still", MODELS),
@@ -243,7 +245,10 @@ HIGHEST_PORT = 65535
 PORT: t.Mapping[str, int] = {port.variable: port.number for port in PORTS}
 
 # Secrets of 32 random bytes, for root alone: systemd hands them to the units that need them.
-SECRETS: t.Mapping[str, tuple[str, ...]] = {SUPERLINK_HOST: (SUPEREXEC_SECRET,), SUPERNODE_HOST: ()}
+SECRETS: t.Mapping[str, tuple[str, ...]] = {
+    SUPERLINK_HOST: (SUPEREXEC_SECRET, PSEUDONYM_SECRET),
+    SUPERNODE_HOST: (),
+}
 _BY_PATH: t.Mapping[str, Folder] = {folder.path: folder for folder in FOLDERS}
 _BY_NAME: t.Mapping[str, HostFile] = {file.name: file for file in FILES}
 

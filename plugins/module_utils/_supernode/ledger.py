@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import os
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 from .._base import guarded
 from .._base.errors import FedopsError
-from .._base.layout import folder
+from .._base.layout import file, folder
+from .._base.pseudonyms import pseudonym_of
 from .._base.records import RecordError, read_record, write_object
 
 REGISTRY = "supernodes.json"
+_SHORTEST_SECRET, _LONGEST_SECRET = 16, 4096  # bytes
 
 
 class SuperNodeError(FedopsError):
@@ -34,12 +36,15 @@ class Member:
     site: str = ""  # what the inventory calls its site
     host: str = ""  # the host of the inventory that carries it
     public_key: str = ""  # in OpenSSH form, without a comment; a registry of before has none
+    # What it is called where that is passed on. It follows from the name, so that it tells no two members apart.
+    pseudonym: str = field(default="", compare=False)
 
 
 class Ledger:
     """The file C(<home>/records/supernodes.json), which everybody may read and only root writes."""
 
     def __init__(self, home: str) -> None:
+        self.home = home
         self.path = os.path.join(folder(home, "records"), REGISTRY)
         # Where it was when the SuperLink's account wrote it.
         self.former = os.path.join(folder(home, "state"), REGISTRY)
@@ -64,17 +69,36 @@ class Ledger:
         self._write([known for known in self.members if known != member])
 
     def move(self) -> None:
-        """Leave the place where the SuperLink's account could write."""
-        if self.is_former and self.members:
+        """Leave the place where the SuperLink's account could write, and give each member its pseudonym."""
+        if self.members and (self.is_former or not all(member.pseudonym for member in self.members)):
             self._write(self.members)
         if not self.is_former:
             guarded.remove(self.former)
 
     def _write(self, members: list[Member]) -> None:
-        self.members = sorted(members, key=lambda member: member.name)
+        secret = federation_secret(self.home)
+        called = (replace(member, pseudonym=pseudonym_of(member.name, secret)) for member in members)
+        self.members = sorted(called, key=lambda member: member.name)
         os.makedirs(os.path.dirname(self.path), 0o755, exist_ok=True)
         write_object(self.path, {"supernodes": [asdict(member) for member in self.members]}, 0o644)
         self.is_former = False
+
+
+def federation_secret(home: str) -> bytes:
+    """Return what pseudonyms are made with; a federation that has no such secret yet gets one. For root alone."""
+    path = file(home, "pseudonym_secret")
+    try:
+        secret = guarded.read_bytes(path, _LONGEST_SECRET, (guarded.ROOT, os.geteuid()))
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        secret = os.urandom(32)
+        guarded.write_bytes(path, secret, 0o600)
+    if len(secret) < _SHORTEST_SECRET:
+        raise SuperNodeError(
+            f"{path} has {len(secret)} bytes but must have {_SHORTEST_SECRET} or more to be a secret."
+            " Restore it from a backup, or remove it to have new pseudonyms."
+        )
+    return secret
 
 
 def _read(path: str, owners: t.Collection[int] | None) -> list[Member] | None:
@@ -89,7 +113,7 @@ def _read(path: str, owners: t.Collection[int] | None) -> list[Member] | None:
     if value is None:
         return None
     rows = value.get("supernodes")
-    fields = ("name", "fingerprint", "node_id", "site", "host", "public_key")
+    fields = ("name", "fingerprint", "node_id", "site", "host", "public_key", "pseudonym")
     return [
         Member(*(str(row.get(name, "")) for name in fields))
         for row in (rows if isinstance(rows, list) else [])

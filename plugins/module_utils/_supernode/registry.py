@@ -21,6 +21,7 @@ from .known_keys import admit
 from .ledger import Ledger, Member, SuperNodeError
 from .public_keys import fingerprint, key_problems, stored_keys
 
+_TOLD = ("name", "fingerprint", "site", "host", "pseudonym")  # of a member; nothing of who is none
 _LONGEST_KEY = 2000  # characters of a public key
 
 
@@ -184,9 +185,7 @@ def list_supernodes(flwr: Flwr, unregistered: bool = False) -> list[dict[str, t.
         if node.status == UNREGISTERED and not unregistered:
             continue
         member = members.get(node.node_id)
-        about: dict[str, str | None] = {"name": None, "fingerprint": None, "site": None, "host": None}
-        if member:
-            about = {"name": member.name, "fingerprint": member.fingerprint, "site": member.site, "host": member.host}
+        about = {name: getattr(member, name) if member else None for name in _TOLD}
         rows.append({**about, "registered": member is not None, **asdict(node)})
     return sorted(rows, key=lambda row: (row["name"] is None, row["name"] or "", row["node_id"]))
 

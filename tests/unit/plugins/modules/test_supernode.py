@@ -10,6 +10,7 @@ import sqlite3
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import identity
+from ansible_collections.fedops.flower.plugins.module_utils._base.pseudonyms import pseudonym_of
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.known_keys import COMPLETE, LENGTH, header
 
 from ..module_utils._supernode.test_public_keys import FINGERPRINT, KEY, PEM
@@ -180,6 +181,7 @@ def test_the_registry_of_before_moves_to_where_only_root_writes(home, run_module
             "site": "Ward A",
             "host": "box",
             "public_key": KEY,
+            "pseudonym": pseudonym_of("a", (home.path / "certificates" / "pseudonyms.secret").read_bytes()),
         }
     ]
     assert oct(moved.stat().st_mode & 0o777) == "0o644"

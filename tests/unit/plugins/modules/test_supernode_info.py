@@ -14,7 +14,14 @@ OFFLINE, UNREGISTERED = "17856385283664728171", "16029726880598031332"  # in the
 
 @pytest.mark.parametrize(("unregistered", "shown"), [(False, 1), (True, 2)])
 def test_nodes_are_listed_with_the_names_of_the_ledger(home, run_module, unregistered, shown) -> None:
-    member = {"name": "a", "fingerprint": "SHA256:x", "node_id": OFFLINE, "site": "Ward A", "host": "box"}
+    member = {
+        "name": "a",
+        "fingerprint": "SHA256:x",
+        "node_id": OFFLINE,
+        "site": "Ward A",
+        "host": "box",
+        "pseudonym": "site-a",
+    }
     members = {"supernodes": [member]}
     (home.path / "records").mkdir()
     (home.path / "records" / "supernodes.json").write_text(json.dumps(members))
@@ -25,6 +32,7 @@ def test_nodes_are_listed_with_the_names_of_the_ledger(home, run_module, unregis
             "fingerprint": "SHA256:x",
             "site": "Ward A",
             "host": "box",
+            "pseudonym": "site-a",
             "registered": True,
             "node_id": OFFLINE,
             "status": "offline",
@@ -37,6 +45,7 @@ def test_nodes_are_listed_with_the_names_of_the_ledger(home, run_module, unregis
             "fingerprint": None,
             "site": None,
             "host": None,
+            "pseudonym": None,
             "registered": False,
             "node_id": UNREGISTERED,
             "status": "unregistered",
