@@ -166,13 +166,18 @@ class Federation:
         return self.train_run_config(training.run_config, nodes_seed, grid)
 
     def train_run_config(
-        self, run_config: dict[str, object], nodes_seed: int = 0, grid: dict | None = None
+        self,
+        run_config: dict[str, object],
+        nodes_seed: int = 0,
+        grid: dict | None = None,
+        given: dict[str, object] | None = None,
     ) -> SimulatedGrid:
-        """Run what a SuperLink would hand over."""
+        """Run what a SuperLink would hand over; ``given`` is what of it was submitted, where that is not all."""
         self.runs += 1
         ids = random.Random(nodes_seed).sample(range(1, 1 << 62), self.sites)
         sites = dict(zip(ids, self.names, strict=True))
         self.last = SimulatedGrid(sites, self.root / "data", self.runs, **(grid or {}))
+        self.last.run.override_config = run_config if given is None else given
         run_training(self.last, Context(self.runs, 0, {}, RecordDict(), run_config))
         return self.last
 

@@ -14,9 +14,10 @@ from flwr.clientapp import ClientApp
 
 from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint, flaw
 from fedops_kit.knowledge._base.home import DATA, HOME, below
+from fedops_kit.knowledge._config.training import EXTRA
 
 from . import attacks, task
-from .settings import EXTRA, Settings, derive_seed
+from .settings import Settings, derive_seed
 
 DATA_DIRECTORY = below(HOME, DATA)  # unless the SuperNode says otherwise
 

@@ -16,10 +16,11 @@ from fedops_kit.errors import RunFailedError
 from fedops_kit.exact import Guard
 from fedops_kit.keeping import KeptStrategy, Terms, publisher
 from fedops_kit.knowledge._base.home import DATA, HOME, below
+from fedops_kit.knowledge._config.knobs import TABLE_OF_KNOBS, knobs_in_run
 from fedops_kit.knowledge._config.sizing import Room
 from fedops_kit.knowledge._config.strategies import STRATEGIES
 from fedops_kit.knowledge._config.table import BY_NAME
-from fedops_kit.knowledge._config.training import Training, check
+from fedops_kit.knowledge._config.training import EXTRA, Training, check
 from fedops_kit.publish import logger
 from fedops_kit.resume import Identity
 
@@ -30,7 +31,10 @@ DATA_DIRECTORY = below(HOME, DATA)  # unless the host says otherwise
 
 def run_training(grid: Grid, context: Context) -> None:
     """Run the training that the run configuration describes, or raise with the reason why it cannot be."""
-    training = Training.from_run_config(context.run_config)
+    # What was given, beside what the app declares: Flower has joined the two.
+    given = grid.run.override_config
+    knobs = knobs_in_run(getattr(task, TABLE_OF_KNOBS, {}), context.run_config)
+    training = Training.from_run_config(context.run_config, knobs, given)
     for problem in training.problems:
         logger.warning("%s", problem.message)
     agreed, values = terms(training), training.values
@@ -83,7 +87,8 @@ def _check(training: Training, online: int, found: Room) -> None:
 def _train_config(training: Training) -> ConfigRecord:
     """What the ServerApp decides for the clients; ``server-round`` and ``proximal-mu`` are Flower's to add."""
     names = ("seed", "client_lr", "local_epochs", "batch_size", "demo_attacks")
-    return ConfigRecord({BY_NAME[name].key: training.values[name] for name in names})
+    extra = {EXTRA + key: value for key, value in training.extra.items()}
+    return ConfigRecord({**{BY_NAME[name].key: training.values[name] for name in names}, **extra})
 
 
 def _evaluate_centrally(server_round: int, arrays: ArrayRecord) -> MetricRecord | None:

@@ -8,8 +8,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-EXTRA = "extra."  # before the keys of knobs in the config of a message
-
 
 @dataclass(frozen=True)
 class Settings:
