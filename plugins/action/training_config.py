@@ -12,7 +12,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import harmless
-from ansible_collections.fedops.flower.plugins.module_utils._config.rules import (
+from ansible_collections.fedops.flower.plugins.module_utils._config.situation import (
     ERROR,
     INFO,
     WARNING,

@@ -54,7 +54,8 @@ from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
-from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, differences
+from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 
 
 def training_differences(effective: object, run_config: str, model_only: bool = False) -> list[str]:

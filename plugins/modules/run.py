@@ -209,8 +209,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.home import HO
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_record import check_fab
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_defaults import refuse_moved_defaults
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import (
     LedgerEntry,

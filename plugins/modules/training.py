@@ -267,9 +267,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control 
     Supervising,
     SupervisorFiles,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_defaults import refuse_moved_defaults
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import RefusedError, TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import describe, latest_run

@@ -40,6 +40,7 @@ MAKERS = {
     "module_utils/_release/restore_point.py": "/var/backups/flower/upgrades",
     "module_utils/_storage/ground.py": GIVEN,
     "module_utils/_storage/mount_guard.py": GIVEN,
+    "module_utils/_storage/own_steps.py": GIVEN,
     "module_utils/_storage/relocation.py": GIVEN,
     "module_utils/_supernode/ledger.py": "records",
     "module_utils/_supernode/units.py": "/var/lib/flower-supernode",

@@ -25,6 +25,7 @@ COPIED = (
     "_config/sizing",
     "_config/rules",
     "_config/knobs",
+    "_config/situation",
     "_config/training",
     "_base/errors",
     "_base/jsonable",

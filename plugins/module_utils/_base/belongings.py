@@ -15,6 +15,7 @@ import typing as t
 
 from . import guarded
 from .accounts import end_processes_of
+from .ownership import hand_over
 
 
 class OwnedDirectory:
@@ -40,7 +41,7 @@ class OwnedDirectory:
 
     def make(self, migrate: bool) -> None:
         if migrate and self.found is not None:
-            guarded.hand_over(self.path, [self.found.st_uid], self.owners)
+            hand_over(self.path, [self.found.st_uid], self.owners)
         guarded.make_directory(self.path, self.mode, self.owners)
 
 

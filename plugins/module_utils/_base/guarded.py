@@ -23,12 +23,11 @@ from contextlib import contextmanager, suppress
 ROOT = 0
 RECORD_LIMIT = 16 << 20  # bytes; far more than any record of ours
 _MOST_LINKS = 40  # as the kernel allows on one path
-_WALK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # needs no right to list what is there
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_DEEPEST = 100  # directories below one another; each takes a descriptor
-_TOO_DEEP = "has directories deeper than any of ours"
-_MINE = 0o755  # what stays of a mode when a file changes hands
+OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+DEEPEST = 100  # directories below one another; each takes a descriptor
+DEEPER_THAN_OURS = "has directories deeper than any of ours"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Owners = t.Optional[t.Collection[int]]  # user ids that are expected; None: whoever
@@ -63,7 +62,7 @@ def regular_file(path: str, limit: int | None = RECORD_LIMIT, owners: Owners = N
     """
     with directory(os.path.dirname(os.path.abspath(path))) as parent:
         try:
-            descriptor = os.open(os.path.basename(path), _READ, dir_fd=parent)
+            descriptor = os.open(os.path.basename(path), OPEN_FILE, dir_fd=parent)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EMLINK):
                 raise UnsafeFileError(path, "is a link, and is not followed") from None
@@ -176,7 +175,7 @@ def make_directory(path: str, mode: int, owners: tuple[int, int], ours: t.Collec
             os.mkdir(name, 0o700, dir_fd=parent)
             made = True
         try:
-            descriptor = os.open(name, _WALK, dir_fd=parent)
+            descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise UnsafeFileError(path, "is no directory, or a link to one") from None
@@ -199,7 +198,7 @@ def temporary_directory(parent: str, prefix: str, mode: int = 0o700) -> str:
     path = os.path.join(os.path.abspath(parent), f"{prefix}{secrets.token_hex(8)}")
     with directory(parent) as descriptor:
         os.mkdir(os.path.basename(path), 0o700, dir_fd=descriptor)
-        made = os.open(os.path.basename(path), _WALK, dir_fd=descriptor)
+        made = os.open(os.path.basename(path), OPEN_DIRECTORY, dir_fd=descriptor)
         try:
             os.fchmod(made, mode)
         finally:
@@ -235,61 +234,18 @@ def remove_tree_in(parent: int, name: str, path: str) -> None:
     try:
         shutil.rmtree(name, dir_fd=parent)
     except RecursionError:
-        raise UnsafeFileError(path, f"{_TOO_DEEP}: remove it by hand (rm -rf)") from None
-
-
-def hand_over(path: str, before: t.Collection[int], owners: tuple[int, int]) -> int:
-    """Give what belongs to the users C(before) in a directory, itself included, to others; tell how much that was.
-
-    Links, and files that have another name somewhere else, stay as they are: they may be anybody's. What is handed over
-    can be written by its new owner alone. Whoever has it open already can still do so: end those processes before.
-    """
-    with directory(path) as descriptor:
-        try:
-            return _hand_over(descriptor, before, owners, _DEEPEST)
-        except RecursionError:
-            raise UnsafeFileError(path, _TOO_DEEP) from None
-
-
-def _hand_over(descriptor: int, before: t.Collection[int], owners: tuple[int, int], depth: int) -> int:
-    if depth == 0:
-        raise RecursionError
-    count = 0
-    for name in os.listdir(descriptor):
-        found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-        if stat.S_ISDIR(found.st_mode):
-            below = os.open(name, _WALK, dir_fd=descriptor)
-            try:
-                count += _hand_over(below, before, owners, depth - 1)
-            finally:
-                os.close(below)
-        elif stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid in before:
-            file = os.open(name, _READ, dir_fd=descriptor)
-            try:
-                found = os.fstat(file)
-                if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid in before:
-                    os.fchown(file, *owners)
-                    os.fchmod(file, stat.S_IMODE(found.st_mode) & _MINE)
-                    count += 1
-            finally:
-                os.close(file)
-    found = os.fstat(descriptor)
-    if found.st_uid in before:
-        os.fchown(descriptor, *owners)
-        os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & _MINE)
-        count += 1
-    return count
+        raise UnsafeFileError(path, f"{DEEPER_THAN_OURS}: remove it by hand (rm -rf)") from None
 
 
 def _walk(path: str) -> int:
     """Open a directory component by component."""
     left, links = [part for part in path.split("/") if part], 0
-    descriptor = os.open("/", _PASS if left else _WALK)
+    descriptor = os.open("/", _PASS if left else OPEN_DIRECTORY)
     try:
         while left:
             name = left.pop(0)
             try:
-                below = os.open(name, _PASS if left else _WALK, dir_fd=descriptor)
+                below = os.open(name, _PASS if left else OPEN_DIRECTORY, dir_fd=descriptor)
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                     error.filename = path
@@ -299,7 +255,9 @@ def _walk(path: str) -> int:
                 if links > _MOST_LINKS:
                     raise UnsafeFileError(path, "has too many links on its way") from None
                 left = [part for part in target.split("/") if part not in ("", ".")] + left
-                below = os.open("/" if target.startswith("/") else ".", _PASS if left else _WALK, dir_fd=descriptor)
+                below = os.open(
+                    "/" if target.startswith("/") else ".", _PASS if left else OPEN_DIRECTORY, dir_fd=descriptor
+                )
             os.close(descriptor)
             descriptor = below
     except BaseException:

@@ -26,7 +26,7 @@ from typing import Any
 from .._base.errors import FedopsError
 from .._base.jsonable import is_number
 from .._base.notation import is_unset, show
-from .rules import ERROR, Problem
+from .situation import ERROR, Problem
 from .table import VARIABLES
 from .values import BadValue, parse
 from .variable import Variable

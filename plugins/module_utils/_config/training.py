@@ -19,11 +19,11 @@ from typing import Any
 
 from .._base.errors import FedopsError
 from .._base.home import HOME
-from .._base.jsonable import CLAIM, harmless_value
 from .._base.notation import is_unset, quoted, show, to_toml
-from .continuity import first_default, is_hashed, later_rows, renamed
+from .continuity import first_default, is_hashed, renamed
 from .knobs import Knobs, flat, read_knobs
-from .rules import ERROR, INFO, WARNING, Problem, Situation, related, worst_first
+from .rules import related
+from .situation import ERROR, INFO, WARNING, Problem, Situation, worst_first
 from .sizing import Room
 from .strategies import STRATEGIES, listed, raised_minimums
 from .table import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIME_NAMES, VARIABLES
@@ -40,7 +40,7 @@ _NOT_NEEDED = {
 EXTRA = "extra."  # before the keys of the app alone, which then are no rows of the table
 _NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
 
-__all__ = ["Problem", "Training", "TrainingError", "check", "differences", "from_context", "merged", "node_count"]
+__all__ = ["Problem", "Training", "TrainingError", "check", "from_context", "merged", "node_count"]
 
 
 class TrainingError(FedopsError):
@@ -284,64 +284,3 @@ def _nearest(name: object) -> Variable | None:
     near = difflib.get_close_matches(plain, BY_NAME, 1)
     near = near or [known for known in BY_NAME if plain in known.split("_")]
     return BY_NAME[near[0]] if len(near) == 1 else None
-
-
-def differences(training: Training, effective: Mapping[str, object], model_only: bool = False) -> list[str]:
-    """What a run that reports this effective configuration does otherwise than asked, one sentence each.
-
-    With ``model_only`` it is held only to what decides the model's bytes: a training that was finished earlier is the
-    one that is asked for, whatever its timeouts were.
-    """
-    parameters, run_config = training.strategy_parameters, training.run_config
-    variables = STRATEGIES[str(training.values["strategy"])].variables
-    untold = _untold(training)
-    if model_only:
-        parameters = {name: value for name, value in parameters.items() if variables[name] in training.identity}
-        run_config = {
-            key: value
-            for key, value in run_config.items()
-            if (BY_KEY[key].name if key in BY_KEY else EXTRA + key) in training.identity
-        }
-    strategy = effective.get("strategy")
-    strategy = strategy if isinstance(strategy, Mapping) else {}
-    asked_name = str(training.values["strategy"])
-    pairs = [
-        ("The training", training.values["training_name"], effective.get("training")),
-        ("The configuration hash", training.configuration_hash, effective.get("configuration_hash")),
-        ("The strategy", asked_name, strategy.get("name")),
-        ("The class of the strategy", asked_name, str(strategy.get("class")).rpartition(".")[2]),
-    ]
-    implied = {name: untold[row] for name, row in variables.items() if row in untold}
-    pairs += _each("Parameter {} of the strategy", parameters, strategy.get("parameters"), implied)
-    implied = {BY_NAME[row].key: value for row, value in untold.items()}
-    found = effective.get("run_config")
-    found = renamed(found) if isinstance(found, Mapping) else None
-    pairs += _each("Run configuration key {}", run_config, found, implied)
-    return [
-        f"{what} was to be {show(asked)} and is {'missing' if found is None else show(found)}."
-        for what, asked, found in pairs
-        if not _same(asked, found)
-    ]
-
-
-def _untold(training: Training) -> dict[str, object]:
-    """What a run does about the rows that its app does not know yet."""
-    strategy = str(training.values["strategy"])
-    return {
-        row.name: first_default(row, strategy) if row.identity else training.default_of(row) for row in later_rows()
-    }
-
-
-def _each(
-    what: str, asked: Mapping[str, object], found: object, implied: Mapping[str, object]
-) -> list[tuple[str, object, object]]:
-    found = {**implied, **found} if isinstance(found, Mapping) else {}
-    return [(what.format(name), value, found.get(name)) for name, value in asked.items()]
-
-
-def _same(asked: object, found: object) -> bool:
-    """Equal, where true is not 1; 1 is 1.0, because JSON and YAML do not keep them apart.
-
-    What a run reports has gone through C(harmless_value), which may have written what is asked another way.
-    """
-    return isinstance(asked, bool) == isinstance(found, bool) and found in (asked, harmless_value(asked, CLAIM))

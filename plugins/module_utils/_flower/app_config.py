@@ -18,7 +18,7 @@ from .._base.jsonable import is_whole
 from .._base.notation import quoted, show, to_toml
 from .._config.continuity import FIRST, later_rows
 from .._config.knobs import EXTRA_KEY, flat, of_value, read_knobs
-from .._config.rules import ERROR, INFO, WARNING, Problem
+from .._config.situation import ERROR, INFO, WARNING, Problem
 from .._config.table import BY_ANSIBLE, BY_KEY, BY_NAME
 from .._config.training import Training, TrainingError
 from .._config.variable import Variable

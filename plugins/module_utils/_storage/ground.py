@@ -10,10 +10,8 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,13 +20,13 @@ from .._base.guarded import ROOT
 from .._base.home import HOME
 from .backends import Mount, StorageError, mounted_at, mounts, other_paths
 from .mount_guard import is_guarded, release
+from .own_steps import descend, remove
 from .places import directory_problems, foreign_problem, strangers
 from .probe import StepError, as_user
 
 ANCHOR = "/"  # where every way begins
 MOUNTS = "/proc/self/mountinfo"
 _WALK = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ACCESS_LIST = "system.posix_acl_access"
 
 
@@ -121,7 +119,7 @@ class Ground:
             descriptor = os.open(place, _WALK)
             names = _parts(os.path.relpath(self.path, place))
             try:
-                gone = as_user(self.uid, self.gid, lambda: _remove(descriptor, names, check_mode))
+                gone = as_user(self.uid, self.gid, lambda: remove(descriptor, names, check_mode))
             except StepError as error:
                 raise StorageError(f"{self.path} cannot be removed: {os.strerror(error.number)}.") from error
             finally:
@@ -166,7 +164,7 @@ class Ground:
         descriptor = os.open(place, _WALK)
         names = _parts(os.path.relpath(self.path, place))
         try:
-            said = as_user(self.uid, self.gid, lambda: _descend(descriptor, names, self.uid, mode, check_mode))
+            said = as_user(self.uid, self.gid, lambda: descend(descriptor, names, self.uid, mode, check_mode))
         except StepError as error:
             raise StorageError(f"{self.path} cannot be made: {os.strerror(error.number)}.") from error
         finally:
@@ -220,59 +218,6 @@ class _Walk:
         os.close(self._descriptor)
         self._descriptor = below
         return os.fstat(below)
-
-
-def _descend(descriptor: int, names: t.Sequence[str], uid: int, mode: int, check_mode: bool) -> dict[str, str]:
-    """Make the directories that are missing, without following a link; say what was done, or what is wrong."""
-    what = ""
-    here = os.open(".", _OPEN, dir_fd=descriptor)
-    for number, name in enumerate(names):
-        last = number == len(names) - 1
-        try:
-            found = os.stat(name, dir_fd=here, follow_symlinks=False)
-        except FileNotFoundError:
-            what = "directory"
-            if check_mode:
-                break
-            os.mkdir(name, 0o700, dir_fd=here)
-            found = os.stat(name, dir_fd=here, follow_symlinks=False)
-        if not stat.S_ISDIR(found.st_mode):
-            return {
-                "what": "",
-                "problem": f"{name}, on the way to {{}}, is a link or a file. Give the path of a directory.",
-            }
-        if found.st_uid != uid:
-            return {"what": "", "problem": f"{name}, on the way to {{}}, belongs to the user {found.st_uid}."}
-        below = os.open(name, _OPEN, dir_fd=here)
-        os.close(here)
-        here = below
-        if (last or what) and stat.S_IMODE(os.fstat(here).st_mode) != mode:
-            what = what or "owner and mode of"
-            if not check_mode:
-                os.fchmod(here, mode)
-    os.close(here)
-    return {"what": what, "problem": ""}
-
-
-def _remove(descriptor: int, names: t.Sequence[str], check_mode: bool) -> bool:
-    """Remove the last of the directories, without following a link; tell whether there was one."""
-    here = os.open(".", _OPEN, dir_fd=descriptor)
-    for name in names[:-1]:
-        try:
-            below = os.open(name, _OPEN, dir_fd=here)
-        except FileNotFoundError:
-            return False
-        os.close(here)
-        here = below
-    try:
-        found = os.stat(names[-1], dir_fd=here, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    if found.st_uid != os.geteuid():
-        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
-    if not check_mode:
-        guarded.remove_tree_in(here, names[-1], names[-1])
-    return True
 
 
 def _expect_roots(found: os.stat_result, place: str, path: str) -> None:

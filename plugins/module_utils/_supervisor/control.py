@@ -26,8 +26,10 @@ from .._flower.cli import Flwr
 from .._flower.processes import ProcessTable
 from .._training.folder import TrainingFolder
 from .._training.runs import ABSENT, Known, covers, decide, known_runs
-from .desk import Desk, Memory, Request, same, unit_name
+from .desk import Desk, unit_name
 from .endings import ENDED, FINISHED, STOPPED
+from .memory import Memory
+from .request import Request, same
 from .serverapps import ends_with_its_process, own_processes
 from .verdicts import BY_OPERATOR
 

@@ -15,8 +15,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._base.jsonable import LINE_OF_TEXT, Bounds, harmless, harmless_value, plain_text
-from .desk import now
 from .endings import END_FACTS, ENDINGS, FLOWER_REFUSED, LOG_INFO, LOG_NOTICE, LOG_WARNING, RESULT_FACTS
+from .memory import now
 
 ROUND_FACTS = ("run_id", "round", "num_rounds", "loss", "accuracy", "replies", "failures", "seconds", "checkpoint")
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from .._base.notation import show
 from .._config.continuity import moved
 from .._training.folder import RefusedError, TrainingFolder
-from .desk import Desk, Request, values_of
+from .desk import Desk
+from .request import Request, values_of
 
 
 class DefaultMovedError(RefusedError):

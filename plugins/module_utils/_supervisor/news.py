@@ -13,7 +13,8 @@ import time
 from .._base.systemd import show_units
 from .._training.folder import TrainingFolder
 from .._training.follow import HISTORY_EVERY, progress_of
-from .desk import Desk, Memory, unit_name
+from .desk import Desk, unit_name
+from .memory import Memory
 
 
 def await_news(folder: TrainingFolder, wait_for_round: int, seen: str, seconds: float) -> None:

@@ -13,8 +13,10 @@ import typing as t
 from .._base.systemd import Unit, show_units
 from .._training.folder import TrainingFolder
 from .._training.progress import Follower, Look, pace, seconds_between
-from .desk import Desk, Memory, Request, now, unit_name
+from .desk import Desk, unit_name
 from .endings import AT_WORK, FAILED, FINISHED, GO_ON, STATES, STOPPED, TRAIN_AGAIN, WAIT
+from .memory import Memory, now
+from .request import Request
 from .verdicts import BY_OPERATOR
 
 HALTED = "halted"  # it was to go on, but nobody sees to it

@@ -20,11 +20,12 @@ from .._base.systemd import notify
 from .._flower.answers import FlwrError
 from .._flower.cli import Flwr
 from .._training.folder import TrainingFolder, TrainingNameError
-from .desk import Desk, Memory
+from .desk import Desk
 from .endings import AGAIN, ENDINGS, LOG_ERROR, LOG_NOTICE, REFUSED, REQUEST, STOPPED
 from .journal import Journal
+from .local_host import LocalHost
+from .memory import Memory
 from .supervisor import Supervisor
-from .watch import LocalHost
 
 TRY_EVERY = 5.0  # seconds between looks whether files can be written again, or the SuperLink answers
 # At least so many seconds, so that an error that comes back at once does not use up the restarts that systemd allows.

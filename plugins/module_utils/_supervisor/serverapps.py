@@ -16,7 +16,8 @@ import typing as t
 from .._flower.processes import Process, ProcessTable, of_run
 from .._training.folder import TrainingFolder
 from .._training.follow import other_trainings
-from .desk import Desk, Memory
+from .desk import Desk
+from .memory import Memory
 
 YOUNG = 10.0  # seconds in which another process may still turn up that fits as well
 DOUBT = 3.0  # seconds between two looks at what other trainings know, while nobody has told which process it is

@@ -17,9 +17,11 @@ from .._flower.answers import FlwrError
 from .._flower.cli import Flwr
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
-from .desk import Desk, Memory, Request
+from .desk import Desk
 from .endings import RESULT_FACTS, SESSION
 from .journal import Journal
+from .memory import Memory
+from .request import Request
 from .verdicts import Verdict, too_few
 
 BEGIN = "begin"

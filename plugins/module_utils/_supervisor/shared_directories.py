@@ -15,8 +15,10 @@ from dataclasses import dataclass
 
 from .._training.folder import REQUEST_FILE, RefusedError, TrainingFolder
 from .._training.follow import other_trainings
-from .desk import Desk, Memory, values_of
+from .desk import Desk
 from .endings import ENDED
+from .memory import Memory
+from .request import values_of
 
 ENABLED, PATH = "checkpoint-enabled", "checkpoint-path"
 

@@ -22,8 +22,10 @@ from .._flower.synonyms import keys_of
 from .._training.folder import LedgerEntry, TrainingFolder
 from .._training.follow import training_names
 from .._training.runs import Decision, decide, known_runs
-from .desk import Desk, Memory, Request, now, values_of, with_values
+from .desk import Desk
 from .journal import Journal
+from .memory import Memory, now
+from .request import Request, values_of, with_values
 
 SLACK = 2.0  # seconds; Flower's times are whole ones
 

@@ -21,16 +21,18 @@ from .._supernode.registry import list_supernodes, named
 from .._training.folder import submission_lock
 from .._training.runs import RunConflictError, covers
 from . import endings
-from .desk import Desk, Request, recall
+from .desk import Desk, recall
 from .endings import AGAIN, ENDINGS, FAILED, FINISHED, QUIESCED, STARTING, STOPPED, WAITED_FOR
 from .journal import Journal
+from .local_host import Clock, LocalHost
+from .request import Request
 from .serverapps import ends_with_its_process, own_processes
 from .sessions import BEGIN, Sessions
 from .shared_directories import shared_text, taken_by
 from .submission import FOLLOW, Submitter
 from .teller import Teller
 from .verdicts import BY_OPERATOR, Limits, Verdict, away, give_up, judge, pause, too_few
-from .watch import ASK_AWAY, ASK_FOR_NODES, Clock, LocalHost, Watch
+from .watch import ASK_AWAY, ASK_FOR_NODES, Watch
 
 TICK = 0.5  # seconds between two looks
 SERVERAPP_GRACE = 5.0  # seconds that a ServerApp has to end after its run was stopped

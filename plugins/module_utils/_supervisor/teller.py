@@ -16,9 +16,10 @@ from .._base.systemd import notify
 from .._flower.answers import FlwrError
 from .._flower.cli import Flwr
 from .._training.progress import pace_text, round_line
-from .desk import Desk, Memory
+from .desk import Desk
 from .endings import AGAIN, ENDINGS, FAILED, FINISHED, IDLE, LOG_ERROR, LOG_NOTICE, RESULT_FACTS, STATES, WAIT
 from .journal import ROUND_FACTS, Journal
+from .memory import Memory
 from .verdicts import Verdict
 from .watch import Watch
 

@@ -11,17 +11,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .._base import identity
-from .._base.layout import SUPERLINK_UNIT
-from .._base.systemd import Unit, show_units
+from .._base.systemd import Unit
 from .._flower.answers import FlwrError
 from .._flower.assumptions import ALIVE, RUN_PENDING, RUN_RUNNING, RUN_STARTING
 from .._flower.cli import Flwr
-from .._flower.processes import EXECUTOR, Process, ProcessTable, memory_counts, memory_kills, moment
+from .._flower.processes import moment
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
 from .._training.runs import LOST, UNREACHABLE
-from .desk import Memory, Request
+from .local_host import Clock, LocalHost
+from .memory import Memory
+from .request import Request
 from .serverapps import Finder, known_processes
 from .verdicts import GONE, LIVING, UNKNOWN, Sighting
 
@@ -35,37 +35,6 @@ NO_PROCESS = 5.0  # seconds that a run may be under way without any ServerApp on
 LOOK_AT_THE_SUPERLINK = 5.0  # its unit, which costs next to nothing
 _QUIET, _QUIET_FACTOR = 30.0, 1.5  # without a round for so many seconds, and so many times the usual: count SuperNodes
 ASK_FOR_NODES = 30.0
-
-
-class Clock(t.Protocol):
-    """C(time), or what a test takes for it."""
-
-    def monotonic(self) -> float: ...
-
-    def sleep(self, seconds: float) -> None: ...
-
-
-class LocalHost:
-    """The processes and units of this host."""
-
-    def __init__(self) -> None:
-        self.processes = ProcessTable()
-
-    def executor(self) -> Unit:
-        return show_units(EXECUTOR)[0]
-
-    def superlink(self) -> Unit:
-        return show_units(SUPERLINK_UNIT)[0]
-
-    def would_show_serverapps(self, unit: Unit) -> bool:
-        """Tell whether a ServerApp of this SuperExec would be among the processes that we see."""
-        return unit.load == "loaded" and unit.user == identity.APPS_USER and self.processes.shows_others()
-
-    def memory_counts(self, process: Process) -> str:
-        return memory_counts(process.pid)
-
-    def memory_kills(self, counts: str) -> int | None:
-        return memory_kills(counts)
 
 
 class Watch:

@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 
 from .._base import guarded, identity
 from .._base.layout import folder
+from .._base.ownership import hand_over
 from .claims import EFFECTIVE_FILE, FAILURE_FILE, HISTORY_FILE, RESULT_FILE
 from .folder import FOLDER_MODE, RECORD_MODE, TRAINING_NAME
 
@@ -44,10 +45,10 @@ def split(home: str) -> list[str]:
         told = [claim for claim in CLAIMS if guarded.status(os.path.join(place, claim)) is not None]
         if told:
             _move(place, os.path.join(published, name), told, apps)
-            guarded.hand_over(os.path.join(published, name), [control[0]], apps)
+            hand_over(os.path.join(published, name), [control[0]], apps)
             # As they were written, whoever supervises the training could not read them.
             _open_files(os.path.join(published, name), apps[0], (-1, -1))
-        if guarded.hand_over(place, [apps[0]], control) or told:
+        if hand_over(place, [apps[0]], control) or told:
             changed.append(name)
     _open_files(trainings, apps[0], control)
     return changed

@@ -8,6 +8,7 @@ import inspect
 
 import numpy as np
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
 from flwr.app import ArrayRecord
 from flwr.serverapp import strategy as flower
 from simulated import Federation
@@ -15,7 +16,7 @@ from simulated import Federation
 from fedops_app import strategies, task
 from fedops_kit.errors import RunFailedError
 from fedops_kit.knowledge._config.strategies import STRATEGIES
-from fedops_kit.knowledge._config.training import Training, TrainingError, differences
+from fedops_kit.knowledge._config.training import Training, TrainingError
 from fedops_kit.state import capture, restore
 
 PARAMETERS = {

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config import continuity
+from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
-from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, differences
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, values_of
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import Memory
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_defaults import (
     DefaultMovedError,
     refuse_moved_defaults,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import values_of
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 
 RECORDED = Path(__file__).parents[2] / "recorded"

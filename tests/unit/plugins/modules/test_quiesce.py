@@ -10,7 +10,9 @@ from dataclasses import replace
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SystemdError, Unit
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook, quiesce
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
 

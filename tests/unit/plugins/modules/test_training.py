@@ -17,7 +17,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import control as _supervising
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
 

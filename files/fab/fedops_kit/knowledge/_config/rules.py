@@ -10,84 +10,13 @@ Private to the collection: it may change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from .._base.notation import is_plain, show
-from .sizing import Room, checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
+from .situation import ERROR, INFO, WARNING, Problem, Situation
+from .sizing import checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
 from .sizing import said as size
-from .strategies import STRATEGIES, Strategy, least_replies_trimmed, listed, sampled, trimmed
-from .table import BY_NAME, VARIABLES
-from .variable import Variable
-
-ERROR, WARNING, INFO = "error", "warning", "info"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something to say about one variable, with what to do about it."""
-
-    severity: str
-    variable: str
-    value: object
-    rule: str
-    hint: str
-
-    @property
-    def message(self) -> str:
-        return f"{self.variable} is {show(self.value)} but {self.rule}. {self.hint}"
-
-    def as_dict(self) -> dict[str, object]:
-        """For Ansible and JSON, which do not take every value."""
-        return {
-            "severity": self.severity,
-            "variable": self.variable,
-            "value": self.value if is_plain(self.value) else show(self.value),
-            "rule": self.rule,
-            "hint": self.hint,
-            "message": self.message,
-        }
-
-
-def worst_first(problems: Iterable[Problem]) -> list[Problem]:
-    return sorted(problems, key=lambda problem: (ERROR, WARNING, INFO).index(problem.severity))
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What the rules look at."""
-
-    values: Mapping[str, Any]
-    given: frozenset[str]  # names of the variables that were set
-    nodes_online: int | None
-    spell: Callable[[Variable], str]  # as the reader of the message writes a variable
-    room: Room | None = None  # known on the SuperLink host alone
-    raised: Mapping[str, object] = field(
-        default_factory=dict
-    )  # by name, what minimums were before the strategy's needs
-
-    @property
-    def strategy(self) -> Strategy:
-        return STRATEGIES[str(self.values["strategy"])]
-
-    @property
-    def nodes(self) -> int:
-        """How many there are: those online, or as many as are waited for."""
-        return self.number("min_available_clients") if self.nodes_online is None else self.nodes_online
-
-    def number(self, name: str) -> int:
-        return int(self.values[name])
-
-    def name(self, name: str) -> str:
-        return self.spell(BY_NAME[name])
-
-    def problem(self, severity: str, name: str, rule: str, hint: str) -> Problem:
-        return Problem(severity, self.name(name), self.values[name], rule, hint)
-
-    def asked_to_train(self, nodes: int) -> int:
-        return sampled(nodes, float(self.values["fraction_train"]), self.number("min_fit_clients"))
-
+from .strategies import least_replies_trimmed, listed, trimmed
+from .table import VARIABLES
 
 _Rule = Callable[[Situation], Iterator[Problem]]
 _RULES: list[tuple[frozenset[str], _Rule]] = []

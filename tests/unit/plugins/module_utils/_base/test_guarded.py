@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.guarded import UnsafeFileError
+from ansible_collections.fedops.flower.plugins.module_utils._base.ownership import hand_over
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root is worth leading anywhere")
 ACCOUNT = 49999
@@ -72,7 +73,7 @@ DEEDS: dict[str, Callable[[str], Any]] = {
     "rename to": lambda path: guarded.rename(__file__, f"{path}/file"),
     "remove": lambda path: guarded.remove(f"{path}/file"),
     "remove_tree": lambda path: guarded.remove_tree(f"{path}/file"),
-    "hand_over": lambda path: guarded.hand_over(path, [0], (ACCOUNT, ACCOUNT)),
+    "hand_over": lambda path: hand_over(path, [0], (ACCOUNT, ACCOUNT)),
 }
 deeds = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
 
@@ -277,7 +278,7 @@ def test_only_what_belongs_to_the_account_is_handed_over(place: Path, victim: Pa
     os.mkfifo(place / "pipe")
     own(place / "pipe")
     before = seen(victim)
-    assert guarded.hand_over(str(place), [ACCOUNT], (7, 8)) == 4
+    assert hand_over(str(place), [ACCOUNT], (7, 8)) == 4
     assert seen(victim) == before
     owners = {path.name: path.lstat().st_uid for path in [place, *place.rglob("*")]}
     assert owners == {
@@ -342,7 +343,7 @@ def test_who_swaps_a_file_for_a_link_meanwhile_gets_nothing(place: Path, victim:
 
 
 @pytest.mark.parametrize(
-    "deed", [lambda path: guarded.hand_over(path, [os.getuid()], (os.getuid(), os.getgid())), guarded.remove_tree]
+    "deed", [lambda path: hand_over(path, [os.getuid()], (os.getuid(), os.getgid())), guarded.remove_tree]
 )
 def test_a_tree_that_is_too_deep_is_told_as_that(tmp_path, deed) -> None:
     place = tmp_path / "deep"

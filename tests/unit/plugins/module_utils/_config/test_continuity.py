@@ -13,8 +13,9 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config import continuity, table
 from ansible_collections.fedops.flower.plugins.module_utils._config import training as training_module
 from ansible_collections.fedops.flower.plugins.module_utils._config.continuity import FIRST, HASHED, moved
+from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME, VARIABLES
-from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, differences
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 from ansible_collections.fedops.flower.plugins.module_utils._config.variable import Variable
 from ansible_collections.fedops.flower.plugins.module_utils._flower import app_config
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import App

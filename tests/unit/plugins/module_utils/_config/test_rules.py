@@ -7,8 +7,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._config.rules import Problem, worst_first
+from ansible_collections.fedops.flower.plugins.module_utils._config.rules import related
+from ansible_collections.fedops.flower.plugins.module_utils._config.situation import Problem, Situation, worst_first
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room, memory_needed
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check
 from hypothesis import given
 from hypothesis import strategies as st
@@ -347,3 +349,13 @@ def test_whatever_the_room_the_advice_is_enough(model, memory, storage, keep_las
             assert [found for found in better if found.severity == "error"] == []
         if advised := re.search(r"at most (\d+) clients", problem.hint):
             assert memory_needed(model, int(advised.group(1))) <= memory < memory_needed(model, 9)
+
+
+def test_a_rule_is_silent_while_a_variable_that_it_reads_has_no_good_value() -> None:
+    values = {row.name: row.default for row in VARIABLES} | {"strategy": "Krum", "num_malicious": 1}
+    known = {name: value for name, value in values.items() if name != "num_malicious"}
+    with_it, without = (
+        related(Situation(each, frozenset(each), 3, lambda row: row.ansible)) for each in (values, known)
+    )
+    assert "fl_num_malicious" in str(with_it)
+    assert "fl_num_malicious" not in str(without)

@@ -11,6 +11,7 @@ import tomllib
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import CLAIM, harmless_value
+from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
 from ansible_collections.fedops.flower.plugins.module_utils._config.strategies import STRATEGIES
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import (
@@ -18,7 +19,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.training imp
     Training,
     TrainingError,
     check,
-    differences,
     from_context,
     merged,
     node_count,

@@ -7,15 +7,9 @@ import os
 from dataclasses import replace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import (
-    KEPT_RESTARTS,
-    Desk,
-    Memory,
-    Request,
-    recall,
-    same,
-    with_values,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, recall
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import KEPT_RESTARTS, Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request, same, with_values
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder, write_object
 
 REQUEST = Request("default", "/app", "a = 1\n", "h", 3, request_id="1")

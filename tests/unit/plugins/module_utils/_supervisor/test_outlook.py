@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Memory, Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.endings import AGAIN, ENDINGS
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import Memory
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import (
     TrainingFollower,
     picture,
     training_problem,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
 
 REQUEST = Request("default", "/app", configuration_hash="h", num_rounds=5, request_id="1")
 AT_WORK = Unit("flower-training@default.service", "loaded", "active", "running", "success")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import Process
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import Memory
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.serverapps import (
     ends_with_its_process,
     of_others,

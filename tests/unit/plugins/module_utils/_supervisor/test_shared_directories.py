@@ -8,7 +8,9 @@ import os
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import (
     DirectorySharedError,
     checkpoint_directory,

@@ -33,8 +33,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions 
 from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import Process
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import program as _supervise
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import submission, watch
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.journal import EVENTS, Journal
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.sessions import Sessions
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.supervisor import Supervisor
 from ansible_collections.fedops.flower.plugins.module_utils._training import folder as _trainings

@@ -8,7 +8,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.endings import (
     AGAIN,
     ENDINGS,
@@ -17,6 +17,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.endings 
     WAIT,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.journal import Journal
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import Memory
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.teller import Teller, result_text
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.verdicts import Verdict
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder

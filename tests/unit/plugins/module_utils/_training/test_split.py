@@ -12,7 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import accounts, identity
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk, Memory, Request
+from ansible_collections.fedops.flower.plugins.module_utils._base.ownership import hand_over
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import Memory
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
 from ansible_collections.fedops.flower.plugins.module_utils._training import split as _split
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order, standing_order
@@ -94,7 +97,7 @@ def test_a_training_is_what_it_was_and_belongs_to_two(home, handed_over) -> None
     before = seen(home)
     assert (len(before[0]), before[3], before[5].state, before[6]) == (1, [EVENT], "quiesced", [])
     if handed_over:  # with the folder around it, as root hands a folder over
-        _split.guarded.hand_over(str(home / "trainings"), [APPS], (CONTROL, APPS))
+        hand_over(str(home / "trainings"), [APPS], (CONTROL, APPS))
     assert split(str(home)) == ["default"]
     assert {name: owners(home / name) for name in SPLIT} == SPLIT
     assert seen(home) == before
