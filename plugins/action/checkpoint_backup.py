@@ -11,8 +11,9 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints import forget_halves, keep
+from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints import forget_halves, keep, place_of
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import is_whole
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import inspect
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import (
     LIMIT,
@@ -21,6 +22,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest
     load,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import arrays_name, manifest_name
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.trainings import directories, has_folder
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 LOOKS = 5  # at the host, until its newest checkpoint has arrived: retention may be faster than a connection
@@ -49,11 +51,11 @@ class ActionModule(ActionBase):
 
     def _keep(self) -> dict[str, Any]:
         if self._task.check_mode:
-            there = {found.sha256 for found in inspect(self._backup).checkpoints}
+            there = {(folder, found.sha256) for folder, found in self._kept()}
             looked = self._ask()
-            return self._told([one for one in looked["found"] if one["sha256"] not in there], looked)
+            return self._told([one for one in looked["found"] if _key(one) not in there], looked)
         os.makedirs(self._backup, 0o700, exist_ok=True)
-        there = {found.sha256 for found in forget_halves(self._backup)}
+        there = {(folder, one.sha256) for folder, found in forget_halves(self._backup).items() for one in found}
         arrived: list[dict[str, Any]] = []
         problems: list[str] | None = None
         lost = ""
@@ -63,16 +65,17 @@ class ActionModule(ActionBase):
             seen_twice = problems is not None
             problems = [one for one in looked["problems"] if problems is None or one in problems]
             for one in reversed(looked["found"]):
-                if one["sha256"] in there:
+                if _key(one) in there:
                     continue
                 if said := self._fetch(one):
                     lost = said
                 else:
-                    there.add(one["sha256"])
+                    there.add(_key(one))
                     arrived.append(one)
-            newest_is_here = all(one["sha256"] in there for one in looked["found"][-1:])
+            newest = {one["folder"]: one for one in looked["found"]}
+            newest_is_here = all(_key(one) in there for one in newest.values())
             if newest_is_here and (seen_twice or not problems):
-                here = [one for one in looked["found"] if one["sha256"] in there]
+                here = [one for one in looked["found"] if _key(one) in there]
                 return self._told(arrived, {**looked, "found": here, "problems": problems})
         raise AnsibleActionFail(
             f"The newest checkpoint has not arrived, in {LOOKS} tries. {lost} The training saves faster than a"
@@ -89,25 +92,25 @@ class ActionModule(ActionBase):
             limit = LIMIT
             for name in (manifest_name(one["round"]), arrays_name(one["round"])):
                 target = os.path.join(arriving, name)
-                if not self._fetch_file(name, target, limit):
+                if not self._fetch_file(one["folder"], name, target, limit):
                     return f"{name} was removed while it was being read."
                 if name == manifest_name(one["round"]):
                     # From here on it is known how much may come, whatever the host sends.
                     manifest = load(target)
                     check(target, one["round"], manifest)
                     limit = manifest["bytes"]
-            keep(arriving, one["round"], self._backup)
+            keep(arriving, one["round"], place_of(self._backup, one["folder"]))
         except CheckpointError as error:
             return str(error)  # another has taken its place meanwhile
         finally:
             shutil.rmtree(arriving, ignore_errors=True)
         return ""
 
-    def _fetch_file(self, name: str, target: str, limit: int) -> bool:
+    def _fetch_file(self, folder: str, name: str, target: str, limit: int) -> bool:
         """Fetch a file of so many bytes at most, piece by piece; tell whether it was there to its end."""
         with open(target, "xb") as stream:
             while True:
-                answer = self._ask(file=name, offset=stream.tell())
+                answer = self._ask(folder=folder, file=name, offset=stream.tell())
                 if answer.get("gone"):
                     return False
                 piece = b64decode(str(answer["piece"]))
@@ -120,21 +123,31 @@ class ActionModule(ActionBase):
 
     def _restore(self) -> dict[str, Any]:
         looked = self._ask()
-        kept = list(reversed(inspect(self._backup).checkpoints))
-        present = {one["sha256"] for one in looked["found"]}
-        # A host with others has newer ones, on its disk, export or in its mirror.
-        wanted = [] if present - {one.sha256 for one in kept} else [one for one in kept if one.sha256 not in present]
+        kept = self._kept()
+        present = {_key(one) for one in looked["found"]}
+        # A host with others of a training has newer ones, on its disk, export or in its mirror.
+        newer = {folder for folder, dummy in present - {(folder, one.sha256) for folder, one in kept}}
+        wanted = [
+            (folder, one)
+            for folder, one in reversed(kept)
+            if folder not in newer and (folder, one.sha256) not in present
+        ]
         if not self._task.check_mode:
-            for one in wanted:
-                self._send(one.path, one.round)
-        return self._told([{"file": one.file, "round": one.round} for one in wanted], looked)
+            for folder, one in wanted:
+                self._send(folder, one.path, one.round)
+        return self._told([{"folder": folder, "round": one.round} for folder, one in wanted], looked)
 
-    def _send(self, path: str, number: int) -> None:
+    def _kept(self) -> list[tuple[str, Checkpoint]]:
+        """Return what is whole in the backup, with its folder, those of each training with the oldest first."""
+        places = directories(self._backup).items()
+        return [(folder, one) for folder, place in places for one in inspect(place).checkpoints]
+
+    def _send(self, folder: str, path: str, number: int) -> None:
         shell = self._connection._shell
-        folder = shell.tmpdir or self._make_tmp_path()
+        staged = shell.tmpdir or self._make_tmp_path()
         for name in (arrays_name(number), manifest_name(number)):
-            self._transfer_file(os.path.join(os.path.dirname(path), name), shell.join_path(folder, name))
-        self._ask(staged=folder, round=number)
+            self._transfer_file(os.path.join(os.path.dirname(path), name), shell.join_path(staged, name))
+        self._ask(staged=staged, folder=folder, round=number)
 
     def _ask(self, **more: Any) -> dict[str, Any]:
         answer = self._execute_module(
@@ -149,12 +162,12 @@ class ActionModule(ActionBase):
         return answer
 
     def _told(self, travelled: list[dict[str, Any]], looked: dict[str, Any]) -> dict[str, Any]:
-        names = [one["file"] for one in travelled]
-        all_of_them = {one["round"]: one["file"] for one in (*looked["found"], *travelled)}
+        names = [_path(one) for one in travelled]
+        all_of_them = {(one["folder"], -one["round"]): _path(one) for one in (*looked["found"], *travelled)}
         after = "".join(f"{name}\n" for name in names)
         return {
             "changed": bool(names),
-            "checkpoints": [all_of_them[number] for number in sorted(all_of_them, reverse=True)],
+            "checkpoints": [all_of_them[key] for key in sorted(all_of_them)],
             "problems": looked["problems"] + looked["elsewhere"],
             "diff": {"before": "", "after": after},
         }
@@ -162,10 +175,21 @@ class ActionModule(ActionBase):
 
 def _sound(one: Any) -> dict[str, Any]:
     """Return what a host says of a checkpoint, where names of files on the controller come from."""
-    number, digest = (one.get(key) for key in ("round", "sha256")) if isinstance(one, dict) else (None, None)
-    if not is_whole(number) or number < 1 or not isinstance(digest, str):
-        raise AnsibleActionFail("The host tells of a checkpoint without a round or a hash.")
-    return {"round": number, "sha256": digest, "file": arrays_name(number)}
+    known = one if isinstance(one, dict) else {}
+    folder, number, digest = (known.get(key) for key in ("folder", "round", "sha256"))
+    is_folder = isinstance(folder, str) and (not folder or has_folder(folder))
+    if not is_whole(number) or number < 1 or not isinstance(digest, str) or not is_folder:
+        raise AnsibleActionFail("The host tells of a checkpoint without a folder, a round or a hash.")
+    return {"folder": folder, "round": number, "sha256": digest}
+
+
+def _key(one: dict[str, Any]) -> tuple[str, str]:
+    """Tell checkpoints apart: two trainings may have come to the very same model."""
+    return one["folder"], one["sha256"]
+
+
+def _path(one: dict[str, Any]) -> str:
+    return os.path.join(one["folder"], arrays_name(one["round"]))
 
 
 class _FailedError(Exception):

@@ -10,6 +10,7 @@ module: checkpoint_backup
 short_description: Keep the checkpoints of a host on the controller, and bring them back
 version_added: 0.1.0
 description:
+  - All trainings that save to O(path) are kept, each in its folder.
   - Checkpoints are read and written as the service account, since a server of NFS may show root nothing.
   - They travel in pieces, newest first. Each is verified where it arrives, and only then gets its name.
   - A training may go on. What its retention removes meanwhile is left out; the newest checkpoint always arrives, or
@@ -43,10 +44,14 @@ options:
   state:
     description:
       - V(present) keeps the checkpoints of the host in O(backup). V(restored) brings those of O(backup) to a host that
-        has none of its own; a host that has others has newer ones, and is left as it is.
+        has none of its own. What a host has of a training is newer than the backup, and is left as it is.
     type: str
     choices: [present, restored]
     default: present
+  folder:
+    description: The folder of a training that is meant, in O(path) and O(backup). It is not to be set.
+    type: str
+    default: ""
   file:
     description: The file to read a piece of. It is not to be set.
     type: str
@@ -76,11 +81,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checkpoints:
-  description: The files that have arrived or were there, newest first.
+  description: The files that have arrived or were there, those of each training with the newest first.
   returned: success
   type: list
   elements: str
-  sample: [checkpoint_round_10.npz, checkpoint_round_9.npz]
+  sample: [checkpoint_round_10.npz, checkpoint_round_9.npz, second/checkpoint_round_3.npz]
 problems:
   description:
     - A sentence about each checkpoint of the host that cannot be trusted, one when nothing is mounted, and one about
@@ -98,6 +103,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints 
     bring_back,
     elsewhere,
     inspect_kept,
+    place_of,
     read,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import NotDeployedError
@@ -108,15 +114,19 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.module import 
 def work(params: dict[str, Any]) -> dict[str, Any]:
     """Do the one step that the action asks for."""
     if params["file"]:
-        piece = read(params["path"], params["file"], params["offset"])
+        piece = read(place_of(params["path"], params["folder"]), params["file"], params["offset"])
         return {"gone": True} if piece is None else {"piece": b64encode(piece).decode(), "bytes": len(piece)}
     if params["staged"]:
-        brought = bring_back(params["staged"], params["round"], params["path"], params["home"])
+        brought = bring_back(params["staged"], params["round"], params["path"], params["folder"], params["home"])
         return {"changed": True, "path": brought.path}
-    found = inspect_kept(params["path"])
-    shown = [{"file": one.file, "round": one.round, "sha256": one.sha256} for one in found.checkpoints]
+    found, problems = inspect_kept(params["path"])
+    shown = [
+        {"folder": folder, "round": one.round, "sha256": one.sha256}
+        for folder, checkpoints in found.items()
+        for one in checkpoints
+    ]
     others = elsewhere(params["home"], params["path"]) if params["state"] == "present" else []
-    return {"found": shown, "problems": list(found.problems), "elsewhere": others}
+    return {"found": shown, "problems": problems, "elsewhere": others}
 
 
 def main() -> None:
@@ -126,6 +136,7 @@ def main() -> None:
             "home": {"type": "path", "default": HOME},
             "backup": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "restored"], "default": "present"},
+            "folder": {"type": "str", "default": ""},
             "file": {"type": "str"},
             "offset": {"type": "int", "default": 0},
             "staged": {"type": "path"},

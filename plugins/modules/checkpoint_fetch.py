@@ -35,7 +35,7 @@ attributes:
     support: full
 options:
   path:
-    description: The checkpoint directory.
+    description: The checkpoint directory of all trainings. This one may have a folder of its name there.
   training:
     description: Name of the training.
     type: str
@@ -113,9 +113,11 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
+from ansible_collections.fedops.flower.plugins.module_utils._base.identity import as_checkpoint_owner
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import file
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import arrays_name
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.trainings import directory_of
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import Fetcher, FetchError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import (
     RCLONE,
@@ -185,7 +187,9 @@ def main() -> None:
     with module.explaining("opened", params["path"]):
         bucket = Rclone(params["base"], read_environment(path) if prepared or not module.check_mode else None)
         secret, sealed = read_secret(params["secret_file"]), not params["accept_unsealed"]
-        fetcher = Fetcher(params["path"], params["training"], params["configuration_hash"], bucket, secret, sealed)
+        with as_checkpoint_owner():
+            place = directory_of(params["path"], params["training"])
+        fetcher = Fetcher(place, params["training"], params["configuration_hash"], bucket, secret, sealed)
         if fetcher.local:
             result = {**told(None), "fetched": None}
         else:

@@ -10,8 +10,8 @@ module: checkpoint_info
 short_description: Read and verify checkpoints
 version_added: 0.1.0
 description:
-  - Reads the checkpoints in a directory, and verifies each against its manifest by size, SHA-256 and the names of
-    its arrays.
+  - Reads the checkpoints of all trainings that save to a directory, or of one, and verifies each against its manifest
+    by size, SHA-256 and the names of its arrays.
   - A damaged checkpoint does not fail the task; RV(problems) tells of it.
 author:
   - fedops.flower contributors (@fedops)
@@ -22,6 +22,18 @@ options:
   path:
     description:
       - The checkpoint directory. One that does not exist holds no checkpoints.
+      - The training C(default) has its files in the directory itself, every other one in a folder of its name.
+  training:
+    description:
+      - Name of the training whose checkpoints are meant, wherever in O(path) it keeps them.
+      - By default those of all trainings are.
+    type: str
+  verify:
+    description:
+      - V(newest) reads no more of each training than its newest good checkpoint, which is faster where they are large.
+    type: str
+    choices: [all, newest]
+    default: all
   sha256:
     description:
       - Look for the checkpoint with this hash as well, for example the one that RV(fedops.flower.run#module:result)
@@ -34,6 +46,10 @@ EXAMPLES = r"""
   fedops.flower.checkpoint_info:
     path: /opt/flower/checkpoints
   register: saved
+
+- name: Look at those of one training
+  fedops.flower.checkpoint_info:
+    training: second
 
 - name: Find the model of a finished training
   fedops.flower.checkpoint_info:
@@ -49,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checkpoints:
-  description: The checkpoints that are good, oldest first.
+  description: The checkpoints that are good, those of each training oldest first.
   returned: success
   type: list
   elements: dict
@@ -120,10 +136,18 @@ checkpoints:
       elements: dict
       sample: [{"name": "weights", "shape": [64, 10], "dtype": "float32"}]
 latest:
-  description: The newest good checkpoint, with the same keys; null when there is none.
+  description:
+    - The newest good checkpoint, with the same keys; null when there is none. Of several trainings it is the one that
+      was saved last.
   returned: success
   type: dict
   sample: {"file": "checkpoint_round_10.npz", "round": 10}
+trainings:
+  description: The newest good checkpoint of each training, with the same keys.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"training": "default", "round": 10}, {"training": "second", "round": 3}]
 match:
   description: The checkpoint that O(sha256) asks for, with the same keys; null when it is gone or damaged.
   returned: when O(sha256) is given
@@ -139,6 +163,7 @@ problems:
 
 import os
 from datetime import datetime, timezone
+from math import inf
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
@@ -146,6 +171,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.module import 
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import Inspection, find, inspect
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import read_as_owner
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.trainings import directories, directory_of
 from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import unmounted_problem
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard import is_guarded
 
@@ -172,31 +198,42 @@ def describe(checkpoint: Checkpoint, now: datetime) -> dict[str, Any]:
     return {"path": checkpoint.path, "file": checkpoint.file, "age": checkpoint.age(now), **values}
 
 
-def inspection_and_match(path: str, sha256: str | None, strict: bool) -> tuple[Inspection, Checkpoint | None]:
-    return inspect(path, strict), find(path, sha256, strict) if sha256 else None
+def inspections_and_match(
+    path: str, training: str | None, sha256: str | None, newest: bool, strict: bool
+) -> tuple[list[Inspection], Checkpoint | None]:
+    places = [directory_of(path, training, strict)] if training else list(directories(path).values())
+    # Another training may have put it aside where both saved once.
+    found = (find(place, sha256, strict) for place in dict.fromkeys((*places, path)) if sha256)
+    return [inspect(place, strict, newest) for place in places], next(filter(None, found), None)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
+            "training": {"type": "str"},
+            "verify": {"type": "str", "choices": ["all", "newest"], "default": "all"},
             "sha256": {"type": "str"},
         },
         supports_check_mode=True,
     )
-    path, sha256 = module.params["path"], module.params["sha256"]
+    path, training, sha256 = (module.params[key] for key in ("path", "training", "sha256"))
+    newest = module.params["verify"] == "newest"
     with module.explaining("looked at", path):
-        inspection, found = read_as_owner(path, lambda strict: inspection_and_match(path, sha256, strict))
-    problems = list(inspection.problems)
+        inspections, found = read_as_owner(
+            path, lambda strict: inspections_and_match(path, training, sha256, newest, strict)
+        )
+    problems = [problem for inspection in inspections for problem in inspection.problems]
     if os.path.isdir(path) and is_guarded(path):
         problems.append(unmounted_problem(path))
     now = datetime.now(timezone.utc)
-    checkpoints = [describe(checkpoint, now) for checkpoint in inspection.checkpoints]
+    trainings = [describe(inspection.latest, now) for inspection in inspections if inspection.latest]
     match = {"match": found and describe(found, now)} if sha256 else {}
     module.exit_json(
         changed=False,
-        checkpoints=checkpoints,
-        latest=checkpoints[-1] if checkpoints else None,
+        checkpoints=[describe(checkpoint, now) for one in inspections for checkpoint in one.checkpoints],
+        latest=min(trainings, key=lambda one: inf if one["age"] is None else one["age"], default=None),
+        trainings=trainings,
         problems=problems,
         **match,
     )

@@ -24,7 +24,8 @@ options:
   training:
     description:
       - Name of the training. The size of the model is that of its newest checkpoint, and what it holds in O(path)
-        counts as room, because it makes way for newer ones.
+        counts as room, because it makes way for newer ones. It may have a
+        folder of its name there.
     type: str
     required: true
   model_megabytes:
@@ -70,11 +71,13 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.home import CH
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import list_checkpoints, room
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import read_as_owner
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.trainings import directory_of
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import MEGABYTE, model_bytes, physical_memory
 
 
 def room_figures(path: str, training: str, megabytes: float, strict: bool) -> dict[str, int | None]:
     """Return what is there."""
+    path = directory_of(path, training, strict)
     own = [checkpoint for checkpoint in list_checkpoints(path, strict) if checkpoint.training == training]
     model = model_bytes(own[-1].manifest) if own else int(megabytes * MEGABYTE) or None
     return {"model": model, "memory": physical_memory(), "storage": room(nearest(path), own)}

@@ -41,6 +41,7 @@ COPIED = (
     "_checkpoint/lock",
     "_checkpoint/verification",
     "_checkpoint/directory",
+    "_checkpoint/trainings",
 )  # fmt: skip
 
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
+from pathlib import Path
 from typing import Any, cast
 from zipfile import BadZipFile
 
@@ -22,8 +24,9 @@ from .errors import DirectoryBusyError, NotSavedError, RunFailedError
 from .knowledge._checkpoint import directory as layout
 from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._checkpoint.lock import LOCK_BUDGET, open_lock, take_lock
-from .knowledge._checkpoint.manifest import CheckpointError, UnreadableError, sealed
-from .knowledge._checkpoint.names import LATEST_ARRAYS, LATEST_MANIFEST, PREVIOUS, arrays_name, manifest_name
+from .knowledge._checkpoint.manifest import CheckpointError, UnreadableError, opened, sealed
+from .knowledge._checkpoint.names import LATEST_ARRAYS, LATEST_MANIFEST, PREVIOUS, SAVED, arrays_name, manifest_name
+from .knowledge._checkpoint.trainings import has_folder
 from .publish import logger
 
 _TEMPORARY = ".partial"
@@ -33,8 +36,10 @@ _FAREWELL = 5.0  # seconds for the storage to take note of the end
 class CheckpointDirectory:
     """The checkpoints of one training, newest K and best kept."""
 
-    def __init__(self, directory: str, keep_last: int, keep_best: bool) -> None:
+    def __init__(self, directory: str, keep_last: int = 0, keep_best: bool = False, shared: str | None = None) -> None:
+        """Take the training's own directory, and that of all trainings if there is one: the same, or the one above."""
         self.path = directory
+        self._shared = shared
         self._keep_last = keep_last
         self._keep_best = keep_best
 
@@ -132,6 +137,38 @@ class CheckpointDirectory:
             raise RunFailedError(f"Checkpoints in {self.path} cannot be moved aside: {_cause(error)}.") from error
         return target
 
+    def hand_over(self, rounds: Sequence[int], training: str) -> str | None:
+        """Move checkpoints to the folder of another training, which then goes on from them; return that.
+
+        None: it has no folder here, something else is in it, or a run of it is saving there. Killed at any moment, the
+        older place or the newer one has all of them.
+        """
+        if self._shared != self.path or not has_folder(training):
+            return None
+        there = CheckpointDirectory(os.path.join(self.path, training))
+        try:
+            with there.locked(budget=0):
+                return there.path if self._move_whole(rounds, there) else None
+        except (OSError, CheckpointError, RunFailedError) as error:
+            logger.warning("Checkpoints of the training %s cannot be moved to %s: %s", training, there.path, error)
+            return None
+
+    def _move_whole(self, rounds: Sequence[int], there: CheckpointDirectory) -> bool:
+        manifests = {kept.round: kept.manifest for kept in layout.list_checkpoints(self.path) if kept.round in rounds}
+        if any(kept.manifest != manifests.get(kept.round) for kept in layout.list_checkpoints(there.path)):
+            return False
+        # A manifest makes a checkpoint one: it comes last, and goes first.
+        for number in rounds:
+            for name in (arrays_name(number), manifest_name(number)):
+                _link_or_copy(os.path.join(self.path, name), os.path.join(there.path, name))
+        there._repair_latest()
+        for number in rounds:
+            for name in (manifest_name(number), arrays_name(number)):
+                os.unlink(os.path.join(self.path, name))
+        self._repair_latest()
+        _sync_directory(self.path)
+        return True
+
     def publish(self, checkpoint: Checkpoint) -> None:
         """Let the latest be this one, which a run that died may have saved and not yet published."""
         if layout.latest_problems(self.path, checkpoint):
@@ -221,6 +258,9 @@ class CheckpointDirectory:
         os.symlink(arrays_name(number), link + _TEMPORARY)
         os.rename(link + _TEMPORARY, link)
         _sync_directory(self.path)
+        if self._shared not in (None, self.path):
+            with suppress(OSError):  # who watches the directory of all looks from time to time as well
+                Path(self._shared, SAVED).touch()
 
     def _repair_latest(self) -> None:
         """Let the latest be the newest that is still there."""
@@ -293,6 +333,21 @@ def _described(arrays: Mapping[str, Array | NDArray]) -> list[dict[str, object]]
 def _cause(error: Exception) -> str:
     """Say what went wrong, without the number and the temporary name that an OSError carries."""
     return (isinstance(error, OSError) and error.strerror) or str(error).rstrip(".")
+
+
+def _link_or_copy(path: str, target: str) -> None:
+    """Give a file another name, in the place of what has it. A file system without hard links gets a copy."""
+    partial = target + _TEMPORARY
+    try:
+        os.link(path, partial, follow_symlinks=False)
+    except OSError:
+        with opened(path) as source, open(partial, "wb") as copy:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+    os.rename(partial, target)
+    with suppress(FileNotFoundError):
+        os.unlink(partial)  # which is there still where both were one file already
 
 
 def _sync_directory(path: str) -> None:

@@ -22,6 +22,7 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .exact import ExactStrategy, Guard
 from .grid import SteadyGrid
+from .knowledge._checkpoint.trainings import directory_of
 from .knowledge._config.sizing import Room
 from .publish import Publisher, logger
 from .resume import Beginning, Identity
@@ -115,8 +116,10 @@ class KeptStrategy(Strategy):
         values = self._terms.values
         if not values["checkpoint_enabled"]:
             return None
+        path = str(values["checkpoint_path"])
+        own = directory_of(path, self._terms.identity.training, strict=True)
         directory = CheckpointDirectory(
-            str(values["checkpoint_path"]), int(values["checkpoint_keep_last"]), bool(values["checkpoint_keep_best"])
+            own, int(values["checkpoint_keep_last"]), bool(values["checkpoint_keep_best"]), path
         )
         stack.enter_context(directory.locked())
         return directory

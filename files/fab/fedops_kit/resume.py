@@ -61,17 +61,17 @@ def begin(
     ``check_state`` raises ValueError when a state is none of the strategy's.
     """
     if mode == "never":
-        _set_aside(directory, directory.rounds(), "fl_resume is never")
+        _set_aside(directory, identity.training, directory.rounds(), "fl_resume is never")
         return Beginning(untrained)
     found, remarks = _newest_good(directory, identity, untrained, check_state)
     if found is None or (checkpoint := found.checkpoint) is None:
         if mode == "require":
             raise RunFailedError(_nothing_to_resume(directory, remarks))
         logger.info("No checkpoint found of this training in %s: it begins at round 1", directory.path)
-        _set_aside(directory, directory.rounds(), " ".join(remarks))
+        _set_aside(directory, identity.training, directory.rounds(), " ".join(remarks))
         return Beginning(untrained)
     why = " ".join(remarks) or f"Not all in {directory.path} leads to {checkpoint.file}."
-    _set_aside(directory, _in_the_way(directory, checkpoint), why)
+    _set_aside(directory, identity.training, _in_the_way(directory, checkpoint), why)
     directory.publish(checkpoint)
     logger.info("Resuming from checkpoint %s, after round %d", checkpoint.path, found.rounds_done)
     return found
@@ -158,11 +158,18 @@ def _nothing_to_resume(directory: CheckpointDirectory, remarks: list[str]) -> st
     )
 
 
-def _set_aside(directory: CheckpointDirectory, rounds: list[int], why: str) -> None:
+def _set_aside(directory: CheckpointDirectory, training: str, rounds: list[int], why: str) -> None:
+    """Make way for a training: others get their own back where they find it, the rest is kept below ``previous``."""
+    known = {checkpoint.round: checkpoint for checkpoint in layout.list_checkpoints(directory.path)}
+    left = set(rounds)
+    for name in {known[number].training for number in rounds if number in known} - {training}:
+        numbers = [number for number in rounds if number in known and known[number].training == name]
+        if place := directory.hand_over(numbers, name):
+            logger.warning("The training %s has a directory of its own: its checkpoints are in %s.", name, place)
+            left.difference_update(numbers)
     # One directory for each training, named after it: its manifests say which one that is.
     groups: dict[str, list[int]] = {}
-    known = {checkpoint.round: checkpoint for checkpoint in layout.list_checkpoints(directory.path)}
-    for number in rounds:
+    for number in sorted(left):
         checkpoint = known.get(number)
         label = f"{checkpoint.training}-{checkpoint.configuration_hash[:8]}" if checkpoint else "damaged"
         groups.setdefault(label, []).append(number)

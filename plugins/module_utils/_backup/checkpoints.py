@@ -18,9 +18,10 @@ from contextlib import suppress
 
 from .._base.identity import as_checkpoint_owner, checkpoint_owner
 from .._checkpoint.checkpoint import Checkpoint
-from .._checkpoint.directory import Inspection, inspect, list_rounds
+from .._checkpoint.directory import inspect, list_rounds
 from .._checkpoint.manifest import CheckpointError, UnreadableError
 from .._checkpoint.names import arrays_name, manifest_name
+from .._checkpoint.trainings import directories, has_folder
 from .._checkpoint.verification import verify
 from .._mirror.fetch import Fetcher
 from .._mirror.rules import folder_of
@@ -36,15 +37,26 @@ LATEST = "/checkpoint_latest."
 GONE_ERRORS = (errno.ENOENT, errno.ESTALE)  # the latter is NFS's word for it
 
 
-def inspect_kept(directory: str) -> Inspection:
-    """Verify every checkpoint in a directory as the account; say too when the storage is not mounted."""
+def inspect_kept(path: str) -> tuple[dict[str, tuple[Checkpoint, ...]], list[str]]:
+    """Verify the checkpoints of all trainings as the account; return them by folder, and what is wrong.
+
+    That the storage is not mounted is wrong, too.
+    """
     with suppress(OSError):
-        if is_guarded(directory):
-            return Inspection((), (unmounted_problem(directory),))
+        if is_guarded(path):
+            return {}, [unmounted_problem(path)]
     with as_checkpoint_owner():
-        found = inspect(directory)
+        found = {folder: inspect(directory) for folder, directory in directories(path).items()}
     # The link to the latest is of the host, and is made anew.
-    return Inspection(found.checkpoints, tuple(one for one in found.problems if LATEST not in one))
+    problems = [one for inspection in found.values() for one in inspection.problems if LATEST not in one]
+    return {folder: inspection.checkpoints for folder, inspection in found.items()}, problems
+
+
+def place_of(path: str, folder: str) -> str:
+    """Return the directory of a folder, which may come from elsewhere."""
+    if folder and not has_folder(folder):
+        raise CheckpointError(f"{folder!r} is no folder of a training.")
+    return os.path.join(path, folder) if folder else path
 
 
 def elsewhere(home: str, directory: str) -> list[str]:
@@ -58,7 +70,7 @@ def elsewhere(home: str, directory: str) -> list[str]:
         f"The training {name} saves to {place}. Make a backup with fl_checkpoint_path={place} and a backup_directory"
         " of its own."
         for name, place in places.items()
-        if place not in (None, here)
+        if place is not None and here not in (place, os.path.dirname(place))
     ]
 
 
@@ -79,14 +91,17 @@ def read(directory: str, name: str, offset: int) -> bytes | None:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def bring_back(staged: str, number: int, directory: str, home: str) -> Checkpoint:
-    """Move a checkpoint into a directory as the account: verified there, and the manifest last."""
+def bring_back(staged: str, number: int, path: str, folder: str, home: str) -> Checkpoint:
+    """Move a checkpoint into a folder as the account: verified there, and the manifest last."""
+    directory = place_of(path, folder)
     checkpoint = verify(os.path.join(staged, arrays_name(number)))
     fetcher = Fetcher(
         directory, checkpoint.training, checkpoint.configuration_hash, _Folder(staged, checkpoint), None, False
     )
     try:
-        _make(directory, home)
+        _make(path, home)
+        with as_checkpoint_owner():
+            os.makedirs(directory, 0o750, exist_ok=True)
         brought = fetcher.fetch()
     except OSError as error:
         raise CheckpointError(
@@ -101,8 +116,12 @@ def bring_back(staged: str, number: int, directory: str, home: str) -> Checkpoin
     return brought
 
 
-def forget_halves(directory: str) -> list[Checkpoint]:
-    """Remove what is not whole in a backup, which is what a backup that was cut short leaves; return what is whole."""
+def forget_halves(path: str) -> dict[str, list[Checkpoint]]:
+    """Remove what is not whole in a backup, which is what one that was cut short leaves; return what is, by folder."""
+    return {folder: _forget_halves(directory) for folder, directory in directories(path).items()}
+
+
+def _forget_halves(directory: str) -> list[Checkpoint]:
     whole = []
     for number in list_rounds(directory):
         try:
@@ -119,6 +138,7 @@ def forget_halves(directory: str) -> list[Checkpoint]:
 def keep(arriving: str, number: int, directory: str) -> None:
     """Verify a checkpoint that has arrived and give it its place in the backup, the manifest last."""
     verify(os.path.join(arriving, arrays_name(number)))
+    os.makedirs(directory, 0o700, exist_ok=True)
     with suppress(FileNotFoundError):
         os.unlink(os.path.join(directory, manifest_name(number)))  # of an older one of this round
     for name in (arrays_name(number), manifest_name(number)):

@@ -13,6 +13,7 @@ import re
 LATEST_ARRAYS = "checkpoint_latest.npz"
 LATEST_MANIFEST = "checkpoint_latest.json"
 PREVIOUS = "previous"
+SAVED = ".saved"  # in the directory of all trainings: touched when one has saved in its folder
 
 _OF_A_ROUND = re.compile(r"checkpoint_round_([1-9][0-9]*)\.(?:npz|json)")
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from .._base import runtimes
 from .._base.home import CHECKPOINTS, HOME, below
 from .._base.notation import NAME_OF_TRAINING
+from .._checkpoint.trainings import DEFAULT_TRAINING, RESERVED
 from .strategies import STRATEGIES, by_malicious_factor, listed, own_defaults, readers
 from .variable import Variable
 
@@ -44,12 +45,13 @@ _ROWS: tuple[Variable, ...] = (
     Variable(
         name="training_name",
         type="str",
-        default="default",
+        default=DEFAULT_TRAINING,
         title="Name of the training",
         help="Identifies the training: its files, its checkpoints and its run are found again by this name.",
         group="training",
-        pattern=NAME_OF_TRAINING,
-        pattern_rule="1 to 63 lower-case letters, digits and hyphens, the first not a hyphen",
+        pattern=rf"(?!({'|'.join(RESERVED)})$){NAME_OF_TRAINING}",
+        pattern_rule="1 to 63 lower-case letters, digits and hyphens, the first not a hyphen,"
+        f" and not {' or '.join(RESERVED)}",
         outside_identity="The name is compared by itself, next to the configuration.",
     ),
     Variable(
@@ -329,7 +331,8 @@ _ROWS: tuple[Variable, ...] = (
         type="str",
         default=below(HOME, CHECKPOINTS),
         title="Checkpoint directory",
-        help="The directory of the checkpoints, as the ServerApp sees it.",
+        help="The directory of the checkpoints, as the ServerApp sees it. A training with another name than"
+        f" {DEFAULT_TRAINING} has a folder of its name in it.",
         group="checkpoints",
         # Other characters mean something to systemd or to a shell.
         pattern=r"/(?!/)(?!(.*/)?\.\.(/|$))[A-Za-z0-9._+=@,/-]{1,1023}",

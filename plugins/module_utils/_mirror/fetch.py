@@ -189,6 +189,8 @@ class Fetcher:
     def _locked(self, budget: float) -> t.Iterator[None]:
         """Keep ServerApps out, and be kept out by one."""
         with as_checkpoint_owner():
+            if not os.path.isdir(self.directory):
+                os.mkdir(self.directory, 0o750)  # in that of all trainings, which is there or somebody must know
             lock = open_lock(self.directory)
         try:
             if not take_lock(lock, budget):

@@ -22,6 +22,7 @@ from .._checkpoint.checkpoint import Checkpoint
 from .._checkpoint.directory import list_checkpoints, list_rounds
 from .._checkpoint.manifest import CheckpointError
 from .._checkpoint.names import PREVIOUS, arrays_name, manifest_name
+from .._checkpoint.trainings import directories
 from .._checkpoint.verification import verify
 from .rclone import Rclone, RcloneError
 from .rules import folder_of, missing, overtaken, superfluous
@@ -52,7 +53,7 @@ class State:
 
 
 class Mirror:
-    """A directory, a bucket, and the passes that make the one follow the other."""
+    """The directory of all trainings, a bucket, and the passes that make the one follow the other."""
 
     def __init__(self, directory: str, bucket: Rclone, state: State, keep: int, secret: bytes) -> None:
         self.directory, self.bucket, self.state, self.keep = directory, bucket, state, keep
@@ -77,7 +78,7 @@ class Mirror:
         tried: set[str] = set()
         while True:
             # Looked at again after each: the newest may have come meanwhile, and an old one may be gone.
-            lacking = missing(list_checkpoints(self.directory, strict=True), remote, self.state.copied, self._seal)
+            lacking = missing(self._checkpoints(), remote, self.state.copied, self._seal)
             lacking = [checkpoint for checkpoint in lacking if checkpoint.manifest["manifest_sha256"] not in tried]
             if not lacking:
                 return
@@ -87,9 +88,10 @@ class Mirror:
             try:
                 verify(checkpoint.path)
                 # In this order: without its manifest nobody takes a checkpoint for one.
-                self.bucket.upload(self.directory, arrays_name(number), folder)
+                here = os.path.dirname(checkpoint.path)
+                self.bucket.upload(here, arrays_name(number), folder)
                 self._upload_seal(checkpoint, folder)
-                self.bucket.upload(self.directory, manifest_name(number), folder)
+                self.bucket.upload(here, manifest_name(number), folder)
             except (CheckpointError, RcloneError) as error:
                 if os.path.lexists(checkpoint.path):
                     if isinstance(error, RcloneError):
@@ -114,9 +116,10 @@ class Mirror:
             os.unlink(path)
 
     def _take_away(self, say: t.Callable[[str], t.Any]) -> None:
-        there = list_rounds(self.directory)
-        local, remote = list_checkpoints(self.directory, strict=True), self.bucket.list()
-        doubtful = set(there) - {checkpoint.round for checkpoint in local}
+        there = {place: list_rounds(place) for place in directories(self.directory).values()}
+        local, remote = self._checkpoints(), self.bucket.list()
+        readable = {(os.path.dirname(checkpoint.path), checkpoint.round) for checkpoint in local}
+        doubtful = {number for place, numbers in there.items() for number in numbers if (place, number) not in readable}
         for folder, numbers in overtaken(local, remote, doubtful).items():
             target = f"{PREVIOUS}/{folder}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
             for name in (arrays_name, seal_name, manifest_name):
@@ -131,6 +134,10 @@ class Mirror:
             self._forget(folder, numbers)
             say(f"Rounds {_told(numbers)} of {folder} are removed from the mirror, which keeps {self.keep}.")
 
+    def _checkpoints(self) -> list[Checkpoint]:
+        places = directories(self.directory).values()
+        return [checkpoint for place in places for checkpoint in list_checkpoints(place, strict=True)]
+
     def _remember(self, folder: str, number: int, seal: str) -> None:
         self.state.copied.setdefault(folder, {})[str(number)] = seal
         self.state.write(backlog=self._names_missing_by_memory())
@@ -143,8 +150,8 @@ class Mirror:
         """Return what is to be copied as far as is known without asking the bucket, which may be away."""
         with suppress(CheckpointError):
             return [
-                arrays_name(checkpoint.round)
-                for checkpoint in list_checkpoints(self.directory, strict=True)
+                os.path.relpath(checkpoint.path, self.directory)
+                for checkpoint in self._checkpoints()
                 if self.state.copied.get(folder_of(checkpoint), {}).get(str(checkpoint.round)) != self._seal(checkpoint)
             ]
         return self.state.values["backlog"]

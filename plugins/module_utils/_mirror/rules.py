@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from itertools import zip_longest
 from urllib.parse import urlsplit
 
 from .._checkpoint.checkpoint import Checkpoint
@@ -107,12 +108,12 @@ def rounds(files: t.Mapping[str, int]) -> list[int]:
 def missing(
     local: t.Iterable[Checkpoint], remote: Listing, copied: Copied, seal: t.Callable[[Checkpoint], str]
 ) -> list[Checkpoint]:
-    """Return the checkpoints that are not in the mirror as they are here; the newest, worth most, first."""
-    return sorted(
-        (checkpoint for checkpoint in local if not _arrived(checkpoint, remote, copied, seal)),
-        key=lambda checkpoint: checkpoint.round,
-        reverse=True,
-    )
+    """Return the checkpoints that are not in the mirror as they are here; the newest of each, worth most, first."""
+    trainings: dict[str, list[Checkpoint]] = {}
+    for checkpoint in sorted(local, key=lambda checkpoint: checkpoint.round, reverse=True):
+        trainings.setdefault(folder_of(checkpoint), []).append(checkpoint)
+    ranked = [checkpoint for rank in zip_longest(*trainings.values()) for checkpoint in rank if checkpoint]
+    return [checkpoint for checkpoint in ranked if not _arrived(checkpoint, remote, copied, seal)]
 
 
 def overtaken(local: t.Sequence[Checkpoint], remote: Listing, doubtful: t.Collection[int] = ()) -> dict[str, list[int]]:

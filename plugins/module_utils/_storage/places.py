@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from .._base.home import CHECKPOINTS, HOME
 from .._base.layout import FILES, FOLDERS, VENV
+from .._checkpoint.trainings import has_folder
 
 # What lies in the home is something else's but for the checkpoints. A mount of our own may lie beside it, under a name
 # that nothing else has.
@@ -38,7 +39,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._+=@,/-]*")
 
 # What may lie in a directory of checkpoints, and what a file system or a server puts there by itself.
 _OURS = re.compile(
-    r"checkpoint_.+|previous|\.lock|\.probe-.+|\.fetch-.+|.+\.partial|lost\+found|\.snapshot|\.zfs|\.nfs.+"
+    r"checkpoint_.+|previous|\.lock|\.saved|\.probe-.+|\.fetch-.+|.+\.partial|lost\+found|\.snapshot|\.zfs|\.nfs.+"
 )
 
 
@@ -61,8 +62,14 @@ def strangers(path: str, uid: int) -> list[str]:
     if os.stat(path).st_uid == uid:
         return []
     with suppress(PermissionError), os.scandir(path) as found:  # what root may not list, it cannot give away either
-        return foreign(entry.name for entry in found if entry.stat(follow_symlinks=False).st_uid != uid)
+        others = [entry for entry in found if entry.stat(follow_symlinks=False).st_uid != uid]
+        return foreign(entry.name for entry in others if not _is_of_a_training(entry))
     return []
+
+
+def _is_of_a_training(entry: os.DirEntry[str]) -> bool:
+    """Tell whether it is a training's folder, with nothing else in it than checkpoints."""
+    return has_folder(entry.name) and entry.is_dir(follow_symlinks=False) and not foreign(os.listdir(entry.path))
 
 
 def foreign(names: t.Iterable[str]) -> list[str]:

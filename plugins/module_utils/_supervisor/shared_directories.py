@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The directory of a training's checkpoints, and who else would save there.
 
-A ServerApp that begins puts aside what is not its own training's, so two that go on by themselves must not share one.
+Each training has one of its own, unless somebody gives two the same, or one has begun where the default one saves when
+all did. A ServerApp that begins moves what is not its own training's, so two that go on by themselves share none.
 This module is private to the collection and may change at any time.
 """
 
@@ -13,6 +14,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
+from .._checkpoint.trainings import DEFAULT_TRAINING, directory_of
 from .._training.folder import REQUEST_FILE, RefusedError, TrainingFolder
 from .._training.follow import other_trainings
 from .desk import Desk
@@ -20,7 +22,7 @@ from .endings import ENDED
 from .memory import Memory
 from .request import values_of
 
-ENABLED, PATH = "checkpoint-enabled", "checkpoint-path"
+ENABLED, PATH, NAME = "checkpoint-enabled", "checkpoint-path", "training-name"
 
 
 class DirectorySharedError(RefusedError):
@@ -49,8 +51,10 @@ def checkpoint_directory(run_config: str) -> str | None:
 
 def place_in(values: t.Mapping[str, t.Any]) -> str | None:
     """Return the same from the values of a run configuration."""
-    path = values.get(PATH)
-    return os.path.realpath(path) if values.get(ENABLED) is True and isinstance(path, str) else None
+    path, name = values.get(PATH), values.get(NAME)
+    if values.get(ENABLED) is not True or not isinstance(path, str):
+        return None
+    return directory_of(os.path.realpath(path), name if isinstance(name, str) else DEFAULT_TRAINING)
 
 
 def others_there(folder: TrainingFolder, run_config: str) -> list[Tenant]:

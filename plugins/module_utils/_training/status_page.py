@@ -36,10 +36,11 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     ``found`` has ``host``, ``health`` (the HTTP status of the health check), ``certificate_days`` (or none),
     ``expected`` (the names of the SuperNodes in the inventory), since when it is ``quiesced`` (or none), and what
     ``supernode_info``, ``run_info`` and ``checkpoint_info`` return as ``supernodes``, ``trainings`` and ``latest``.
-    ``checkpoint_problems`` are the ``problems`` of the last one. Where there is a mirror of the checkpoints, ``mirror``
-    is what it remembers, or ``mirror_state`` the text of that. When Flower cannot be asked, ``supernodes`` is none and
-    ``problem`` says why; when the trainings cannot be looked at, ``trainings_problem`` does. ``memory_problems`` says
-    which services were killed for want of memory, and ``memory_of_hosts`` what the hosts of SuperNodes say of theirs.
+    ``checkpoints`` and ``checkpoint_problems`` are the ``trainings`` and ``problems`` of the last one. Where there
+    is a mirror of the checkpoints, ``mirror`` is what it remembers, or ``mirror_state`` the text of that. When
+    Flower cannot be asked, ``supernodes`` is none and ``problem`` says why; when the trainings cannot be looked at,
+    ``trainings_problem`` does. ``memory_problems`` says which services were killed for want of memory, and
+    ``memory_of_hosts`` what the hosts of SuperNodes say of theirs.
     """
     nodes = [dict(node) for node in found["supernodes"] or []]
     known = {node["name"] for node in nodes}
@@ -62,6 +63,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
         "trainings": [_training(training) for training in found["trainings"]],
         "trainings_problem": found.get("trainings_problem") or None,
         "checkpoint": found["latest"],
+        "checkpoints": list(found.get("checkpoints") or []),
         "checkpoint_problems": list(found.get("checkpoint_problems") or []),
         "mirror": _mirror(found.get("mirror") or mirror_state(found.get("mirror_state"))),
     }
@@ -157,7 +159,7 @@ def render(status: Mapping[str, Any]) -> str:
             ]
         ),
         _trainings(status["trainings"], status.get("trainings_problem")),
-        "\n".join([_checkpoint(status.get("checkpoint")), *map(_warning, status.get("checkpoint_problems") or [])]),
+        "\n".join([_checkpoints(status), *map(_warning, status.get("checkpoint_problems") or [])]),
         *([_mirrored(status["mirror"])] if status.get("mirror") else []),
     ]
     return "\n\n".join(parts)
@@ -257,9 +259,13 @@ def _remarks(training: Row) -> list[str]:
     return lines
 
 
-def _checkpoint(checkpoint: Row | None) -> str:
-    if not checkpoint:
-        return "Checkpoint   none"
+def _checkpoints(status: Row) -> str:
+    """Return the newest checkpoint of each training; a picture of an earlier release has the latest alone."""
+    newest = status.get("checkpoints") or list(filter(None, [status.get("checkpoint")]))
+    return "\n".join(map(_checkpoint, newest)) or "Checkpoint   none"
+
+
+def _checkpoint(checkpoint: Row) -> str:
     old = _old(checkpoint["age"]) or "of unknown age"
     return (
         f"Checkpoint   round {checkpoint['round']} of {checkpoint['training']}, {old}, verified\n  {checkpoint['path']}"

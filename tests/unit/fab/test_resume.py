@@ -87,7 +87,6 @@ def test_when_every_checkpoint_is_damaged_auto_begins_anew_and_keeps_them(federa
         ({"strategy": "FedMedian"}, "strategy 'FedAvg', now 'FedMedian'"),
         ({"strategy": "FedProx"}, "proximal_mu not used, now 1.0; strategy 'FedAvg', now 'FedProx'"),
         ({"seed": 7}, "seed 42, now 7"),
-        ({"training_name": "other"}, "training_name 'default', now 'other'"),
     ],
 )
 def test_another_training_is_put_aside_by_auto_and_told_apart_by_require(

@@ -36,7 +36,7 @@ MODEL = {"path": EVIL, "training": "t", "configuration_hash": "h", "round": 1, "
 ANSWERS = {
     "supernode_info": {"online": 1, "supernodes": [{"name": EVIL, "node_id": EVIL, "status": EVIL}]},
     "run_info": {"trainings": [TRAINING], "quiesced": EVIL, "superlink_problem": EVIL},
-    "checkpoint_info": {"latest": MODEL, "match": None, "problems": [EVIL]},
+    "checkpoint_info": {"latest": MODEL, "trainings": [MODEL], "match": None, "problems": [EVIL]},
     "disk_info": {
         "ansible_facts": {
             "supernode_instances": [{"name": "another"}],

@@ -174,6 +174,7 @@ def test_a_training_that_saves_elsewhere_is_told(play, save, home, tmp_path, mon
     save(1)
     for name, config in {
         "here": {"checkpoint-enabled": True, "checkpoint-path": f"{tmp_path}/../{tmp_path.name}"},
+        "below": {"checkpoint-enabled": True, "checkpoint-path": str(tmp_path), "training-name": "below"},
         "other": {"checkpoint-enabled": True, "checkpoint-path": "/srv/other"},
         "none": {"checkpoint-enabled": False, "checkpoint-path": "/srv/none"},
         "odd": "what is this",
@@ -273,20 +274,23 @@ def test_a_directory_that_does_not_take_them_is_told(play, save, tmp_path, monke
 @pytest.mark.parametrize(
     "lie",
     [
-        {"round": "../../../../tmp/evil", "sha256": "0" * 64, "file": "x"},
-        {"round": True, "sha256": "0" * 64},
-        {"round": -1, "sha256": "0" * 64},
-        {"sha256": "0" * 64},
+        {"folder": "", "round": "../../../../tmp/evil", "sha256": "0" * 64, "file": "x"},
+        {"folder": "", "round": True, "sha256": "0" * 64},
+        {"folder": "", "round": -1, "sha256": "0" * 64},
+        {"folder": "", "sha256": "0" * 64},
+        {"round": 1, "sha256": "0" * 64},
         "checkpoint",
+        *({"folder": name, "round": 1, "sha256": "0"} for name in ("..", "/etc", "previous", "default", "a/b", "A")),
     ],
 )
 def test_a_host_that_lies_names_no_file_on_the_controller(lie) -> None:
-    with pytest.raises(AnsibleActionFail, match="tells of a checkpoint without a round or a hash"):
+    with pytest.raises(AnsibleActionFail, match="tells of a checkpoint without a folder, a round or a hash"):
         action_backup._sound(lie)
 
 
-def test_the_name_of_a_file_follows_from_its_round() -> None:
-    assert action_backup._sound({"round": 5, "sha256": "h", "file": "/etc/passwd"})["file"] == "checkpoint_round_5.npz"
+def test_the_name_of_a_file_follows_from_its_folder_and_round() -> None:
+    told = {"folder": "second", "round": 5, "sha256": "h", "file": "/etc/passwd"}
+    assert action_backup._path(action_backup._sound(told)) == "second/checkpoint_round_5.npz"
 
 
 def test_a_host_that_sends_without_end_is_stopped(play, save, tmp_path, monkeypatch) -> None:
@@ -302,3 +306,25 @@ def test_a_host_that_sends_without_end_is_stopped(play, save, tmp_path, monkeypa
     with pytest.raises(AnsibleActionFail, match="has more than the [0-9]+ bytes that it can have"):
         play()
     assert len(pieces) < 200
+
+
+def test_every_training_travels_in_its_folder_and_comes_back_to_it(play, save, tmp_path, backup) -> None:
+    save(3)
+    for number in (1, 2):
+        save(number, "second", "second")
+    save(9, "default", "previous")
+    # The same bytes as one of another training.
+    shutil.copytree(tmp_path / "second", tmp_path / "third")
+    names = ["checkpoint_round_3.npz"]
+    names += [f"{name}/checkpoint_round_{number}.npz" for name in ("second", "third") for number in (2, 1)]
+    first, second = play(), play()
+    assert (first["checkpoints"], first["problems"], second["changed"]) == (names, [], False)
+    assert sorted(os.listdir(backup)) == ["checkpoint_round_3.json", "checkpoint_round_3.npz", "second", "third"]
+    remove(tmp_path, 3)
+    shutil.rmtree(tmp_path / "third")
+    save(5, "second", "second")  # is newer than the backup
+    remove(tmp_path / "second", 1)
+    foreseen, brought = (play(state="restored", check_mode=rehearsed)["diff"] for rehearsed in (True, False))
+    assert sorted(foreseen["after"].split()) == sorted(brought["after"].split()) == sorted([names[0], *names[3:]])
+    assert [one.round for one in _checkpoints.list_checkpoints(str(tmp_path / "second"))] == [2, 5]
+    assert [one.round for one in _checkpoints.inspect(str(tmp_path / "third")).checkpoints] == [1, 2]

@@ -71,7 +71,7 @@ def test_the_newest_is_fetched_once(fetch, tmp_path) -> None:
     content = save(tmp_path / "models/flower/demo-aaaaaaaa", 4)
     first, second = fetch(), fetch()
     assert first["fetched"] == {
-        "path": str(tmp_path / "checkpoints/checkpoint_round_4.npz"),
+        "path": str(tmp_path / "checkpoints/demo/checkpoint_round_4.npz"),
         "round": 4,
         "run_id": "12",
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -120,7 +120,7 @@ def test_a_mirror_that_is_away_stops_the_training_before_it_begins_anew(fetch, t
 def test_a_directory_that_is_gone_is_named(fetch, tmp_path) -> None:
     save(tmp_path / "models/flower/demo-aaaaaaaa", 4)
     shutil.rmtree(tmp_path / "checkpoints")
-    assert fetch()["msg"] == f"{tmp_path}/checkpoints/.lock cannot be opened: No such file or directory."
+    assert fetch()["msg"] == f"{tmp_path}/checkpoints/demo cannot be opened: No such file or directory."
 
 
 def test_without_a_seal_nothing_is_fetched_unless_that_is_asked_for(fetch, tmp_path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import nullcontext
 
@@ -14,14 +15,14 @@ from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_guard
 
 def without_age(result: dict) -> dict:
     """Take the ages out, which are of the moment, and make sure that they are ages."""
-    for checkpoint in [*result["checkpoints"], result["latest"] or {"age": 1}]:
+    for checkpoint in filter(None, [*result["checkpoints"], *result["trainings"], result["latest"]]):
         assert checkpoint.pop("age") > 0 or checkpoint["timestamp"]
     return result
 
 
 @pytest.mark.parametrize("path", ["", "nothing-here"])
 def test_a_directory_without_checkpoints_holds_none(run_module, tmp_path, path) -> None:
-    expected = {"changed": False, "checkpoints": [], "latest": None, "problems": []}
+    expected = {"changed": False, "checkpoints": [], "latest": None, "trainings": [], "problems": []}
     assert run_module("checkpoint_info", path=str(tmp_path / path)) == expected
 
 
@@ -31,6 +32,7 @@ def test_checkpoints_come_oldest_first_and_the_latest_once_more(run_module, tmp_
         "changed": False,
         "checkpoints": saved,
         "latest": saved[-1],
+        "trainings": saved[-1:],
         "problems": [],
     }
 
@@ -111,3 +113,45 @@ def test_storage_that_is_not_mounted_is_a_problem(run_module, tmp_path) -> None:
     finally:
         release(str(tmp_path))
     assert problem.startswith(f"{tmp_path} is a mount point, but nothing is mounted there")
+
+
+def test_the_checkpoints_of_every_training_are_found_in_its_folder(run_module, tmp_path, save) -> None:
+    own, others = [save(number) for number in (9, 10)], [save(number, "second", "second") for number in (1, 2)]
+    save(7, "default", "previous")  # no training, and not to be taken for one
+    (tmp_path / "link").symlink_to(tmp_path / "second")
+    both = without_age(run_module("checkpoint_info", path=str(tmp_path)))
+    assert both["checkpoints"] == own + others
+    assert [(one["training"], one["round"]) for one in both["trainings"]] == [("default", 10), ("second", 2)]
+    one = without_age(run_module("checkpoint_info", path=str(tmp_path), training="second", sha256=own[0]["sha256"]))
+    assert (one["checkpoints"], one["latest"]) == (others, others[-1])
+    assert one["match"]["path"] == own[0]["path"]
+    assert without_age(run_module("checkpoint_info", path=str(tmp_path), training="third"))["checkpoints"] == []
+
+
+def test_the_latest_of_several_trainings_is_the_one_that_was_saved_last(run_module, tmp_path, save) -> None:
+    save(10)
+    later = save(1, "second", "second")
+    manifest_file = tmp_path / "second" / "checkpoint_round_1.json"
+    values = json.loads(manifest_file.read_text())
+    manifest_file.write_text(json.dumps(manifest.sealed({**values, "timestamp": "2026-11-23T06:22:13Z"})))
+    found = run_module("checkpoint_info", path=str(tmp_path))
+    assert found["latest"]["sha256"] == later["sha256"]
+
+
+def test_a_training_that_has_begun_in_the_path_itself_is_found_there(run_module, tmp_path, save) -> None:
+    saved = save(3, "second")
+    assert run_module("checkpoint_info", path=str(tmp_path), training="second")["latest"]["path"] == saved["path"]
+
+
+def test_only_the_newest_good_ones_are_read_where_that_is_asked_for(run_module, tmp_path, save) -> None:
+    for number in (1, 2, 3):
+        save(number)
+    save(4, "second", "second")
+    for name in ("checkpoint_round_1.npz", "checkpoint_round_3.npz"):
+        (tmp_path / name).write_bytes(b"damaged")
+    found = run_module("checkpoint_info", path=str(tmp_path), verify="newest")
+    assert [one["round"] for one in found["checkpoints"]] == [2, 4]
+    assert [problem.partition(" ")[0] for problem in found["problems"]] == [
+        f"{tmp_path}/checkpoint_round_3.npz",
+        f"{tmp_path}/checkpoint_latest.npz",
+    ]

@@ -45,3 +45,8 @@ def test_what_root_may_list_and_not_open_is_measured_by_the_account(look, save, 
 @pytest.mark.parametrize("size", [-1, "nan", "inf"])
 def test_a_size_that_cannot_be_is_refused(look, size) -> None:
     assert "model_megabytes is" in look(model_megabytes=size)["msg"]
+
+
+def test_what_a_training_has_in_its_folder_tells_its_size(look, save) -> None:
+    save(3, "t", "t")
+    assert look()["model"] == 8

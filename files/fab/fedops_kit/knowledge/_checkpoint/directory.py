@@ -90,20 +90,26 @@ def latest_problems(directory: str, latest: Checkpoint) -> list[str]:
     return [] if same else [f"{copy} is not a copy of {manifest_name(latest.round)}."]
 
 
-def inspect(directory: str, strict: bool = False) -> Inspection:
+def inspect(directory: str, strict: bool = False, newest: bool = False) -> Inspection:
     """Verify every checkpoint in a directory, and the link to the latest.
 
-    With C(strict), what the storage does not give raises UnreadableError; without, it is one of the problems.
+    With C(strict), what the storage does not give raises UnreadableError; without, it is one of the problems. With
+    C(newest), what is older than the newest good checkpoint is not looked at.
     """
     good: list[Checkpoint] = []
     problems: list[str] = []
-    for number in list_rounds(directory):
+    for number in reversed(list_rounds(directory)):
         try:
             good.append(verify(os.path.join(directory, arrays_name(number))))
         except CheckpointError as error:
             if strict and isinstance(error, UnreadableError):
                 raise
             problems.append(str(error))
+        else:
+            if newest:
+                break
+    good.reverse()
+    problems.reverse()
     if good:
         problems.extend(latest_problems(directory, good[-1]))
     return Inspection(tuple(good), tuple(problems))

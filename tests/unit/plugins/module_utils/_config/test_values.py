@@ -14,6 +14,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.values impor
 from hypothesis import given
 from hypothesis import strategies as st
 
+NAMING = "must be 1 to 63 lower-case letters, digits and hyphens, the first not a hyphen, and not previous"
+
 anything = st.recursive(
     st.none()
     | st.booleans()
@@ -100,10 +102,10 @@ WHOLE = "must be a whole number, at least 1"
         (
             "training_name",
             "No Spaces",
-            "must be 1 to 63 lower-case letters, digits and hyphens, the first not a hyphen",
+            NAMING,
         ),
-        ("training_name", "a" * 64, "must be 1 to 63 lower-case letters, digits and hyphens, the first not a hyphen"),
-        ("training_name", "../a", "must be 1 to 63 lower-case letters, digits and hyphens, the first not a hyphen"),
+        ("training_name", "a" * 64, NAMING),
+        ("training_name", "../a", NAMING),
         *(
             ("checkpoint_path", path, f"must be {BY_NAME['checkpoint_path'].pattern_rule}")
             for path in ("relative", "/", "//a", "/a/../b", "/..", "/a\nb", "/a\x00", "/a b", "/a%b", 1.5)

@@ -478,3 +478,35 @@ def test_a_key_is_read_as_it_was_written(tmp_path: Path, value: str) -> None:
     path = tmp_path / "mirror.conf"
     path.write_text("# made\n" + environment_line("RCLONE_KEY", value) + "\nOTHER='as before'\n")
     assert rclone.read_environment(str(path)) == {"RCLONE_KEY": value, "OTHER": "as before"}
+
+
+def test_every_training_is_copied_from_its_folder_the_newest_of_each_first(world: World) -> None:
+    (world.here / "second").mkdir()
+    for number in (8, 9):
+        save(world.here, number)
+    for number in (1, 2):
+        save(world.here / "second", number, training="second")
+    assert world.mirror()
+    copied = [line.split()[1:] for line in world.calls.read_text().splitlines() if line.startswith("copy")]
+    assert [part for part in copied if part[1].endswith(".npz")] == [
+        [FOLDER, "checkpoint_round_9.npz"],
+        ["second-aaaaaaaa", "checkpoint_round_2.npz"],
+        [FOLDER, "checkpoint_round_8.npz"],
+        ["second-aaaaaaaa", "checkpoint_round_1.npz"],
+    ]
+    remove(world.here / "second", 1)
+    save(world.here / "second", 3, training="second")
+    world.outage.touch()
+    assert not world.mirror(keep=1)
+    assert world.known["backlog"] == ["second/checkpoint_round_3.npz"]
+    world.outage.unlink()
+    assert world.mirror(keep=1)
+    assert world.rounds(world.there / "flower" / "second-aaaaaaaa") == [2, 3]
+    assert world.rounds() == [8, 9]
+
+
+def test_a_training_begins_in_its_folder_with_what_the_mirror_has(world: World) -> None:
+    save(world.here, 1)
+    assert world.mirror()
+    fetcher = fetch.Fetcher(str(world.here / "demo"), "demo", HASH, world.bucket(), world.secret, True)
+    assert fetcher.fetch().path == str(world.here / "demo" / "checkpoint_round_1.npz")

@@ -110,6 +110,7 @@ def test_what_saves_and_file_systems_leave_is_not_foreign() -> None:
         "checkpoint_round_5.npz.partial",
         "previous",
         ".lock",
+        ".saved",
         "lost+found",
         ".snapshot",
     ]
@@ -121,6 +122,13 @@ def test_in_a_directory_of_the_account_nothing_is_a_stranger(tmp_path: Path) -> 
     own, another = tmp_path.stat().st_uid, tmp_path.stat().st_uid + 1
     assert places.strangers(str(tmp_path), own) == []
     assert places.strangers(str(tmp_path), another) == ["photo"]
+
+
+def test_the_folder_of_a_training_is_no_stranger_unless_it_holds_one(tmp_path: Path) -> None:
+    for name in ("second/checkpoint_round_1.npz", "second/.lock", "photos/photo", "Third/checkpoint_round_1.npz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert places.strangers(str(tmp_path), tmp_path.stat().st_uid + 1) == ["Third", "photos"]
 
 
 def test_strangers_are_named_with_the_way_out() -> None:

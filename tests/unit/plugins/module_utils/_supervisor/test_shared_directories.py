@@ -22,8 +22,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.folder imp
 pytestmark = pytest.mark.usefixtures("own_account")
 
 
-def config(path: object) -> str:
-    return Training.from_variables({"fl_checkpoint_enabled": True, "fl_checkpoint_path": str(path)}).toml
+def config(path: object, name: str = "default") -> str:
+    return Training.from_variables(
+        {"fl_checkpoint_enabled": True, "fl_checkpoint_path": str(path), "fl_training_name": name}
+    ).toml
 
 
 @pytest.fixture
@@ -98,3 +100,15 @@ def test_the_directory_is_whose_training_has_begun_there_or_was_asked_for_first(
     assert losers() == ["one"]
     os.utime(f"{one.path}/request.json", (1, 1))
     assert losers() == ["two"]
+
+
+def test_two_trainings_of_one_path_are_in_each_others_way_only_where_both_save_in_it_itself(tmp_path, save) -> None:
+    """Which they do when one of them was begun by a release in which all did."""
+    path = tmp_path
+    Desk(TrainingFolder(str(tmp_path), "second")).ask(Request("second", "/app", config(path, "second"), request_id="1"))
+    refuse_shared(TrainingFolder(str(tmp_path), "default"), config(path))
+    refuse_shared(TrainingFolder(str(tmp_path), "third"), config(path, "third"))
+    save(1, "second")
+    with pytest.raises(DirectorySharedError, match=f"fl_checkpoint_path is {path}, where the training second saves"):
+        refuse_shared(TrainingFolder(str(tmp_path), "default"), config(path))
+    refuse_shared(TrainingFolder(str(tmp_path), "third"), config(path, "third"))

@@ -106,6 +106,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
             },
         ],
         "checkpoint": None,
+        "checkpoints": [],
         "trainings_problem": None,
         "checkpoint_problems": [],
         "mirror": None,
