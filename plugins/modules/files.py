@@ -112,88 +112,12 @@ reloaded:
   sample: []
 """
 
-import grp
-import os
-import pwd
-import stat
-import tempfile
-from typing import Any, cast
-
-from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.services import Steps, steps
+from ansible_collections.fedops.flower.plugins.module_utils._base.services import Steps, steps, take
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import SHOW, read_units
+from ansible_collections.fedops.flower.plugins.module_utils._base.text_files import TextFile
 
 UNITS = ("/etc/systemd/", "/lib/systemd/", "/usr/lib/systemd/")
-MOST = 1 << 20  # bytes; far more than any file of ours
-NOT_SHOWN = "(something else, which is not shown)\n"
-
-
-def found_text(path: str, owner: int | None) -> tuple[str, tuple[int, int, int] | None] | None:
-    """Return the text of a file with its owner, group and mode; None when there is none.
-
-    What is no file of that owner or of root is not read, and has no attributes.
-    """
-    if guarded.status(os.path.dirname(os.path.abspath(path))) is None:
-        return None
-    owners = {guarded.ROOT, os.geteuid(), *([] if owner is None else [owner])}
-    try:
-        with guarded.regular_file(path, MOST, owners) as stream:
-            found = os.fstat(stream.fileno())
-            text = stream.read(MOST).decode("utf-8", "replace")
-            return text, (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
-    except FileNotFoundError:
-        return None
-    except guarded.UnsafeFileError as error:
-        there = guarded.status(path)
-        if error.filename != path or there is None or stat.S_ISDIR(there.st_mode):
-            raise
-        return NOT_SHOWN, None
-
-
-def number(look_up: Any, name: str, module: AnsibleModule) -> int | None:
-    """Return the number of a user or group; None in check mode, when there is none yet."""
-    try:
-        return int(name) if name.isdecimal() else look_up(name)[2]
-    except KeyError:
-        if module.check_mode:
-            return None
-        module.fail_json(msg=f"'{name}' is no user or group of this host.")
-
-
-def write(module: AnsibleModule, file: dict[str, Any], diff: list[dict[str, str]]) -> bool:
-    """Have one file as wanted, and tell whether that changed anything."""
-    path, text = file["path"], file["content"]
-    owners = number(pwd.getpwnam, file["owner"], module), number(grp.getgrnam, file["group"], module)
-    mode = int(file["mode"], 8)
-    before, attributes = found_text(path, owners[0]) or ("", None)
-    if (before, attributes) == (text, (*owners, mode)):
-        return False
-    if before != text:
-        diff.append({"before_header": path, "after_header": path, "before": before, "after": text})
-    if not module.check_mode:
-        if before != text and file["validate"]:
-            judge(module, path, text, file["validate"])
-        make_directories(os.path.dirname(os.path.abspath(path)))
-        guarded.write_bytes(path, text.encode(), mode, cast("tuple[int, int]", owners))  # both, but in check mode
-    return True
-
-
-def judge(module: AnsibleModule, path: str, text: str, validate: str) -> None:
-    """Have a command judge a text before it takes its place."""
-    descriptor, temporary = tempfile.mkstemp(dir=module.tmpdir)
-    with open(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    code, said, complained = module.run_command(validate.replace("%s", temporary))
-    if code != 0:
-        module.fail_json(msg=f"{path} is refused by '{validate}': {(complained or said).strip()}")
-
-
-def make_directories(path: str) -> None:
-    """Make a directory with those above it that are missing."""
-    if guarded.status(path) is None:
-        make_directories(os.path.dirname(path))
-        guarded.make_directory(path, 0o755, (os.geteuid(), os.getegid()))
 
 
 def needed_steps(
@@ -204,19 +128,6 @@ def needed_steps(
         return steps([], restart, reload, units_changed)
     dummy, shown, dummy_errors = module.run_command(["systemctl", *SHOW, *services], check_rc=True)
     return steps(read_units(services, shown), restart, reload, units_changed)
-
-
-def take(module: AnsibleModule, todo: Steps) -> list[str]:
-    """Do it, and return what systemd says about that which failed."""
-    commands = [["daemon-reload"]] if todo.reload_systemd else []
-    commands += [["enable", *todo.enable]] if todo.enable else []
-    commands += [[verb, service] for verb, service in todo.run]
-    problems = []
-    for command in commands:
-        code, said, complained = module.run_command(["systemctl", *command])
-        if code != 0:
-            problems.append(f"'systemctl {' '.join(command)}' failed: {(complained or said).strip()}")
-    return problems
 
 
 def main() -> None:
@@ -239,11 +150,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     diff: list[dict[str, str]] = []
+    changed = []
     with module.explaining("written", advice="Free that path, then run again."):
-        changed = [file for file in module.params["files"] if write(module, file, diff)]
-    restart = {service for file in changed for service in file["restarts"]}
-    reload = {service for file in changed for service in file["reloads"]}
-    units_changed = any(file["path"].startswith(UNITS) for file in changed)
+        for given in module.params["files"]:
+            wanted = {key: value for key, value in given.items() if key not in ("restarts", "reloads")}
+            if TextFile(**wanted).write(module.run_command, module.check_mode, diff):
+                changed.append(given)
+    restart = {service for given in changed for service in given["restarts"]}
+    reload = {service for given in changed for service in given["reloads"]}
+    units_changed = any(given["path"].startswith(UNITS) for given in changed)
     with module.explaining("asked"):
         todo = needed_steps(module, module.params["services"], restart, reload, units_changed)
     result = {
@@ -253,7 +168,7 @@ def main() -> None:
         "reloaded": todo.of("reload"),
         "diff": diff,
     }
-    problems = [] if module.check_mode else take(module, todo)
+    problems = [] if module.check_mode else take(todo, module.run_command)
     if problems:
         module.fail_json(msg="\n".join(problems), **result)
     module.exit_json(**result)

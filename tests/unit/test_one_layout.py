@@ -33,6 +33,7 @@ MAKERS = {
     "module_utils/_backup/restore.py": GIVEN,
     "module_utils/_base/files.py": GIVEN,
     "module_utils/_base/guarded.py": GIVEN,
+    "module_utils/_base/text_files.py": GIVEN,
     "module_utils/_flower/fab.py": "app",
     "module_utils/_mirror/fetch.py": "checkpoints",
     "module_utils/_mirror/program.py": "/var/lib/flower-mirror",
@@ -47,7 +48,6 @@ MAKERS = {
     "module_utils/_supervisor/control.py": "supervisor",
     "module_utils/_training/folder.py": "trainings",
     "module_utils/_training/split.py": "published",
-    "modules/files.py": GIVEN,
 }
 
 

@@ -54,3 +54,16 @@ def steps(
         enable=tuple(unit.name for unit in units if not unit.enabled),
         run=tuple(run),
     )
+
+
+def take(todo: Steps, run: t.Callable[[list[str]], tuple[int, str, str]]) -> list[str]:
+    """Do it, and return what systemd says about that which failed. C(run) is the C(run_command) of a module."""
+    commands = [["daemon-reload"]] if todo.reload_systemd else []
+    commands += [["enable", *todo.enable]] if todo.enable else []
+    commands += [[verb, service] for verb, service in todo.run]
+    problems = []
+    for command in commands:
+        code, said, complained = run(["systemctl", *command])
+        if code != 0:
+            problems.append(f"'systemctl {' '.join(command)}' failed: {(complained or said).strip()}")
+    return problems

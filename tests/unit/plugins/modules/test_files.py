@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.fedops.flower.plugins.module_utils._base.text_files import NOT_SHOWN
 from ansible_collections.fedops.flower.plugins.modules import files
 
 SYSTEMCTL = """#!/bin/sh
@@ -144,7 +145,7 @@ def test_what_somebody_planted_is_neither_shown_nor_followed_and_is_replaced(
     secret.write_text("root's own")
     plant(path, secret)
     result = host.ensure({"path": str(path), "content": "1\n", "mode": "0640"}, services=[], check_mode=check_mode)
-    assert [(diff["before"], diff["after"]) for diff in result["diff"]] == [(files.NOT_SHOWN, "1\n")]
+    assert [(diff["before"], diff["after"]) for diff in result["diff"]] == [(NOT_SHOWN, "1\n")]
     assert "root's own" not in json.dumps(result)
     if not check_mode:
         found = path.lstat()
