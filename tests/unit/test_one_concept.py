@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A file holds one thing, and a person can see all of it: 300 lines at most, but for those that are named here."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST_LINES = 300
+DOCUMENTATION = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
+# What is longer, and what it is in a word.
+LONGER = {
+    "benchmarks/federation.py": "class",
+    "files/fab/fedops_kit/checkpoints.py": "class",
+    "files/fab/fedops_kit/exact.py": "class",
+    "files/fab/fedops_kit/pulling.py": "class",
+    "plugins/module_utils/_base/layout.py": "table",
+    "plugins/module_utils/_config/rules.py": "table",
+    "plugins/module_utils/_config/table.py": "table",
+    "plugins/module_utils/_flower/assumptions.py": "table",
+    "plugins/module_utils/_supervisor/endings.py": "table",
+    "plugins/module_utils/_supervisor/supervisor.py": "class",
+    "roles/training/meta/argument_specs.yml": "table",
+}
+GENERATED = "files/fab/fedops_kit/knowledge/"
+FILES = sorted(
+    str(path.relative_to(ROOT))
+    for path in itertools.chain(
+        *(ROOT.glob(f"{folder}/**/*.py") for folder in ("plugins", "files/fab", "tools", "benchmarks", "testbed")),
+        *(ROOT.glob(f"{folder}/**/*.{kind}") for folder in ("roles", "playbooks") for kind in ("yml", "j2", "py")),
+    )
+    if not str(path.relative_to(ROOT)).startswith(GENERATED)
+)
+
+
+def lines(text: str, is_python: bool) -> int:
+    """Return how long a file is, without what a module says of itself to its users."""
+    blocks = [
+        node.end_lineno - node.lineno + 1
+        for node in (ast.parse(text).body if is_python else [])
+        if isinstance(node, ast.Assign) and DOCUMENTATION & {getattr(target, "id", "") for target in node.targets}
+    ]
+    return len(text.splitlines()) - sum(blocks)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_short_enough_or_named_with_the_reason(name: str) -> None:
+    is_long = lines((ROOT / name).read_text("utf-8"), name.endswith(".py")) > MOST_LINES
+    assert is_long == (name in LONGER)
