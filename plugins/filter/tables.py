@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._training import status_page
+from ansible_collections.fedops.flower.plugins.module_utils._training import picture, status_page
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expecting
 
 
@@ -22,7 +22,7 @@ def _told(write: Callable[[Any], Any], wanted: str) -> Callable[[Any], Any]:
 class FilterModule:
     def filters(self) -> dict[str, Callable[[Any], Any]]:
         return {
-            "federation_status": _told(status_page.federation, "what the modules have found"),
+            "federation_status": _told(picture.federation, "what the modules have found"),
             "status_table": _told(status_page.render, "the state of a federation"),
             "history_table": _told(status_page.history_table, "a list of rounds"),
         }

@@ -8,6 +8,7 @@ import json
 import unicodedata
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._training import picture as _picture
 from ansible_collections.fedops.flower.plugins.module_utils._training import status_page
 
 
@@ -48,7 +49,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
         "checkpoint": None, "restarts": 0, "restart_reasons": [], "waiting_for": [], "failed_nodes": [],
         "seconds_per_round": None, "eta_seconds": None, "problems": [],
     }  # fmt: skip
-    assert status_page.federation(found) == {
+    assert _picture.federation(found) == {
         "superlink": {
             "host": "superlink",
             "healthy": True,
@@ -148,7 +149,7 @@ def test_a_superlink_that_does_not_answer_is_no_empty_federation() -> None:
             }
         ],
     }  # fmt: skip
-    picture = status_page.federation(found)
+    picture = _picture.federation(found)
     assert [node["status"] for node in picture["supernodes"]] == ["unknown", "unknown"]
     assert picture["superlink"]["problem"] == "Flower says: nothing."
     page = status_page.render(picture)
@@ -259,7 +260,7 @@ def test_trainings_that_cannot_be_looked_at_are_unknown_and_it_says_why() -> Non
         "host": "h", "health": 200, "certificate_days": 9, "expected": [], "supernodes": [], "trainings": [],
         "trainings_problem": "/opt/flower/trainings cannot\x1b[2J be read.", "latest": None,
     }  # fmt: skip
-    page = status_page.render(status_page.federation(found))
+    page = status_page.render(_picture.federation(found))
     assert "Trainings    unknown\n  WARNING. /opt/flower/trainings cannot\\x1b[2J be read.\n" in page
     assert "none yet" not in page
 
@@ -322,7 +323,7 @@ def test_what_is_wrong_with_the_checkpoints_is_told() -> None:
         "host": "h", "health": 200, "certificate_days": 1, "expected": [], "supernodes": [], "trainings": [],
         "latest": None, "checkpoint_problems": ["/c is a mount point, but nothing is mounted there."],
     }  # fmt: skip
-    assert status_page.render(status_page.federation(found)).endswith(
+    assert status_page.render(_picture.federation(found)).endswith(
         "Checkpoint   none\n  WARNING. /c is a mount point, but nothing is mounted there."
     )
 
@@ -332,7 +333,7 @@ def test_what_the_mirror_copied_is_not_for_the_page() -> None:
         "host": "h", "health": 200, "certificate_days": 1, "expected": [], "supernodes": [], "trainings": [],
         "latest": None, "mirror": {**MIRROR, "copied": {"a-1": {"1": "x"}}},
     }  # fmt: skip
-    assert status_page.federation(found)["mirror"] == MIRROR
+    assert _picture.federation(found)["mirror"] == MIRROR
 
 
 NOTHING = {
@@ -353,7 +354,7 @@ NOTHING = {
     ],
 )
 def test_whatever_the_mirror_remembers_is_told(text, told) -> None:
-    picture = status_page.federation({**NOTHING, "mirror_state": text})
+    picture = _picture.federation({**NOTHING, "mirror_state": text})
     nothing = {"complete": None, "tried": None, "problem": None}
     assert picture["mirror"] == (told and {**nothing, **told})
     status_page.render(picture)
@@ -367,7 +368,7 @@ STRANGERS = [
 
 
 def test_supernodes_that_nobody_of_us_registered_are_told_loudly_and_count_for_nobody() -> None:
-    picture = status_page.federation({**NOTHING, "host": "fl", "expected": ["a", "b"], "supernodes": STRANGERS})
+    picture = _picture.federation({**NOTHING, "host": "fl", "expected": ["a", "b"], "supernodes": STRANGERS})
     problem = (
         "2 SuperNodes are registered that nobody of this inventory has registered: node id 66, 67. Whoever did had the"
         " SuperLink's Control API, which only fl itself reaches: look who was there. Unregister each on fl with"
@@ -387,16 +388,16 @@ def test_supernodes_that_nobody_of_us_registered_are_told_loudly_and_count_for_n
 
 def test_a_supernode_that_the_inventory_does_not_name_is_told() -> None:
     nodes = [{"name": name, "node_id": "1", "status": "offline"} for name in ("a", "old")]
-    assert status_page.federation({**NOTHING, "expected": ["a"], "supernodes": nodes})["supernode_problems"] == [
+    assert _picture.federation({**NOTHING, "expected": ["a"], "supernodes": nodes})["supernode_problems"] == [
         "1 SuperNode is registered that the inventory does not name: old. Put their hosts back into it, or have them"
         " unregistered with state=absent of the module fedops.flower.supernode."
     ]
-    assert status_page.federation({**NOTHING, "supernodes": nodes})["supernode_problems"] == []
+    assert _picture.federation({**NOTHING, "supernodes": nodes})["supernode_problems"] == []
 
 
 def test_very_many_strangers_are_not_all_named() -> None:
     nodes = [{"name": None, "node_id": str(number), "status": "online"} for number in range(5000)]
-    picture = status_page.federation({**NOTHING, "supernodes": nodes})
+    picture = _picture.federation({**NOTHING, "supernodes": nodes})
     assert "5000 SuperNodes are registered" in picture["supernode_problems"][0]
     assert ", 19 and 4980 more." in picture["supernode_problems"][0]
     assert len(status_page.render(picture)) < 100_000
@@ -405,7 +406,7 @@ def test_very_many_strangers_are_not_all_named() -> None:
 def test_a_training_that_cannot_be_read_is_told_beside_those_that_can() -> None:
     broken = {"name": "broken", "problems": ["its effective.json cannot be read: it is too deep."]}
     sound = {"name": "sound", "status": "running", "details": None, "run_id": "1", "num_rounds": 3, "history": []}
-    page = status_page.render(status_page.federation({**NOTHING, "trainings": [broken, sound]}))
+    page = status_page.render(_picture.federation({**NOTHING, "trainings": [broken, sound]}))
     assert "  broken   -         0/?" in page
     assert "  sound    running   0/3" in page
     assert "  broken: WARNING. its effective.json cannot be read: it is too deep." in page
@@ -423,7 +424,7 @@ def test_nothing_in_the_picture_or_the_page_does_more_than_be_read() -> None:
             "restart_reasons": [{"run_id": EVIL, "time": EVIL, "round": EVIL, "detail": EVIL}],
         },
     }  # fmt: skip
-    picture = status_page.federation(
+    picture = _picture.federation(
         {
             **NOTHING,
             "supernodes": [{"name": EVIL, "node_id": EVIL, "status": EVIL}],
@@ -452,7 +453,7 @@ def test_a_service_that_was_killed_for_want_of_memory_is_named() -> None:
         "latest": None, "memory_problems": ["The SuperLink was killed.\x1b[2J"],
         "memory_of_hosts": {"ward-b": ["The SuperNode was killed.\x1b[2J" + "a" * 9999, 7] + ["x"] * 99, "ward-a": "x"},
     }  # fmt: skip
-    picture = status_page.federation(found)
+    picture = _picture.federation(found)
     lines = status_page.render(picture).splitlines()
     assert lines[0] == "SuperLink    superlink: healthy, certificate valid for 12 days"
     assert lines[1].startswith("  WARNING. The SuperLink was killed.")
