@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._config.training import EXTRA
 
 from . import attacks, task
+from .asking import call
 from .settings import Settings, derive_seed
 
 DATA_DIRECTORY = below(HOME, DATA)  # unless the SuperNode says otherwise
@@ -37,7 +38,7 @@ def train(message: Message, context: Context) -> Message:
         batch_size=config["batch-size"],
         proximal_mu=config.get("proximal-mu", 0.0),  # only FedProx sends it
         seed=derive_seed(config["seed"], config["server-round"], site),
-        extra={key.removeprefix(EXTRA): value for key, value in config.items() if key.startswith(EXTRA)},
+        extra=_knobs(config),
     )
     arrays, metrics = _named(site, lambda: _trained(message, context, settings))
     record = ArrayRecord({name: Array(np.asarray(arrays.pop(name))) for name in list(arrays)})
@@ -49,8 +50,14 @@ def train(message: Message, context: Context) -> Message:
 def evaluate(message: Message, context: Context) -> Message:
     """Evaluate on the data of this site."""
     site = _site(context)
-    metrics = _named(site, lambda: task.evaluate(_arrays(message), _data_directory(context)))
+    extra = _knobs(message.content.config_records["config"])
+    metrics = _named(site, lambda: call(task.evaluate, _arrays(message), _data_directory(context), extra=extra))
     return _reply(message, {"metrics": MetricRecord({**metrics}), SITE_RECORD: ConfigRecord({"site": site})})
+
+
+def _knobs(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the knobs of the task that the config of a message has, by key."""
+    return {key.removeprefix(EXTRA): value for key, value in config.items() if key.startswith(EXTRA)}
 
 
 def _site(context: Context) -> str:

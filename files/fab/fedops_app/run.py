@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, MetricRecord
@@ -25,6 +27,7 @@ from fedops_kit.publish import logger
 from fedops_kit.resume import Identity
 
 from . import strategies, task
+from .asking import call
 
 DATA_DIRECTORY = below(HOME, DATA)  # unless the host says otherwise
 
@@ -40,13 +43,17 @@ def run_training(grid: Grid, context: Context) -> None:
     agreed, values = terms(training), training.values
     told_by = publisher(agreed.identity, context.run_id)
     with told_by.failures_told():
+        untrained = call(
+            task.initial_arrays, int(values["seed"]), extra=training.extra, data_directory=_data_directory()
+        )
         KeptStrategy(strategies.build(training), agreed, told_by).start(
             grid=grid,
-            initial_arrays=_record(task.initial_arrays(int(values["seed"]))),
+            initial_arrays=_record(untrained),
             num_rounds=int(values["num_rounds"]),
             timeout=float(values["round_timeout"]),
             train_config=_train_config(training),
-            evaluate_fn=_evaluate_centrally,
+            evaluate_config=ConfigRecord(_knobs(training)),
+            evaluate_fn=partial(_evaluate_centrally, training.extra),
         )
 
 
@@ -87,14 +94,22 @@ def _check(training: Training, online: int, found: Room) -> None:
 def _train_config(training: Training) -> ConfigRecord:
     """What the ServerApp decides for the clients; ``server-round`` and ``proximal-mu`` are Flower's to add."""
     names = ("seed", "client_lr", "local_epochs", "batch_size", "demo_attacks")
-    extra = {EXTRA + key: value for key, value in training.extra.items()}
-    return ConfigRecord({**{BY_NAME[name].key: training.values[name] for name in names}, **extra})
+    return ConfigRecord({**{BY_NAME[name].key: training.values[name] for name in names}, **_knobs(training)})
 
 
-def _evaluate_centrally(server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
+def _knobs(training: Training) -> dict[str, Any]:
+    """What the task alone knows, as messages carry it."""
+    return {EXTRA + key: value for key, value in training.extra.items()}
+
+
+def _data_directory() -> Path:
+    return Path(os.environ.get("FEDOPS_DATA_DIR", DATA_DIRECTORY))
+
+
+def _evaluate_centrally(extra: Mapping[str, Any], server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
     """Evaluate on the server's own test set, where it has one."""
-    directory = Path(os.environ.get("FEDOPS_DATA_DIR", DATA_DIRECTORY))
-    metrics = task.evaluate_centrally({name: array.numpy() for name, array in arrays.items()}, directory)
+    model = {name: array.numpy() for name, array in arrays.items()}
+    metrics = call(task.evaluate_centrally, model, _data_directory(), extra=extra)
     return MetricRecord(dict(metrics)) if metrics else None
 
 
