@@ -122,7 +122,7 @@ contract: venv ## Test what we rely on of Flower against a real SuperLink, befor
 	pytest tests/contract
 
 .PHONY: test-examples
-test-examples: venv ## Test the PyTorch example, which needs more than the gates have
+test-examples: venv ## Test the tasks that need more than the gates have: PyTorch, PEFT, pyarrow
 	tools/test-examples
 
 .PHONY: smoke-benchmarks

@@ -15,7 +15,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "plugins"))  # so that the table is imported as module_utils, without Ansible
 
-from faces import app, continuity, endings, figures, layout, playbooks, reference, role, strategies, surveys  # noqa: E402
+from faces import (  # noqa: E402
+    app,
+    continuity,
+    endings,
+    figures,
+    layout,
+    playbooks,
+    reference,
+    role,
+    strategies,
+    surveys,
+    use_cases,
+)
 
 
 def generated() -> dict[Path, str]:
@@ -24,6 +36,7 @@ def generated() -> dict[Path, str]:
     for face in (continuity, role, reference, surveys, app, figures, layout, playbooks, endings):
         files.update(face.files(ROOT))
     files.update(strategies.files(ROOT, files))  # on pages that have figures, too
+    files.update(use_cases.files(ROOT, files))
     return {ROOT / path: text for path, text in files.items()}
 
 

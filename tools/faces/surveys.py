@@ -10,8 +10,20 @@ from pathlib import Path
 
 from module_utils._config.table import VARIABLES
 from module_utils._config.variable import Variable
+from module_utils._flower.use_cases import OWN_TASK, USE_CASES
 
 from . import NOTICE, defaults, kind, listed, plain
+
+USE_CASE_TITLE = "Task"
+USE_CASE = {
+    "question_name": USE_CASE_TITLE,
+    "question_description": "Which task of the collection is trained; docs/use-cases.md says what data each takes.",
+    "variable": "fl_use_case",
+    "required": False,
+    "type": "multiplechoice",
+    "choices": list(USE_CASES),
+    "default": OWN_TASK,
+}
 
 
 def files(root: Path) -> dict[str, str]:
@@ -19,7 +31,8 @@ def files(root: Path) -> dict[str, str]:
 
 
 def _awx() -> str:
-    survey = {"name": "Training", "description": NOTICE, "spec": [_question(row) for row in VARIABLES]}
+    spec = [USE_CASE, *(_question(row) for row in VARIABLES)]
+    survey = {"name": "Training", "description": NOTICE, "spec": spec}
     return json.dumps(survey, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -57,8 +70,10 @@ def _explained(row: Variable) -> str:
 
 
 def _opennebula() -> str:
-    inputs = ",\n".join(f'  {row.context} = "{_input(row)}"' for row in VARIABLES)
-    context = ",\n".join(f'  {row.context} = "${row.context}"' for row in VARIABLES)
+    use_case = f"O|list|{USE_CASE_TITLE}|{','.join(USE_CASES)}|{OWN_TASK}"
+    asked = {"FL_USE_CASE": use_case, **{row.context: _input(row) for row in VARIABLES}}
+    inputs = ",\n".join(f'  {name} = "{answer}"' for name, answer in asked.items())
+    context = ",\n".join(f'  {name} = "${name}"' for name in asked)
     return (
         f"# {NOTICE}\n"
         "# For a virtual machine template of OpenNebula. The filter fedops.flower.from_context reads the answers.\n\n"

@@ -1,5 +1,5 @@
 # Copyright: (c) 2026, fedops.flower contributors
-# SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A function of a task gets what it asks for by name, so that tasks of before go on."""
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ def _all(role: str, kind: str) -> dict[str, object]:
     """Return the defaults or the variables of a role: of a file, or of all files of a directory."""
     main = ROLES / role / kind / "main"
     files = sorted(main.glob("*.yml")) if main.is_dir() else [main.with_suffix(".yml")]
+    files = [path for path in files if path.exists()]
     loader = DataLoader()
     return {
         name: value

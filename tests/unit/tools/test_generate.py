@@ -26,6 +26,7 @@ GENERATED = (
     "roles/training/meta/argument_specs.yml",
     "docs/variables.md",
     "playbooks/vars/defaults.yml",
+    "files/use_cases/llm-fine-tuning/pyproject.toml",
     "docs/awx-survey.json",
     "docs/opennebula-user-inputs.txt",
     "files/fab/fedops_kit/knowledge/__init__.py",
@@ -57,6 +58,7 @@ def checkout(tmp_path):
         "playbooks/vars",
         "docs",
         "files/fab/fedops_kit/knowledge",
+        "files/use_cases",
         "benchmarks/results",
     )
     for name in ("tools/faces", *folders):
@@ -90,7 +92,9 @@ def test_the_hand_written_part_of_the_app_stays(checkout):
     path = checkout / "files/fab/pyproject.toml"
     text = path.read_text()
     path.write_text(text.replace("num-server-rounds = 3", "num-server-rounds = 4") + "my-own-key = 1\n")
-    assert generate(checkout).stdout == "files/fab/pyproject.toml written\n"
+    written = generate(checkout).stdout.splitlines()
+    assert written[0] == "files/fab/pyproject.toml written"
+    assert all(re.fullmatch("files/use_cases/.*/pyproject.toml written", line) for line in written[1:])  # made of it
     assert path.read_text() == text + "my-own-key = 1\n"
 
 
@@ -256,7 +260,7 @@ def test_awx_takes_the_question(question):
 def test_the_survey_asks_for_every_variable_and_its_defaults_are_a_good_training():
     spec = survey()["spec"]
     assert survey().keys() == {"name", "description", "spec"}
-    assert [question["variable"] for question in spec] == list(BY_ANSIBLE)
+    assert [question["variable"] for question in spec] == ["fl_use_case", *BY_ANSIBLE]
     assert check({question["variable"]: question["default"] for question in spec}) == []
 
 
@@ -285,7 +289,7 @@ def test_opennebula_takes_the_input(name, text):
 
 def test_the_defaults_of_the_user_inputs_are_the_default_training():
     context = {name: text.rpartition("|")[2] for name, text in user_inputs().items()}
-    assert list(context) == [row.context for row in VARIABLES]
+    assert list(context) == ["FL_USE_CASE", *(row.context for row in VARIABLES)]
     assert check(from_context(context)) == []
     assert Training.from_variables(from_context(context)).values == Training.from_variables({}).values
 

@@ -31,12 +31,12 @@ BASES = {"FedopsError", "RunFailedError"}
 
 def messages() -> dict[str, str]:
     """Return every message with the file that it is from."""
-    sources = [path for folder in ("plugins", "files/fab") for path in sorted((ROOT / folder).rglob("*.py"))]
+    sources = [path for folder in ("plugins", "files") for path in sorted((ROOT / folder).rglob("*.py"))]
     trees = {path: ast.parse(path.read_text("utf-8")) for path in sources if "knowledge" not in path.parts}
     ours = _our_errors(list(trees.values())) | ANSIBLE
     found: dict[str, str] = {}
     for path, tree in trees.items():
-        said = _of_app(tree) if "fedops_app" in path.parts else _raised(tree, ours)
+        said = _of_app(tree) if {"fedops_app", "use_cases"} & {*path.parts} else _raised(tree, ours)
         for text in [*said, *_of_problems(tree)]:
             found.setdefault(text, path.relative_to(ROOT).as_posix())
     for path in sorted([*(ROOT / "roles").rglob("tasks/*.yml"), *(ROOT / "playbooks").rglob("*.yml")]):
@@ -161,7 +161,7 @@ def test_an_unreachable_superlink_is_in_it_as_flower_says_it() -> None:
 
 def test_what_it_quotes_is_said() -> None:
     """By a message, or by what composes one of pieces."""
-    sources = [path for folder in ("plugins", "files/fab", "roles", "playbooks") for path in (ROOT / folder).rglob("*")]
+    sources = [path for folder in ("plugins", "files", "roles", "playbooks") for path in (ROOT / folder).rglob("*")]
     text = "".join(path.read_text("utf-8") for path in sources if path.suffix in {".py", ".yml", ".j2"})
     pieces = " ".join(re.sub(r"\"\s*f?\"|'\s*f?'", "", text).split())
     unsaid = [

@@ -37,6 +37,7 @@ _NOT_NEEDED = {
     "resume_round": "A training resumes after its newest good checkpoint by itself, with the round that it has. Remove"
     " {name}; {resume} says whether it resumes (auto), begins anew (never) or fails without a checkpoint (require).",
 }
+_OF_THE_APP = frozenset({"fl_use_case"})  # which app it is, and no variable of a training: the role app reads it
 EXTRA = "extra."  # before the keys of the app alone, which then are no rows of the table
 _NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
 
@@ -211,7 +212,8 @@ def _examine(
     room: Room | None = None,
 ) -> tuple[dict[str, object], list[Problem]]:
     """The values of all variables that have a good one, and all problems. C(unset) gives what is not given."""
-    problems = [_unknown(name, value, rows) for name, value in _mapping(given).items() if name not in rows]
+    unknown = {name: value for name, value in _mapping(given).items() if name not in rows}
+    problems = [_unknown(name, value, rows) for name, value in unknown.items() if name not in _OF_THE_APP]
     values: dict[str, object] = {}
     chosen = {rows[name].name: value for name, value in given.items() if name in rows and not is_unset(value)}
     for variable in sorted(VARIABLES, key=lambda row: row.name != "strategy"):  # defaults depend on the strategy
