@@ -11,6 +11,7 @@ short_description: Check whether ClientApps can read their data
 version_added: 0.1.0
 description:
   - Tries to read directories as a ClientApp would, as a member of a group and nobody else.
+  - Looks at the form of the data, where it is said what they are for.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
@@ -32,6 +33,13 @@ options:
     description: Number of the group, which a host that is not deployed yet does not know.
     type: int
     default: 49999
+  use_case:
+    description:
+      - A task that the collection brings, as C(app_use_case) of the role P(fedops.flower.app#role) takes it.
+      - The data are held against the form that it takes, as far as their files show it. A directory that is empty is
+        filled later.
+      - Without it nothing is looked into.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -53,6 +61,7 @@ problems:
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._flower.use_cases import use_case
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.data import problems
 
 
@@ -63,11 +72,14 @@ def main() -> None:
             "directories": {"type": "list", "elements": "path", "required": True},
             "group": {"type": "str", "default": APPS.name},
             "gid": {"type": "int", "default": APPS.number},
+            "use_case": {"type": "str"},
         },
         supports_check_mode=True,
     )
     params = module.params
-    found = problems(params["directories"], params["home"], [params["gid"]], params["group"])
+    with module.explaining("read"):
+        asked = use_case(params["use_case"]).name if params["use_case"] else ""
+    found = problems(params["directories"], params["home"], [params["gid"]], params["group"], asked)
     module.exit_json(changed=False, problems=found)
 
 

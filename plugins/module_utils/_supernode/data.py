@@ -12,21 +12,28 @@ import os
 import signal
 import typing as t
 
+from .use_case_data import data_flaw
+
 NOBODY_ELSE = 61183  # a user that has nothing; systemd's own for ClientApps begin behind it
 HOMES = ("/home/", "/root/")  # the units of ClientApps have others there, with nothing but the data
 NFS_PATIENCE = 20  # seconds; a server of NFS that is away gives no answer at all
 
 
-def problems(directories: t.Iterable[str], home: str, groups: t.Sequence[int], name: str) -> list[str]:
-    """Return what keeps members of these groups from reading directories; those that are made by us are left out."""
+def problems(
+    directories: t.Iterable[str], home: str, groups: t.Sequence[int], name: str, use_case: str = ""
+) -> list[str]:
+    """Return what keeps members of these groups from reading directories; those that are made by us are left out.
+
+    With a use case, also what keeps them from being its data.
+    """
     ours = os.path.join(home, "data")
     found = []
     for path in dict.fromkeys(map(os.path.normpath, directories)):
         if (path == ours or os.path.dirname(path) == ours) and not os.path.lexists(path):
             continue
-        why = _as_member(path, groups)
+        why = _as_member(path, groups, use_case)
         if why:
-            found.append(f"{path} {why}. {_advice(path, name, why)}")
+            found.append(f"{path} {why}. {_advice(path, name, why)}".rstrip())
     return found
 
 
@@ -35,6 +42,8 @@ def _advice(path: str, name: str, why: str) -> str:
         return f"Put the data there, readable for the group {name}, or name another one in supernode_data_directory."
     if why == _SILENT:
         return "Is its server away? Bring it back, or name another directory in supernode_data_directory."
+    if why not in (NO_DIRECTORY, _CLOSED):
+        return ""  # it says what to do itself
     return (
         f"ClientApps read data as members of the group {name}, which may have no user on this host yet. Let it read:"
         f" 'chgrp -R {name} {path}' and 'chmod -R g+rX {path}', and 'chmod o+x' for the directories above."
@@ -44,22 +53,31 @@ def _advice(path: str, name: str, why: str) -> str:
 MISSING = "does not exist"
 _SILENT = f"has not answered for {NFS_PATIENCE} s"
 NO_DIRECTORY = "is no directory"
-_ANSWERS = ("", MISSING, NO_DIRECTORY, "cannot be read by ClientApps", _SILENT)
+_CLOSED = "cannot be read by ClientApps"
+_LONGEST_ANSWER = 4096  # bytes
 
 
-def _as_member(path: str, groups: t.Sequence[int]) -> str:
+def _as_member(path: str, groups: t.Sequence[int], use_case: str) -> str:
     """Say what keeps a process of these groups from a directory, by trying it: modes are not all that decides."""
+    answer, told = os.pipe()
     child = os.fork()
     if child == 0:
-        os._exit(_try(path, groups))
+        try:
+            os.write(told, _try(path, groups, use_case).encode()[:_LONGEST_ANSWER])
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    os.close(told)
+    with os.fdopen(answer, "rb") as stream:
+        why = stream.read(_LONGEST_ANSWER).decode("utf-8", "replace")
     _pid, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return _SILENT
-    return _ANSWERS[min(os.WEXITSTATUS(status), len(_ANSWERS) - 1)]
+    return why if status == 0 else _CLOSED
 
 
-def _try(path: str, groups: t.Sequence[int]) -> int:
-    """Do it, in a process of its own; return the place of the answer."""
+def _try(path: str, groups: t.Sequence[int], use_case: str) -> str:
+    """Do it, in a process of its own; return the answer."""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(NFS_PATIENCE)
@@ -74,9 +92,9 @@ def _try(path: str, groups: t.Sequence[int]) -> int:
         os.listdir(path)
         os.stat(os.path.join(path, "."))
     except FileNotFoundError:
-        return _ANSWERS.index(MISSING)
+        return MISSING
     except NotADirectoryError:
-        return _ANSWERS.index(NO_DIRECTORY)
+        return NO_DIRECTORY
     except OSError:
-        return 3
-    return 0
+        return _CLOSED
+    return data_flaw(path, use_case) if use_case else ""

@@ -72,3 +72,33 @@ def test_a_directory_that_gives_no_answer_is_not_waited_for(place, monkeypatch) 
     monkeypatch.setattr(_data, "NFS_PATIENCE", 1)
     monkeypatch.setattr(_data.os, "stat", lambda _path: __import__("time").sleep(60))
     assert _data.problems([str(place)], "/opt/flower", [GROUP], "flower")[0].startswith(f"{place} has not answered for")
+
+
+def test_an_empty_directory_is_filled_later_and_nothing_is_looked_into_without_a_use_case(run_module, place) -> None:
+    (place / "data").mkdir()
+    asked = {"directories": [str(place / "data")]}
+    assert run_module("data_info", use_case="digits", **asked)["problems"] == []
+    (place / "data/train.npz").write_text("text")
+    assert run_module("data_info", **asked)["problems"] == []
+    assert run_module("data_info", use_case="digits", **asked)["problems"] == [
+        f"{place}/data holds train.npz, which is no archive of NumPy. Write it with numpy.savez (docs/use-cases.md,"
+        " digits)."
+    ]
+
+
+def test_what_a_member_cannot_read_is_not_read_for_it(run_module, place) -> None:
+    (place / "data").mkdir()
+    (place / "data/train.csv").symlink_to(place / "closed")
+    for content in (None, "root:secret\n"):
+        if content:
+            (place / "closed").write_text(content)
+            (place / "closed").chmod(0o600)
+        (problem,) = run_module("data_info", directories=[str(place / "data")], use_case="anomaly-detection")[
+            "problems"
+        ]
+        assert problem.startswith(f"{place}/data holds train.csv, which cannot be read by ClientApps. Let their group")
+
+
+def test_a_use_case_that_there_is_not_is_told(run_module, place) -> None:
+    answer = run_module("data_info", directories=[str(place)], use_case="radiology")
+    assert "app_use_case is 'radiology' but must be one of digits" in answer["msg"]
