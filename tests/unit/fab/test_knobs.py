@@ -1,5 +1,5 @@
 # Copyright: (c) 2026, fedops.flower contributors
-# SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Knobs of a task: from the run configuration to ``settings.extra``, and into the identity of the training."""
 
 from __future__ import annotations

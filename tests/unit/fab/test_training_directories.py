@@ -1,5 +1,5 @@
 # Copyright: (c) 2026, fedops.flower contributors
-# SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Each training has a directory of its own below one path, and no training harms another one."""
 
 from __future__ import annotations
