@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from flwr.app import Context, Error, Message, RecordDict
+from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import Grid
@@ -54,6 +55,8 @@ class SimulatedGrid(Grid):
     activated: dict[str, str] = field(default_factory=dict)  # by site, the moment in which its SuperNode was started
     node_configs: dict[str, dict[str, object]] = field(default_factory=dict)  # by site, what else its SuperNode says
     on_the_way: Callable[[str, Message], None] = lambda site, message: None  # sees, and may change, every message
+    client: ClientApp = client_app.app
+    run_config: dict[str, object] = field(default_factory=dict)  # as a ClientApp sees it; ours does not look
     log: list[tuple[str, int, str]] = field(default_factory=list)  # message type, round, site
 
     def __post_init__(self) -> None:
@@ -98,7 +101,7 @@ class SimulatedGrid(Grid):
     def _deliver(self, message: Message) -> str:
         node = message.metadata.dst_node_id
         site, kind = self.sites[node], message.metadata.message_type
-        round_number = message.content["config"]["server-round"]
+        round_number = next(iter(message.content.config_records.values()))["server-round"]
         if kind == "train" and self.killed_in_round == round_number:
             raise Killed
         attempt = self.log.count((kind, round_number, site))
@@ -119,14 +122,14 @@ class SimulatedGrid(Grid):
             node_id=message.metadata.dst_node_id,
             node_config={"site": site, "data-path": str(self.data / site), **self.node_configs.get(site, {})},
             state=RecordDict(),
-            run_config={},
+            run_config=self.run_config,
         )
         try:
             if self.fails(site, round_number, attempt):
                 raise RuntimeError("told to fail")
             received = copy.deepcopy(message)
             self.on_the_way(site, received)
-            reply = client_app.app(received, context)
+            reply = self.client(received, context)
             self.on_the_way(site, reply)
             return reply
         except Exception as error:

@@ -54,7 +54,14 @@ HOME_DIRECTORIES = re.compile(r"/(?:home|Users)/[a-z][\w.-]*/")
 
 LICENSED = {".py", ".yml", ".yaml", ".j2", ".sh", ".toml"}
 # Flower apps, to be copied.
-APACHE = ("files/fab/", "files/use_cases/", "examples/", "molecule/bring_your_own/app/", "benchmarks/round/bare_app/")
+APACHE = (
+    "files/fab/",
+    "files/use_cases/",
+    "examples/",
+    "molecule/bring_your_own/app/",
+    "benchmarks/round/bare_app/",
+    "tests/apps/",
+)
 UNLICENSED = {"changelogs/changelog.yaml"}  # antsibull-changelog writes it anew
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from module_utils._base.notation import to_toml
@@ -13,6 +14,7 @@ from module_utils._config.table import VARIABLES
 from . import NOTICE, between, continuity, licence
 
 PYPROJECT = "files/fab/pyproject.toml"
+GALAXY = "galaxy.yml"
 KNOWLEDGE = "files/fab/fedops_kit/knowledge"
 BEGIN = f"# --- begin: {NOTICE} ---\n"
 END = "# --- end of the generated part ---\n"
@@ -27,6 +29,8 @@ COPIED = (
     "_config/knobs",
     "_config/situation",
     "_config/training",
+    "_config/synonyms",
+    "_config/kit",
     "_base/errors",
     "_base/jsonable",
     "_base/home",
@@ -47,7 +51,17 @@ COPIED = (
 
 def files(root: Path) -> dict[str, str]:
     pyproject = between((root / PYPROJECT).read_text("utf-8"), BEGIN, END, _config(), PYPROJECT)
-    return {PYPROJECT: pyproject, **_knowledge(root / "plugins/module_utils", continuity.files(root))}
+    knowledge = _knowledge(root / "plugins/module_utils", continuity.files(root))
+    return {PYPROJECT: pyproject, **knowledge, f"{KNOWLEDGE}/version.py": _version(root)}
+
+
+def _version(root: Path) -> str:
+    """The kit has the version of the collection that it comes with."""
+    found = re.search(r"^version: (\S+)$", (root / GALAXY).read_text("utf-8"), re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"{GALAXY} has no version.")
+    notice = NOTICE.replace("plugins/module_utils/_config/table.py", GALAXY)
+    return f'{licence("Apache-2.0")}# {notice}\n"""The version of the kit."""\n\nVERSION = "{found.group(1)}"\n'
 
 
 def _config() -> str:

@@ -16,7 +16,7 @@ from flwr.serverapp import Grid
 
 from fedops_kit.errors import RunFailedError
 from fedops_kit.exact import Guard
-from fedops_kit.keeping import KeptStrategy, Terms, publisher
+from fedops_kit.keeping import KeptStrategy
 from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._config.knobs import TABLE_OF_KNOBS, knobs_in_run
 from fedops_kit.knowledge._config.sizing import Room
@@ -25,6 +25,8 @@ from fedops_kit.knowledge._config.table import BY_NAME
 from fedops_kit.knowledge._config.training import EXTRA, Training, check
 from fedops_kit.publish import logger
 from fedops_kit.resume import Identity
+from fedops_kit.state import KeptState
+from fedops_kit.terms import Terms, publisher
 
 from . import strategies, task
 from .asking import call
@@ -40,13 +42,12 @@ def run_training(grid: Grid, context: Context) -> None:
     training = Training.from_run_config(context.run_config, knobs, given)
     for problem in training.problems:
         logger.warning("%s", problem.message)
-    agreed, values = terms(training), training.values
-    told_by = publisher(agreed.identity, context.run_id)
-    with told_by.failures_told():
+    agreed, values = terms(training, context.run_id), training.values
+    with agreed.told_by.failures_told():
         untrained = call(
             task.initial_arrays, int(values["seed"]), extra=training.extra, data_directory=_data_directory()
         )
-        KeptStrategy(strategies.build(training), agreed, told_by).start(
+        KeptStrategy(KeptState(strategies.build(training)), lambda run: agreed).start(
             grid=grid,
             initial_arrays=_record(untrained),
             num_rounds=int(values["num_rounds"]),
@@ -57,13 +58,14 @@ def run_training(grid: Grid, context: Context) -> None:
         )
 
 
-def terms(training: Training) -> Terms:
+def terms(training: Training, run_id: int) -> Terms:
     """Return what the kit is to hold a training to."""
+    identity = Identity(str(training.values["training_name"]), training.configuration_hash, training.identity)
     values, arguments = training.values, training.strategy_parameters
     minimum = max(int(values["min_fit_clients"]), STRATEGIES[str(values["strategy"])].minimum_replies(values))
     return Terms(
         values=values,
-        identity=Identity(str(values["training_name"]), training.configuration_hash, training.identity),
+        identity=identity,
         strategy=str(values["strategy"]),
         guard=Guard(
             minimum_replies=minimum,
@@ -79,6 +81,7 @@ def terms(training: Training) -> Terms:
         run_config=training.run_config,
         describe=partial(strategies.describe, training=training),
         check=partial(_check, training),
+        told_by=publisher(identity, run_id),
     )
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
@@ -28,6 +28,7 @@ from .knowledge._checkpoint.manifest import CheckpointError, UnreadableError, op
 from .knowledge._checkpoint.names import LATEST_ARRAYS, LATEST_MANIFEST, PREVIOUS, SAVED, arrays_name, manifest_name
 from .knowledge._checkpoint.trainings import has_folder
 from .publish import logger
+from .state import OWN
 
 _TEMPORARY = ".partial"
 _FAREWELL = 5.0  # seconds for the storage to take note of the end
@@ -84,13 +85,14 @@ class CheckpointDirectory:
             logger.warning("Older checkpoints in %s cannot be removed: %s", self.path, _cause(error))
         return checkpoint
 
-    def load(self, checkpoint: Checkpoint) -> tuple[ArrayRecord, dict[str, NDArray]]:
+    def load(self, checkpoint: Checkpoint, infinite: Set[str] = frozenset()) -> tuple[ArrayRecord, dict[str, NDArray]]:
         """Return the model and the strategy's state of a verified checkpoint.
 
-        It may come from a bucket that others write: whatever is wrong with its arrays is a CheckpointError.
+        It may come from a bucket that others write: whatever is wrong with its arrays is a CheckpointError. Only those
+        that are named as such, and what a strategy says itself, may hold infinite numbers.
         """
         try:
-            return self._loaded(checkpoint)
+            return self._loaded(checkpoint, infinite)
         except CheckpointError:
             raise
         except OSError as error:
@@ -98,7 +100,7 @@ class CheckpointDirectory:
         except (ArithmeticError, EOFError, LookupError, RuntimeError, TypeError, ValueError, BadZipFile) as error:
             raise CheckpointError(f"{checkpoint.path} is damaged: {error}.") from error
 
-    def _loaded(self, checkpoint: Checkpoint) -> tuple[ArrayRecord, dict[str, NDArray]]:
+    def _loaded(self, checkpoint: Checkpoint, infinite: Set[str]) -> tuple[ArrayRecord, dict[str, NDArray]]:
         manifest, prefix = checkpoint.manifest, checkpoint.manifest["state_prefix"]
         entries = [*manifest["arrays"], *manifest["state_arrays"]]
         arrays: dict[str, Array] = {}
@@ -108,7 +110,8 @@ class CheckpointDirectory:
             if said != (array.dtype, array.shape):
                 raise ValueError(f"{name!r} is {array.dtype}{list(array.shape)}, its manifest says {said[0]}{said[1]}")
             values = guards.view(array)
-            if not guards.is_finite(values):
+            free = name in infinite or name.startswith(prefix + OWN)
+            if not free and not guards.is_finite(values):
                 raise ValueError(f"{name!r} holds NaN or infinite numbers")
             if len(arrays) < len(manifest["arrays"]):
                 arrays[name] = array

@@ -20,10 +20,11 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 from flwr.serverapp import Grid
-from flwr.serverapp.strategy import Strategy
+from flwr.serverapp.strategy import Result, Strategy
 
-from . import guards
+from . import foreign, guards
 from .errors import NodesUnavailableError, RunFailedError
+from .foreign import ForeignCheck
 from .grid import SteadyGrid
 from .guards import Rejection, site_of
 from .integrity import FINGERPRINT, fingerprint
@@ -45,6 +46,7 @@ class Guard:
     round_timeout: float
     trim_beta: float = 0.0  # of FedTrimmedAvg; 0: nothing is to be trimmed
     max_update_norm: float = 0.0  # of a single reply; 0: no bound
+    foreign: bool = False  # the ClientApp is not built on the kit, nor the strategy made by it
 
 
 @dataclass
@@ -74,6 +76,7 @@ class ExactStrategy(Strategy):
         self.strategy = strategy
         self.rounds_done = rounds_done
         self.last_aggregated = 0  # the number of the last round that made progress in this run; 0: none yet
+        self.asked_nobody = True  # to train: a strategy may only evaluate
         self.round = Round(rounds_done)
         self._guard = guard
         self._seed = seed
@@ -96,15 +99,20 @@ class ExactStrategy(Strategy):
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Make one model of the replies, when there are enough of them."""
+        if self._guard.foreign and not self.round.asked:
+            return None, None  # the strategy wants no training in this round
         ordered = self._enough(self._counted(replies))
         if ordered is None:
             return None, None
         self._check_trimming()
         arrays, metrics = self.strategy.aggregate_train(self.round.number, ordered)
         if arrays is None:
-            self._fall_short("The strategy aggregated nothing")
-            return None, None
-        arrays = _like(arrays, self._asked[0])
+            self._tell_nothing_aggregated()
+            return None, metrics
+        if foreign.same_layout(arrays, self._asked[0]) or not self._guard.foreign:
+            arrays = _like(arrays, self._asked[0])
+        else:
+            arrays = ArrayRecord(dict(arrays))  # a strategy such as one of trees has a model that grows
         self._check_finite(arrays)
         self.round.aggregated = True
         self.round.train_metrics = dict(metrics) if metrics else {}
@@ -116,14 +124,14 @@ class ExactStrategy(Strategy):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Choose the nodes that evaluate."""
-        _begin_wait(grid)
-        config[FINGERPRINT] = fingerprint(arrays)
+        self._prepare(arrays, config, grid)
         with _seeded(f"{self._seed}/{self.round.number}/evaluate"):
-            return self.strategy.configure_evaluate(self.round.number, arrays, config, grid)
+            return self.strategy.configure_evaluate(self.round.number, ArrayRecord(dict(arrays)), config, grid)
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """Average the metrics of the evaluation."""
-        ordered, rejected = self._sifted(replies, guards.check_evaluation, "evaluate")
+        check = self._foreign_check("aggregate_evaluate", None) if self._guard.foreign else guards.check_evaluation
+        ordered, rejected = self._sifted(replies, check, "evaluate")
         self.round.rejected = [*self.round.rejected, *rejected]
         self.round.failed = [*self.round.failed, *self._errors(ordered, "evaluate")]
         metrics = self.strategy.aggregate_evaluate(self.round.number, ordered)
@@ -133,20 +141,43 @@ class ExactStrategy(Strategy):
 
     def _ask(self, attempt: int) -> Iterable[Message]:
         arrays, config, grid = self._asked
-        _begin_wait(grid)
-        config[FINGERPRINT] = fingerprint(arrays)
+        self._prepare(arrays, config, grid)
         with _seeded(f"{self._seed}/{self.round.number}/train/{attempt}"):
-            messages = list(self.strategy.configure_train(self.round.number, arrays, config, grid))
+            # A record of its own: ours is emptied when the round has made a new model, and it may keep what it gets.
+            given = ArrayRecord(dict(arrays))
+            messages = list(self.strategy.configure_train(self.round.number, given, config, grid))
         self._asked_nodes = [message.metadata.dst_node_id for message in messages]
         self.round.asked = len(messages)
+        self.asked_nobody &= not messages
         return messages
 
-    def _counted(self, replies: Iterable[Message]) -> list[Message]:
-        check = guards.TrainingCheck(
+    def _prepare(self, arrays: ArrayRecord, config: ConfigRecord, grid: Grid) -> None:
+        """Begin the wait for nodes, and tell ClientApps of ours what they are to receive."""
+        if isinstance(grid, SteadyGrid):
+            grid.begin_wait()
+        if not self._guard.foreign:
+            config[FINGERPRINT] = fingerprint(arrays)
+
+    def _check_of_training(self) -> guards.TrainingCheck | ForeignCheck:
+        if self._guard.foreign:
+            return self._foreign_check("aggregate_train", self._asked[0])
+        return guards.TrainingCheck(
             model=self._asked[0],
             loss_key=getattr(self.strategy, "train_loss_key", ""),
             max_update_norm=self._guard.max_update_norm,
         )
+
+    def _foreign_check(self, method: str, model: ArrayRecord | None) -> ForeignCheck:
+        return ForeignCheck(
+            averaged=foreign.averages(self.strategy, method),
+            weight=foreign.weight_of(self.strategy),
+            model=model,
+            loss_key=foreign.loss_of(self.strategy) if model is not None else "",
+            max_update_norm=self._guard.max_update_norm,
+        )
+
+    def _counted(self, replies: Iterable[Message]) -> list[Message]:
+        check = self._check_of_training()
         arrived = list(replies)
         ordered, self.round.rejected = self._sifted(arrived, check, "train")
         silent = self._silent(arrived)
@@ -159,7 +190,8 @@ class ExactStrategy(Strategy):
     def _sifted(
         self, replies: Iterable[Message], check: Callable[[RecordDict], str], work: str
     ) -> tuple[list[Message], list[Rejection]]:
-        kept, rejected = guards.sift(self._in_order(replies), check, self._name_of, work)
+        likeness = check.likeness if isinstance(check, ForeignCheck) else guards.metric_names
+        kept, rejected = guards.sift(self._in_order(replies), check, self._name_of, work, likeness)
         for rejection in rejected:
             logger.warning(
                 "Round %d: what %s replied to %s is rejected: %s.",
@@ -206,8 +238,7 @@ class ExactStrategy(Strategy):
 
     def _check_finite(self, arrays: ArrayRecord) -> None:
         """End the run over a broken model, whatever a shortfall may do: the strategy's own state is broken with it."""
-        broken = [name for name, array in arrays.items() if not guards.is_finite(guards.view(array))]
-        if broken:
+        if broken := foreign.unsound(arrays, self._asked[0] if self._guard.foreign else ArrayRecord()):
             raise RunFailedError(
                 f"Round {self.round.number} failed: the strategy made NaN or infinite numbers of finite ones in"
                 f" {broken[0]!r}. Lower the learning rates, or choose another fl_strategy."
@@ -215,15 +246,13 @@ class ExactStrategy(Strategy):
 
     def _let_go_of_the_old_model(self) -> None:
         """Empty the model that the round began with: Flower's ``start`` keeps the first one to the end."""
-        model = self._asked[0]
-        if not any(kept is model for kept in vars(self.strategy).values()):
-            model.clear()
+        self._asked[0].clear()
 
     def _enough(self, replies: list[Message]) -> list[Message] | None:
         """Return enough replies, after repeating the round where that is wished; None says to skip it."""
         pauses = RETRY_PAUSES if self._guard.on_shortfall == "retry" else ()
         for attempt, pause in enumerate(pauses, start=1):
-            if self.round.replies >= self._guard.minimum_replies:
+            if self.round.replies >= self._needed:
                 break
             logger.warning("%s. The round is repeated in %g seconds.", self._shortfall(replies), pause)
             time.sleep(pause)
@@ -232,10 +261,22 @@ class ExactStrategy(Strategy):
             replies = self._counted(
                 self._asked[2].send_and_receive(self._ask(attempt), timeout=self._guard.round_timeout)
             )
-        if self.round.replies >= self._guard.minimum_replies:
+        if self.round.replies >= self._needed:
             return replies
         self._fall_short(self._shortfall(replies))
         return None
+
+    @property
+    def _needed(self) -> int:
+        """How many replies the round needs: of a strategy that asks fewer nodes than it says, all of them."""
+        minimum = self._guard.minimum_replies
+        return min(minimum, self.round.asked) if self._guard.foreign else minimum
+
+    def _tell_nothing_aggregated(self) -> None:
+        if self._guard.foreign and not foreign.averages(self.strategy, "aggregate_train"):
+            logger.warning("Round %d: the strategy has made no model of the replies.", self.round.number)
+            return  # which it may mean to do
+        self._fall_short("The strategy aggregated nothing")
 
     def _check_trimming(self) -> None:
         """Tell when missing replies, and nothing that was known before the round, leave all outliers in the mean."""
@@ -257,9 +298,8 @@ class ExactStrategy(Strategy):
             reasons.append(f"{silent} did not answer within {self._guard.round_timeout:g} seconds")
         if (more := len(reasons) - _REASONS) > 0:
             reasons[_REASONS:] = [f"and {more} more"]
-        return (
-            f"{self.round.replies} valid replies, {self._guard.minimum_replies} needed, {self.round.failures} failed"
-            + (f" ({'; '.join(reasons)})" if reasons else "")
+        return f"{self.round.replies} valid replies, {self._needed} needed, {self.round.failures} failed" + (
+            f" ({'; '.join(reasons)})" if reasons else ""
         )
 
     def _said(self, reply: Message) -> str:
@@ -279,20 +319,37 @@ class ExactStrategy(Strategy):
         raise RunFailedError(text)
 
 
+def started(exact: ExactStrategy) -> Callable[..., Result]:
+    """Return what starts a strategy: Flower's own ``start``, or the one that the strategy has instead.
+
+    Of the latter the code is the app's, and calls the strategy by ``self``: it gets one that has the same attributes,
+    and whose rounds are the exact ones.
+    """
+    kind = type(exact.strategy)
+    if kind.start is Strategy.start:
+        return exact.start
+    logger.info(
+        "%s has a start() of its own, which is used: it may count rounds from 1 in what it writes.", kind.__name__
+    )
+    rounds = ("configure_train", "aggregate_train", "configure_evaluate", "aggregate_evaluate")
+    methods = {name: staticmethod(getattr(exact, name)) for name in rounds}
+    double: Any = object.__new__(type(kind.__name__, (kind,), methods))
+    double.__dict__ = exact.strategy.__dict__
+    return double.start
+
+
 @contextmanager
 def _seeded(seed: str) -> Iterator[None]:
-    """Flower samples nodes by the global generator of ``random``: seed it for a moment, then put it back."""
-    before = random.getstate()
+    """Sampling takes a global generator, Flower's that of ``random``: seed them for a moment, then put them back."""
+    before, arrays_before = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(random.getrandbits(32))
     random.seed(seed)
     try:
         yield
     finally:
         random.setstate(before)
-
-
-def _begin_wait(grid: Grid) -> None:
-    if isinstance(grid, SteadyGrid):
-        grid.begin_wait()
+        np.random.set_state(arrays_before)
 
 
 def _is_unavailable(reply: Message) -> bool:

@@ -73,7 +73,7 @@ class TrainingCheck:
             self._size_flaw(arrays)
             or _integrity_flaw(content)
             or _record_flaw(content)
-            or self._loss_flaw(content.metric_records[METRICS])
+            or loss_flaw(self.loss_key, content.metric_records[METRICS])
             or _names_flaw(list(arrays), list(self.model))
             or next(filter(None, (_array_flaw(name, arrays[name], self.model[name]) for name in arrays)), "")
             or self._norm_flaw(arrays)
@@ -85,16 +85,6 @@ class TrainingCheck:
             return flaw
         largest = Bound(sum(len(array.data) for array in self.model.values())).numbers
         return "" if sum(len(array.data) for array in arrays.values()) <= largest else "it is too large for the model"
-
-    def _loss_flaw(self, metrics: MetricRecord) -> str:
-        if not self.loss_key:
-            return ""
-        # The strategy raises it to a power, which is no number for a negative one.
-        if flaw := _number_flaw(self.loss_key, metrics.get(self.loss_key), lambda loss: loss >= 0, "at least 0"):
-            return flaw
-        return _number_flaw(
-            self.loss_key, metrics.get(self.loss_key), lambda loss: loss <= LARGEST_LOSS, f"at most {LARGEST_LOSS:g}"
-        )
 
     def _norm_flaw(self, arrays: ArrayRecord) -> str:
         if not self.max_update_norm:
@@ -111,10 +101,31 @@ def check_evaluation(content: RecordDict) -> str:
         return "it holds a model, and was asked for none"
     if flaw := _record_flaw(content):
         return flaw
-    for name, value in content.metric_records[METRICS].items():
+    return finite_flaw(content.metric_records[METRICS])
+
+
+def finite_flaw(metrics: MetricRecord) -> str:
+    """Say which metric is no finite number; nothing when all are."""
+    for name, value in metrics.items():
         if not all(math.isfinite(number) for number in (value if isinstance(value, list) else [value])):
             return f"{name} is no finite number"  # it would be the average of all sites
     return ""
+
+
+def loss_flaw(key: str, metrics: MetricRecord) -> str:
+    """Say what is wrong with the loss that a strategy weights sites by; nothing where it does not."""
+    if not key:
+        return ""
+    # The strategy raises it to a power, which is no number for a negative one.
+    if flaw := number_flaw(key, metrics.get(key), lambda loss: loss >= 0, "at least 0"):
+        return flaw
+    return number_flaw(key, metrics.get(key), lambda loss: loss <= LARGEST_LOSS, f"at most {LARGEST_LOSS:g}")
+
+
+def metric_names(content: RecordDict) -> tuple[tuple[str, int | None], ...]:
+    """Return the names and lengths of the metrics: replies that differ in them cannot be averaged."""
+    metrics = content.metric_records[METRICS]
+    return tuple(sorted((name, len(value) if isinstance(value, list) else None) for name, value in metrics.items()))
 
 
 def sift(
@@ -122,22 +133,24 @@ def sift(
     check: Callable[[RecordDict], str],
     name_of: Callable[[Message], str] | None = None,
     work: str = "",
+    likeness: Callable[[RecordDict], tuple] = metric_names,
 ) -> tuple[list[Message], list[Rejection]]:
     """Part the replies that may be aggregated from those that must not. Errors stay: strategies skip them.
 
-    Replies can be averaged only when they report the same metrics: those that a majority reports. Where there is none,
-    nobody's count, for a site that lies would decide who is believed.
+    Replies can be averaged only when they are alike, as by default in the metrics that they report: like a majority.
+    Where there is none, nobody's count, for a site that lies would decide who is believed.
     """
     named = name_of or (lambda reply: plain(site_of(reply)) or f"node {reply.metadata.src_node_id}")
     flaws = [(reply, _flaw(reply, check)) for reply in replies]
-    usual = _usual_metrics([reply for reply, flaw in flaws if not flaw and not reply.has_error()])
+    usual = _usual([likeness(reply.content) for reply, flaw in flaws if not flaw and not reply.has_error()])
+    what = "metrics are" if likeness is metric_names else "arrays or metrics are"
     kept: list[Message] = []
     rejected: list[Rejection] = []
     for reply, flaw in flaws:
-        if not flaw and not reply.has_error() and _metrics(reply) != usual:
-            flaw = "its metrics are not those that the other sites report"
+        if not flaw and not reply.has_error() and likeness(reply.content) != usual:
+            flaw = f"its {what} not those that the other sites report"
             if usual is None:
-                flaw += ", and no metrics are those of a majority"
+                flaw += f", and no {what} those of a majority"
         if flaw:
             rejected.append(Rejection(named(reply), work or plain(reply.metadata.message_type), plain(flaw)))
         else:
@@ -227,7 +240,7 @@ def _record_flaw(content: RecordDict) -> str:
     if len(content.config_records.get(SITE_RECORD, {})) > MOST_ABOUT:
         return f"its record {SITE_RECORD} has more than {MOST_ABOUT} entries"
     metrics = content.metric_records[METRICS]
-    return _metrics_flaw(metrics) or _number_flaw(
+    return metrics_flaw(metrics) or number_flaw(
         WEIGHT,
         metrics.get(WEIGHT),
         lambda weight: 0 < weight <= MOST_EXAMPLES,
@@ -235,7 +248,8 @@ def _record_flaw(content: RecordDict) -> str:
     )
 
 
-def _metrics_flaw(metrics: MetricRecord) -> str:
+def metrics_flaw(metrics: MetricRecord) -> str:
+    """Say what is wrong with the names of metrics, or with how many there are; nothing when all is well."""
     if len(metrics) > MOST_METRICS:
         return f"it reports {len(metrics)} metrics but at most {MOST_METRICS} are taken"
     for name, value in metrics.items():
@@ -275,7 +289,8 @@ def _array_flaw(name: str, array: Array, expected: Array) -> str:
     return f"the array {name!r} holds NaN or infinite numbers"
 
 
-def _number_flaw(name: str, value: object, rule: Callable[[float], bool], words: str) -> str:
+def number_flaw(name: str, value: object, rule: Callable[[float], bool], words: str) -> str:
+    """Say what is wrong with a number; nothing when it is one by the rule."""
     if value is None:
         return f"{name} is missing"
     if isinstance(value, (int, float)) and math.isfinite(value) and rule(value):
@@ -283,16 +298,10 @@ def _number_flaw(name: str, value: object, rule: Callable[[float], bool], words:
     return f"{name} is {value} but must be {words}"
 
 
-def _metrics(reply: Message) -> tuple[tuple[str, int | None], ...]:
-    """Return names and lengths: replies that differ in them cannot be averaged."""
-    metrics = reply.content.metric_records[METRICS]
-    return tuple(sorted((name, len(value) if isinstance(value, list) else None) for name, value in metrics.items()))
-
-
-def _usual_metrics(replies: list[Message]) -> tuple[tuple[str, int | None], ...] | None:
-    """Return the metrics that more than half of the replies report; None where there are no such."""
-    counted = Counter(map(_metrics, replies))
-    return next((metrics for metrics, count in counted.items() if 2 * count > len(replies)), None)
+def _usual(likenesses: list[tuple]) -> tuple | None:
+    """Return what more than half of the replies have in common; None where there is no such."""
+    counted = Counter(likenesses)
+    return next((found for found, count in counted.items() if 2 * count > len(likenesses)), None)
 
 
 def plain(text: str, limit: int = SHOWN) -> str:

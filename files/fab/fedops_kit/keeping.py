@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any, NoReturn
 
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result, Strategy
 from flwr.supercore.run import Run
@@ -20,51 +19,49 @@ from flwr.supercore.run import Run
 from . import resume
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
-from .exact import ExactStrategy, Guard
+from .exact import ExactStrategy, started
 from .grid import SteadyGrid
 from .knowledge._checkpoint.trainings import directory_of
-from .knowledge._config.sizing import Room
-from .publish import Publisher, logger
-from .resume import Beginning, Identity
+from .knowledge._config.kit import PACKAGE
+from .knowledge.version import VERSION
+from .promises import promises
+from .publish import logger
+from .resume import AnyModel, Beginning
 from .room import room
 from .rounds import Evaluate, RoundKeeper, known_figures, known_line
 from .saving import Saver
-from .state import capture, check_state, restore
+from .state import Capture, KeptState, Restore
+from .terms import Terms, of_any_app
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What a training is held to."""
+def keep(
+    strategy: Strategy, context: Context, *, capture: Capture | None = None, restore: Restore | None = None
+) -> KeptStrategy:
+    """Return a strategy that trains what this one does, and keeps what it makes.
 
-    values: Mapping[str, Any]  # of the variables that the kit heeds, by their names in the table
-    identity: Identity
-    strategy: str  # its name, for manifests
-    guard: Guard
-    nodes_needed: int  # online before a round can begin
-    run_config: Mapping[str, Any]
-    describe: Callable[[Strategy], Mapping[str, object]]  # says what the live object is
-    check: Callable[[int, Room], None]  # raises where the nodes online, or the room of the host, do not suffice
-
-
-def publisher(identity: Identity, run_id: int) -> Publisher:
-    """Return what tells of a training, where the host of the ServerApp says that it is to be told."""
-    common = {
-        "training": identity.training,
-        "run_id": str(run_id),
-        "configuration_hash": identity.configuration_hash,
-    }
-    return Publisher(
-        os.environ.get("FEDOPS_TRAININGS_DIR"), identity.training, common, os.environ.get("FEDOPS_ORDERS_DIR")
-    )
+    :param context: what Flower has given to the ServerApp's main function.
+    :param capture: returns what the strategy needs in the next round beside the model, arrays of numbers by name. What
+        Flower's own classes carry on is known.
+    :param restore: is given what ``capture`` had returned when the checkpoint was saved that a run resumes from.
+    """
+    state = KeptState(strategy, capture, restore)
+    return KeptStrategy(state, lambda run: of_any_app(strategy, context, run))
 
 
 class KeptStrategy(Strategy):
     """A strategy whose ``start`` begins where its checkpoints say, and keeps what each round made."""
 
-    def __init__(self, strategy: Strategy, terms: Terms, told_by: Publisher) -> None:
-        self.strategy = strategy
+    def __init__(self, state: KeptState, terms: Callable[[Run], Terms]) -> None:
+        self.strategy = state.strategy
+        self._state = state
         self._terms = terms
-        self._publisher = told_by
+        self._started = False
+
+    def __getattr__(self, name: str) -> Any:
+        """What is asked of it beside the methods of a strategy is asked of the one that is kept."""
+        if name == "strategy":
+            raise AttributeError(name)  # while it is being made or copied
+        return getattr(self.strategy, name)
 
     def start(
         self,
@@ -77,12 +74,19 @@ class KeptStrategy(Strategy):
         evaluate_fn: Evaluate | None = None,
     ) -> Result:
         """Train the rounds that remain of ``num_rounds``; what each argument means, and the result, is Flower's."""
-        with self._publisher.failures_told(), ExitStack() as stack:
-            directory = self._directory(stack)
-            beginning = begin(self._terms, directory, self.strategy, initial_arrays)
-            restore(self.strategy, dict(beginning.state))
-            self._publisher.effective(known_line(beginning.checkpoint), self._effective(beginning, grid.run))
-            rounds = _Rounds(self._terms, self.strategy, beginning, directory, self._publisher, grid, num_rounds)
+        terms = self._terms(grid.run)
+        with terms.told_by.failures_told(), ExitStack() as stack:
+            if self._started:
+                raise RunFailedError(
+                    "start() was called a second time, but a run keeps one training: call keep() once."
+                )
+            self._started = True
+            directory = _directory(terms, stack)
+            any_model = AnyModel.of(terms.strategy, initial_arrays) if terms.guard.foreign else None
+            beginning = begin(terms, directory, self._state, initial_arrays, any_model)
+            self._state.restore(dict(beginning.state))
+            terms.told_by.effective(known_line(beginning.checkpoint), self._effective(terms, beginning, grid.run))
+            rounds = _Rounds(terms, self._state, beginning, directory, grid, num_rounds, any_model)
             del initial_arrays  # a resumed training has no use for them, and models are large
             return rounds.train(timeout, train_config, evaluate_config, evaluate_fn)
 
@@ -112,36 +116,47 @@ class KeptStrategy(Strategy):
         """Refuse: a kept strategy is started, and nothing else."""
         _refuse()
 
-    def _directory(self, stack: ExitStack) -> CheckpointDirectory | None:
-        values = self._terms.values
-        if not values["checkpoint_enabled"]:
-            return None
-        path = str(values["checkpoint_path"])
-        own = directory_of(path, self._terms.identity.training, strict=True)
-        directory = CheckpointDirectory(
-            own, int(values["checkpoint_keep_last"]), bool(values["checkpoint_keep_best"]), path
-        )
-        stack.enter_context(directory.locked())
-        return directory
-
-    def _effective(self, beginning: Beginning, run: Run) -> dict[str, object]:
+    def _effective(self, terms: Terms, beginning: Beginning, run: Run) -> dict[str, object]:
         checkpoint = beginning.checkpoint
-        return {
-            "strategy": self._terms.describe(self.strategy),
-            "run_config": self._terms.run_config,
+        facts: dict[str, object] = {
+            "strategy": terms.describe(self.strategy),
+            "run_config": terms.run_config,
             "resumed_from": checkpoint
             and {"round": checkpoint.round, "file": checkpoint.file, "sha256": checkpoint.sha256},
             "flwr_version": version("flwr"),
             "app": _app(run),
+            "kit": {"name": PACKAGE, "version": VERSION},
         }
+        if terms.guard.foreign:
+            facts["promises"] = promises(self._state, bool(terms.values["checkpoint_enabled"]))
+        return facts
 
 
-def begin(terms: Terms, directory: CheckpointDirectory | None, strategy: Strategy, untrained: ArrayRecord) -> Beginning:
+def _directory(terms: Terms, stack: ExitStack) -> CheckpointDirectory | None:
+    values = terms.values
+    if not values["checkpoint_enabled"]:
+        return None
+    path = str(values["checkpoint_path"])
+    own = directory_of(path, terms.identity.training, strict=True)
+    directory = CheckpointDirectory(
+        own, int(values["checkpoint_keep_last"]), bool(values["checkpoint_keep_best"]), path
+    )
+    stack.enter_context(directory.locked())
+    return directory
+
+
+def begin(
+    terms: Terms,
+    directory: CheckpointDirectory | None,
+    state: KeptState,
+    untrained: ArrayRecord,
+    any_model: AnyModel | None = None,
+) -> Beginning:
     """Return what the training begins with; without a directory, the untrained model."""
     if directory is None:
         return Beginning(untrained)
-    check = partial(check_state, strategy, untrained)
-    return resume.begin(directory, terms.identity, untrained, str(terms.values["resume"]), check)
+    check = partial(state.check, untrained)
+    return resume.begin(directory, terms.identity, untrained, str(terms.values["resume"]), check, any_model)
 
 
 class _Rounds:
@@ -150,20 +165,21 @@ class _Rounds:
     def __init__(
         self,
         terms: Terms,
-        strategy: Strategy,
+        state: KeptState,
         beginning: Beginning,
         directory: CheckpointDirectory | None,
-        told_by: Publisher,
         grid: Grid,
         num_rounds: int,
+        any_model: AnyModel | None,
     ) -> None:
         self._terms = terms
-        self._strategy = strategy
+        self._state = state
         self._beginning = beginning
         self._directory = directory
-        self._publisher = told_by
+        self._publisher = terms.told_by
         self._grid = grid
-        self._num_rounds = num_rounds
+        self._num_rounds = int(terms.values["num_rounds"]) or num_rounds  # 0: the app's own
+        self._any_model = any_model
         required = bool(terms.values["checkpoint_required"])
         self._saver = Saver(directory, required, beginning.checkpoint) if directory else None
 
@@ -176,7 +192,9 @@ class _Rounds:
     ) -> Result:
         """Train the rounds that remain, and publish the result."""
         values, done = self._terms.values, self._beginning.rounds_done
-        exact = ExactStrategy(self._strategy, self._terms.guard, int(values["seed"]), done)
+        timeout = float(values["round_timeout"]) or timeout  # 0: the app's own
+        guard = replace(self._terms.guard, round_timeout=timeout)
+        exact = ExactStrategy(self._state.strategy, guard, int(values["seed"]), done)
         keeper = RoundKeeper(
             strategy=exact,
             publisher=self._publisher,
@@ -185,36 +203,52 @@ class _Rounds:
             num_rounds=self._num_rounds,
             about=self._about(),
             evaluate=evaluate_fn,
-            capture=partial(capture, self._strategy),
+            capture=self._state.capture,
             last=known_figures(self._beginning.checkpoint),
         )
         if self._num_rounds > done:
             steady = SteadyGrid(self._grid, float(values["node_wait_timeout"]), keeper.heed_quiesce)
             self._check_nodes(steady)
-            found = exact.start(
+            found = started(exact)(
                 grid=steady,
-                initial_arrays=self._beginning.arrays,
+                initial_arrays=self._initial_arrays(),
                 num_rounds=self._num_rounds - done,
                 timeout=timeout,
                 train_config=train_config,
                 evaluate_config=evaluate_config,
-                evaluate_fn=keeper,
+                evaluate_fn=partial(self._end_of_round, keeper),
             )
             keeper.finish()
-            self._tell_skipped(exact.last_aggregated)
+            self._tell_skipped(exact)
         else:
             found = Result(self._beginning.arrays)
             self._tell_trained_already()
         checkpoint = self._saver.checkpoint if self._saver else None
+        not_kept = {"not_kept": sorted(self._state.changed)} if self._state.changed else {}
         self._publisher.result(
             {
                 "rounds": exact.last_aggregated or done,
                 **keeper.last,
                 "checkpoint": checkpoint.file if checkpoint else None,
                 "sha256": checkpoint.sha256 if checkpoint else None,
+                **not_kept,
             }
         )
         return _numbered(found, done)
+
+    def _end_of_round(self, keeper: RoundKeeper, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
+        if news := self._state.watch():
+            logger.warning(
+                "The strategy has changed %s in this round, which no checkpoint holds. If it needs that in the next"
+                " one, a resumed training is not exact: give capture and restore to keep().",
+                ", ".join(news),
+            )
+        return keeper(server_round, arrays)
+
+    def _initial_arrays(self) -> ArrayRecord:
+        """Return a model that is emptied when there is a newer one: the app's own is not to be."""
+        arrays, is_theirs = self._beginning.arrays, self._terms.guard.foreign and not self._beginning.rounds_done
+        return ArrayRecord(dict(arrays)) if is_theirs else arrays
 
     def _check_nodes(self, grid: SteadyGrid) -> None:
         """Wait until a round could begin, then hold the training against the nodes and the room that there are."""
@@ -223,10 +257,11 @@ class _Rounds:
         self._terms.check(online, room(self._beginning, self._directory))
         logger.info("%d SuperNodes are online, %d needed", online, needed)
 
-    def _tell_skipped(self, last_aggregated: int) -> None:
-        if not last_aggregated:
+    def _tell_skipped(self, exact: ExactStrategy) -> None:
+        last_aggregated = exact.last_aggregated
+        if not last_aggregated and not exact.asked_nobody:
             raise RunFailedError("No round of this run aggregated anything: the model is the one it began with.")
-        if last_aggregated < self._num_rounds:
+        if 0 < last_aggregated < self._num_rounds:
             logger.warning(
                 "The rounds after %d of %d were skipped, which is no progress: the same training, asked for again,"
                 " trains them.",
@@ -251,6 +286,7 @@ class _Rounds:
             "strategy": self._terms.strategy,
             "run_id": str(self._grid.run.run_id),
             "app": _app(self._grid.run),
+            **(self._any_model.said if self._any_model else {}),
         }
 
 

@@ -16,7 +16,8 @@ from typing import Any, cast
 
 from .errors import RunFailedError
 
-EFFECTIVE, HISTORY, RESULT, FAILURE = "effective.json", "history.jsonl", "result.json", "failure.json"
+EFFECTIVE, INITIAL, HISTORY, RESULT = "effective.json", "initial.json", "history.jsonl", "result.json"
+FAILURE = "failure.json"
 PREVIOUS = "previous"
 QUIESCED = "quiesced.json"  # in the folder of orders, while all trainings are to stand still
 FILE_MODE, FOLDER_MODE = 0o640, 0o750  # whoever supervises the training reads it as a member of the group
@@ -59,6 +60,17 @@ class Publisher:
             self._write(EFFECTIVE, {**content, "process": _process()})
         except OSError as error:
             raise RunFailedError(f"{self._directory} cannot be written: {error.strerror}.") from error
+
+    def initial_model_evaluated(self, facts: Mapping[str, object]) -> None:
+        """Say what the model is before any training: no round of the history, for nothing was trained."""
+        content = {**self._common, "time": _now(), "round": 0, **facts}
+        _log("initial_model_evaluated", content)
+        if self._directory is None:
+            return
+        try:
+            self._write(INITIAL, content)
+        except OSError as error:
+            logger.warning("%s/%s cannot be written: %s", self._directory, INITIAL, error.strerror)
 
     def round_finished(self, facts: Mapping[str, object]) -> None:
         """Append one round to the history."""
@@ -117,7 +129,7 @@ class Publisher:
                 # A crash came between the checkpoint of this round and its line, or the host has lost what it knew.
                 self.round_finished({**resumed, "told_by": self._common["run_id"]})
             return
-        old = [name for name in (HISTORY, RESULT) if os.path.exists(self._path(name))]
+        old = [name for name in (INITIAL, HISTORY, RESULT) if os.path.exists(self._path(name))]
         if old:
             moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
             target = self._path(PREVIOUS, moment)

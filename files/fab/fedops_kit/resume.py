@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 
 from flwr.app import ArrayRecord
 from numpy.typing import NDArray
 
+from . import foreign
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
@@ -22,6 +25,7 @@ from .knowledge._checkpoint.verification import verify
 from .publish import logger
 from .state import State
 
+_LAYOUT = "untrained_sha256"  # in a manifest
 _SHOWN = 100  # characters of a name or value that a manifest holds, which may come from a bucket that others write
 _MOST_CHANGES = 20  # that are told of two configurations; ours has about as many entries
 
@@ -33,6 +37,27 @@ class Identity:
     training: str  # its name
     configuration_hash: str  # equal for trainings that end with the same bytes
     configuration: Mapping[str, object]  # what the hash is made of, to say in what two trainings differ
+
+
+@dataclass(frozen=True)
+class AnyModel:
+    """What is known of the model of an app that makes its strategy itself."""
+
+    strategy: str  # the name of its class; our own app's is part of the configuration
+    layout: str  # a hash of the untrained model's names, shapes and dtypes: a strategy may make others of them
+    infinite: Set[str]  # arrays that hold infinite numbers from the beginning
+
+    @classmethod
+    def of(cls, strategy: str, untrained: ArrayRecord) -> AnyModel:
+        """Describe an untrained model."""
+        entries = [[name, list(array.shape), array.dtype] for name, array in untrained.items()]
+        layout_hash = hashlib.sha256(json.dumps(entries).encode()).hexdigest()
+        return cls(strategy, layout_hash, frozenset(foreign.unsound(untrained, ArrayRecord())))
+
+    @property
+    def said(self) -> dict[str, object]:
+        """What a manifest says of it."""
+        return {_LAYOUT: self.layout}
 
 
 @dataclass(frozen=True)
@@ -55,15 +80,16 @@ def begin(
     untrained: ArrayRecord,
     mode: str,
     check_state: Callable[[State], None],
+    any_model: AnyModel | None = None,
 ) -> Beginning:
     """Decide by the mode: auto takes a checkpoint of this training when there is one, require fails without.
 
-    ``check_state`` raises ValueError when a state is none of the strategy's.
+    ``check_state`` raises ValueError when a state is none of the strategy's. ``any_model`` is None for our own app.
     """
     if mode == "never":
         _set_aside(directory, identity.training, directory.rounds(), "fl_resume is never")
         return Beginning(untrained)
-    found, remarks = _newest_good(directory, identity, untrained, check_state)
+    found, remarks = _newest_good(directory, identity, untrained, check_state, any_model)
     if found is None or (checkpoint := found.checkpoint) is None:
         if mode == "require":
             raise RunFailedError(_nothing_to_resume(directory, remarks))
@@ -78,7 +104,11 @@ def begin(
 
 
 def _newest_good(
-    directory: CheckpointDirectory, identity: Identity, untrained: ArrayRecord, check_state: Callable[[State], None]
+    directory: CheckpointDirectory,
+    identity: Identity,
+    untrained: ArrayRecord,
+    check_state: Callable[[State], None],
+    any_model: AnyModel | None,
 ) -> tuple[Beginning | None, list[str]]:
     """Return what the newest checkpoint of this training holds that is good, and why newer ones are not.
 
@@ -93,10 +123,10 @@ def _newest_good(
         except CheckpointError as error:
             remarks.append(str(error))
             continue
-        differences = "; ".join(_differences(checkpoint, identity, untrained))
+        differences = "; ".join(_differences(checkpoint, identity, untrained, any_model))
         if not differences:
             try:
-                arrays, state = directory.load(checkpoint)
+                arrays, state = directory.load(checkpoint, any_model.infinite if any_model else frozenset())
                 check_state(state)
             except CheckpointError as error:
                 remarks.append(str(error))
@@ -121,7 +151,9 @@ def _in_the_way(directory: CheckpointDirectory, found: Checkpoint) -> list[int]:
     return [number for number in directory.rounds() if number > found.round or number not in same]
 
 
-def _differences(checkpoint: Checkpoint, identity: Identity, untrained: ArrayRecord) -> list[str]:
+def _differences(
+    checkpoint: Checkpoint, identity: Identity, untrained: ArrayRecord, any_model: AnyModel | None
+) -> list[str]:
     """Say in what a checkpoint differs from what this training would have saved."""
     name = identity.training
     differences = [] if checkpoint.training == name else [f"training_name {checkpoint.training!r}, now {name!r}"]
@@ -133,7 +165,10 @@ def _differences(checkpoint: Checkpoint, identity: Identity, untrained: ArrayRec
         ] or ["its hash"]
     shapes = [(entry["name"], list(entry["shape"]), entry["dtype"]) for entry in checkpoint.manifest["arrays"]]
     expected = [(name, list(array.shape), array.dtype) for name, array in untrained.items()]
-    if shapes != expected:
+    if any_model and (then := str(checkpoint.manifest["strategy"])) != any_model.strategy:
+        differences.append(f"strategy {harmless(repr(then), _SHOWN)}, now {any_model.strategy!r}")
+    has_grown = any_model is not None and checkpoint.manifest.get(_LAYOUT) == any_model.layout
+    if shapes != expected and not has_grown:
         differences.append(f"arrays {_told_apart(shapes, expected)}, now {_told_apart(expected, shapes)}")
     return differences
 

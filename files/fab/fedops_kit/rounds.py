@@ -18,6 +18,10 @@ from .publish import Publisher, finite, logger
 from .saving import Saver
 from .state import State
 
+# As apps call them that do not call them loss and accuracy.
+LOSSES = ("eval_loss", "test_loss", "val_loss", "eval-loss", "test-loss", "test_logloss", "log_loss", "mse")
+ACCURACIES = ("eval_acc", "eval_accuracy", "test_acc", "test_accuracy", "val_accuracy", "eval-acc", "eval-accuracy")
+
 # What Flower calls an evaluate function: it is told the number of a round and the model.
 Evaluate = Callable[[int, ArrayRecord], MetricRecord | None]
 
@@ -39,10 +43,10 @@ class RoundKeeper:
     _told: Mapping[str, object] = field(default_factory=dict)  # what was published of the newest round
 
     def __call__(self, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
-        """Finish a round. Round 0 is Flower's look at the initial model, which is not ours to keep."""
+        """Finish a round. Round 0 is Flower's look at the initial model, which no run but the first one has."""
         if server_round == 0:
             self.heed_quiesce()
-            return None
+            return None if self.strategy.rounds_done else self._evaluate_untrained(arrays)
         finished = self.strategy.round
         central = self.evaluate(finished.number, arrays) if self.evaluate else None
         facts = _figures(central, finished.metrics, finished.num_examples)
@@ -70,6 +74,12 @@ class RoundKeeper:
         self.publisher.round_finished(self._told)
         if stands_still:
             self._end_quiesced()
+        return central
+
+    def _evaluate_untrained(self, arrays: ArrayRecord) -> MetricRecord | None:
+        central = self.evaluate(0, arrays) if self.evaluate else None
+        if central is not None:
+            self.publisher.initial_model_evaluated(_figures(central, {}, 0))
         return central
 
     def heed_quiesce(self) -> None:
@@ -127,11 +137,16 @@ def _figures(central: MetricRecord | None, federated: Mapping[str, Any], num_exa
     chosen: dict[str, Any] = dict(central if central is not None else federated)
     others = {f"federated_{name}": value for name, value in federated.items()} if central is not None else {}
     return {
-        "loss": finite(chosen.pop("loss", None)),
-        "accuracy": finite(chosen.pop("accuracy", None)),
+        "loss": finite(chosen.pop("loss") if "loss" in chosen else _called(chosen, LOSSES)),
+        "accuracy": finite(chosen.pop("accuracy") if "accuracy" in chosen else _called(chosen, ACCURACIES)),
         "num_examples": int(chosen.pop("num-examples", num_examples)) or None,
         "metrics": {**others, **chosen},
     }
+
+
+def _called(metrics: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    """Return the metric that other apps call so; it stays among the metrics."""
+    return next((metrics[name] for name in names if name in metrics), None)
 
 
 def known_figures(checkpoint: Checkpoint | None) -> dict[str, object]:

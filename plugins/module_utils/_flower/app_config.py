@@ -19,11 +19,11 @@ from .._base.notation import quoted, show, to_toml
 from .._config.continuity import FIRST, later_rows
 from .._config.knobs import EXTRA_KEY, flat, of_value, read_knobs
 from .._config.situation import ERROR, INFO, WARNING, Problem
+from .._config.synonyms import keys_of
 from .._config.table import BY_ANSIBLE, BY_KEY, BY_NAME
 from .._config.training import Training, TrainingError
 from .._config.variable import Variable
 from .app import App
-from .synonyms import keys_of
 
 # The collection itself tells trainings apart by this name; an app need not know it.
 OWN_KEY = "training-name"

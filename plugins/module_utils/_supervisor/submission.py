@@ -13,12 +13,12 @@ import time
 import typing as t
 from contextlib import contextmanager
 
+from .._config.synonyms import keys_of
 from .._config.table import BY_NAME
 from .._flower.answers import FlwrError, FlwrUnreachableError, Run
 from .._flower.app_record import check_fab, deployed_fab_hash
 from .._flower.cli import Flwr
 from .._flower.processes import moment
-from .._flower.synonyms import keys_of
 from .._training.folder import LedgerEntry, TrainingFolder
 from .._training.follow import training_names
 from .._training.runs import Decision, decide, known_runs

@@ -24,6 +24,7 @@ from fedops_kit.knowledge._checkpoint import directory as layout
 from fedops_kit.knowledge._checkpoint.names import LATEST_ARRAYS, LATEST_MANIFEST, PREVIOUS
 from fedops_kit.knowledge._config.training import Training
 from fedops_kit.resume import Beginning
+from fedops_kit.state import KeptState
 
 TRAINING = Training.from_variables({"fl_training_name": "demo", "fl_strategy": "FedAdam"})
 OTHER = Training.from_variables({"fl_training_name": "other", "fl_strategy": "FedAdam"})
@@ -61,7 +62,7 @@ def contents(arrays: ArrayRecord) -> dict[str, bytes]:
 
 def begin(directory: CheckpointDirectory, training: Training = TRAINING) -> Beginning:
     """Begin as a run of a training does."""
-    return begin_kept(run.terms(training), directory, strategies.build(training), model(0))
+    return begin_kept(run.terms(training, 1), directory, KeptState(strategies.build(training)), model(0))
 
 
 def newest(path: Path) -> int:

@@ -128,7 +128,7 @@ def test_a_training_that_begins_anew_puts_its_old_history_away(federation: Feder
     federation.train(num_rounds=1, seed=7)
     assert [line["round"] for line in federation.published("history.jsonl")] == [1]
     (previous,) = (federation.root / "trainings/default/previous").iterdir()
-    assert sorted(path.name for path in previous.iterdir()) == ["history.jsonl", "result.json"]
+    assert sorted(path.name for path in previous.iterdir()) == ["history.jsonl", "initial.json", "result.json"]
 
 
 def test_a_lengthened_training_is_not_finished_until_it_is(federation: Federation) -> None:

@@ -22,6 +22,7 @@ from fedops_kit.knowledge._checkpoint.directory import inspect, latest_good, lis
 from fedops_kit.knowledge._checkpoint.lock import open_lock, take_lock
 from fedops_kit.knowledge._checkpoint.trainings import directory_of
 from fedops_kit.knowledge._config.training import Training
+from fedops_kit.state import KeptState
 
 ROOT = Path(__file__).parents[3]
 DEFAULT = Training.from_variables({})
@@ -137,7 +138,9 @@ def begin(path: Path, training: Training) -> int:
     own = directory_of(str(path), str(training.values["training_name"]), strict=True)
     directory = CheckpointDirectory(own, shared=str(path))
     with directory.locked():
-        return begin_kept(run.terms(training), directory, strategies.build(training), model(0)).rounds_done
+        return begin_kept(
+            run.terms(training, 1), directory, KeptState(strategies.build(training)), model(0)
+        ).rounds_done
 
 
 @pytest.fixture

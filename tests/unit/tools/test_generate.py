@@ -63,7 +63,7 @@ def checkout(tmp_path):
     )
     for name in ("tools/faces", *folders):
         shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("tools/generate.py", "files/fab/pyproject.toml", "README.md"):
+    for name in ("tools/generate.py", "files/fab/pyproject.toml", "README.md", "galaxy.yml"):
         shutil.copy(ROOT / name, tmp_path / name)
     generate(tmp_path)
     return tmp_path

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
 from ansible_collections.fedops.flower.plugins.module_utils._config.knobs import knobs_of
+from ansible_collections.fedops.flower.plugins.module_utils._config.synonyms import keys_of
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_KEY, BY_NAME, VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 from ansible_collections.fedops.flower.plugins.module_utils._config.variable import Variable
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import App, AppError, read_app
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import for_app
-from ansible_collections.fedops.flower.plugins.module_utils._flower.synonyms import keys_of
 
 NOT_TAKEN = (
     "so that it does not get it. Leave the variable unset; or declare the key in the app's [tool.flwr.app.config] and "

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._config.synonyms import SYNONYMS, keys_of
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
-from ansible_collections.fedops.flower.plugins.module_utils._flower.synonyms import SYNONYMS, keys_of
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from .._config.variable import Variable
+from .variable import Variable
 
 # By variable, most usual first. The keys of a variable, and its name with underscores, come before these.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
