@@ -11,8 +11,10 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import math
 import typing as t
 
+from .._flower.assumptions import BEGINS_BEFORE
 from .._flower.processes import Process, ProcessTable, of_run
 from .._training.folder import TrainingFolder
 from .._training.follow import other_trainings
@@ -74,16 +76,16 @@ class Finder:
         self._folder, self._memory, self._table, self._shows_all = folder, memory, table, shows_all
         self._began = at
         self._looked: float | None = None
-        self._is_told = False
+        self.is_told = False  # the ServerApp itself has said which process it is
         self.every: t.Sequence[Process] = ()  # ServerApps on the host at the last look
 
     def find(self, at: float, starting_at: float | None) -> bool:
         """Look; tell whether another process is known now than before."""
-        if self._is_told:
+        if self.is_told:
             return False
         before = known_processes(self._memory)
         if told := told_process(self._folder, self._memory.run_id):
-            self._is_told = True
+            self.is_told = True
             # One that is not seen has ended, unless it would not be seen anyway.
             return (self._table.lives(told) or self._shows_all()) and self._remember(before, [told])
         if before and self._looked is not None and at - self._looked < DOUBT:
@@ -96,6 +98,17 @@ class Finder:
             fitting += [process for process in of_run(began, starting_at) if process not in before]
         others = of_others(self._folder) if fitting else set()
         return self._remember(before, [process for process in fitting if process not in others])
+
+    def forget_forerunner(self, starting_at: float | None) -> bool:
+        """Forget a process that has ended and began before Flower says that the run did; tell whether there was one.
+
+        A ServerApp that takes too long to begin loses its run to another one, and ends. None: to one that is to come.
+        """
+        before = known_processes(self._memory)
+        if self.is_told or any(map(self._table.lives, before)):
+            return False
+        since = math.inf if starting_at is None else starting_at - BEGINS_BEFORE
+        return self._remember(before, [process for process in before if self._table.began(process) >= since])
 
     def _remember(self, before: t.Sequence[Process], now: t.Sequence[Process]) -> bool:
         self._memory.processes = [[process.pid, process.ticks] for process in now]

@@ -100,7 +100,7 @@ class Watch:
                 self._settle()
             else:
                 self._ask()
-                process = self._process(self._clock.monotonic())
+            process = self._process(self._clock.monotonic())
         rounds = self._seconds()
         if self._word == RUN_RUNNING and at - self._progress > max(
             _QUIET, _QUIET_FACTOR * max(rounds[-5:], default=0.0)
@@ -168,6 +168,10 @@ class Watch:
 
         A ServerApp that ended by itself, or that its SuperExec took along, has said so to Flower.
         """
+        if not self._finder.is_told and self._word != RUN_RUNNING:
+            self._ask()  # it may have lost the run to another ServerApp, since it took too long to begin
+            if self._word == UNREACHABLE or self._process(self._clock.monotonic()) != GONE:
+                return
         if not self._has_result() and not self._failure() and not self._is_other(self._host.executor()):
             self._before_stop()
             try:
@@ -195,6 +199,8 @@ class Watch:
         run = next((run for run in runs if run.run_id == self._memory.run_id), None)
         self._word, self._details = (run.status, run.details or "") if run else (LOST, "")
         self._starting_at = moment(run.starting_at) if run else None
+        if self._word in (RUN_PENDING, RUN_STARTING, RUN_RUNNING) and self._finder.forget_forerunner(self._starting_at):
+            self._alone_since = None
         if self._word == RUN_PENDING:
             self._pending_since = self._asked if self._pending_since is None else self._pending_since
         else:

@@ -912,6 +912,50 @@ def test_a_run_under_way_without_any_serverapp_on_the_host_is_lost(world) -> Non
     assert (world.memory.restarts[-1]["reason"], world.at < 40) == ("serverapp_gone", True)
 
 
+@pytest.mark.parametrize("looks_at", ["the next one", "no one"])
+def test_a_serverapp_that_takes_too_long_to_begin_loses_its_run_to_another_one(world, looks_at) -> None:
+    world.ask()
+    world.takes_up = False
+    first, second = Process(201, 4), Process(101, 35)
+
+    def claim(process: Process) -> None:
+        """Flower gives the run to a ServerApp, which has half a minute to ask for it."""
+        world.set("1", status="starting", starting_at=flower_time(world.at))
+        world.living.append(process)
+
+    def begin() -> None:
+        world.set("1", status="running")
+        world.write("effective", {"run_id": "1", "process": {"pid": second.pid, "ticks": second.ticks}})
+
+    world.later(4, lambda: claim(first))
+    if looks_at == "no one":
+        # The first one has ended before the run goes to the second one.
+        world.later(33, lambda: [world.living.remove(first), world.set("1", status="pending", starting_at=None)])
+        world.later(35, lambda: claim(second))
+    else:
+        world.later(35, lambda: claim(second))
+        world.later(37, lambda: world.living.remove(first))
+    world.later(55, begin)
+    world.later(60, lambda: world.round(1))
+    world.later(70, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert [call for call in world.calls if call != "list"] == ["run"]
+    assert (world.memory.restart_count, world.memory.processes) == (0, [[101, 35]])
+
+
+def test_a_serverapp_that_ends_before_it_has_begun_is_not_waited_for(world) -> None:
+    world.ask()
+    world.takes_up = False
+    process = Process(101, 4)
+    world.later(
+        4, lambda: [world.set("1", status="starting", starting_at=flower_time(4)), world.living.append(process)]
+    )
+    world.later(12, lambda: world.living.remove(process))
+    assert world.live() == AGAIN
+    assert [call for at, call in world.called if at >= 12] == ["list", "stop 1"]
+    assert world.memory.restarts[-1]["reason"] == "serverapp_gone"
+
+
 def test_what_an_app_has_said_is_one_line(world) -> None:
     world.ask()
     world.later(10, lambda: world.fail("1", message="two\nlines"))
