@@ -46,6 +46,8 @@ COPIED = (
     "_checkpoint/verification",
     "_checkpoint/directory",
     "_checkpoint/trainings",
+    "_checkpoint/safetensors",
+    "_checkpoint/models",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .exact import ExactStrategy, started
 from .grid import SteadyGrid
+from .initial import first_model
 from .knowledge._checkpoint.trainings import directory_of
 from .knowledge._config.kit import PACKAGE
 from .knowledge.version import VERSION
@@ -153,10 +154,11 @@ def begin(
     any_model: AnyModel | None = None,
 ) -> Beginning:
     """Return what the training begins with; without a directory, the untrained model."""
+    first = partial(first_model, terms.values, untrained)
     if directory is None:
-        return Beginning(untrained)
+        return Beginning(first())
     check = partial(state.check, untrained)
-    return resume.begin(directory, terms.identity, untrained, str(terms.values["resume"]), check, any_model)
+    return resume.begin(directory, terms.identity, untrained, str(terms.values["resume"]), check, any_model, first)
 
 
 class _Rounds:

@@ -81,18 +81,22 @@ def begin(
     mode: str,
     check_state: Callable[[State], None],
     any_model: AnyModel | None = None,
+    first: Callable[[], ArrayRecord] | None = None,
 ) -> Beginning:
     """Decide by the mode: auto takes a checkpoint of this training when there is one, require fails without.
 
     ``check_state`` raises ValueError when a state is none of the strategy's. ``any_model`` is None for our own app.
+    ``first`` gives the model of round 0, where that is not the untrained one.
     """
     if mode == "never":
+        untrained = first() if first else untrained
         _set_aside(directory, identity.training, directory.rounds(), "fl_resume is never")
         return Beginning(untrained)
     found, remarks = _newest_good(directory, identity, untrained, check_state, any_model)
     if found is None or (checkpoint := found.checkpoint) is None:
         if mode == "require":
             raise RunFailedError(_nothing_to_resume(directory, remarks))
+        untrained = first() if first else untrained
         logger.info("No checkpoint found of this training in %s: it begins at round 1", directory.path)
         _set_aside(directory, identity.training, directory.rounds(), " ".join(remarks))
         return Beginning(untrained)

@@ -54,6 +54,7 @@ DEFAULTS: Mapping[str, tuple[Mapping[str, object], ...]] = {
     "seed": ({"": 42},),
     "max_update_norm": ({"": 0.0},),
     "demo_attacks": ({"": False},),
+    "initial_sha256": ({"": ""},),
     # --- end: generated ---
 }
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from .._base.home import CHECKPOINTS, HOME
 from .._base.layout import FILES, FOLDERS, VENV
+from .._checkpoint.names import round_of
 from .._checkpoint.trainings import has_folder
 
 # What lies in the home is something else's but for the checkpoints. A mount of our own may lie beside it, under a name
@@ -68,8 +69,11 @@ def strangers(path: str, uid: int) -> list[str]:
 
 
 def _is_of_a_training(entry: os.DirEntry[str]) -> bool:
-    """Tell whether it is a training's folder, with nothing else in it than checkpoints."""
-    return has_folder(entry.name) and entry.is_dir(follow_symlinks=False) and not foreign(os.listdir(entry.path))
+    """Tell whether it is a training's folder, with checkpoints and nothing else in it."""
+    if not has_folder(entry.name) or not entry.is_dir(follow_symlinks=False):
+        return False
+    names = os.listdir(entry.path)
+    return any(map(round_of, names)) and not foreign(names)
 
 
 def foreign(names: t.Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._checkpoint.trainings import DEFAULT_TRAINING, directory_of
+from .._config.kit import TABLE
 from .._training.folder import REQUEST_FILE, RefusedError, TrainingFolder
 from .._training.follow import other_trainings
 from .desk import Desk
@@ -51,10 +52,11 @@ def checkpoint_directory(run_config: str) -> str | None:
 
 def place_in(values: t.Mapping[str, t.Any]) -> str | None:
     """Return the same from the values of a run configuration."""
-    path, name = values.get(PATH), values.get(NAME)
-    if values.get(ENABLED) is not True or not isinstance(path, str):
-        return None
-    return directory_of(os.path.realpath(path), name if isinstance(name, str) else DEFAULT_TRAINING)
+    for table in ("", f"{TABLE}."):  # of our own app, and of the kit in another one
+        path, name = values.get(table + PATH), values.get(table + NAME)
+        if values.get(table + ENABLED) is True and isinstance(path, str):
+            return directory_of(os.path.realpath(path), name if isinstance(name, str) else DEFAULT_TRAINING)
+    return None
 
 
 def others_there(folder: TrainingFolder, run_config: str) -> list[Tenant]:

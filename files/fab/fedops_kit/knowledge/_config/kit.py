@@ -41,6 +41,8 @@ KIT_ROWS: tuple[Variable, ...] = tuple(
         "checkpoint_keep_best",
         "checkpoint_required",
         "resume",
+        "initial_checkpoint",
+        "initial_sha256",
     )
 )
 

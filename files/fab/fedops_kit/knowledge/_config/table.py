@@ -14,6 +14,7 @@ from dataclasses import replace
 from .._base import runtimes
 from .._base.home import CHECKPOINTS, HOME, below
 from .._base.notation import NAME_OF_TRAINING
+from .._checkpoint.models import CONTROLLER, FORMATS
 from .._checkpoint.trainings import DEFAULT_TRAINING, RESERVED
 from .strategies import STRATEGIES, by_malicious_factor, listed, own_defaults, readers
 from .variable import Variable
@@ -40,6 +41,9 @@ _CLIENTS_NEEDED = ", ".join(
     f"{' and '.join(names)} {'need' if len(names) > 1 else 'needs'} {factor}f + 3"
     for factor, names in by_malicious_factor().items()
 )
+
+# Other characters mean something to systemd or to a shell.
+_PATH = r"/(?!/)(?!(.*/)?\.\.(/|$))[A-Za-z0-9._+=@,/-]{1,1023}"
 
 _ROWS: tuple[Variable, ...] = (
     Variable(
@@ -334,8 +338,7 @@ _ROWS: tuple[Variable, ...] = (
         help="The directory of the checkpoints, as the ServerApp sees it. A training with another name than"
         f" {DEFAULT_TRAINING} has a folder of its name in it.",
         group="checkpoints",
-        # Other characters mean something to systemd or to a shell.
-        pattern=r"/(?!/)(?!(.*/)?\.\.(/|$))[A-Za-z0-9._+=@,/-]{1,1023}",
+        pattern=_PATH,
         pattern_rule="an absolute path below the root directory, of letters, digits and ._+=@,- without ..",
         runtime_defaults={name: row.checkpoints for name, row in runtimes.RUNTIMES.items() if row.checkpoints},
         home_folder=CHECKPOINTS,
@@ -378,6 +381,28 @@ _ROWS: tuple[Variable, ...] = (
         group="checkpoints",
         choices=("auto", "never", "require"),
         outside_identity="A resumed training ends with the same bytes as an uninterrupted one.",
+    ),
+    Variable(
+        name="initial_checkpoint",
+        type="str",
+        default="",
+        title="Model to begin with",
+        help=f"A model that is round 0 of the training: a path on the SuperLink host, or {CONTROLLER}PATH for one on"
+        f" the controller, that ends with {', '.join(FORMATS)}.",
+        group="checkpoints",
+        pattern=rf"(?:{CONTROLLER}(?!\s)[^\n]{{1,1000}}|{_PATH})?",
+        pattern_rule=f"a path as that of fl_checkpoint_path, or {CONTROLLER} and a path on the controller",
+        outside_identity="The file's content decides, not its name: fl_initial_sha256 is part of the identity.",
+    ),
+    Variable(
+        name="initial_sha256",
+        type="str",
+        default="",
+        title="SHA-256 of the model to begin with",
+        help="Which model fl_initial_checkpoint must be. Left unset, it is that of the file.",
+        group="checkpoints",
+        pattern="(?:[0-9a-f]{64})?",
+        pattern_rule="64 hexadecimal digits in lower case",
     ),
     Variable(
         name="demo_attacks",

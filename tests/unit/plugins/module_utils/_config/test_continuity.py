@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config import continuity, table
+from ansible_collections.fedops.flower.plugins.module_utils._config import differences as differences_module
 from ansible_collections.fedops.flower.plugins.module_utils._config import training as training_module
 from ansible_collections.fedops.flower.plugins.module_utils._config.continuity import FIRST, HASHED, moved
 from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
@@ -50,7 +51,7 @@ def rows(monkeypatch) -> Callable[..., None]:
             "BY_ANSIBLE": {row.ansible: row for row in by_name.values()},
             "BY_KEY": {row.key: row for row in by_name.values()},
         }
-        for module in (table, continuity, training_module, app_config):
+        for module in (table, continuity, differences_module, training_module, app_config):
             for name, value in tables.items():
                 if hasattr(module, name):
                     monkeypatch.setattr(module, name, value)

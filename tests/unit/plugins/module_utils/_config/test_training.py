@@ -135,6 +135,8 @@ ANOTHER = {
     "checkpoint_enabled": True,
     "checkpoint_keep_best": False,
     "demo_attacks": True,
+    "initial_checkpoint": "/srv/model.npz",
+    "initial_sha256": "a" * 64,
     "checkpoint_required": True,
     **{row.name: 4 for row in VARIABLES if row.type == "int"},
     **{row.name: 0.31 for row in VARIABLES if row.type == "float"},

@@ -59,6 +59,12 @@ def test_a_training_without_checkpoints_and_an_app_of_ones_own_have_none(tmp_pat
     ] * 4
 
 
+def test_an_app_with_the_kit_says_it_in_the_table_of_the_kit() -> None:
+    text = 'fedops.checkpoint-enabled = true\nfedops.checkpoint-path = "/srv/c"\nfedops.training-name = "{}"\nlr = 1\n'
+    assert checkpoint_directory(text.format("default")) == "/srv/c"
+    assert checkpoint_directory(text.format("second")) == "/srv/c/second"
+
+
 @pytest.mark.parametrize("state", ["", "starting", "running", "waiting", "idle", "restarting", "quiesced"])
 def test_a_directory_of_a_training_that_goes_on_is_refused_with_its_name_and_what_to_do(tmp_path, asked, state) -> None:
     asked("first", state=state)
