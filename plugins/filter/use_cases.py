@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._flower import use_cases
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as, expecting
+from jinja2.exceptions import UndefinedError
+from jinja2.runtime import Undefined
 
 
 def use_case_overlay(name: object, app: str, overlay: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -22,6 +25,26 @@ def use_case_problems(name: object, training: Mapping[str, Any]) -> list[str]:
         return use_cases.variable_problems(name, training)
 
 
+def use_case_of_site(hosts: Iterable[Mapping[str, Any]]) -> str:
+    with expecting("These are not the variables of hosts"):
+        return use_cases.asked_of([_given(variables) for variables in hosts])
+
+
+def _given(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is written with variables that only a role defines."""
+    found = {}
+    for name in use_cases.ASKED_BY:
+        with suppress(UndefinedError):
+            value = variables.get(name)
+            if not isinstance(value, Undefined):
+                found[name] = value
+    return found
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"use_case_overlay": use_case_overlay, "use_case_problems": use_case_problems}
+        return {
+            "use_case_of_site": use_case_of_site,
+            "use_case_overlay": use_case_overlay,
+            "use_case_problems": use_case_problems,
+        }

@@ -48,6 +48,7 @@ KNOBS = {
 }
 
 LARGEST_STEP = 0.01  # AdamW moves every weight by about the learning rate in each step
+AT_ONCE = 16  # examples that are evaluated at a time
 IGNORED = -100  # cross_entropy's own word for a token that is not to be learned
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 TEXTS = "text, or prompt and completion"
@@ -267,8 +268,8 @@ def _loss_and_accuracy(
     model: PeftModel, examples: list[Example], tokenizer: PreTrainedTokenizerBase
 ) -> tuple[float, float]:
     loss, hits, count = 0.0, 0, 0
-    for example in examples:  # one by one: what pads one does not change it
-        scores, wanted = _predicted(model, [example], tokenizer)
+    for start in range(0, len(examples), AT_ONCE):
+        scores, wanted = _predicted(model, examples[start : start + AT_ONCE], tokenizer)
         asked = wanted != IGNORED
         loss += functional.cross_entropy(scores[asked], wanted[asked], reduction="sum").item()
         hits += int((scores[asked].argmax(dim=1) == wanted[asked]).sum())

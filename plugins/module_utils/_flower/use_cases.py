@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .._base.errors import FedopsError
@@ -106,6 +106,20 @@ def overlay_of(name: object, app: str = OWN_APP, own: Mapping[str, str] | None =
         )
     folder = os.path.join(COLLECTION, FOLDER, chosen.name)
     return {f"{PACKAGE}/{TASK}": os.path.join(folder, TASK), PYPROJECT: os.path.join(folder, PYPROJECT), **own}
+
+
+ASKED_BY = ("app_path", "app_overlay", "app_use_case", "fl_use_case")  # variables that say what is trained
+
+
+def asked_of(hosts: Sequence[Mapping[str, object]]) -> str:
+    """Return the name of the use case that the variables of hosts ask for, the first host's before the others'.
+
+    Nothing where they ask for none, or bring an app or a task of their own, which has data of its own.
+    """
+    if any(variables.get(name) for variables in hosts for name in ASKED_BY[:2]):
+        return ""
+    asked = (variables.get(name) for variables in hosts for name in ASKED_BY[2:])
+    return str(next(filter(None, asked), ""))
 
 
 def variable_problems(name: object, values: Mapping[str, object]) -> list[str]:

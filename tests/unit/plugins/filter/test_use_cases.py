@@ -16,6 +16,23 @@ def test_they_say_what_the_library_says() -> None:
     assert len(filters["use_case_problems"]("llm-fine-tuning", {"client_lr": 1})) == 1
 
 
+@pytest.mark.parametrize(
+    ("hosts", "found"),
+    [
+        ([{}, {}], ""),
+        ([{}, {"app_use_case": "digits"}], "digits"),
+        ([{"fl_use_case": "anomaly-detection"}, {"app_use_case": "digits"}], "anomaly-detection"),
+        ([{"fl_use_case": "anomaly-detection", "app_use_case": "digits"}], "digits"),
+        ([{"fl_use_case": ""}, {"fl_use_case": "digits"}], "digits"),
+        ([{"app_use_case": "digits"}, {"app_path": "/mine"}], ""),
+        ([{"app_use_case": "digits", "app_overlay": {"fedops_app/task.py": "mine.py"}}], ""),
+        ([{"app_use_case": "digits", "app_overlay": {}}], "digits"),
+    ],
+)
+def test_the_data_of_a_site_are_for_what_is_asked_for(hosts: list, found: str) -> None:
+    assert filters["use_case_of_site"](hosts) == found
+
+
 @pytest.mark.parametrize("name", ["nothing", ["digits"], {"a": 1}])
 def test_a_task_that_there_is_not_is_an_error_of_the_filter(name: object) -> None:
     with pytest.raises(AnsibleFilterError, match="app_use_case is"):
@@ -27,6 +44,7 @@ def test_a_task_that_there_is_not_is_an_error_of_the_filter(name: object) -> Non
     [
         ("use_case_overlay", ("digits", OWN_APP, 5), "This is no overlay of an app"),
         ("use_case_overlay", ("anomaly-detection", None), "This is no overlay of an app"),
+        ("use_case_of_site", ([5],), "These are not the variables of hosts"),
         ("use_case_problems", ("llm-fine-tuning", None), "These are no values of training variables"),
         ("use_case_problems", ("llm-fine-tuning", {"client_lr": "fast"}), "These are no values of training variables"),
     ],
