@@ -27,6 +27,9 @@ A variable that is missing, empty or `null` has its default. Values may be typed
 same whole number, `true`, `"yes"` and `YES` the same truth. An unknown `fl_*` variable is an error, and so is a value
 that breaks a rule; all of them are listed at once, before any host is touched.
 
+Which task is trained is no training variable but a choice of the app: `app_use_case`, in a context `FL_USE_CASE`
+([use-cases.md](use-cases.md)).
+
 An app that is submitted by hand, without the collection, has one default for every strategy: the first one given here.
 """
 

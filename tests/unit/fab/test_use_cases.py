@@ -13,6 +13,8 @@ import pytest
 from simulated import Federation, Killed
 from use_cases import SHIPPED, Shipped, pictures, sensors, settings
 
+from fedops_app.asking import call
+
 ROUNDS = 5
 
 
@@ -37,7 +39,7 @@ def test_a_federation_learns(shipped: Shipped, task: ModuleType, sites: Federati
     history = sites.published("history.jsonl")
     assert history[-1]["loss"] < history[0]["loss"] * 0.8
     with np.load(sites.checkpoints() / "checkpoint_latest.npz") as archive:
-        assert archive.files == list(task.initial_arrays(0, shipped.extra(task)))
+        assert archive.files == list(call(task.initial_arrays, 0, extra=shipped.extra(task)))
 
 
 @pytest.mark.parametrize("strategy", ["FedAvg", "FedProx", "FedAdam"])
@@ -60,7 +62,7 @@ def test_a_step_goes_down_the_loss_with_the_proximal_term(
     """Held against finite differences, at a point away from where the round began."""
     shipped.data(tmp_path, 1)
     extra, rate = shipped.extra(task), 0.05
-    begin = {name: array.astype(np.float64) for name, array in task.initial_arrays(3, extra).items()}
+    begin = {name: array.astype(np.float64) for name, array in call(task.initial_arrays, 3, extra=extra).items()}
 
     def trained(epochs: int) -> dict[str, np.ndarray]:
         return task.train(begin, tmp_path, settings(extra, learning_rate=rate, proximal_mu=mu, local_epochs=epochs))[0]
@@ -81,9 +83,9 @@ def test_what_a_site_reports_has_the_same_names_everywhere(
     shipped: Shipped, task: ModuleType, sites: Federation
 ) -> None:
     extra = shipped.extra(task)
-    model = task.initial_arrays(0, extra)
-    reported = [task.evaluate(model, sites.root / "data" / name, extra) for name in sites.names]
-    reported.append(task.evaluate_centrally(model, sites.root / "server", extra))
+    model = call(task.initial_arrays, 0, extra=extra)
+    reported = [call(task.evaluate, model, sites.root / "data" / name, extra=extra) for name in sites.names]
+    reported.append(call(task.evaluate_centrally, model, sites.root / "server", extra=extra))
     assert {tuple(metrics) for metrics in reported} == {tuple(reported[0])}
     assert all(np.isfinite(list(metrics.values())).all() for metrics in reported)
     assert {"num-examples", "loss"} <= reported[0].keys()
@@ -91,13 +93,13 @@ def test_what_a_site_reports_has_the_same_names_everywhere(
 
 def test_a_server_without_data_evaluates_nothing(shipped: Shipped, task: ModuleType, tmp_path: Path) -> None:
     extra = shipped.extra(task)
-    assert task.evaluate_centrally(task.initial_arrays(0, extra), tmp_path, extra) is None
+    assert call(task.evaluate_centrally, call(task.initial_arrays, 0, extra=extra), tmp_path, extra=extra) is None
 
 
 def test_data_that_are_missing_are_asked_for(shipped: Shipped, task: ModuleType, tmp_path: Path) -> None:
     extra = shipped.extra(task)
     with pytest.raises(FileNotFoundError, match=f"^{tmp_path}/.* is missing. Put "):
-        task.train(task.initial_arrays(0, extra), tmp_path, settings(extra))
+        task.train(call(task.initial_arrays, 0, extra=extra), tmp_path, settings(extra))
 
 
 def images(**changed: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from simulated import Federation
+from simulated import Federation, digits
 
 from fedops_app.settings import Settings
 from fedops_kit.knowledge._config.training import Training
@@ -42,7 +42,8 @@ class Shipped:
 
     def extra(self, module: ModuleType) -> dict[str, Any]:
         defaults = {
-            key: said["default"] if isinstance(said, dict) else said for key, said in vars(module)["KNOBS"].items()
+            key: said["default"] if isinstance(said, dict) else said
+            for key, said in vars(module).get("KNOBS", {}).items()
         }
         return {**defaults, **self.knobs}
 
@@ -144,7 +145,14 @@ def base_model(folder: Path) -> None:
     LlamaForCausalLM(config).save_pretrained(folder)
 
 
+def written(directory: Path, site: int) -> None:
+    """Digits of 8 by 8 pixels."""
+    for name, seed in (("train", site), ("test", 100 + site)):
+        digits(directory / f"{name}.npz", seed)
+
+
 SHIPPED = {
+    "digits": Shipped("files/fab/fedops_app/task.py", written, variables={"local_epochs": 2}),
     "image-classification": Shipped(
         "files/use_cases/image-classification/task.py",
         pictures,
