@@ -21,7 +21,7 @@ from .app import PYPROJECT, TASK
 COLLECTION = os.path.realpath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3))
 OWN_APP = os.path.join(COLLECTION, "files", "fab")
 FOLDER = "files/use_cases"  # in the collection
-PACKAGE = "fedops_app"  # of the app, which has its task
+APP_PACKAGE = "fedops_app"  # of the app, which has its task
 
 OWN_TASK = "digits"  # of the app as it is
 
@@ -105,7 +105,7 @@ def overlay_of(name: object, app: str = OWN_APP, own: Mapping[str, str] | None =
             " of them unset."
         )
     folder = os.path.join(COLLECTION, FOLDER, chosen.name)
-    return {f"{PACKAGE}/{TASK}": os.path.join(folder, TASK), PYPROJECT: os.path.join(folder, PYPROJECT), **own}
+    return {f"{APP_PACKAGE}/{TASK}": os.path.join(folder, TASK), PYPROJECT: os.path.join(folder, PYPROJECT), **own}
 
 
 ASKED_BY = ("app_path", "app_overlay", "app_use_case", "fl_use_case")  # variables that say what is trained
