@@ -50,3 +50,10 @@ attributes:
     description: When run twice in a row, the second run changes nothing; neither does the first.
     support: full
 """
+
+    IDEMPOTENT = r"""
+attributes:
+  idempotent:
+    description: When run twice in a row with the same options, the second run changes nothing.
+    support: full
+"""

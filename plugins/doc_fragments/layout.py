@@ -5,8 +5,18 @@
 from __future__ import annotations
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, POINTS, folder
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import (
+    APPS,
+    POINTS,
+    PORT,
+    SUPERNODE_ACCOUNT,
+    VENV,
+    file,
+    folder,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import KEPT
+
+_CHECKPOINTS, _VENV, _POINTS = below(HOME, CHECKPOINTS), below(HOME, VENV), folder(HOME, POINTS)
 
 
 class ModuleDocFragment:
@@ -26,7 +36,7 @@ options:
   path:
     description: The directory of checkpoints.
     type: path
-    default: {below(HOME, CHECKPOINTS)}
+    default: {_CHECKPOINTS}
 """
 
     OWNER: str = f"""
@@ -46,7 +56,79 @@ options:
   points:
     description: The directory of what upgrades can go back to. Each point is a directory with its date as its name.
     type: path
-    default: {folder(HOME, POINTS)}
+    default: {_POINTS}
+"""
+
+    POINTS_PATH: str = f"""
+options:
+  path:
+    description: The directory of the points. Each is a directory with its date as its name.
+    type: path
+    default: {_POINTS}
+"""
+
+    GROUP: str = f"""
+options:
+  group:
+    description: Name of the group.
+    type: str
+    default: {APPS.name}
+  gid:
+    description: Number of the group, which a host that is not deployed yet does not know.
+    type: int
+    default: {APPS.number}
+"""
+
+    MIRROR_SECRET: str = f"""
+options:
+  secret_file:
+    type: path
+    default: {file(HOME, "mirror_secret")}
+"""
+
+    MOUNT_POINT: str = f"""
+options:
+  mount_point:
+    description: Where the disk may be mounted already.
+    type: path
+    default: {_CHECKPOINTS}
+"""
+
+    VENV: str = f"""
+options:
+  path:
+    description: The link to the release in use.
+    type: path
+    default: {_VENV}
+"""
+
+    SUPERNODE: str = f"""
+options:
+  home:
+    description: Home of Flower.
+    type: str
+    default: {HOME}
+  port:
+    description: Port of the first SuperNode. The others follow.
+    type: int
+    default: {PORT["supernode_port"]}
+"""
+
+    APPS_USER: str = f"""
+options:
+  user:
+    type: str
+    default: {APPS.name}
+"""
+
+    SUPERNODE_USER: str = f"""
+options:
+  user:
+    type: str
+    default: {SUPERNODE_ACCOUNT.name}
+  data_group:
+    type: str
+    default: {APPS.name}
 """
 
     RELEASES: str = f"""

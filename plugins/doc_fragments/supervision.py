@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.fedops.flower.plugins.module_utils._config.limits import DEFAULT
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import QUIESCE_TIMEOUT
 
 _TYPES = {
     "attempts": "int",
@@ -23,3 +24,5 @@ class ModuleDocFragment:
     DOCUMENTATION: str = "options:\n" + "".join(
         f"  {name}:\n    type: {type_}\n    default: {DEFAULT[name]}\n" for name, type_ in _TYPES.items()
     )
+
+    QUIESCE: str = f"options:\n  timeout:\n    type: float\n    default: {QUIESCE_TIMEOUT}\n"

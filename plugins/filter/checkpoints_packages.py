@@ -12,17 +12,14 @@ description:
   - Returns the packages of Debian that a backend of the role C(checkpoints) needs.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.storage
 positional: filesystem
 options:
   _input:
     description: The backend. One that is not known needs nothing here; checking it is for another filter.
     type: str
     required: true
-  filesystem:
-    description: The file system of a disk.
-    type: str
-    choices: [ext4, xfs]
-    default: ext4
 seealso:
   - plugin: fedops.flower.checkpoints_problems
     plugin_type: filter

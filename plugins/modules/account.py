@@ -20,15 +20,13 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.layout
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be made.
     support: full
   diff_mode:
     description: Returns what is there before and after.
-    support: full
-  idempotent:
-    description: When run twice in a row with the same options, the second run changes nothing.
     support: full
 options:
   accounts:
@@ -132,8 +130,8 @@ import os
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.accounts import lacking
 from ansible_collections.fedops.flower.plugins.module_utils._base.belongings import make_directories, make_secret
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._training.split import split
 
 
@@ -155,7 +153,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "accounts": {"type": "list", "elements": "dict", "required": True, "options": account},
-            "home": {"type": "path", "default": HOME},
+            **HOME_OPTION,
             "directories": {"type": "list", "elements": "dict", "default": [], "options": directory},
             "secrets": {"type": "list", "elements": "path", "default": [], "no_log": False},
             "migrate": {"type": "bool", "default": False},

@@ -21,6 +21,7 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.layout
+  - fedops.flower.sent
 attributes:
   check_mode:
     description: Can run in check mode and tell whether the app would be deployed.
@@ -54,10 +55,6 @@ options:
     description:
       - Digest of the source files. It is computed on the controller and is not to be set.
     type: str
-  archive:
-    description:
-      - The transferred source on the host. It is not to be set.
-    type: path
 seealso:
   - module: fedops.flower.run
 """
@@ -113,8 +110,8 @@ app:
       sample: {"num-rounds": 3}
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._flower.deployment import (
     AppDeployment,
 )
@@ -125,7 +122,7 @@ def main() -> None:
         argument_spec={
             "src": {"type": "path", "required": True},
             "overlay": {"type": "dict", "default": {}},
-            "home": {"type": "path", "default": HOME},
+            **HOME_OPTION,
             "name": {"type": "str"},
             "checksum": {"type": "str"},
             "archive": {"type": "path"},

@@ -107,8 +107,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints 
     read,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import NotDeployedError
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import CHECKPOINTS_OPTION, HOME_OPTION
 
 
 def work(params: dict[str, Any]) -> dict[str, Any]:
@@ -132,8 +132,8 @@ def work(params: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
-            "home": {"type": "path", "default": HOME},
+            **CHECKPOINTS_OPTION,
+            **HOME_OPTION,
             "backup": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "restored"], "default": "present"},
             "folder": {"type": "str", "default": ""},

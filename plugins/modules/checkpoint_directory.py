@@ -23,15 +23,13 @@ extends_documentation_fragment:
   - fedops.flower.layout.checkpoints
   - fedops.flower.layout
   - fedops.flower.layout.owner
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be changed. Nothing is proven then.
     support: full
   diff_mode:
     description: Returns what is there before and after.
-    support: full
-  idempotent:
-    description: When run twice in a row with the same options, the second run changes nothing.
     support: full
 options:
   path:
@@ -91,9 +89,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import (
+    CHECKPOINTS_OPTION,
+    HOME_OPTION,
+    OWNER_OPTIONS,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import (
     StorageError,
     bring_problem,
@@ -153,12 +154,11 @@ def explained(source: str, path: str) -> Iterator[None]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
-            "home": {"type": "path", "default": HOME},
+            **CHECKPOINTS_OPTION,
+            **HOME_OPTION,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "mounted": {"type": "bool", "default": False},
-            "uid": {"type": "int", "default": APPS.number},
-            "gid": {"type": "int", "default": APPS.number},
+            **OWNER_OPTIONS,
             "mode": {"type": "str", "default": "0750"},
             "adopt": {"type": "bool", "default": False},
             "bring": {"type": "path"},

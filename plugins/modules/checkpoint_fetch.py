@@ -23,15 +23,14 @@ requirements:
   - rclone on the host
 extends_documentation_fragment:
   - fedops.flower.layout.checkpoints
+  - fedops.flower.layout.mirror_secret
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be fetched, without looking whether it is whole.
     support: full
   diff_mode:
     description: Returns what is there before and after.
-    support: full
-  idempotent:
-    description: When run twice in a row with the same options, the second run changes nothing.
     support: full
 options:
   path:
@@ -57,8 +56,6 @@ options:
       - File on the host with the secret by which the host that mirrored has sealed each checkpoint. Only root writes
         it. A checkpoint without a seal of this secret is stepped over, since whoever can write the bucket could have
         put it there. When there are only such ones, the task fails.
-    type: path
-    default: /opt/flower/certificates/mirror.secret
   accept_unsealed:
     description:
       - Whether a checkpoint is taken whatever its seal says. It is for what an older release has mirrored, for one
@@ -112,10 +109,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base import guarded
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.identity import as_checkpoint_owner
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import file
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import CHECKPOINTS_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import arrays_name
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.trainings import directory_of
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import Fetcher, FetchError
@@ -171,7 +169,7 @@ def read_secret(path: str) -> bytes | None:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
+            **CHECKPOINTS_OPTION,
             "training": {"type": "str", "required": True},
             "configuration_hash": {"type": "str", "required": True},
             "base": {"type": "str", "required": True},

@@ -166,8 +166,8 @@ from datetime import datetime, timezone
 from math import inf
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import CHECKPOINTS_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import Inspection, find, inspect
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import read_as_owner
@@ -210,7 +210,7 @@ def inspections_and_match(
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
+            **CHECKPOINTS_OPTION,
             "training": {"type": "str"},
             "verify": {"type": "str", "choices": ["all", "newest"], "default": "all"},
             "sha256": {"type": "str"},

@@ -16,6 +16,7 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.layout
+  - fedops.flower.layout.group
   - fedops.flower.flwr.info
 options:
   home:
@@ -25,14 +26,6 @@ options:
     type: list
     elements: path
     required: true
-  group:
-    description: Name of the group.
-    type: str
-    default: flower
-  gid:
-    description: Number of the group, which a host that is not deployed yet does not know.
-    type: int
-    default: 49999
   use_case:
     description:
       - A task that the collection brings, as C(app_use_case) of the role P(fedops.flower.app#role) takes it.
@@ -58,9 +51,9 @@ problems:
   sample: []
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._flower.use_cases import use_case
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.data import problems
 
@@ -68,7 +61,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supernode.data impo
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": HOME},
+            **HOME_OPTION,
             "directories": {"type": "list", "elements": "path", "required": True},
             "group": {"type": "str", "default": APPS.name},
             "gid": {"type": "int", "default": APPS.number},

@@ -19,6 +19,8 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.flwr.info
+  - fedops.flower.layout.mount_point
+  - fedops.flower.storage
 options:
   device:
     description:
@@ -26,15 +28,6 @@ options:
       - The id is a name below C(/dev/disk/by-id). A label and a UUID are those of a file system.
     type: str
     required: true
-  filesystem:
-    description: The file system that the disk has or gets.
-    type: str
-    choices: [ext4, xfs]
-    default: ext4
-  mount_point:
-    description: Where the disk may be mounted already.
-    type: path
-    default: /opt/flower/checkpoints
   adopt:
     description: Whether a file system of this kind that somebody else has made is used, with all that is on it.
     type: bool

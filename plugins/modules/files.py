@@ -20,15 +20,14 @@ description:
   - A service whose unit was written by a run that was cut short is restarted by the next one.
 author:
   - fedops.flower contributors (@fedops)
+extends_documentation_fragment:
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be written, started, restarted and reloaded.
     support: full
   diff_mode:
     description: Shows each file before and after.
-    support: full
-  idempotent:
-    description: When run twice in a row with the same options, the second run changes nothing.
     support: full
 options:
   files:

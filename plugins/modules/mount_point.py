@@ -20,15 +20,13 @@ author:
 extends_documentation_fragment:
   - fedops.flower.layout
   - fedops.flower.layout.owner
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be done.
     support: full
   diff_mode:
     description: Returns what is there before and after.
-    support: full
-  idempotent:
-    description: When run twice in a row with the same options, the second run changes nothing.
     support: full
 options:
   path:
@@ -75,9 +73,8 @@ aside:
   sample: /opt/flower/checkpoints.before-mount
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION, OWNER_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._storage.backends import mounted_at
 from ansible_collections.fedops.flower.plugins.module_utils._storage.ground import all_mounts
 from ansible_collections.fedops.flower.plugins.module_utils._storage.mount_points import MountPoint
@@ -87,10 +84,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "home": {"type": "path", "default": HOME},
+            **HOME_OPTION,
             "existing": {"type": "str", "choices": ["stop", "move"], "default": "stop"},
-            "uid": {"type": "int", "default": APPS.number},
-            "gid": {"type": "int", "default": APPS.number},
+            **OWNER_OPTIONS,
             "source": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },

@@ -18,15 +18,14 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.flwr
+  - fedops.flower.supervision.quiesce
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell whether anything would be stopped or started.
     support: full
   diff_mode:
     description: Shows whether the federation is quiesced, before and after.
-    support: full
-  idempotent:
-    description: When run twice in a row with the same arguments, the second run changes nothing.
     support: full
   action:
     description: Has a corresponding action plugin, which shows who is still at work.
@@ -45,8 +44,6 @@ options:
         resumed. V(0) stops them at once.
       - For a federation that is quiesced already, this can only make the end sooner.
       - An app that does not look for the order between its rounds, as the app of the collection does, is stopped then.
-    type: float
-    default: 600
   purpose:
     description:
       - What the federation is quiesced for, when a playbook does it that resumes it later, in one word.
@@ -123,11 +120,14 @@ unknown:
 
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import SUPERLINK_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.quiesce import Busy, Quiescing
-from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import standing_order
+from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import (
+    QUIESCE_TIMEOUT,
+    standing_order,
+)
 
 
 def have_state(quiescing: Quiescing, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -158,10 +158,9 @@ def have_state(quiescing: Quiescing, params: dict[str, Any], check_mode: bool) -
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": HOME},
-            "superlink": {"type": "str", "default": "local"},
+            **SUPERLINK_OPTIONS,
             "state": {"type": "str", "choices": ["quiesced", "resumed"], "default": "quiesced"},
-            "timeout": {"type": "float", "default": 600},
+            "timeout": {"type": "float", "default": QUIESCE_TIMEOUT},
             "purpose": {"type": "str", "default": ""},
             "wait_seconds": {"type": "float", "default": 0},
         },

@@ -19,8 +19,6 @@ extends_documentation_fragment:
   - fedops.flower.layout
   - fedops.flower.flwr.info
 options:
-  home:
-    description: Home of Flower.
   points:
     description: The directory of the points that M(fedops.flower.restore_point) makes.
 """
@@ -96,9 +94,9 @@ import tempfile
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.files import nearest
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import DATABASE, POINTS, folder
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import DATABASE
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION, POINTS_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases
 from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import RestorePoints
 from ansible_collections.fedops.flower.plugins.module_utils._release.running import running
@@ -125,8 +123,8 @@ def room(what: str, path: str) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": HOME},
-            "points": {"type": "path", "default": folder(HOME, POINTS)},
+            **HOME_OPTION,
+            **POINTS_OPTION,
         },
         supports_check_mode=True,
     )

@@ -19,6 +19,8 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.layout
+  - fedops.flower.layout.points_path
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell whether anything would be kept or brought back.
@@ -26,16 +28,7 @@ attributes:
   diff_mode:
     description: Returns the release before and after.
     support: full
-  idempotent:
-    description: When run twice in a row with the same options, the second run changes nothing.
-    support: full
 options:
-  path:
-    description: The directory of the points. Each is a directory with its date as its name.
-    type: path
-    default: /var/backups/flower/upgrades
-  home:
-    description: Home of Flower.
   state:
     description:
       - V(saved) opens a point.
@@ -87,6 +80,7 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import POINTS, folder
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._release.restore_point import (
     RestorePoints,
 )
@@ -108,7 +102,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "default": folder(HOME, POINTS)},
-            "home": {"type": "path", "default": HOME},
+            **HOME_OPTION,
             "state": {"type": "str", "choices": ["saved", "restored", "closed"], "required": True},
             "token": {"type": "str", "no_log": False},
             "kept": {"type": "int", "default": 2},

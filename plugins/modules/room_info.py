@@ -67,8 +67,8 @@ storage:
 """
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.files import nearest
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import CHECKPOINTS_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import list_checkpoints, room
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.looking import read_as_owner
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.trainings import directory_of
@@ -86,7 +86,7 @@ def room_figures(path: str, training: str, megabytes: float, strict: bool) -> di
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
+            **CHECKPOINTS_OPTION,
             "training": {"type": "str", "required": True},
             "model_megabytes": {"type": "float", "default": 0},
         },

@@ -21,6 +21,7 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.flwr
+  - fedops.flower.trained
 attributes:
   check_mode:
     description: Can run in check mode and tell whether a run would be submitted or stopped.
@@ -37,11 +38,6 @@ attributes:
     description: Has a corresponding action plugin, so that the progress is shown while the run goes on.
     support: full
 options:
-  name:
-    description:
-      - Name of the training, of lower-case letters, digits and hyphens.
-    type: str
-    required: true
   state:
     description:
       - V(present) trains it unless it is already finished.
@@ -49,22 +45,10 @@ options:
     type: str
     choices: [present, stopped]
     default: present
-  app:
-    description:
-      - Folder of the Flower app on the SuperLink host. Required for O(state=present).
-    type: path
   run_config:
     description:
       - The run configuration as TOML text. Flower refuses a key that the app does not declare.
     type: str
-  configuration_hash:
-    description:
-      - Hash of everything that makes the training what it is. Without it, any run under O(name) is taken for the same.
-    type: str
-  num_rounds:
-    description:
-      - Number of rounds that is asked for. A training that ended with fewer rounds is submitted again for the rest.
-    type: int
   wait:
     description:
       - Whether to follow the run to its end.
@@ -205,8 +189,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import SUPERLINK_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_record import check_fab
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_defaults import refuse_moved_defaults
@@ -302,8 +286,7 @@ def _shown(run: Known) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": HOME},
-            "superlink": {"type": "str", "default": "local"},
+            **SUPERLINK_OPTIONS,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "stopped"], "default": "present"},
             "app": {"type": "path"},

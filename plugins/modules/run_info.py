@@ -276,9 +276,9 @@ memory_problems:
 import os
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.memory import memory_problems
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import SUPERLINK_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import FlwrError, FlwrUnreachableError
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.news import await_news
@@ -382,8 +382,7 @@ def _foreign(flwr: Flwr, run_id: str, lines: int) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": HOME},
-            "superlink": {"type": "str", "default": "local"},
+            **SUPERLINK_OPTIONS,
             "name": {"type": "str"},
             "run_id": {"type": "str"},
             "log_lines": {"type": "int", "default": 0},

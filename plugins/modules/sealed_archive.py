@@ -19,6 +19,8 @@ author:
   - fedops.flower contributors (@fedops)
 requirements:
   - the package age, for O(method=age)
+extends_documentation_fragment:
+  - fedops.flower.layout.apps_user
 attributes:
   check_mode:
     description: Can run in check mode and tell whether it would do anything. Nothing is read or written then.
@@ -91,8 +93,6 @@ options:
     type: path
   user:
     description: The account of the ServerApps on the host that is restored.
-    type: str
-    default: flower
 """
 
 EXAMPLES = r"""
@@ -131,6 +131,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._backup.contents imp
 from ansible_collections.fedops.flower.plugins.module_utils._backup.restore import restore
 from ansible_collections.fedops.flower.plugins.module_utils._backup.sealing import AGE, METHODS, VAULT, Seal
 from ansible_collections.fedops.flower.plugins.module_utils._backup.unpack import verify
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 
 
@@ -160,7 +161,7 @@ def main() -> None:
             "identity": {"type": "str", "no_log": True},
             "password": {"type": "str", "no_log": True},
             "opened": {"type": "path"},
-            "user": {"type": "str", "default": "flower"},
+            "user": {"type": "str", "default": APPS.name},
         },
         required_if=[("state", "present", ["base"]), ("state", "restored", ["base"])],
         supports_check_mode=True,

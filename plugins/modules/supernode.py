@@ -21,15 +21,13 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.flwr
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell which SuperNodes would be registered or unregistered.
     support: full
   diff_mode:
     description: Shows the fingerprint of the key of each SuperNode before and after.
-    support: full
-  idempotent:
-    description: When run twice in a row with the same arguments, the second run changes nothing.
     support: full
 options:
   name:
@@ -166,8 +164,8 @@ supernodes:
 
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import SUPERLINK_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.ledger import Ledger
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import (
@@ -187,8 +185,7 @@ def main() -> None:
     many = {**one, **about, "name": {"type": "str", "required": True}}
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": HOME},
-            "superlink": {"type": "str", "default": "local"},
+            **SUPERLINK_OPTIONS,
             **one,
             "supernodes": {"type": "list", "elements": "dict", "options": many},
             "inventory": {"type": "list", "elements": "str", "default": []},

@@ -20,15 +20,13 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.layout
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell which keys would be made or removed.
     support: full
   diff_mode:
     description: Shows public keys before and after.
-    support: full
-  idempotent:
-    description: When run twice in a row with the same options, the second run changes nothing.
     support: full
 options:
   home:
@@ -86,8 +84,8 @@ left:
   sample: []
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.keys import Key, Keys
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.place import INSTANCE_NAME, NAME_RULE
 
@@ -103,7 +101,7 @@ def rows(keys: list[Key]) -> list[dict[str, str]]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": HOME},
+            **HOME_OPTION,
             "host": {"type": "str", "required": True},
             "instances": {"type": "list", "elements": "str", "default": []},
             "purge": {"type": "bool", "default": False},

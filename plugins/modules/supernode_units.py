@@ -21,6 +21,8 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.layout
+  - fedops.flower.layout.supernode_user
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be written, restarted and removed.
@@ -28,20 +30,11 @@ attributes:
   diff_mode:
     description: Shows each file before and after.
     support: full
-  idempotent:
-    description: When run twice in a row with the same options, the second run changes nothing.
-    support: full
 options:
-  home:
-    description: Home of Flower.
   user:
     description: Account that the SuperNodes run as.
-    type: str
-    default: flower-supernode
   data_group:
     description: The group that reads data.
-    type: str
-    default: flower
   unit:
     description:
       - Text of the unit of a SuperNode; for instances, of the template unit that they share.
@@ -152,9 +145,9 @@ removed:
 import grp
 import pwd
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, SUPERNODE_ACCOUNT, SYSTEMD
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.place import INSTANCE_NAME, NAME_RULE
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import (
     StateOwners,
@@ -202,7 +195,7 @@ def main() -> None:
     texts = {name: {"type": "str", "default": ""} for name in ("unit", "apps_unit", "launcher", "apps_launcher")}
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": HOME},
+            **HOME_OPTION,
             "user": {"type": "str", "default": SUPERNODE_ACCOUNT.name},
             "data_group": {"type": "str", "default": APPS.name},
             **texts,

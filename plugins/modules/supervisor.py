@@ -16,6 +16,9 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.layout
+  - fedops.flower.sent
+  - fedops.flower.sent.program
+  - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be installed.
@@ -23,22 +26,11 @@ attributes:
   diff_mode:
     description: Does not show what changes.
     support: none
-  idempotent:
-    description: When run twice in a row with the same options, the second run changes nothing.
-    support: full
 options:
-  home:
-    description: Directory of Flower on the host.
   unit:
     description: Text of the template of the units.
     type: str
     required: true
-  program:
-    description: SHA-256 of the program. The action plugin gives it.
-    type: str
-  archive:
-    description: Archive on the host with the program. The action plugin gives it.
-    type: path
 """
 
 EXAMPLES = r"""
@@ -56,15 +48,15 @@ installed:
   sample: [program, unit]
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import SupervisorFiles
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": HOME},
+            **HOME_OPTION,
             "unit": {"type": "str", "required": True},
             "program": {"type": "str"},
             "archive": {"type": "path"},

@@ -22,7 +22,10 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.flwr
+  - fedops.flower.sent
+  - fedops.flower.sent.program
   - fedops.flower.supervision
+  - fedops.flower.trained
 attributes:
   check_mode:
     description: Can run in check mode and tell whether a training would be started or stopped.
@@ -39,11 +42,6 @@ attributes:
     description: Has a corresponding action plugin, which sends the supervisor and shows the progress.
     support: full
 options:
-  name:
-    description:
-      - Name of the training, of lower-case letters, digits and hyphens.
-    type: str
-    required: true
   state:
     description:
       - V(present) trains it unless it is already finished.
@@ -54,10 +52,6 @@ options:
     type: str
     choices: [present, stopped]
     default: present
-  app:
-    description:
-      - Folder of the Flower app on the SuperLink host. Required for O(state=present).
-    type: path
   unit:
     description:
       - The text of the systemd template unit C(flower-training@.service). Required for O(state=present).
@@ -67,15 +61,6 @@ options:
       - The run configuration as TOML text, one key a line. Flower refuses a key that the app does not declare.
     type: str
     default: ""
-  configuration_hash:
-    description:
-      - Hash of everything that makes the training what it is. Without it, any run under O(name) is taken for the same.
-    type: str
-  num_rounds:
-    description:
-      - Number of rounds that is asked for, at least 1. A training that ended with fewer rounds is submitted again for
-        the rest.
-    type: int
   mode:
     description:
       - V(once) trains O(num_rounds) rounds.
@@ -127,12 +112,6 @@ options:
       - Stop a run of the training that is alive, and train whatever there is.
     type: bool
     default: false
-  program:
-    description: SHA-256 of the supervisor. It is computed on the controller and is not to be set.
-    type: str
-  archive:
-    description: The transferred supervisor on the host. It is not to be set.
-    type: path
 seealso:
   - module: fedops.flower.run
   - module: fedops.flower.run_info
@@ -258,8 +237,8 @@ log_tail:
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import SUPERLINK_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._config.limits import DEFAULT, range_problems
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import (
@@ -386,8 +365,7 @@ def _shown(run: Known) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "home": {"type": "path", "default": HOME},
-            "superlink": {"type": "str", "default": "local"},
+            **SUPERLINK_OPTIONS,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "stopped"], "default": "present"},
             "app": {"type": "path"},

@@ -22,6 +22,8 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.layout.releases
+  - fedops.flower.layout.venv
+  - fedops.flower.sent
 attributes:
   check_mode:
     description: Can run in check mode and tell whether the environment would be built.
@@ -33,10 +35,6 @@ attributes:
     description: When run twice in a row with the same lock, the second run changes nothing.
     support: full
 options:
-  path:
-    description: The link to the release in use.
-    type: path
-    default: /opt/flower/venv
   python:
     description:
       - The interpreter on the host that the environment is made from.
@@ -87,9 +85,6 @@ options:
     description: Whether there is a O(wheelhouse). It is decided on the controller and is not to be set.
     type: bool
     default: false
-  archive:
-    description: The transferred files on the host. It is not to be set.
-    type: path
 """
 
 EXAMPLES = r"""

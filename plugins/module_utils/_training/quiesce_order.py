@@ -21,6 +21,7 @@ from .._base.jsonable import is_number
 from .folder import RefusedError, as_keeper, make_folder, read_object, write_object
 
 QUIESCE_MARKER = "quiesced.json"
+QUIESCE_TIMEOUT = 600  # seconds that the rounds under way may take, unless an operator says otherwise
 
 
 class QuiescedError(RefusedError):

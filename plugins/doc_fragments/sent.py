@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What action plugins give the modules that get files from the controller."""
+
+    DOCUMENTATION = r"""
+options:
+  archive:
+    description: What the controller has sent, on the host. It is not to be set.
+    type: path
+"""
+
+    PROGRAM = r"""
+options:
+  program:
+    description: SHA-256 of the supervisor's program. It is computed on the controller and is not to be set.
+    type: str
+"""

@@ -1,0 +1,22 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that several modules take, as an argument spec has them. Their words are in the fragments of the same names.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .home import CHECKPOINTS, HOME, below
+from .layout import APPS, POINTS, folder
+
+Options = dict[str, dict[str, t.Any]]
+
+HOME_OPTION: Options = {"home": {"type": "path", "default": HOME}}
+SUPERLINK_OPTIONS: Options = {**HOME_OPTION, "superlink": {"type": "str", "default": "local"}}
+CHECKPOINTS_OPTION: Options = {"path": {"type": "path", "default": below(HOME, CHECKPOINTS)}}
+OWNER_OPTIONS: Options = {name: {"type": "int", "default": APPS.number} for name in ("uid", "gid")}
+POINTS_OPTION: Options = {"points": {"type": "path", "default": folder(HOME, POINTS)}}
