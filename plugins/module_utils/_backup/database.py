@@ -68,9 +68,14 @@ def check_database(path: str, name: str) -> None:
     """Raise ArchiveError unless SQLite finds a database whole. A file of an account is opened as that account."""
     found = os.stat(path, follow_symlinks=False)
     if os.geteuid() == 0 and found.st_uid != 0:
-        said = as_user(found.st_uid, found.st_gid, lambda: _judge(path))
+        said = as_user(found.st_uid, found.st_gid, lambda: _judge(path) if os.access(path, os.R_OK) else None)
     else:
         said = _judge(path)
+    if said is None:
+        raise ArchiveError(
+            f"The user {found.st_uid} cannot reach {os.path.dirname(path)}, to check {name}. Let everybody pass each"
+            " directory on the way to it (chmod o+x)."
+        )
     _refuse_damage(said, name)
 
 

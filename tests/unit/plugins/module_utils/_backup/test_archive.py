@@ -472,6 +472,15 @@ def test_a_home_of_somebody_else_is_refused(tmp_path: Path) -> None:
         _restore.restore(sealed(tmp_path, GOOD), str(base), SEAL)
 
 
+@as_root
+def test_a_home_that_the_account_of_the_database_cannot_reach_is_no_damage(home: Path, tmp_path: Path) -> None:
+    path, closed = create(home), tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(_database.ArchiveError, match="user 49998 cannot reach .*/closed/fresh/.* on the way to it"):
+        _restore.restore(path, str(closed / "fresh"), SEAL)
+    assert list((closed / "fresh").iterdir()) == []
+
+
 @pytest.mark.parametrize("plant", [plant_link, os.mkfifo, os.mkdir])
 def test_what_is_in_the_way_is_not_followed(tmp_path: Path, plant) -> None:
     base = tmp_path / "fresh"
