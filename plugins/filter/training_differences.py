@@ -16,7 +16,7 @@ author:
 positional: run_config, model_only
 options:
   _input:
-    description: The effective configuration, as RV(fedops.flower.run#module:effective) has it.
+    description: The effective configuration, as RV(fedops.flower.training#module:effective) has it.
     type: dict
     required: true
   run_config:
@@ -31,7 +31,7 @@ options:
     default: false
 seealso:
   - module: fedops.flower.training_config
-  - module: fedops.flower.run
+  - module: fedops.flower.training
 """
 
 EXAMPLES = r"""

@@ -17,7 +17,7 @@ options:
     description:
       - What the steps have found, an empty dictionary for a step that the play did not come to. The keys are C(name)
         and C(quiesced), C(needed_nodes), and C(asked) (M(fedops.flower.training_config)), C(plan) and C(run)
-        (M(fedops.flower.training) or M(fedops.flower.run)), C(supernodes) (M(fedops.flower.supernode_info)), C(room)
+        (M(fedops.flower.training)), C(supernodes) (M(fedops.flower.supernode_info)), C(room)
         (M(fedops.flower.room_info)), C(refusal), C(check) and C(proof) (of what was checked), and C(model)
         (M(fedops.flower.checkpoint_info)).
     type: dict

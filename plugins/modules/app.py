@@ -56,7 +56,7 @@ options:
       - Digest of the source files. It is computed on the controller and is not to be set.
     type: str
 seealso:
-  - module: fedops.flower.run
+  - module: fedops.flower.training
 """
 
 EXAMPLES = r"""

@@ -36,8 +36,8 @@ options:
     default: all
   sha256:
     description:
-      - Look for the checkpoint with this hash as well, for example the one that RV(fedops.flower.run#module:result)
-        names. It is found too when another training has put it aside.
+      - Look for the checkpoint with this hash as well, for example the one that
+        RV(fedops.flower.training#module:result) names. It is found too when another training has put it aside.
     type: str
 """
 

@@ -51,7 +51,7 @@ options:
     type: float
     default: 0
 seealso:
-  - module: fedops.flower.run
+  - module: fedops.flower.training
 """
 
 EXAMPLES = r"""

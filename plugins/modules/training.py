@@ -113,7 +113,6 @@ options:
     type: bool
     default: false
 seealso:
-  - module: fedops.flower.run
   - module: fedops.flower.run_info
   - module: fedops.flower.training_config
 """

@@ -4,10 +4,9 @@
 
 measure  watch a ServerApp that is left alone: how long do the stretches of its life take?
 kill     kill one ServerApp after another, each at a moment drawn at random
-wait     wait until so many are killed
 judge    hold what the training left against the kills
 
-Runs on the SuperLink host, as root. It only looks and kills: the collection's modules submit and stop the runs.
+Runs on the SuperLink host, as root. It only looks and kills: the training's supervisor submits and stops the runs.
 """
 
 from __future__ import annotations
@@ -103,8 +102,8 @@ class ServerApp:
             return []
 
 
-def next_serverapp(known: set[int], is_due: Callable[[], bool] = lambda: True) -> ServerApp | None:
-    """Wait for a ServerApp that is not known yet; one that comes when none is due is left alone."""
+def next_serverapp(known: set[int]) -> ServerApp | None:
+    """Wait for a ServerApp that is not known yet."""
     end = _now() + PATIENCE
     while _now() < end:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -115,8 +114,10 @@ def next_serverapp(known: set[int], is_due: Callable[[], bool] = lambda: True) -
                 continue
             if pid not in known and any(os.path.basename(argument) == PROGRAM for argument in arguments[:2]):
                 known.add(pid)
-                if is_due():
+                try:
                     return ServerApp(pid)
+                except (ProcessLookupError, IndexError):
+                    continue  # it has ended by itself meanwhile
         time.sleep(20 * LOOK)
     return None
 
@@ -153,29 +154,41 @@ class Reaper:
         """Kill one ServerApp after another."""
         known: set[int] = set()
         last = None
-        for index, kind in enumerate(plan(kills, self.rng)):
+        for kind in plan(kills, self.rng):
             share = self.rng.random()
-            # One kill for each run: SuperExec starts a ServerApp once more that died before it said a word.
-            serverapp = next_serverapp(known, lambda index=index: self.traces.submits(index))
-            if serverapp is None:
-                return
-            before, done = self.traces.publication(), self.traces.done()
-            stretch = kind if kind == "end" or done < self.rounds else "start"  # nothing is left to train
-            self.wait_for_moment(serverapp, stretch, share * STRETCHES[stretch](self.lengths), before, done)
-            beginning = serverapp.beginning(self.traces.checkpoints)
-            moment, hit = _now(), serverapp.kill()
-            published = self.traces.publication() != before
-            line = {
-                "drawn": stretch,
-                "hit": hit,
-                "age": round(moment - serverapp.started, 3),
-                "phase": self.traces.phase(True, self.rounds) if published else f"starting: {beginning}",
-                "done": self.traces.done(),
-                "after_last": round(serverapp.started - last, 3) if last else None,
-            }
+            while True:
+                serverapp = next_serverapp(known)
+                if serverapp is None:
+                    return
+                line = self._kill(serverapp, kind, share)
+                # Flower starts a ServerApp once more that died before it said a word, while the supervisor may already
+                # stop the run: that one ends by itself, and the kill is for the next.
+                if line["hit"] or kind == "end":
+                    break
+            moment = line.pop("moment")
+            line["after_last"] = round(serverapp.started - last, 3) if last else None
             last = moment
             with report.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line) + "\n")
+
+    def _kill(self, serverapp: ServerApp, kind: str, share: float) -> dict[str, object]:
+        """Kill a ServerApp at its moment; return what is to be told of it."""
+        before, done = self.traces.publication(), self.traces.done()
+        stretch = kind if kind == "end" or done < self.rounds else "start"  # nothing is left to train
+        self.wait_for_moment(serverapp, stretch, share * STRETCHES[stretch](self.lengths), before, done)
+        beginning = serverapp.beginning(self.traces.checkpoints)
+        moment, hit = _now(), serverapp.kill()
+        published = self.traces.publication() != before
+        return {
+            "drawn": stretch,
+            "hit": hit,
+            "age": round(moment - serverapp.started, 3),
+            "phase": self.traces.phase(True, self.rounds) if published else f"starting: {beginning}",
+            "done": self.traces.done(),
+            "told": len(self.traces.history()),
+            "runs": len(self.traces.runs()),
+            "moment": moment,
+        }
 
     def wait_for_moment(
         self, serverapp: ServerApp, stretch: str, delay: float, before: tuple[int, int] | None, done: int
@@ -220,7 +233,7 @@ def _give_up(why: str) -> NoReturn:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=["measure", "kill", "wait", "judge"])
+    parser.add_argument("command", choices=["measure", "kill", "judge"])
     parser.add_argument("--folder", type=Path, required=True, help="where the lengths and the report are")
     parser.add_argument("--training", type=Path, required=True, help="folder of what is asked of the training")
     parser.add_argument("--published", type=Path, required=True, help="folder of what its ServerApps tell")
@@ -228,7 +241,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--kills", type=int)
     parser.add_argument("--seed")
-    parser.add_argument("--lines", type=int, help="of the report, that are waited for")
     given = parser.parse_args()
     traces = Traces(given.training, given.published, given.checkpoints)
     lengths, report = given.folder / "lengths.json", given.folder / "kills.jsonl"
@@ -237,9 +249,6 @@ def main() -> None:
     elif given.command == "kill":
         measured = Lengths(**read_object(lengths))
         Reaper(traces, given.rounds, measured, random.Random(given.seed)).reap(given.kills, report)
-    elif given.command == "wait":
-        _until(lambda: len(read_lines(report)) >= given.lines)
-        print(json.dumps(read_lines(report)[given.lines - 1]))
     else:
         kills = read_lines(report)
         problems = judge(traces.runs(), traces.history(), kills, given.rounds)

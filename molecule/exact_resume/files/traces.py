@@ -7,7 +7,6 @@ It is read with eyes of its own: the code under test does not judge itself.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -52,11 +51,6 @@ class Traces:
         """Return the ids of the runs that were submitted, oldest first."""
         return [run["run_id"] for run in read_object(self.training / "ledger.json").get("runs", [])]
 
-    def submits(self, index: int) -> bool:
-        """Tell whether the run with this index is submitted, or just being submitted."""
-        runs = len(self.runs())
-        return runs > index or (runs == index and self._is_locked())
-
     def phase(self, published: bool, rounds: int) -> str:
         """Say what a ServerApp was doing that is dead now."""
         if not published:
@@ -74,17 +68,6 @@ class Traces:
         if done < rounds:
             return f"in round {done + 1}"
         return "ending: the result is written" if (self.published / "result.json").exists() else "ending"
-
-    def _is_locked(self) -> bool:
-        """Tell whether a submission is under way, which holds the lock of the training."""
-        try:
-            with (self.training / ".lock").open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
 
     def _rounds(self) -> Iterator[int]:
         names = os.listdir(self.checkpoints) if self.checkpoints.is_dir() else []
@@ -110,17 +93,22 @@ class Traces:
 def judge(runs: Sequence[str], history: Sequence[Line], kills: Sequence[Line], rounds: int) -> list[str]:
     """Return what is wrong with what a killed training left, a sentence each.
 
-    The run with index i was killed by the kill with index i, and the last one was left alone, unless nothing was left
-    to train.
+    Of each kill it is known how many runs had been submitted (C(runs)), how many rounds were told of (C(told)), and
+    which round was the newest with a whole checkpoint (C(done)).
     """
     problems = []
-    if not len(kills) <= len(runs) <= len(kills) + 1:
+    if len(runs) > len(kills) + 1:
         problems.append(f"{len(kills)} ServerApps were killed, but {len(runs)} runs submitted.")
-    done = {run: kills[index - 1]["done"] if index else 0 for index, run in enumerate(runs[: len(kills) + 1])}
+    for index, line in enumerate(history):
+        before = [kill for kill in kills if kill["told"] <= index]
+        done = max((kill["done"] for kill in before), default=0)
+        # The run that goes on adds the line of a round that its forerunner could not tell of any more.
+        earlier = {run for kill in before for run in runs[: kill["runs"]]}
+        if line["round"] <= done and line["run_id"] not in earlier:
+            problems.append(
+                f"Run {line['run_id']} trained round {line['round']}, though a checkpoint of round {done} was there."
+            )
     told = [int(line["round"]) for line in history]
-    for run, number in ((line["run_id"], line["round"]) for line in history):
-        if run in done and number <= done[run]:
-            problems.append(f"Run {run} trained round {number}, though a checkpoint of round {done[run]} was there.")
     twice = sorted({number for number in told if told.count(number) > 1})
     problems += [f"Round {number} was finished {told.count(number)} times." for number in twice]
     problems += [f"The history lacks round {number}." for number in range(1, rounds + 1) if number not in told]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to tell an operator about a run while it goes on, and how to judge its end.
+"""What to tell an operator about a run while it goes on.
 
 This module is private to the collection and may change at any time.
 """
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import typing as t
 from datetime import datetime
-
-ENDED_RUN = ("completed", "failed", "stopped", "lost", "absent")
 
 PACE_ROUNDS = 5
 
@@ -142,40 +140,3 @@ def _span(before: Look, event: Look) -> float | None:
             return between
     seconds = event.get("seconds")
     return float(seconds) if isinstance(seconds, (int, float)) else None
-
-
-def end_problem(look: Look) -> str | None:
-    """Return what is wrong with the way a run has ended, or None when it has ended well."""
-    name, run_id, status = look["name"], look["run_id"], look["status"]
-    where = _where(look)
-    if status == "failed":
-        return f"{name}: run {run_id} failed{where}: {look.get('details') or 'Flower gives no reason'}"
-    if status == "stopped":
-        return f"{name}: run {run_id} was stopped{where}."
-    if status in ("lost", "absent"):
-        return f"{name}: the SuperLink no longer knows run {run_id}{where}; its database was replaced in the meantime."
-    reports = (look.get("effective") or {}).get("run_id") == run_id
-    if reports and (look.get("result") or {}).get("run_id") != run_id:
-        return f"{name}: Flower reports run {run_id} as completed, but its ServerApp has not written a result{where}."
-    return None
-
-
-def resumption(look: Look) -> list[str]:
-    """Say what to do after a run has ended too early."""
-    if look["status"] == "failed":
-        return []
-    return ["Train again (playbook fedops.flower.train) to resume it from its latest checkpoint, if it has one."]
-
-
-def still_needed(result: Look, asked: t.Any) -> bool:
-    """Tell whether a run that we adopted ended with fewer rounds than are asked for."""
-    if result.get("failed") or result.get("submitted") or asked in (None, ""):
-        return False
-    rounds = (result.get("result") or {}).get("rounds")
-    had = rounds if isinstance(rounds, int) else result.get("num_rounds")
-    return isinstance(had, int) and had < int(asked)
-
-
-def _where(look: Look) -> str:
-    rounds = [event for event in look.get("history") or [] if event.get("run_id") == look["run_id"]]
-    return f" after round {rounds[-1]['round']}/{rounds[-1].get('num_rounds') or '?'}" if rounds else ""

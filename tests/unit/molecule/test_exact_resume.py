@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import random
@@ -106,20 +105,6 @@ def test_a_line_that_is_being_written_is_not_read(traces: Traces) -> None:
     assert [line["round"] for line in traces.history()] == [1]
 
 
-def test_a_run_is_known_while_it_is_being_submitted(traces: Traces) -> None:
-    def ledger(*runs: str) -> None:
-        (traces.training / "ledger.json").write_text(json.dumps({"runs": [{"run_id": run} for run in runs]}))
-
-    assert not traces.submits(0)
-    with (traces.training / ".lock").open("w") as lock:
-        assert not traces.submits(0)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert [traces.submits(index) for index in (0, 1)] == [True, False]
-        ledger("a")
-        assert [traces.submits(index) for index in (0, 1, 2)] == [True, True, False]
-    assert [traces.submits(index) for index in (0, 1)] == [True, False]
-
-
 def test_a_kill_is_a_hit_only_when_it_ended_the_process(serverapp: ServerApp) -> None:
     assert serverapp.alive()
     assert serverapp.kill()
@@ -153,7 +138,6 @@ def test_a_serverapp_is_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert (found.pid, known) == (process.pid, {process.pid})
         assert 0 <= reaper._now() - found.started < 5
         monkeypatch.setattr(reaper, "PATIENCE", 0.1)
-        assert reaper.next_serverapp(set(), lambda: False) is None
         assert reaper.next_serverapp(known) is None
         process.kill()
 
@@ -192,7 +176,8 @@ def test_nothing_is_waited_for_when_the_serverapp_ends_by_itself(traces: Traces)
         assert waited(ServerApp(process.pid), "round", 60, traces) < 1
 
 
-KILLS = [{"done": 0}, {"done": 2}]
+# The ServerApps of the runs a and b were killed; that of b while it saved round 2, of which it could not tell.
+KILLS = [{"done": 0, "told": 0, "runs": 1}, {"done": 2, "told": 1, "runs": 2}]
 
 
 def told(*rounds: tuple[str, int]) -> list[dict]:
@@ -203,19 +188,32 @@ def told(*rounds: tuple[str, int]) -> list[dict]:
     ("runs", "history", "problems"),
     [
         ("abc", told(("b", 1), ("b", 2), ("c", 3)), []),
-        ("ab", told(("b", 1), ("b", 2), ("b", 3)), []),  # the last kill came after the result
+        ("ab", told(("b", 1), ("b", 2), ("b", 3)), []),  # Flower has started its ServerApp once more
         (
             "abc",
-            told(("b", 1), ("b", 2), ("c", 2), ("c", 3)),
-            [
-                "Run c trained round 2, though a checkpoint of round 2 was there.",
-                "Round 2 was finished 2 times.",
-            ],
+            told(("b", 1), ("c", 2), ("c", 3)),
+            ["Run c trained round 2, though a checkpoint of round 2 was there."],
         ),
+        ("abc", told(("b", 1), ("b", 2), ("b", 2), ("c", 3)), ["Round 2 was finished 2 times."]),
         ("abc", told(("b", 1), ("c", 3)), ["The history lacks round 2."]),
         ("abcd", told(("b", 1), ("b", 2), ("c", 3)), ["2 ServerApps were killed, but 4 runs submitted."]),
-        ("a", told(("a", 1), ("a", 2), ("a", 3)), ["2 ServerApps were killed, but 1 runs submitted."]),
     ],
 )
 def test_a_killed_training_has_trained_each_round_once(runs: str, history: list, problems: list[str]) -> None:
     assert judge(list(runs), history, KILLS, rounds=3) == problems
+
+
+def test_a_kill_that_misses_is_for_the_next_serverapp(
+    traces: Traces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (traces.training / "ledger.json").write_text(json.dumps({"runs": [{"run_id": "a"}]}))
+    (traces.published / "effective.json").write_text("{}")
+    gone, left = subprocess.Popen(["true"]), subprocess.Popen(["sleep", "60"])
+    processes = [ServerApp(gone.pid), ServerApp(left.pid)]
+    gone.wait()
+    monkeypatch.setattr(reaper, "next_serverapp", lambda known: processes.pop(0) if processes else None)
+    report = tmp_path / "kills.jsonl"
+    Reaper(traces, 2, Lengths(0.01, 0.01, 0.01, 0.01), random.Random(1)).reap(1, report)
+    left.wait()
+    (line,) = [json.loads(text) for text in report.read_text().splitlines()]
+    assert [line[key] for key in ("hit", "done", "told", "runs", "after_last")] == [True, 0, 0, 1, None]

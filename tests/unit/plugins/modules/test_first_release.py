@@ -106,13 +106,6 @@ def test_a_default_that_has_changed_is_told_before_anything_is_done(home, ward, 
     )
 
 
-def test_so_it_is_where_nobody_supervises(home, ward, run_module, moved) -> None:
-    arguments = {key: value for key, value in asked(fl_client_lr=0.2).items() if key not in ("unit", "program")}
-    result = run_module("run", **arguments)
-    assert result["msg"].startswith("ward: A default has changed since this training began: fl_client_lr was 0.1")
-    assert home.commands == ["list local"]
-
-
 def test_a_request_that_begins_anew_is_not_held_back(ward, moved) -> None:
     again = dataclasses.replace(ward.request, run_config=asked(fl_client_lr=0.2)["run_config"])
     with pytest.raises(DefaultMovedError):

@@ -6,14 +6,11 @@ from __future__ import annotations
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._training.progress import (
     Follower,
-    end_problem,
     pace,
     pace_text,
-    resumption,
     round_line,
     seconds_between,
     span_text,
-    still_needed,
 )
 
 ROUND = {
@@ -92,51 +89,6 @@ def test_a_superlink_that_is_away_is_told_once_and_so_is_its_return() -> None:
         ["default: the SuperLink answers again"],
         [],
     ]
-
-
-@pytest.mark.parametrize(
-    ("end", "problem"),
-    [
-        (look("completed"), None),
-        (look("completed", effective={"run_id": "1"}, result={"run_id": "1"}), None),
-        (look("completed", effective={"run_id": "0"}, result={"run_id": "0"}), None),
-        (
-            look("completed", (1, 2), effective={"run_id": "1"}, result={"run_id": "0"}),
-            "default: Flower reports run 1 as completed, but its ServerApp has not written a result after round 2/10.",
-        ),
-        (look("failed", (1,), details="no data"), "default: run 1 failed after round 1/10: no data"),
-        (look("failed", details=None), "default: run 1 failed: Flower gives no reason"),
-        (look("stopped", (1,)), "default: run 1 was stopped after round 1/10."),
-        (
-            look("lost"),
-            "default: the SuperLink no longer knows run 1; its database was replaced in the meantime.",
-        ),
-    ],
-)
-def test_the_end_of_a_run_is_judged(end, problem) -> None:
-    assert end_problem(end) == problem
-
-
-@pytest.mark.parametrize(("status", "lines"), [("failed", 0), ("stopped", 1), ("lost", 1)])
-def test_an_interruption_says_how_to_go_on(status, lines) -> None:
-    assert len(resumption(look(status))) == lines
-
-
-@pytest.mark.parametrize(
-    ("result", "asked", "expected"),
-    [
-        ({"result": {"rounds": 3}}, 5, True),
-        ({"result": {"rounds": 3}}, "5", True),
-        ({"result": {"rounds": 5}}, 5, False),
-        ({"result": None, "num_rounds": 3}, 5, True),
-        ({"result": None, "num_rounds": None}, 5, False),
-        ({"result": {"rounds": 3}}, None, False),
-        ({"result": {"rounds": 3}, "submitted": True}, 5, False),
-        ({"result": {"rounds": 3}, "failed": True}, 5, False),
-    ],
-)
-def test_an_adopted_run_may_leave_rounds_to_train(result, asked, expected) -> None:
-    assert still_needed(result, asked) is expected
 
 
 @pytest.mark.parametrize(
