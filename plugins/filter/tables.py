@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._training import picture, status_page
-from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expecting
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as, expecting
 
 
 def _told(write: Callable[[Any], Any], wanted: str) -> Callable[[Any], Any]:
     def face(data: Any) -> Any:
-        with expecting(f"The input is not {wanted}"):
+        with errors_as(AnsibleFilterError), expecting(f"The input is not {wanted}"):
             return write(data)
 
     return face
@@ -25,4 +26,5 @@ class FilterModule:
             "federation_status": _told(picture.federation, "what the modules have found"),
             "status_table": _told(status_page.render, "the state of a federation"),
             "history_table": _told(status_page.history_table, "a list of rounds"),
+            "sites_table": _told(status_page.sites_table, "what a round tells of its sites"),
         }

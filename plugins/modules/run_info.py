@@ -133,6 +133,14 @@ history:
   type: list
   elements: dict
   sample: [{"event": "round_finished", "round": 1, "num_rounds": 3, "loss": 0.9, "accuracy": 0.7}]
+site_names:
+  description: >-
+    The SuperNodes by C(name), with C(pseudonym), which is what RV(history) calls each of them, and C(node_id), C(site)
+    and C(host).
+  returned: when the training is known, and when neither O(name) nor O(run_id) is given
+  type: list
+  elements: dict
+  sample: [{"name": "hospital-a", "pseudonym": "site-k3vq6dxt2m4a", "node_id": "178", "site": "", "host": "hospital-a"}]
 effective:
   description: The configuration that the newest ServerApp really used; null for an app that does not tell.
   returned: when O(name) or O(run_id) is given
@@ -290,6 +298,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.follow imp
     find_training,
     latest_run,
     log_tail,
+    site_names,
     training_names,
     unasked_run,
     wait,
@@ -330,8 +339,11 @@ def _every(flwr: Flwr, lines: int) -> dict[str, Any]:
         described = [(folder, unasked_run(folder, error)) for folder in folders]
     order = standing_order(os.path.join(flwr.home, "trainings"))
     trainings = [_described(flwr, folder, run, lines) for folder, run in described]
+    for training in trainings:
+        del training["site_names"]  # the same for all
     return {
         "trainings": trainings,
+        "site_names": site_names(flwr.home),
         "quiesced": order.since if order else None,
         "superlink_problem": problem,
         "memory_problems": memory_problems(),
@@ -368,6 +380,7 @@ def _foreign(flwr: Flwr, run_id: str, lines: int) -> dict[str, Any]:
         run = Known(run_id, found.status, details=found.details, alive=found.alive, fab_hash=found.fab_hash)
     return {
         "name": None,
+        "site_names": [],
         **describe_run(run),
         "finished": run.status == "completed",
         "history": [],

@@ -198,6 +198,14 @@ history:
   type: list
   elements: dict
   sample: [{"event": "round_finished", "round": 1, "num_rounds": 3, "loss": 0.9, "accuracy": 0.7}]
+site_names:
+  description: >-
+    The SuperNodes by C(name), with C(pseudonym), which is what RV(history) calls each of them, and C(node_id), C(site)
+    and C(host).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"name": "hospital-a", "pseudonym": "site-k3vq6dxt2m4a", "node_id": "178", "site": "", "host": "hospital-a"}]
 effective:
   description: The configuration that the ServerApp really used; null for an app that does not tell.
   returned: success

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from flwr.clientapp import ClientApp
 from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint, flaw
 from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._config.training import EXTRA
+from fedops_kit.reports import DATASET, SECONDS
 
 from . import attacks, task
 from .asking import call
@@ -40,9 +42,11 @@ def train(message: Message, context: Context) -> Message:
         seed=derive_seed(config["seed"], config["server-round"], site),
         extra=_knobs(config),
     )
+    begin = time.monotonic()
     arrays, metrics = _named(site, lambda: _trained(message, context, settings))
+    seconds = time.monotonic() - begin
     record = ArrayRecord({name: Array(np.asarray(arrays.pop(name))) for name in list(arrays)})
-    about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(record)})
+    about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(record), SECONDS: seconds, **_data_set(context)})
     return _reply(message, {"arrays": record, "metrics": MetricRecord({**metrics}), SITE_RECORD: about})
 
 
@@ -63,6 +67,12 @@ def _knobs(config: Mapping[str, Any]) -> dict[str, Any]:
 def _site(context: Context) -> str:
     """The name given in the node configuration; the node's number where a SuperNode was started without one."""
     return str(context.node_config.get("site", f"node {context.node_id}"))
+
+
+def _data_set(context: Context) -> dict[str, str]:
+    """Return what the node configuration calls the data of the site, where it does."""
+    name = context.node_config.get(DATASET, context.node_config.get(DATASET.replace("-", "_")))
+    return {} if name is None else {DATASET: str(name)}
 
 
 def _data_directory(context: Context) -> Path:

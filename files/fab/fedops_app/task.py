@@ -33,23 +33,31 @@ def initial_arrays(seed: int) -> Arrays:
 
 
 def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arrays, Metrics]:
-    """Train the model on the data of one site; return it with ``num-examples`` and ``train_loss``.
+    """Train the model on the data of one site; return it with ``num-examples``, ``train_loss`` and ``grad_norm``.
 
-    The loss is that of the model as received, which is what QFedAvg weights a site by.
+    The loss is that of the model as received, which is what QFedAvg weights a site by. ``grad_norm`` is the mean length
+    of the loss' gradient over the steps. With a proximal term there is ``proximal_loss``, its value at the end.
     """
     x, y = _load(data_directory / "train.npz")
     rng = np.random.default_rng(settings.seed)
     train_loss = _loss_and_accuracy(arrays, x, y)[0]
     model = {name: array.copy() for name, array in arrays.items()}
+    lengths = []
     for _epoch in range(settings.local_epochs):
         order = rng.permutation(len(y))
         for start in range(0, len(y), settings.batch_size):
             batch = order[start : start + settings.batch_size]
-            for name, gradient in _gradients(model, x[batch], y[batch]).items():
+            gradients = _gradients(model, x[batch], y[batch])
+            lengths.append(_length(gradients))
+            for name, gradient in gradients.items():
                 # FedProx: mu/2 * ||w - w_global||^2 in the loss pulls the model back to where the round began.
                 proximal = settings.proximal_mu * (model[name] - arrays[name])
                 model[name] -= settings.learning_rate * (gradient + proximal)
-    return model, {"num-examples": len(y), "train_loss": train_loss}
+    metrics: Metrics = {"num-examples": len(y), "train_loss": train_loss, "grad_norm": float(np.mean(lengths))}
+    if settings.proximal_mu:
+        way = _length({name: model[name] - arrays[name] for name in model})
+        metrics["proximal_loss"] = settings.proximal_mu / 2 * way**2
+    return model, metrics
 
 
 def evaluate(arrays: Arrays, data_directory: Path) -> Metrics:
@@ -93,6 +101,10 @@ def _load(path: Path) -> tuple[NDArray, NDArray]:
 
 def _random_weights(rng: np.random.Generator, rows: int, columns: int) -> NDArray:
     return (rng.standard_normal((rows, columns)) * np.sqrt(2 / rows)).astype(np.float32)
+
+
+def _length(arrays: Arrays) -> float:
+    return float(np.sqrt(sum(float(np.square(array, dtype=np.float64).sum()) for array in arrays.values())))
 
 
 def _forward(arrays: Arrays, x: NDArray) -> tuple[NDArray, NDArray]:

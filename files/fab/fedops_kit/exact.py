@@ -30,6 +30,7 @@ from .guards import Rejection, site_of
 from .integrity import FINGERPRINT, fingerprint
 from .knowledge._config.strategies import least_replies_trimmed, trimmed
 from .publish import logger
+from .reports import FAILED, REJECTED, Reports, way
 from .sites import Site, Sites
 
 _REASONS = 20  # that are told of a round; all of them are in the history
@@ -67,6 +68,8 @@ class Round:
     train_metrics: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)  # of the federated evaluation
     num_examples: int = 0  # that the nodes evaluated on
+    update_norm: float | None = None  # of the model as a whole
+    reports: Reports = field(default_factory=Reports)  # of its sites
 
 
 class ExactStrategy(Strategy):
@@ -114,6 +117,7 @@ class ExactStrategy(Strategy):
         else:
             arrays = ArrayRecord(dict(arrays))  # a strategy such as one of trees has a model that grows
         self._check_finite(arrays)
+        self.round.update_norm = way(arrays, self._asked[0])
         self.round.aggregated = True
         self.round.train_metrics = dict(metrics) if metrics else {}
         self.last_aggregated = self.round.number
@@ -132,8 +136,14 @@ class ExactStrategy(Strategy):
         """Average the metrics of the evaluation."""
         check = self._foreign_check("aggregate_evaluate", None) if self._guard.foreign else guards.check_evaluation
         ordered, rejected = self._sifted(replies, check, "evaluate")
+        failed = self._errors(ordered, "evaluate")
         self.round.rejected = [*self.round.rejected, *rejected]
-        self.round.failed = [*self.round.failed, *self._errors(ordered, "evaluate")]
+        self.round.failed = [*self.round.failed, *failed]
+        for reply in ordered:
+            if not reply.has_error():
+                self.round.reports.evaluated(self._name_of(reply), reply.content)
+        self.round.reports.left_out(rejected, REJECTED)
+        self.round.reports.left_out(failed, FAILED)
         metrics = self.strategy.aggregate_evaluate(self.round.number, ordered)
         self.round.num_examples = sum(_num_examples(reply) for reply in ordered)
         self.round.metrics = dict(metrics) if metrics else {}
@@ -185,7 +195,18 @@ class ExactStrategy(Strategy):
         self.round.unavailable = len(silent) + sum(_is_unavailable(reply) for reply in ordered)
         self.round.replies = sum(not reply.has_error() for reply in ordered)
         self.round.failures = self.round.asked - self.round.replies
+        self.round.reports = self._reported(ordered)
         return ordered
+
+    def _reported(self, ordered: Iterable[Message]) -> Reports:
+        """Tell of each site while its reply is there: a strategy may empty it."""
+        reports = Reports()
+        for reply in ordered:
+            if not reply.has_error():
+                reports.trained(self._name_of(reply), reply.content, self._asked[0])
+        reports.left_out(self.round.rejected, REJECTED)
+        reports.left_out(self.round.failed, FAILED)
+        return reports
 
     def _sifted(
         self, replies: Iterable[Message], check: Callable[[RecordDict], str], work: str

@@ -206,10 +206,12 @@ class _Rounds:
             about=self._about(),
             evaluate=evaluate_fn,
             capture=self._state.capture,
+            round_files=bool(values.get("round_files")),
             last=known_figures(self._beginning.checkpoint),
         )
         if self._num_rounds > done:
             steady = SteadyGrid(self._grid, float(values["node_wait_timeout"]), keeper.heed_quiesce)
+            self._publisher.names = steady.sites
             self._check_nodes(steady)
             found = started(exact)(
                 grid=steady,

@@ -8,21 +8,39 @@ import json
 import logging
 import math
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from .errors import RunFailedError
 
 EFFECTIVE, INITIAL, HISTORY, RESULT = "effective.json", "initial.json", "history.jsonl", "result.json"
 FAILURE = "failure.json"
+OF_A_ROUND = re.compile(r"round_[1-9][0-9]{0,8}_[a-z_]{1,32}\.json", re.ASCII)  # a file of one round
 PREVIOUS = "previous"
 QUIESCED = "quiesced.json"  # in the folder of orders, while all trainings are to stand still
 FILE_MODE, FOLDER_MODE = 0o640, 0o750  # whoever supervises the training reads it as a member of the group
 
+_OF_SITES = ("sites", "failed", "rejected")  # lists of objects with a site each, in what a round is told with
+_OF_SITES_ALONE = ("sites", "across_sites")  # which the log leaves to the history
+
 logger = logging.getLogger("flwr")  # Flower's own logger: what it gets, `flwr log` shows
+
+
+Retold = Callable[[Mapping[str, Any]], Mapping[str, object]]
+
+
+class Names(Protocol):
+    """What sites are called where that may be passed on."""
+
+    def pseudonym(self, name: str) -> str:
+        """Return what a site is called."""
+
+    def hidden(self, text: str) -> str:
+        """Return a text without the names of sites."""
 
 
 class Publisher:
@@ -39,6 +57,7 @@ class Publisher:
         orders = orders or root
         self._quiesced = os.path.join(orders, QUIESCED) if orders else None
         self._told_of: Exception | None = None
+        self.names: Names | None = None  # until they are known, nothing is told that names a site
 
     @property
     def is_to_stand_still(self) -> bool:
@@ -72,15 +91,18 @@ class Publisher:
         except OSError as error:
             logger.warning("%s/%s cannot be written: %s", self._directory, INITIAL, error.strerror)
 
-    def round_finished(self, facts: Mapping[str, object]) -> None:
-        """Append one round to the history."""
-        content = {**self._common, "time": _now(), **facts}
-        _log("round_finished", content)
+    def round_finished(self, facts: Mapping[str, object], also: Mapping[str, Retold] | None = None) -> None:
+        """Append one round to the history. ``also`` makes files of it, by their names, of what is told."""
+        content = self._without_names({**self._common, "time": _now(), **facts})
         if self._directory is None:
+            _log("round_finished", content)
             return
+        _log("round_finished", {key: value for key, value in content.items() if key not in _OF_SITES_ALONE})
         line = json.dumps({"event": "round_finished", **_finite(content)}, allow_nan=False) + "\n"
         try:
             _append(self._path(HISTORY), line)
+            for name, retold in (also or {}).items():
+                self._write(name, retold(content))
         except OSError as error:
             # The history is a view; a training must not die of it.
             logger.warning("%s/%s cannot be written: %s", self._directory, HISTORY, error.strerror)
@@ -110,7 +132,7 @@ class Publisher:
     def failed(self, error: Exception) -> None:
         """Say why the run has failed. What Flower is told may get lost with a SuperLink that is away."""
         reason = error.reason if isinstance(error, RunFailedError) else "exception"
-        content = {**self._common, "reason": reason, "message": str(error), "time": _now()}
+        content = {**self._common, "reason": reason, "message": self._hidden(str(error)), "time": _now()}
         _log("training_failed", content)
         if self._directory is None:
             return
@@ -119,6 +141,21 @@ class Publisher:
             self._write(FAILURE, content)
         except OSError as problem:
             logger.warning("%s/%s cannot be written: %s", self._directory, FAILURE, problem.strerror)
+
+    def _without_names(self, facts: Mapping[str, object]) -> dict[str, object]:
+        """Return what is told of a round with what sites are called in the place of their names."""
+        lists = {key: cast("list[dict[str, Any]]", facts[key]) for key in _OF_SITES if facts.get(key)}
+        # In an order that tells nothing of the names either.
+        return {**facts, **{key: sorted(map(self._nameless, entries), key=_site) for key, entries in lists.items()}}
+
+    def _nameless(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        hidden = {key: self._hidden(value) if isinstance(value, str) else value for key, value in entry.items()}
+        if problem := entry.get("evaluation", {}).get("problem"):
+            hidden["evaluation"] = {"problem": self._hidden(problem)}
+        return {**hidden, "site": self.names.pseudonym(entry["site"]) if self.names else entry["site"]}
+
+    def _hidden(self, text: str) -> str:
+        return self.names.hidden(text) if self.names else text
 
     def _begin_history(self, resumed: Mapping[str, object] | None) -> None:
         """A resumed training continues its history; a new one puts the old history away."""
@@ -130,6 +167,7 @@ class Publisher:
                 self.round_finished({**resumed, "told_by": self._common["run_id"]})
             return
         old = [name for name in (INITIAL, HISTORY, RESULT) if os.path.exists(self._path(name))]
+        old += [name for name in os.listdir(self._path()) if OF_A_ROUND.fullmatch(name)]
         if old:
             moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
             target = self._path(PREVIOUS, moment)
@@ -170,6 +208,10 @@ class Publisher:
             with suppress(OSError):
                 os.unlink(path + ".partial")
             raise
+
+
+def _site(entry: Mapping[str, Any]) -> str:
+    return str(entry["site"])
 
 
 def finite(value: object) -> float | None:

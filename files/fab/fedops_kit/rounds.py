@@ -15,6 +15,7 @@ from .errors import QuiescedError
 from .exact import ExactStrategy, Round
 from .knowledge._checkpoint.checkpoint import Checkpoint
 from .publish import Publisher, finite, logger
+from .round_files import round_file, server_eval
 from .saving import Saver
 from .state import State
 
@@ -38,6 +39,7 @@ class RoundKeeper:
     about: Mapping[str, object]  # what every manifest says of this training
     evaluate: Evaluate | None  # the app's own
     capture: Callable[[], State]  # what the strategy needs in the next round, beside the model
+    round_files: bool = False  # whether each round leaves a file of its own
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
     _unsaved: tuple[Mapping[str, Array], dict[str, object]] | None = None
     _told: Mapping[str, object] = field(default_factory=dict)  # what was published of the newest round
@@ -67,11 +69,14 @@ class RoundKeeper:
             "attempts": finished.attempts,
             "failed": [asdict(failure) for failure in (*finished.earlier, *finished.failed)],
             "rejected": [asdict(rejection) for rejection in finished.rejected],
+            "update_norm": finite(finished.update_norm),
+            **finished.reports.told(),
             "seconds": round(time.monotonic() - finished.started, 3),
             "checkpoint": saved.file if saved else None,
             "checkpoint_problem": self.saver.problem if self.saver else None,
         }
-        self.publisher.round_finished(self._told)
+        also = {round_file(finished.number): server_eval} if self.round_files else {}
+        self.publisher.round_finished(self._told, also)
         if stands_still:
             self._end_quiesced()
         return central

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from .knowledge._base.jsonable import harmless
+from .knowledge._base.pseudonyms import SiteNames
 from .publish import logger
 
 REGISTRY = "FEDOPS_REGISTRY"  # in the environment: the path of the record
@@ -39,6 +40,7 @@ class Sites:
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._recorded: dict[int, tuple[str, str]] = {}  # label and name, by node
+        self._words = SiteNames([])
         self._has_record = False
         self._strangers: set[int] = set()  # that were told of
         self._registered: dict[int, str] = {}
@@ -69,10 +71,19 @@ class Sites:
         """Return what a node is called that has claimed nothing."""
         return self.identify([(node, "")])[node].name
 
+    def pseudonym(self, name: str) -> str:
+        """Return what a site is called where that may be passed on; its name, where no record has another word."""
+        return self._words.pseudonym(name)
+
+    def hidden(self, text: str) -> str:
+        """Return a text with what sites are called in the place of their names."""
+        return self._words.hidden(text)
+
     def _look_up(self, nodes: Set[int]) -> None:
         if self._path and not nodes <= self._recorded.keys():
             found = _recorded(self._path)
-            self._recorded, self._has_record = found or {}, found is not None
+            self._has_record = found is not None
+            self._recorded, self._words = found or ({}, SiteNames([]))
 
     def _site(self, node: int, claim: str, often: Mapping[str, int]) -> Site:
         if node in self._recorded:
@@ -88,19 +99,23 @@ def _name(text: str) -> str:
     return harmless(text, _LONGEST_NAME)
 
 
-def _recorded(path: str) -> dict[int, tuple[str, str]] | None:
-    """Return label and name by node; None without a record, and, with a warning, where it is not what it should be."""
+def _recorded(path: str) -> tuple[dict[int, tuple[str, str]], SiteNames] | None:
+    """Return label and name by node, and what the sites are called where that is passed on.
+
+    None without a record, and, with a warning, where it is not what it should be.
+    """
     try:
         entries = json.loads(_content(path))["supernodes"]
         named = {int(entry["node_id"]): (entry.get("site") or entry["name"], entry["name"]) for entry in entries}
         if not all(isinstance(text, str) for pair in named.values() for text in pair):
             raise ValueError("a name in it is no text")
+        called = SiteNames({**entry, "name": _name(entry["name"])} for entry in entries)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         logger.warning("%s cannot be read, and names no SuperNode: %s", path, error)
         return None
-    return {node: (_name(label), _name(name)) for node, (label, name) in named.items()}
+    return {node: (_name(label), _name(name)) for node, (label, name) in named.items()}, called
 
 
 def _content(path: str) -> bytes:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import typing as t
 
 from .._base.jsonable import Bounds, harmless_value, is_number
+from .._base.pseudonyms import SiteNames
 from .._supernode.registry import named
+from .._training.sites import REAL, last_sites
 from . import endings
 
 Returned = t.Mapping[str, t.Any]  # what a module has returned
@@ -29,7 +31,7 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
 
     C(seen) holds what the steps of the play have found, empty for those that it did not come to: C(name) of the
     training, C(quiesced), C(asked), C(refusal), C(plan), C(supernodes), C(needed_nodes), C(room), C(check), C(run),
-    C(proof) and C(model).
+    C(proof) and C(model). C(names) is C(real) where sites are to be told by their names, and not by pseudonyms.
     """
     run, known = seen.get("run") or {}, last_look(seen)
     supervision = run.get("supervision") or {}
@@ -42,7 +44,7 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
     words = {
         "training": seen.get("name"),
         "status": status(seen),
-        "details": details(seen),
+        "details": told_details(seen),
         "finished": bool(run.get("finished")) and not failed(seen.get("proof")),
         "run_id": known.get("run_id"),
         "rounds": _number(result.get("rounds")) or _number(last.get("round")) or (0 if told else None),
@@ -50,12 +52,37 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
         "accuracy": _number((result or last).get("accuracy")),
         "restarts": supervision.get("restarts") or 0,
         "restart_reasons": [str(entry["reason"]) for entry in supervision.get("restart_reasons") or []],
-        "waiting_for": waiting_for(seen),
+        "waiting_for": told_names(seen, waiting_for(seen)),
         "checkpoint": checkpoint.get("path"),
         "checkpoint_round": checkpoint.get("round"),
         "checkpoint_sha256": checkpoint.get("sha256"),
     }
-    return {**harmless_value(words, WORDS), "history": harmless_value(rounds, ROUNDS)}
+    sites = last_sites(rounds, site_names(seen) if seen.get("names") == REAL else SiteNames([]))
+    told_of_sites = {"sites": sites, "across_sites": last.get("across_sites") or {}}
+    return {
+        **harmless_value(words, WORDS),
+        "history": harmless_value(rounds, ROUNDS),
+        "last_sites": harmless_value(told_of_sites, ROUNDS),
+    }
+
+
+def site_names(seen: Returned) -> SiteNames:
+    """Return the names of sites and their pseudonyms, by whatever step of the play knows them."""
+    rows = [seen.get(step) or {} for step in ("run", "plan")]
+    known: list[t.Any] = next((row["site_names"] for row in rows if row.get("site_names")), [])
+    return SiteNames(known or (seen.get("supernodes") or {}).get("supernodes") or [])
+
+
+def told_details(seen: Returned) -> str | None:
+    """Return the same as C(details) does, with the names by which sites are to be told."""
+    text = details(seen)
+    return text if text is None or seen.get("names") == REAL else site_names(seen).hidden(text)
+
+
+def told_names(seen: Returned, names: t.Iterable[str]) -> list[str]:
+    """Return sites by the names by which they are to be told."""
+    known = site_names(seen)
+    return list(names) if seen.get("names") == REAL else [known.pseudonym(name) for name in names]
 
 
 def last_look(seen: Returned) -> Returned:

@@ -31,6 +31,8 @@ def outlook(folder: TrainingFolder) -> dict[str, t.Any] | None:
         return None
     (unit,) = show_units(unit_name(folder.name))
     seen = picture(request, desk.memory or Memory(), unit, folder.history, desk.is_stopped, now())
+    names = folder.site_names
+    seen["failed_nodes"] = sorted({names.real(name) for name in seen["failed_nodes"]})
     if desk.is_stopped and (left := desk.left):
         seen["detail"] = f"{seen['detail']} Run {left} is stopped as soon as the SuperLink answers.".lstrip()
     return seen
@@ -90,7 +92,7 @@ def last_checkpoint(rounds: t.Iterable[Look], at: str) -> dict[str, t.Any] | Non
 
 
 def failed_nodes(rounds: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
-    """Return the names of those that have failed, stayed silent or were rejected in some rounds."""
+    """Return those that have failed, stayed silent or were rejected in some rounds, as the history calls them."""
     entries = [entry for event in rounds for key in ("failed", "rejected") for entry in event.get(key) or []]
     return sorted({str(entry["site"]) for entry in entries})
 

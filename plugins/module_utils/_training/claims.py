@@ -28,14 +28,17 @@ EFFECTIVE_FILE, RESULT_FILE, HISTORY_FILE, FAILURE_FILE = (
     "failure.json",
 )
 OBJECT_LIMIT = 1 << 20  # bytes of one record
-HISTORY_LIMIT = 8 << 20  # bytes of the history; of a longer one, its end is read
-LINE_LIMIT = 1 << 16  # bytes of one round
+HISTORY_LIMIT = 16 << 20  # bytes of the history; of a longer one, its end is read
+LINE_LIMIT = 1 << 20  # bytes of one round, with all of its sites
 MOST_ROUNDS = 20000
 TOO_DEEP, NOT_WHOLE = "it is too deep", "it is not whole JSON"
 _LONGEST = 1e9  # seconds
 _LARGEST = 1 << 53  # a whole number that every reader of JSON takes
 
+OF_SITES = ("sites", "across_sites")  # which are read of the newest round alone: there may be very many
+
 _ROUND = Bounds(text=2000, items=1000, depth=6, total=5000)
+_WITH_SITES = Bounds(text=2000, items=1000, depth=6, total=50_000)
 
 
 class ClaimError(FedopsError):
@@ -119,6 +122,9 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "checkpoint_problem": _TEXT,
         "failed": _SITES,
         "rejected": _SITES,
+        "update_norm": _NUMBER,
+        "sites": _SITES,
+        "across_sites": _TABLE,
     },
 }
 
@@ -154,13 +160,16 @@ def read_history(folder: str, owners: Owners) -> tuple[list[dict[str, t.Any]], s
 
 def rounds_in(content: bytes) -> tuple[list[dict[str, t.Any]], str]:
     """Return the same of the text of a history."""
-    rounds, problems = [], []
-    for line in content.rsplit(b"\n", MOST_ROUNDS)[-MOST_ROUNDS:]:
+    rounds: list[dict[str, t.Any]] = []
+    problems: list[str] = []
+    for line in reversed(content.rsplit(b"\n", MOST_ROUNDS)[-MOST_ROUNDS:]):
         try:
-            if found := _round(line):
+            if found := _round(line, with_sites=not rounds):
                 rounds.append(found)
         except ClaimError as error:
             problems.append(str(error))
+    rounds.reverse()
+    problems.reverse()
     if not problems:
         return rounds, ""
     return rounds, f"{problems[0]} (in a line; {len(problems)} in all are left out)"
@@ -185,7 +194,7 @@ def _sound(name: str, value: t.Any, bounds: Bounds) -> dict[str, t.Any]:
     return value
 
 
-def _round(line: bytes) -> dict[str, t.Any] | None:
+def _round(line: bytes, with_sites: bool) -> dict[str, t.Any] | None:
     """Return the round that a line tells of; None for a line that tells of something else, or is not whole."""
     if len(line) > LINE_LIMIT:
         raise ClaimError(f"it has {len(line)} bytes, but at most {LINE_LIMIT} are read")
@@ -195,8 +204,11 @@ def _round(line: bytes) -> dict[str, t.Any] | None:
         if str(error) == NOT_WHOLE:
             return None
         raise
-    is_round = isinstance(value, dict) and value.get("event") == "round_finished"
-    return _sound(HISTORY_FILE, value, _ROUND) if is_round else None
+    if not isinstance(value, dict) or value.get("event") != "round_finished":
+        return None
+    if with_sites:
+        return _sound(HISTORY_FILE, value, _WITH_SITES)
+    return _sound(HISTORY_FILE, {key: item for key, item in value.items() if key not in OF_SITES}, _ROUND)
 
 
 def _called(value: t.Any) -> str:

@@ -23,6 +23,8 @@ from .._base.errors import FedopsError
 from .._base.guarded import ROOT, locked, status
 from .._base.jsonable import is_whole
 from .._base.layout import folder as folder_of
+from .._base.pseudonyms import SiteNames
+from .._supernode.ledger import registered
 from .claims import EFFECTIVE_FILE, FAILURE_FILE, HISTORY_FILE, RESULT_FILE, ClaimError, read_claim, read_history
 
 TRAINING_NAME = re.compile(notation.NAME_OF_TRAINING)
@@ -82,8 +84,16 @@ class TrainingFolder:
 
     @property
     def failure(self) -> dict[str, t.Any] | None:
-        """Return what the latest ServerApp that has failed says of that."""
-        return self._own(FAILURE_FILE)
+        """Return what the latest ServerApp that has failed says of that, with the names of sites."""
+        found = self._own(FAILURE_FILE)
+        if found and isinstance(found.get("message"), str):
+            found["message"] = self.site_names.real(found["message"])
+        return found
+
+    @property
+    def site_names(self) -> SiteNames:
+        """Return the names of sites, which what ServerApps leave calls by other words."""
+        return SiteNames(map(asdict, registered(self.home)))
 
     @property
     def history(self) -> list[dict[str, t.Any]]:

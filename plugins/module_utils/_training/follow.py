@@ -17,6 +17,7 @@ from .._base.layout import folder as folder_of
 from .._flower.answers import FlwrError, FlwrUnreachableError, Run
 from .._flower.assumptions import RUN_COMPLETED, RUN_RUNNING, SILENT
 from .._flower.cli import Flwr
+from .._supernode.ledger import registered
 from .folder import TRAINING_NAME, TrainingFolder
 from .runs import ABSENT, LOST, UNREACHABLE, Known, known_runs
 
@@ -72,7 +73,14 @@ def describe(folder: TrainingFolder, run: Known) -> dict[str, t.Any]:
         "effective": folder.effective,
         "result": folder.result,
         "problems": folder.problems,
+        "site_names": site_names(folder.home),
     }
+
+
+def site_names(home: str) -> list[dict[str, str]]:
+    """Return what sites are called in histories, with their names, as SiteNames takes them."""
+    told = ("name", "pseudonym", "node_id", "site", "host")
+    return [{key: getattr(member, key) for key in told} for member in registered(home)]
 
 
 def describe_run(run: Known) -> dict[str, t.Any]:

@@ -11,16 +11,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from .._base.errors import FedopsError
 from .._base.home import HOME
 from .._base.jsonable import Bounds, harmless_value, loads
+from .._base.notation import show
+from .._base.pseudonyms import SiteNames
 from .progress import pace
+from .sites import PSEUDONYMS, REAL, last_sites, without_names
 
 Row = Mapping[str, Any]
 STATUS_UNKNOWN = "unknown"  # how a SuperNode is while the SuperLink does not answer
 SHOWN_STRANGERS = 20
 SHOWN_OF_A_HOST, SHOWN_WORDS = 5, 400
+SHOWN_SITES = 100
 UNREGISTER = "bin/flwr supernode unregister NODE_ID local"
 PICTURE = Bounds(text=2000, items=1000, depth=12, total=100_000)
+
+
+class PictureError(FedopsError):
+    """What is asked for cannot be shown."""
 
 
 def federation(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,8 +42,12 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     is a mirror of the checkpoints, ``mirror`` is what it remembers, or ``mirror_state`` the text of that. When
     Flower cannot be asked, ``supernodes`` is none and ``problem`` says why; when the trainings cannot be looked at,
     ``trainings_problem`` does. ``memory_problems`` says which services were killed for want of memory, and
-    ``memory_of_hosts`` what the hosts of SuperNodes say of theirs.
+    ``memory_of_hosts`` what the hosts of SuperNodes say of theirs. ``site_names`` has names and pseudonyms of sites,
+    as ``run_info`` has them; ``names`` says by which of them they are told.
     """
+    if found.get("names", REAL) not in (REAL, PSEUDONYMS):
+        raise PictureError(f"status_names is {show(found['names'])} but must be {REAL} or {PSEUDONYMS}.")
+    names = SiteNames(found.get("site_names") or found["supernodes"] or [])
     nodes = [dict(node) for node in found["supernodes"] or []]
     known = {node["name"] for node in nodes}
     other = STATUS_UNKNOWN if found["supernodes"] is None else "not registered"
@@ -53,13 +66,15 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
             *strangers(nodes, found["expected"], found["host"], found.get("home") or HOME),
             *told_by_hosts(found.get("memory_of_hosts") or {}),
         ],
-        "trainings": [_training(training) for training in found["trainings"]],
+        "trainings": [_training(training, names) for training in found["trainings"]],
         "trainings_problem": found.get("trainings_problem") or None,
         "checkpoint": found["latest"],
         "checkpoints": list(found.get("checkpoints") or []),
         "checkpoint_problems": list(found.get("checkpoint_problems") or []),
         "mirror": _mirror(found.get("mirror") or mirror_state(found.get("mirror_state"))),
     }
+    if found.get("names") == PSEUDONYMS:
+        picture = without_names(picture, names)
     return cast("dict[str, Any]", harmless_value(picture, PICTURE))
 
 
@@ -118,7 +133,7 @@ def mirror_state(text: str | None) -> dict[str, Any] | None:
     return {**state, "backlog": [str(file) for file in backlog] if isinstance(backlog, list) else []}
 
 
-def _training(training: Row) -> dict[str, Any]:
+def _training(training: Row, names: SiteNames) -> dict[str, Any]:
     history = training.get("history") or []
     last = history[-1] if history else {}
     # Without a supervisor there is the run alone.
@@ -137,4 +152,6 @@ def _training(training: Row) -> dict[str, Any]:
         "restart_reasons": supervision.get("restart_reasons", []),
         "waiting_for": supervision.get("waiting_for", []),
         "failed_nodes": supervision.get("failed_nodes", []),
+        "sites": last_sites(history, names)[:SHOWN_SITES],
+        "across_sites": last.get("across_sites") or {},
     }

@@ -58,6 +58,47 @@ def history_table(history: Iterable[Row]) -> str:
     return _table(("ROUND", "LOSS", "ACCURACY", "REPLIES", "FAILURES", "SECONDS", "CHECKPOINT"), rows)
 
 
+def sites_table(told: Mapping[str, Any]) -> str:
+    """Write what a round tells of its sites, one line each, and mean and deviation over them."""
+    sites, across = told.get("sites") or [], told.get("across_sites") or {}
+    rows = [_site_cells(entry) for entry in sites]
+    if across:
+        rows.append(["mean", "", *(_spread(across.get(name), digits) for name, digits in _COLUMNS), ""])
+    head = ["SITE", "STATE", "EXAMPLES", "LOSS", "EVAL LOSS", "ACCURACY", "UPDATE", "GRADIENT", "SECONDS", "REMARK"]
+    shown = [column for column in range(len(head)) if column < 2 or any(row[column] not in ("", "-") for row in rows)]
+    return _table([head[column] for column in shown], [[row[column] for column in shown] for row in rows])
+
+
+_COLUMNS = (
+    ("examples", 0), ("loss", 4), ("evaluation_loss", 4), ("evaluation_accuracy", 4), ("update_norm", 4),
+    ("grad_norm", 4), ("seconds", 1),
+)  # fmt: skip
+
+
+def _site_cells(entry: Row) -> list[Any]:
+    evaluation = entry.get("evaluation")
+    evaluation = evaluation if isinstance(evaluation, Mapping) else {}
+    metrics = evaluation.get("metrics")
+    figures = {
+        **entry,
+        "evaluation_loss": evaluation.get("loss"),
+        "evaluation_accuracy": metrics.get("accuracy") if isinstance(metrics, Mapping) else None,
+    }
+    state = str(entry.get("state") or "evaluated")
+    return [
+        entry["site"],
+        state if state in ("counted", "evaluated") else state.upper(),
+        *(_number(figures.get(name), digits) for name, digits in _COLUMNS),
+        entry.get("reason") or evaluation.get("problem") or "",
+    ]
+
+
+def _spread(spread: Any, digits: int) -> str:
+    if not isinstance(spread, Mapping) or not isinstance(spread.get("mean"), (int, float)):
+        return "-"
+    return f"{_number(spread['mean'], digits)} ± {_number(spread.get('deviation'), digits)}"
+
+
 def _superlink(superlink: Row) -> str:
     health = "healthy" if superlink.get("healthy") else "NOT HEALTHY"
     days = superlink.get("certificate_days")
@@ -104,7 +145,15 @@ def _trainings(trainings: Sequence[Row], problem: str | None) -> str:
         for training in trainings
     ]
     remarks = [f"  {training['name']}: {remark}" for training in trainings for remark in _remarks(training)]
-    return "\n".join([f"Trainings\n{_table(head, rows)}", *remarks])
+    return "\n".join([f"Trainings\n{_table(head, rows)}", *remarks, *_sites_of(trainings)])
+
+
+def _sites_of(trainings: Sequence[Row]) -> list[str]:
+    return [
+        f"\nSites        of round {training.get('round')} of {training['name']}\n{sites_table(training)}"
+        for training in trainings
+        if training.get("sites")
+    ]
 
 
 def _saved(checkpoint: Row | None) -> str:

@@ -75,7 +75,8 @@ def test_training_learns(site: Path) -> None:
     start = task.initial_arrays(0)
     trained, metrics = task.train(start, site, settings(local_epochs=20))
     before, after = task.evaluate(start, site), task.evaluate(trained, site)
-    assert metrics == {"num-examples": 256, "train_loss": before["loss"]}
+    assert metrics == {"num-examples": 256, "train_loss": before["loss"], "grad_norm": metrics["grad_norm"]}
+    assert metrics["grad_norm"] > 0
     assert after["loss"] < before["loss"] / 2
     assert after["accuracy"] > 0.95
     assert {array.dtype for array in trained.values()} == {np.dtype(np.float32)}

@@ -259,7 +259,7 @@ ESC = "\x1b]0;owned\x07"
     [
         (
             lambda arrays, metrics: (arrays, {**metrics, **{f"m{number}": 1.0 for number in range(100)}}),
-            "it reports 102 metrics but at most 64 are taken",
+            "it reports 103 metrics but at most 64 are taken",
         ),
         (
             lambda arrays, metrics: (arrays, {**metrics, "x" * 65: 1.0}),

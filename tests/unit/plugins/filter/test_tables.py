@@ -16,12 +16,15 @@ EMPTY = {"superlink": {"host": "h", "healthy": True, "certificate_days": 1}, "su
 def test_the_filters_write_what_the_library_writes() -> None:
     history = [{"round": 1, "loss": 0.5}]
     assert FILTERS["history_table"](history) == status_page.history_table(history)
+    told = {"sites": [{"site": "a", "state": "counted", "loss": 0.5}]}
+    assert FILTERS["sites_table"](told) == status_page.sites_table(told)
     assert FILTERS["status_table"](EMPTY) == status_page.render(EMPTY)
 
 
 @pytest.mark.parametrize(
     ("name", "data"),
     [("history_table", data) for data in (None, 5, "text", [1])]
+    + [("sites_table", data) for data in (None, 5, "text", [1], {"sites": [1]})]
     + [("status_table", data) for data in (None, 5, "text", [1], {}, {"superlink": 3})],
 )
 def test_other_data_is_refused_in_words(name: str, data: object) -> None:

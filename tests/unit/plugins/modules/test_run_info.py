@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -28,6 +29,7 @@ ABSENT = {
     "effective": None,
     "result": None,
     "problems": [],
+    "site_names": [],
     "supervision": None,
     "log_tail": [],
 }
@@ -40,6 +42,11 @@ FAILED = {
     "num_rounds": 3,
     "fab_hash": FAB,
 }
+
+
+def listed(training: dict, name: str) -> dict:
+    """A training as one of many, which have the names of sites in common."""
+    return {**{key: value for key, value in training.items() if key != "site_names"}, "name": name}
 
 
 def test_a_training_that_never_was_is_absent(home, run_module) -> None:
@@ -81,7 +88,8 @@ def test_without_a_name_every_training_is_described_with_one_listing(home, run_m
     home.answers(list="list_after")
     assert run_module("run_info") == {
         "changed": False,
-        "trainings": [{**ABSENT, "name": "a"}, {**FAILED, "name": "b"}],
+        "trainings": [listed(ABSENT, "a"), listed(FAILED, "b")],
+        "site_names": [],
         "quiesced": None,
         "superlink_problem": None,
         "memory_problems": [],
@@ -108,7 +116,7 @@ def test_a_superlink_that_does_not_answer_leaves_every_training_to_its_files(hom
         {**told, **UNKNOWN_RUN, "history": history, "log_tail": []}, "running", 1,
     )  # fmt: skip
     assert (done["status"], done["details"], done["finished"]) == ("completed", None, True)
-    assert never == {**ABSENT, "name": "never"}
+    assert never == listed(ABSENT, "never")
     assert home.commands == ["list local"]
 
 
@@ -177,6 +185,28 @@ def test_a_supervised_training_is_looked_at_without_a_question_to_flower(home, s
     again = run_module("run_info", name="default", wait_for_change=seen["signature"], wait_seconds=0.3)
     assert (again["supervision"], time.monotonic() - started >= 0.3) == (seen, True)
     assert home.calls == []
+
+
+def test_who_has_failed_is_named_and_the_history_keeps_its_word(home, supervised, run_module) -> None:
+    member = {"name": "ward", "pseudonym": "site-aaaaaaaaaaaa", "node_id": "1", "fingerprint": "f", "host": "box"}
+    (home.path / "records").mkdir(exist_ok=True)
+    (home.path / "records" / "supernodes.json").write_text(json.dumps({"supernodes": [member]}))
+    failed = [{"site": site, "reason": "gone"} for site in ("site-aaaaaaaaaaaa", "lab")]  # the second by an older app
+    event = {"event": "round_finished", "round": 1, "run_id": "7", "failed": failed}
+    home.training(
+        history=[event],
+        failure={"run_id": "7", "reason": "failed", "message": "Round 2 failed: site-aaaaaaaaaaaa: gone."},
+    )
+    seen = run_module("run_info", name="default", wait_for_change="", wait_seconds=5)
+    assert seen["supervision"]["failed_nodes"] == ["lab", "ward"]
+    assert seen["history"] == [event]
+    assert seen["site_names"] == [
+        {"name": "ward", "pseudonym": "site-aaaaaaaaaaaa", "node_id": "1", "site": "", "host": "box"}
+    ]
+    folder = supervised[0].folder
+    assert folder.failure["message"] == "Round 2 failed: ward: gone."
+    (home.path / "records" / "supernodes.json").write_text("{")
+    assert folder.failure["message"] == "Round 2 failed: site-aaaaaaaaaaaa: gone."
 
 
 def test_a_run_that_is_still_to_be_stopped_is_told(home, supervised, run_module) -> None:
@@ -266,7 +296,7 @@ def test_a_claim_that_is_malformed_is_told_beside_the_healthy_trainings(home, ru
     plant(home.published("odd") / name)
     home.answers(list="list_after")
     healthy, odd = run_module("run_info")["trainings"]
-    assert (healthy, odd["run_id"], odd["status"]) == ({**FAILED, "name": "b"}, "7", "lost")
+    assert (healthy, odd["run_id"], odd["status"]) == (listed(FAILED, "b"), "7", "lost")
     (problem,) = odd["problems"]
     assert problem.startswith(f"its {name} cannot be read: {said}")
     assert (odd["history"], odd["effective"], odd["result"]) == ([], None, None)
@@ -327,6 +357,6 @@ def test_a_folder_that_is_none_hides_no_other_training(home, run_module, plant, 
         assert result["done"] is True
         return
     healthy, odd = result["trainings"]
-    assert (healthy, odd["run_id"], odd["status"]) == ({**FAILED, "name": "b"}, None, "absent")
+    assert (healthy, odd["run_id"], odd["status"]) == (listed(FAILED, "b"), None, "absent")
     assert odd["problems"]
     assert all(" cannot be read: " in problem for problem in odd["problems"])

@@ -28,6 +28,7 @@ GROUPS = {
     "local": "Training on the clients",
     "waiting": "Time, luck and missing replies",
     "checkpoints": "Checkpoints and resume",
+    "telling": "What is told of each round",
     "demonstration": "For demonstrations only",
 }
 
@@ -35,6 +36,7 @@ _ROUNDS_LATER = "More rounds continue the same training, so that a finished one 
 _WAITING = "It decides how long to wait, not what is computed from the replies that came."
 _REACTION = "It is the reaction to a fault; the rounds that succeed are computed in the same way."
 _EVALUATION = "Evaluation reads the model and does not change it."
+_TELLING = "It decides what is told of the model, not what the model is."
 _STORAGE = "It decides what is kept of the model, not what the model is."
 _OUTVOTING = listed(tuple(name for names in by_malicious_factor().values() for name in names))
 _CLIENTS_NEEDED = ", ".join(
@@ -403,6 +405,15 @@ _ROWS: tuple[Variable, ...] = (
         group="checkpoints",
         pattern="(?:[0-9a-f]{64})?",
         pattern_rule="64 hexadecimal digits in lower case",
+    ),
+    Variable(
+        name="round_files",
+        type="bool",
+        default=False,
+        title="Write a file for each round",
+        help="Whether each round leaves round_N_server_eval.json, with the figures of its sites, beside the history.",
+        group="telling",
+        outside_identity=_TELLING,
     ),
     Variable(
         name="demo_attacks",

@@ -27,7 +27,18 @@ NOTHING = {
     "checkpoint_round": None,
     "checkpoint_sha256": None,
     "history": [],
+    "last_sites": {"sites": [], "across_sites": {}},
 }
+NAMES = [
+    {
+        "name": f"site{n}",
+        "pseudonym": f"site-{'aaaaaaaaaaa'}{'abc'[n]}",
+        "node_id": f"{n}",
+        "site": "",
+        "host": f"box{n}",
+    }
+    for n in range(3)
+]
 
 
 def rounds(count, run_id="1", configuration_hash="h", **values):
@@ -183,8 +194,9 @@ def test_too_few_supernodes_are_told_by_name() -> None:
     rows = [{"name": f"site{n}", "node_id": str(n), "status": "offline" if n > 1 else "online"} for n in range(1, 4)]
     supernodes, check = {"online": 1, "supernodes": rows}, {"failed": True, "msg": "1 online, 2 needed"}
     result = told(supernodes=supernodes, needed_nodes=2, check=check)
-    expected = ("too_few_nodes", ["site2", "site3"], "1 online, 2 needed")
+    expected = ("too_few_nodes", ["node 2", "node 3"], "1 online, 2 needed")
     assert picked(result, "status", "waiting_for", "details") == expected
+    assert told(supernodes=supernodes, needed_nodes=2, names="real")["waiting_for"] == ["site2", "site3"]
     assert picked(told(supernodes=supernodes, needed_nodes=1), "status", "waiting_for") == ("not_started", [])
 
 
@@ -192,6 +204,27 @@ def test_a_training_that_waits_says_for_whom() -> None:
     waiting = run("waiting", supervision={"waiting_for": ["site2"]}, details="1 of 2 are online.")
     expected = ("waiting", ["site2"], "1 of 2 are online.")
     assert picked(told(waiting), "status", "waiting_for", "details") == expected
+
+
+def test_a_workflow_is_told_pseudonyms_unless_it_asks_for_names() -> None:
+    line = {
+        "sites": [{"site": NAMES[2]["pseudonym"], "state": "failed", "reason": "gone"}],
+        "across_sites": {"loss": {"mean": 1.0}},
+    }
+    waiting = run(
+        "waiting",
+        supervision={"waiting_for": ["site2", "other"]},
+        details="site1: it has no data on box1.",
+        site_names=NAMES,
+        history=[*rounds(1), {**rounds(2)[1], **line}],
+    )
+    hidden, real = told(waiting), told(waiting, names="real")
+    assert hidden["waiting_for"] == [NAMES[2]["pseudonym"], "other"]
+    assert hidden["details"] == f"{NAMES[1]['pseudonym']}: it has no data on {NAMES[1]['pseudonym']}."
+    assert hidden["last_sites"]["sites"] == line["sites"]
+    assert real["waiting_for"] == ["site2", "other"]
+    assert real["details"] == "site1: it has no data on box1."
+    assert real["last_sites"] == {**line, "sites": [{"site": "site2", "state": "failed", "reason": "gone"}]}
 
 
 def test_of_a_host_that_was_lost_at_the_start_what_was_found_before_is_told() -> None:

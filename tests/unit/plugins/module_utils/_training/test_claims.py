@@ -118,6 +118,33 @@ def test_of_very_many_rounds_the_last_are_read(monkeypatch) -> None:
     assert [event["round"] for event in rounds] == list(range(91, 100))
 
 
+def test_of_the_newest_round_the_sites_are_read_and_of_others_they_are_not() -> None:
+    told = {"sites": [{"site": "a", "loss": 0.5}], "across_sites": {"loss": {"mean": 0.5}}}
+    text = "".join(line(number, update_norm=1.0, **told) + "\n" for number in range(3))
+    rounds, problem = rounds_in(text.encode())
+    assert ([set(told) & set(event) for event in rounds], problem) == ([set(), set(), set(told)], "")
+    assert [event["update_norm"] for event in rounds] == [1.0] * 3
+
+
+def test_a_round_of_very_many_sites_is_read() -> None:
+    sites = [{"site": f"site-{number:012}", "reason": "x" * 500} for number in range(500)]
+    (event,) = rounds_in(line(1, sites=sites).encode())[0]
+    assert event["sites"] == sites
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ({"sites": [1]}, "sites is a list but must be a list of objects with a site each"),
+        ({"sites": [{"site": 1}]}, "sites is a list but must be a list of objects with a site each"),
+        ({"across_sites": []}, "across_sites is a list but must be an object"),
+        ({"update_norm": "long"}, "update_norm is a text but must be a number"),
+    ],
+)
+def test_sites_that_are_none_are_no_round(told: dict, problem: str) -> None:
+    assert rounds_in(line(1, **told).encode()) == ([], f"{problem} (in a line; 1 in all are left out)")
+
+
 def test_a_line_that_is_still_being_written_is_left_out() -> None:
     assert [event["round"] for event in rounds_in(f'{line(1)}\n[1]\n\n{{"rou'.encode())[0]] == [1]
     assert rounds_in(f'{line(1)}\n[1]\n\n{{"rou'.encode())[1] == ""

@@ -8,6 +8,7 @@ import json
 import unicodedata
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._training import picture as _picture
 from ansible_collections.fedops.flower.plugins.module_utils._training import status_page
 
@@ -47,7 +48,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
     }
     nothing = {
         "checkpoint": None, "restarts": 0, "restart_reasons": [], "waiting_for": [], "failed_nodes": [],
-        "seconds_per_round": None, "eta_seconds": None, "problems": [],
+        "seconds_per_round": None, "eta_seconds": None, "problems": [], "sites": [], "across_sites": {},
     }  # fmt: skip
     assert _picture.federation(found) == {
         "superlink": {
@@ -104,6 +105,8 @@ def test_what_the_modules_find_makes_one_picture() -> None:
                 "round": 1,
                 "checkpoint_problem": None,
                 "problems": [],
+                "sites": [],
+                "across_sites": {},
             },
         ],
         "checkpoint": None,
@@ -462,3 +465,82 @@ def test_a_service_that_was_killed_for_want_of_memory_is_named() -> None:
     assert told[0].startswith("  WARNING. ward-b: The SuperNode was killed.")
     assert told[1:] == ["  WARNING. ward-b: x"] * 3
     assert max(map(len, told)) < 500
+
+
+WARD, LAB = "site-aaaaaaaaaaaa", "site-bbbbbbbbbbbb"
+ROWS = [
+    {"name": "ward", "pseudonym": WARD, "node_id": "1", "site": "Ward A", "host": "box-1", "status": "online"},
+    {"name": "lab", "pseudonym": LAB, "node_id": "2", "site": "", "host": "box-2", "status": "offline"},
+]
+ROUND = {
+    "round": 3,
+    "num_rounds": 3,
+    "sites": [
+        {
+            "site": WARD, "state": "counted", "examples": 40, "loss": 0.5, "grad_norm": 1.25, "update_norm": 0.25,
+            "seconds": 2.5, "evaluation": {"loss": 0.4, "metrics": {"accuracy": 0.75}},
+        },
+        {"site": LAB, "state": "rejected", "reason": f"{LAB} sent NaN"},
+        {"site": "node 2", "evaluation": {"problem": "no finite number"}},
+    ],
+    "across_sites": {"examples": {"mean": 40.0, "deviation": 0.0}, "loss": {"mean": 0.5, "deviation": 0.0}},
+}  # fmt: skip
+
+
+def with_sites(**found: object) -> dict:
+    training = {"name": "default", "status": "running", "run_id": "9", "num_rounds": 3, "history": [ROUND]}
+    return _picture.federation(
+        {
+            "host": "superlink",
+            "health": 200,
+            "certificate_days": 12,
+            "expected": ["ward", "lab", "new"],
+            "supernodes": ROWS,
+            "trainings": [{**training, "details": "lab on box-2 is silent"}],
+            "latest": None,
+            "site_names": ROWS,
+            **found,
+        }
+    )
+
+
+def test_the_operator_sees_the_sites_of_the_last_round_by_name() -> None:
+    assert (
+        status_page.render(with_sites()).partition("Sites ")[2]
+        == """       of round 3 of default
+  SITE   STATE       EXAMPLES   LOSS              EVAL LOSS   ACCURACY   UPDATE   GRADIENT   SECONDS   REMARK
+  lab    REJECTED    -          -                 -           -          -        -          -         lab sent NaN
+  lab    evaluated   -          -                 -           -          -        -          -         no finite number
+  ward   counted     40         0.5000            0.4000      0.7500     0.2500   1.2500     2.5
+  mean               40 ± 0     0.5000 ± 0.0000   -           -          -        -          -
+
+Checkpoint   none"""
+    )
+
+
+def test_a_status_by_pseudonyms_names_no_site_and_no_host_of_one() -> None:
+    picture = with_sites(names="pseudonyms", memory_problems=["flower-supernode on box-1 was killed"])
+    page = status_page.render(picture)
+    for told in (page, json.dumps(picture)):
+        assert [name for name in ("ward", "lab", "Ward A", "box-1", "box-2", "new") if name in told] == []
+        assert (WARD in told, LAB in told, "superlink" in told) == (True, True, True)
+
+
+def test_names_are_real_or_pseudonyms() -> None:
+    with pytest.raises(FedopsError, match="status_names is 'none' but must be real or pseudonyms"):
+        with_sites(names="none")
+
+
+def test_without_a_superlink_the_sites_keep_their_names() -> None:
+    assert "  ward " in status_page.render(with_sites(supernodes=None)).partition("Sites ")[2]
+
+
+def test_what_a_site_tells_does_not_break_the_page() -> None:
+    evil = "\x1b[2J{{ 1 }}"
+    odd = [
+        {"site": evil, "state": evil, "examples": evil, "evaluation": 7, "reason": evil},
+        {"site": "a", "loss": None},
+    ]
+    page = status_page.sites_table({"sites": odd, "across_sites": {"loss": 3, "examples": {"mean": evil}}})
+    assert "\x1b" not in page
+    assert len(page.splitlines()) == 4
