@@ -58,7 +58,7 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
         "checkpoint_sha256": checkpoint.get("sha256"),
     }
     sites = last_sites(rounds, site_names(seen) if seen.get("names") == REAL else SiteNames([]))
-    told_of_sites = {"sites": sites, "across_sites": last.get("across_sites") or {}}
+    told_of_sites = {"sites": sites, "across_sites": (rounds[-1].get("across_sites") or {}) if rounds else {}}
     return {
         **harmless_value(words, WORDS),
         "history": harmless_value(rounds, ROUNDS),
