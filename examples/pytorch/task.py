@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from .measuring import Steps
 from .settings import Settings
 
 Arrays = dict[str, NDArray]
@@ -55,6 +56,7 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     torch.manual_seed(settings.seed)
     model = _model(arrays)
     train_loss = _loss_and_accuracy(model, x, y)[0]
+    steps = Steps(settings.proximal_mu)
     received = [parameter.detach().clone() for parameter in model.parameters()]
     optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate)
     for _epoch in range(settings.local_epochs):
@@ -66,8 +68,14 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
                 loss = loss + settings.proximal_mu / 2 * sum((now - then).square().sum() for now, then in pairs)
             optimizer.zero_grad()
             loss.backward()
+            steps.taken(each.grad.float().cpu().numpy() for each in model.parameters() if each.grad is not None)
             optimizer.step()
-    return _arrays(model), {"num-examples": len(y), "train_loss": train_loss}
+    way = ((now - then).detach().float().cpu().numpy() for now, then in zip(model.parameters(), received, strict=True))
+    return _arrays(model), {
+        "num-examples": len(y),
+        "train_loss": train_loss,
+        **steps.metrics(way),
+    }
 
 
 def evaluate(arrays: Arrays, data_directory: Path) -> Metrics:

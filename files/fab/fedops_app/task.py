@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .measuring import Steps
 from .settings import Settings
 
 Arrays = dict[str, NDArray]
@@ -42,22 +43,19 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     rng = np.random.default_rng(settings.seed)
     train_loss = _loss_and_accuracy(arrays, x, y)[0]
     model = {name: array.copy() for name, array in arrays.items()}
-    lengths = []
+    steps = Steps(settings.proximal_mu)
     for _epoch in range(settings.local_epochs):
         order = rng.permutation(len(y))
         for start in range(0, len(y), settings.batch_size):
             batch = order[start : start + settings.batch_size]
             gradients = _gradients(model, x[batch], y[batch])
-            lengths.append(_length(gradients))
+            steps.taken(gradients.values())
             for name, gradient in gradients.items():
                 # FedProx: mu/2 * ||w - w_global||^2 in the loss pulls the model back to where the round began.
                 proximal = settings.proximal_mu * (model[name] - arrays[name])
                 model[name] -= settings.learning_rate * (gradient + proximal)
-    metrics: Metrics = {"num-examples": len(y), "train_loss": train_loss, "grad_norm": float(np.mean(lengths))}
-    if settings.proximal_mu:
-        way = _length({name: model[name] - arrays[name] for name in model})
-        metrics["proximal_loss"] = settings.proximal_mu / 2 * way**2
-    return model, metrics
+    way = (model[name] - arrays[name] for name in model)
+    return model, {"num-examples": len(y), "train_loss": train_loss, **steps.metrics(way)}
 
 
 def evaluate(arrays: Arrays, data_directory: Path) -> Metrics:
@@ -101,10 +99,6 @@ def _load(path: Path) -> tuple[NDArray, NDArray]:
 
 def _random_weights(rng: np.random.Generator, rows: int, columns: int) -> NDArray:
     return (rng.standard_normal((rows, columns)) * np.sqrt(2 / rows)).astype(np.float32)
-
-
-def _length(arrays: Arrays) -> float:
-    return float(np.sqrt(sum(float(np.square(array, dtype=np.float64).sum()) for array in arrays.values())))
 
 
 def _forward(arrays: Arrays, x: NDArray) -> tuple[NDArray, NDArray]:

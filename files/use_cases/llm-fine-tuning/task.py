@@ -32,6 +32,7 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from .measuring import Steps
 from .settings import Settings
 
 Arrays = dict[str, NDArray]
@@ -88,6 +89,7 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     torch.manual_seed(settings.seed)
     train_loss = _loss_and_accuracy(model, examples, tokenizer)[0]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    steps = Steps(settings.proximal_mu)
     received = [parameter.detach().clone() for parameter in parameters]
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
     model.train()
@@ -101,9 +103,15 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
                 loss = loss + settings.proximal_mu / 2 * sum((now - then).square().sum() for now, then in pairs)
             optimizer.zero_grad()
             loss.backward()
+            steps.taken(each.grad.float().cpu().numpy() for each in parameters if each.grad is not None)
             optimizer.step()
+    way = ((now - then).detach().float().cpu().numpy() for now, then in zip(parameters, received, strict=True))
     trained = {name: array.detach().cpu().numpy() for name, array in _state(model).items()}
-    return {name: trained[name] for name in arrays}, {"num-examples": len(examples), "train_loss": train_loss}
+    return {name: trained[name] for name in arrays}, {
+        "num-examples": len(examples),
+        "train_loss": train_loss,
+        **steps.metrics(way),
+    }
 
 
 def evaluate(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics:
