@@ -248,7 +248,7 @@ def test_nothing_that_is_passed_on_names_a_site(
     folder = federation.root / "trainings/default"
     files = sorted(path.name for path in folder.iterdir() if path.is_file())
     assert files == [
-        "effective.json", "failure.json", "history.jsonl", "result.json", "round_1_server_eval.json",
+        "effective.json", "failure.json", "history.jsonl", "initial.json", "result.json", "round_1_server_eval.json",
         "round_2_server_eval.json",
     ]  # fmt: skip
     for name in files:
@@ -308,7 +308,7 @@ def test_a_training_that_begins_anew_puts_the_files_of_its_rounds_away(federatio
     folder = federation.root / "trainings/default"
     (previous,) = (folder / "previous").iterdir()
     assert sorted(path.name for path in previous.iterdir()) == [
-        "history.jsonl", "result.json", "round_1_server_eval.json", "round_2_server_eval.json",
+        "history.jsonl", "initial.json", "result.json", "round_1_server_eval.json", "round_2_server_eval.json",
     ]  # fmt: skip
     assert not list(folder.glob("round_*"))
 
@@ -319,3 +319,19 @@ def test_what_is_told_changes_no_byte_of_the_model(
     recorded(where="told", num_rounds=2, round_files=True)
     federation.train(num_rounds=2)
     assert federation.arrays(2) == federation.arrays(2, "told")
+
+
+def test_a_reply_of_another_shape_is_told_of_without_the_length_of_its_update() -> None:
+    found = Reports()
+    other = RecordDict(
+        {
+            "trees": ArrayRecord({"0": Array(np.zeros(9, np.uint8))}),
+            "figures": MetricRecord({"num-examples": 4, "auc": 0.75}),
+        }
+    )
+    found.trained("a", other, MODEL)
+    found.trained("b", RecordDict({}), MODEL)
+    assert found.told()["sites"] == [
+        {"site": "a", "state": "counted", "examples": 4, "metrics": {"auc": 0.75}},
+        {"site": "b", "state": "counted"},
+    ]
