@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import (
     PYPROJECT,
     App,
@@ -18,6 +19,12 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.app import (
     read_app,
     source_files,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app_kit import (
+    kit_files,
+    pyproject_with_kit,
+    with_kit,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._flower.use_cases import KIT
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
@@ -35,6 +42,11 @@ class ActionModule(SendingAction):
             overlay = arguments.pop("overlay", None)
             app, files = read_app(source, overlay), source_files(source, overlay)
             pyproject = declaring(app, overlay)
+            if boolean(arguments.pop("kit", None) or False):
+                app = with_kit(app, files)
+                text = Path(files[PYPROJECT]).read_text(encoding="utf-8") if pyproject is None else pyproject
+                pyproject = pyproject_with_kit(text)
+                files = dict(sorted({**files, **kit_files(KIT)}.items()))
 
         with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
             if pyproject is not None:

@@ -22,8 +22,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.situation im
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIME_NAMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, merged, node_count
-from ansible_collections.fedops.flower.plugins.module_utils._flower.app import read_app
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app import read_app, source_files
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import AppConfig, for_app
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app_kit import with_kit
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 ARGUMENTS = {
@@ -35,6 +36,7 @@ ARGUMENTS = {
     "home": {"type": "path", "default": HOME},
     "app": {"type": "path"},
     "overlay": {"type": "dict"},
+    "kit": {"type": "bool", "default": False},
     "extra": {"type": "dict"},
 }
 
@@ -106,9 +108,12 @@ def _errors(problems: Iterable[Problem]) -> list[str]:
 
 def _app_config(arguments: Mapping[str, Any], training: Training) -> AppConfig | None:
     if arguments["app"]:
-        app = read_app(os.path.abspath(arguments["app"]), arguments["overlay"])
+        path, overlay = os.path.abspath(arguments["app"]), arguments["overlay"]
+        app = read_app(path, overlay)
+        if arguments["kit"]:
+            app = with_kit(app, source_files(path, overlay))
         return for_app(app, training, arguments["extra"] or {})
-    for name in ("extra", "overlay"):
+    for name in ("extra", "overlay", "kit"):
         if arguments[name]:
             raise AnsibleActionFail(f"{name} is given but app is not. Name the app that it belongs to.")
     return None
@@ -121,5 +126,5 @@ def _described(training: Training, config: AppConfig | None) -> dict[str, Any]:
         "configuration_hash": config.configuration_hash if config else training.configuration_hash,
         "strategy_parameters": training.strategy_parameters,
         "app": config.app.app_id if config else None,
-        "provable": config is None or config.takes_all,
+        "provable": config is None or config.tells,
     }

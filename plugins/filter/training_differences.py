@@ -54,7 +54,9 @@ from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
-from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
+from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences, kit_differences
+from ansible_collections.fedops.flower.plugins.module_utils._config.kit import has_kit
+from ansible_collections.fedops.flower.plugins.module_utils._config.knobs import flat
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 
 
@@ -62,7 +64,10 @@ def training_differences(effective: object, run_config: str, model_only: bool = 
     if not isinstance(effective, Mapping):
         raise AnsibleFilterError("The input is no effective configuration: the ServerApp has not published one.")
     try:
-        return differences(Training.from_run_config(tomllib.loads(run_config)), effective, model_only)
+        asked = tomllib.loads(run_config)
+        if has_kit(values := dict(flat(asked))):
+            return kit_differences(values, effective, model_only)
+        return differences(Training.from_run_config(asked), effective, model_only)
     except (FedopsError, AttributeError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"run_config is no run configuration: {error}") from error
 

@@ -44,6 +44,13 @@ options:
         A key is a path relative to O(src), its value the file that takes this place.
     type: dict
     default: {}
+  kit:
+    description:
+      - Whether to put C(fedops_kit) into the app, for a ServerApp that keeps its strategy with it.
+      - It then declares the keys of the kit, in the table C(fedops) of its run configuration. An app that has something
+        of these names already, or that does not use the kit, is refused.
+    type: bool
+    default: false
   home:
     description:
       - Home of Flower on the host. The app is deployed to C(app/<name>) below it.
@@ -69,6 +76,11 @@ EXAMPLES = r"""
     src: "{{ playbook_dir }}/collections/ansible_collections/fedops/flower/files/fab"
     overlay:
       fedops_app/task.py: "{{ playbook_dir }}/files/my_task.py"
+
+- name: Deploy an app whose ServerApp keeps its strategy
+  fedops.flower.app:
+    src: "{{ playbook_dir }}/my-flower-app"
+    kit: true
 """
 
 RETURN = r"""
@@ -122,6 +134,7 @@ def main() -> None:
         argument_spec={
             "src": {"type": "path", "required": True},
             "overlay": {"type": "dict", "default": {}},
+            "kit": {"type": "bool", "default": False},
             **HOME_OPTION,
             "name": {"type": "str"},
             "checksum": {"type": "str"},

@@ -175,6 +175,10 @@ supervision:
       description: Why, as one of the words in C(docs/events.md).
       type: str
       sample: ""
+    reports:
+      description: Whether the app tells of its rounds and its result, as ours does, or one with the kit.
+      type: bool
+      sample: true
     detail:
       description: The same as a sentence.
       type: str

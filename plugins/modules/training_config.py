@@ -61,6 +61,12 @@ options:
       - Files that replace, or join, files of O(app), as the module M(fedops.flower.app) takes them.
       - A C(pyproject.toml) or C(task.py) among them declares keys in the place of that of O(app).
     type: dict
+  kit:
+    description:
+      - Whether O(app) is deployed with the kit, as by O(fedops.flower.app#module:kit). What the kit is told then
+        reaches it, whatever the app declares.
+    type: bool
+    default: false
   extra:
     description:
       - Further keys for the run configuration, which O(app) declares in its C([tool.flwr.app.config]) or as C(KNOBS) in
@@ -134,7 +140,9 @@ app:
   type: str
   sample: fedops/fedops-app
 provable:
-  description: Whether the app takes every training variable, so that it can be held to what was asked.
+  description:
+    - Whether the app publishes what it does, so that it can be held to what was asked. It does when it takes every
+      training variable, or has the kit.
   returned: success
   type: bool
   sample: true

@@ -23,7 +23,7 @@ from .exact import ExactStrategy, started
 from .grid import SteadyGrid
 from .initial import first_model
 from .knowledge._checkpoint.trainings import directory_of
-from .knowledge._config.kit import PACKAGE
+from .knowledge._config.kit import KIT_PACKAGE
 from .knowledge.version import VERSION
 from .promises import promises
 from .publish import logger
@@ -126,7 +126,7 @@ class KeptStrategy(Strategy):
             and {"round": checkpoint.round, "file": checkpoint.file, "sha256": checkpoint.sha256},
             "flwr_version": version("flwr"),
             "app": _app(run),
-            "kit": {"name": PACKAGE, "version": VERSION},
+            "kit": {"name": KIT_PACKAGE, "version": VERSION},
         }
         if terms.guard.foreign:
             facts["promises"] = promises(self._state, bool(terms.values["checkpoint_enabled"]))

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from .._base.jsonable import CLAIM, harmless_value
 from .._base.notation import show
 from .continuity import first_default, later_rows, renamed
+from .kit import identity_of, kit_key
 from .strategies import STRATEGIES
 from .table import BY_KEY, BY_NAME
 from .training import EXTRA, Training
@@ -49,6 +50,21 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
     found = effective.get("run_config")
     found = renamed(found) if isinstance(found, Mapping) else None
     pairs += _each("Run configuration key {}", run_config, found, implied)
+    return _sentences(pairs)
+
+
+def kit_differences(
+    run_config: Mapping[str, object], effective: Mapping[str, object], model_only: bool = False
+) -> list[str]:
+    """The same of an app that has the kit, by the keys that it was given: its strategy is its own."""
+    decisive = identity_of("", run_config)
+    asked = {key: value for key, value in run_config.items() if key in decisive or not model_only}
+    pairs = [("The training", run_config[kit_key(BY_NAME["training_name"])], effective.get("training"))]
+    pairs += _each("Run configuration key {}", asked, effective.get("run_config"), {})
+    return _sentences(pairs)
+
+
+def _sentences(pairs: list[tuple[str, object, object]]) -> list[str]:
     return [
         f"{what} was to be {show(asked)} and is {'missing' if found is None else show(found)}."
         for what, asked, found in pairs

@@ -17,6 +17,7 @@ from typing import Any
 from .._base.jsonable import is_whole
 from .._base.notation import quoted, show, to_toml
 from .._config.continuity import FIRST, later_rows
+from .._config.kit import APPS_OWN, KIT_ROWS, apps_keys, has_kit, hash_of, identity_of, kit_key
 from .._config.knobs import EXTRA_KEY, flat, of_value, read_knobs
 from .._config.situation import ERROR, INFO, WARNING, Problem
 from .._config.synonyms import keys_of
@@ -44,6 +45,11 @@ class AppConfig:
         return _knows_all(self.values)
 
     @property
+    def tells(self) -> bool:
+        """Whether the app tells what it does: as ours, or by the kit."""
+        return self.takes_all or has_kit(self.app.config)
+
+    @property
     def toml(self) -> str:
         """The file that ``flwr run --run-config`` takes."""
         return "".join(f"{quoted(key)} = {to_toml(value)}\n" for key, value in self.values.items())
@@ -53,6 +59,8 @@ class AppConfig:
         """The hash of what its ServerApp trains where it takes every variable, else one over the app and its values."""
         if self.takes_all:
             return Training.from_run_config(self.values).configuration_hash
+        if has_kit(self.app.config):
+            return hash_of(identity_of(self.app.app_id, {**self.app.config, **self.values}))
         values = {key: value for key, value in self.values.items() if key not in self.implied}
         canonical = json.dumps([self.app.app_id, values], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
@@ -63,17 +71,19 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
     problems = []
     values = {}
     extra, named = _named(app, training, dict(flat(extra)))
-    takes_all = _knows_all(app.config)
+    takes_all, by_kit, apps = _knows_all(app.config), KIT_ROWS if has_kit(app.config) else (), apps_keys(app.config)
     for own, value in training.run_config.items():
         row, chosen = BY_KEY[own], value != training.default_of(BY_KEY[own])
-        keys = keys_of(row, app.config)
+        keys = keys_of(row, apps)
         key = next((key for key in keys if _fits(value, app.config[key])), None)
+        if row in by_kit and (row.name not in APPS_OWN or (chosen and key is None)):
+            values[kit_key(row)] = value
         # Only under a key of the first release an app is given a default: that of another key is the app's own.
         if key and (chosen or key == row.first_key or takes_all):
             values[key] = _as(value, app.config[key])
             if key not in row.keys:
                 problems.append(_told(app, row, value, f"knows it as {key}, and gets it so"))
-        elif chosen and own != OWN_KEY and row.name not in named:
+        elif chosen and own != OWN_KEY and row.name not in named and row not in by_kit:
             problems.append(_not_taken(app, training, row, keys))
         elif key and key not in extra and app.config[key] != value:
             rule = f"has {key} = {show(app.config[key])} of its own, which stands"
@@ -119,7 +129,8 @@ def _not_taken(app: App, training: Training, row: Variable, keys: Sequence[str])
         training.values[row.name],
         f"the app {app.app_id} {how}, so that it does not get it",
         "Leave the variable unset; or declare the key in the app's [tool.flwr.app.config] and read it there; or name"
-        f" the key of the app that means it: training_run_config: {{KEY: {row.ansible}}}.",
+        f" the key of the app that means it: training_run_config: {{KEY: {row.ansible}}}."
+        + (" It reaches an app that has the kit: app_kit, docs/any-app.md." if row in KIT_ROWS else ""),
     )
 
 

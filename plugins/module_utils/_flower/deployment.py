@@ -22,6 +22,7 @@ from .._base.errors import FedopsError
 from .._base.layout import folder
 from .._base.records import write_object
 from .app import APP_NAME, MOST_APP_FILES, MOST_BYTES, is_inside
+from .app_kit import missing_of_kit
 from .app_record import read_record, record_path
 from .assumptions import FAB_LIMIT
 from .building import Build, Builder, BuildError
@@ -114,7 +115,12 @@ class AppDeployment:
                     "fab_hash": fab_hash,
                     "folder": about.folder(fab_hash),
                 }
-                Installation("", "", fab)  # refuses one that could do harm, before anything is changed
+                installation = Installation("", "", fab)  # refuses one that could do harm, before anything is changed
+                if left_out := missing_of_kit(files, installation.files):
+                    raise BuildError(
+                        f"its FAB lacks {left_out} of the kit. Look which pattern of fab-exclude, or of .gitignore,"
+                        " leaves it out."
+                    )
                 if about.name != self.name:
                     raise BuildError(f"it is called {about.name}")
             except (BuildError, FabError) as error:

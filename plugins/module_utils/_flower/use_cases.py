@@ -20,6 +20,7 @@ from .app import PYPROJECT, TASK
 
 COLLECTION = os.path.realpath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3))
 OWN_APP = os.path.join(COLLECTION, "files", "fab")
+KIT = os.path.join(OWN_APP, "fedops_kit")  # what the own app is built on, and any other may have
 FOLDER = "files/use_cases"  # in the collection
 APP_PACKAGE = "fedops_app"  # of the app, which has its task
 

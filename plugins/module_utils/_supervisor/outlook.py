@@ -67,6 +67,7 @@ def picture(
         "waiting_for": memory.waiting_for,
         "stopped": is_stopped,
         "mode": request.mode,
+        "reports": request.reports,
         "request_id": request.request_id,
         # The run of an older request is no news of this one, unless it was all that this one asks for.
         "run_id": (memory.run_id or None) if memory.runs or memory.state == FINISHED else None,

@@ -13,6 +13,7 @@ import typing as t
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from .._config.kit import told
 from .._config.limits import DEFAULT
 from .sound import fits
 
@@ -47,7 +48,7 @@ class Request:
 
     @property
     def begins_anew(self) -> bool:
-        return any(line.replace(" ", "") == 'resume="never"' for line in self.run_config.splitlines())
+        return told(values_of(self.run_config), "resume") == "never"
 
     def asks_for(self) -> dict[str, t.Any]:
         """Return what makes a request another one."""

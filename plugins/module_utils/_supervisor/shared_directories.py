@@ -15,15 +15,13 @@ import typing as t
 from dataclasses import dataclass
 
 from .._checkpoint.trainings import DEFAULT_TRAINING, directory_of
-from .._config.kit import TABLE
+from .._config.kit import told
 from .._training.folder import REQUEST_FILE, RefusedError, TrainingFolder
 from .._training.follow import other_trainings
 from .desk import Desk
 from .endings import ENDED
 from .memory import Memory
 from .request import values_of
-
-ENABLED, PATH, NAME = "checkpoint-enabled", "checkpoint-path", "training-name"
 
 
 class DirectorySharedError(RefusedError):
@@ -52,11 +50,10 @@ def checkpoint_directory(run_config: str) -> str | None:
 
 def place_in(values: t.Mapping[str, t.Any]) -> str | None:
     """Return the same from the values of a run configuration."""
-    for table in ("", f"{TABLE}."):  # of our own app, and of the kit in another one
-        path, name = values.get(table + PATH), values.get(table + NAME)
-        if values.get(table + ENABLED) is True and isinstance(path, str):
-            return directory_of(os.path.realpath(path), name if isinstance(name, str) else DEFAULT_TRAINING)
-    return None
+    path, name = told(values, "checkpoint_path"), told(values, "training_name")
+    if told(values, "checkpoint_enabled") is not True or not isinstance(path, str):
+        return None
+    return directory_of(os.path.realpath(path), name if isinstance(name, str) else DEFAULT_TRAINING)
 
 
 def others_there(folder: TrainingFolder, run_config: str) -> list[Tenant]:

@@ -13,6 +13,7 @@ import time
 import typing as t
 from contextlib import contextmanager
 
+from .._config.kit import kit_key
 from .._config.synonyms import keys_of
 from .._config.table import BY_NAME
 from .._flower.answers import FlwrError, FlwrUnreachableError, Run
@@ -98,7 +99,8 @@ class Submitter:
         """Return what to submit: a training that is to begin anew does so once, and then goes on where it was."""
         values: dict[str, t.Any] = {}
         if self.memory.began and self.request.begins_anew:
-            values["resume"] = "auto"
+            row = BY_NAME["resume"]
+            values.update({row.key: "auto", kit_key(row): "auto"})
         if self.memory.target:
             keys = keys_of(BY_NAME["num_rounds"], values_of(self.request.run_config))
             values.update(dict.fromkeys(keys[:1], self.memory.target))

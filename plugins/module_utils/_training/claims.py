@@ -74,6 +74,10 @@ def _are_sites(value: t.Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, dict) and _is_text(one.get("site")) for one in value)
 
 
+def _are_texts(value: t.Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
 def _has(**kinds: t.Callable[[t.Any], bool]) -> t.Callable[[t.Any], bool]:
     return lambda value: isinstance(value, dict) and all(fits(value.get(key)) for key, fits in kinds.items())
 
@@ -91,6 +95,7 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "configuration_hash": _TEXT,
         "run_config": _TABLE,
         "strategy": _TABLE,
+        "promises": Kind("an object with two lists of texts", _has(**{"holds": _are_texts, "not": _are_texts})),
         "process": Kind("an object with pid and ticks, whole numbers", _has(pid=_is_count, ticks=_is_count)),
         "resumed_from": Kind("an object with a file and a round", _has(file=_is_text, round=_is_count)),
     },

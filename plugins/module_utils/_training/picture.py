@@ -17,6 +17,7 @@ from .._base.jsonable import Bounds, harmless_value, loads
 from .._base.notation import show
 from .._base.pseudonyms import SiteNames
 from .progress import pace
+from .promises import promises_of
 from .sites import PSEUDONYMS, REAL, last_sites, without_names
 
 Row = Mapping[str, Any]
@@ -152,6 +153,7 @@ def _training(training: Row, names: SiteNames) -> dict[str, Any]:
         "restart_reasons": supervision.get("restart_reasons", []),
         "waiting_for": supervision.get("waiting_for", []),
         "failed_nodes": supervision.get("failed_nodes", []),
+        "promises": promises_of(training),
         "sites": last_sites(history, names)[:SHOWN_SITES],
         "across_sites": last.get("across_sites") or {},
     }

@@ -15,6 +15,7 @@ from .._base.jsonable import harmless, harmless_value
 from .._flower.assumptions import ONLINE
 from .picture import PICTURE, STATUS_UNKNOWN, Row
 from .progress import span_text
+from .promises import promise_lines
 
 NOT_OURS = "(NOT REGISTERED BY US)"
 SHOWN_RESTARTS = 3
@@ -179,6 +180,8 @@ def _remarks(training: Row) -> list[str]:
     if training.get("checkpoint_problem") and state != "completed":
         lines.append(f"WARNING. {training['checkpoint_problem']}")
     lines += [f"WARNING. {problem}" for problem in training.get("problems") or []]
+    if training.get("promises"):
+        lines += promise_lines(training["promises"])
     if training.get("failed_nodes"):
         lines.append(f"failed in the last rounds: {', '.join(training['failed_nodes'])}")
     return lines

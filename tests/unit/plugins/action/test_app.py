@@ -115,3 +115,23 @@ def test_the_knobs_of_a_task_are_declared_in_what_is_sent(source: Path, monkeypa
     second = Host(again, monkeypatch, needs_archive=False)
     again.run()
     assert second.calls[0]["checksum"] == host.calls[0]["checksum"]
+
+
+def test_the_kit_travels_with_the_app_that_uses_it(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source / "server.py").write_text("from fedops_kit import keep\n")
+    action = make({"src": str(source), "kit": True})
+    host = Host(action, monkeypatch, needs_archive=True)
+    result = action.run(task_vars={})
+    assert {"server.py", "pyproject.toml", "fedops_kit/__init__.py", "fedops_kit/keeping.py"} <= set(host.sent)
+    assert "fedops_kit/knowledge/_config/kit.py" in host.sent
+    assert result["app"]["config"]["fedops.checkpoint-enabled"] is False
+    assert "kit" not in host.calls[0]
+    assert (source / "pyproject.toml").read_text() == PYPROJECT  # on the controller nothing changes
+
+
+def test_an_app_that_does_not_use_the_kit_is_refused(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    action = make({"src": str(source), "kit": "yes"})
+    host = Host(action, monkeypatch, needs_archive=True)
+    with pytest.raises(AnsibleError, match="nothing in the app an-app uses the kit"):
+        action.run(task_vars={})
+    assert host.calls == []

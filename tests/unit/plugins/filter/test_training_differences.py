@@ -56,3 +56,23 @@ def test_a_finished_training_is_held_only_to_what_decides_its_model() -> None:
 def test_what_cannot_be_compared_is_refused_in_words(published: object, run_config: object) -> None:
     with pytest.raises(AnsibleFilterError):
         training_differences(published, run_config)
+
+
+KEPT = 'lr = 0.1\nfedops.training-name = "theirs"\nfedops.seed = 42\nfedops.checkpoint-interval = 1\n'
+
+
+def told(**changes: object) -> dict:
+    config = {"lr": 0.1, "fedops.training-name": "theirs", "fedops.seed": 42, "fedops.checkpoint-interval": 1}
+    names = {name.replace("__", ".").replace("_", "-"): value for name, value in changes.items()}
+    return {"training": "theirs", "strategy": {"name": "TheirOwn"}, "run_config": {**config, "more": 1, **names}}
+
+
+def test_an_app_with_the_kit_is_held_to_the_keys_that_it_was_given() -> None:
+    assert training_differences(told(), KEPT) == []
+    assert training_differences(told(lr=0.2), KEPT) == ["Run configuration key lr was to be 0.1 and is 0.2."]
+    other = told(fedops__checkpoint_interval=5)
+    assert len(training_differences(other, KEPT)) == 1
+    assert training_differences(other, KEPT, model_only=True) == []
+    assert training_differences({**told(), "training": "another"}, KEPT) == [
+        "The training was to be 'theirs' and is 'another'."
+    ]

@@ -20,7 +20,7 @@ from .synonyms import keys_of
 from .table import BY_NAME, VARIABLES
 from .variable import Variable
 
-PACKAGE = "fedops_kit"
+KIT_PACKAGE = "fedops_kit"
 TABLE = "fedops"  # below [tool.flwr.app.config]; Flower joins the names of tables and keys with dots
 
 # What an app says itself, in its code or under a key of its own; empty in the table of the kit: it stands.
@@ -63,6 +63,12 @@ KIT_KEYS: Mapping[str, Variable] = {kit_key(row): row for row in KIT_ROWS}
 def has_kit(config: Collection[str]) -> bool:
     """Whether an app that declares these keys has the kit."""
     return kit_key(BY_NAME["training_name"]) in config
+
+
+def told(run_config: Mapping[str, object], name: str) -> object:
+    """What a run configuration says of a variable to what saves and resumes: the kit of an app, or our own app."""
+    row = BY_NAME[name]
+    return run_config.get(kit_key(row), run_config.get(row.key))
 
 
 def apps_keys(config: Collection[str]) -> list[str]:

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
-from ansible_collections.fedops.flower.plugins.module_utils._config.knobs import knobs_of
+from ansible_collections.fedops.flower.plugins.module_utils._config.kit import KIT_ROWS, kit_default, kit_key
+from ansible_collections.fedops.flower.plugins.module_utils._config.knobs import flat, knobs_of
 from ansible_collections.fedops.flower.plugins.module_utils._config.synonyms import keys_of
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_KEY, BY_NAME, VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
@@ -20,6 +22,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config i
 NOT_TAKEN = (
     "so that it does not get it. Leave the variable unset; or declare the key in the app's [tool.flwr.app.config] and "
     "read it there; or name the key of the app that means it: training_run_config: {KEY: fl_seed}."
+    " It reaches an app that has the kit: app_kit, docs/any-app.md."
 )
 
 
@@ -384,3 +387,50 @@ default = "local-simulation"
 [tool.flwr.federations.local-simulation]
 options.num-supernodes = 10
 """
+
+
+def kept(**config: object) -> App:
+    """An app that has the kit."""
+    its = app(**config)
+    return replace(its, config={**its.config, **{kit_key(row): kit_default(row) for row in KIT_ROWS}})
+
+
+def test_what_the_kit_is_told_reaches_an_app_that_declares_none_of_it() -> None:
+    asked = training(
+        fl_training_name="theirs", fl_num_rounds=7, fl_checkpoint_enabled=True, fl_checkpoint_interval=1, fl_seed=9
+    )
+    given = for_app(kept(num_rounds=3), asked, {})
+    assert given.problems == ()
+    assert given.tells
+    own = {key.removeprefix("fedops."): value for key, value in given.values.items() if key.startswith("fedops.")}
+    assert given.values["num-rounds"] == 7
+    assert "num-server-rounds" not in own  # the app has a key of its own for it
+    assert (own["training-name"], own["checkpoint-enabled"], own["checkpoint-interval"]) == ("theirs", True, 1)
+    assert (own["seed"], own["checkpoint-path"], own["resume"]) == (9, "/opt/flower/checkpoints", "auto")
+    assert "round-timeout" not in own  # as the app has it
+    assert dict(flat(tomllib.loads(given.toml))) == given.values
+
+
+def test_a_number_of_rounds_reaches_an_app_that_has_it_in_its_code() -> None:
+    given = for_app(kept(), training(fl_num_rounds=7, fl_round_timeout=60, fl_min_fit_clients=1), {})
+    assert {
+        key: given.values[f"fedops.{key}"] for key in ("num-server-rounds", "round-timeout", "min-fit-clients")
+    } == {
+        "num-server-rounds": 7,
+        "round-timeout": 60,
+        "min-fit-clients": 1,
+    }
+    assert "fedops.num-server-rounds" not in for_app(kept(), training(), {}).values
+
+
+def test_what_neither_the_app_nor_the_kit_takes_is_an_error_still() -> None:
+    (problem,) = for_app(kept(), training(fl_local_epochs=2), {}).problems
+    assert (problem.severity, problem.variable) == ("error", "fl_local_epochs")
+
+
+def test_a_kept_app_is_told_apart_by_what_decides_its_bytes() -> None:
+    def hashed(extra: dict | None = None, **variables: object) -> str:
+        return for_app(kept(num_rounds=3, lr=0.1), training(**variables), extra or {}).configuration_hash
+
+    assert hashed(fl_num_rounds=9, fl_checkpoint_enabled=True, fl_checkpoint_path="/there") == hashed()
+    assert len({hashed(), hashed(fl_seed=1), hashed({"lr": 0.2}), hashed(fl_max_update_norm=1.0)}) == 4

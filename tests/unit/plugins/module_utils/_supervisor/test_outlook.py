@@ -45,6 +45,7 @@ def test_a_training_at_work_is_one_picture() -> None:
         "waiting_for": [],
         "stopped": False,
         "mode": "once",
+        "reports": True,
         "session": 0,
         "request_id": "1",
         "run_id": "7",
