@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -314,7 +315,8 @@ def chosen(row: Variable) -> object:
     if row.choices:
         return next(choice for choice in row.choices if choice != row.default)
     if row.type == "str":
-        return "/opt/other" if row.pattern.startswith("/") else "other"
+        guesses = ("other", "/opt/other", "0" * 64)
+        return next(text for text in guesses if not row.pattern or re.fullmatch(row.pattern, text))
     return not row.default if row.type == "bool" else OTHER[row.type]
 
 
