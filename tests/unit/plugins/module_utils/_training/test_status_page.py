@@ -48,7 +48,8 @@ def test_what_the_modules_find_makes_one_picture() -> None:
     }
     nothing = {
         "checkpoint": None, "restarts": 0, "restart_reasons": [], "waiting_for": [], "failed_nodes": [],
-        "seconds_per_round": None, "eta_seconds": None, "problems": [], "promises": None, "sites": [], "across_sites": {},
+        "seconds_per_round": None, "eta_seconds": None, "problems": [], "promises": None,
+        "sites": [], "across_sites": {},
     }  # fmt: skip
     assert _picture.federation(found) == {
         "superlink": {
