@@ -44,6 +44,7 @@ COPIED = (
     "_checkpoint/checkpoint",
     "_checkpoint/lock",
     "_checkpoint/verification",
+    "_checkpoint/plain",
     "_checkpoint/directory",
     "_checkpoint/trainings",
     "_checkpoint/safetensors",

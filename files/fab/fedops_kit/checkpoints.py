@@ -26,6 +26,7 @@ from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._checkpoint.lock import LOCK_BUDGET, open_lock, take_lock
 from .knowledge._checkpoint.manifest import CheckpointError, UnreadableError, opened, sealed
 from .knowledge._checkpoint.names import LATEST_ARRAYS, LATEST_MANIFEST, PREVIOUS, SAVED, arrays_name, manifest_name
+from .knowledge._checkpoint.plain import plain_rounds
 from .knowledge._checkpoint.trainings import has_folder
 from .publish import logger
 from .state import OWN
@@ -125,9 +126,13 @@ class CheckpointDirectory:
         """Return the rounds that have any file."""
         return layout.list_rounds(self.path)
 
-    def set_aside(self, rounds: Iterable[int], label: str) -> str | None:
-        """Move the files of rounds to a directory below ``previous``; return it, or None when there was nothing."""
-        names = [name for number in rounds for name in (arrays_name(number), manifest_name(number))]
+    def plain_rounds(self) -> list[int]:
+        """Return the rounds that another program has written, which are no checkpoints of ours."""
+        return plain_rounds(self.path, self.rounds())
+
+    def set_aside(self, rounds: Iterable[int], label: str, more: Iterable[str] = ()) -> str | None:
+        """Move the files of rounds, and more, below ``previous``; return where to, or None when there was nothing."""
+        names = [name for number in rounds for name in (arrays_name(number), manifest_name(number))] + list(more)
         present = [name for name in names if os.path.lexists(os.path.join(self.path, name))]
         if not present:
             return None

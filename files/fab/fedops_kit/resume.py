@@ -20,7 +20,8 @@ from .knowledge._base.jsonable import harmless
 from .knowledge._checkpoint import directory as layout
 from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._checkpoint.manifest import CheckpointError
-from .knowledge._checkpoint.names import arrays_name
+from .knowledge._checkpoint.names import LATEST_FILES, arrays_name
+from .knowledge._checkpoint.plain import plain_text
 from .knowledge._checkpoint.verification import verify
 from .publish import logger
 from .state import State
@@ -95,7 +96,10 @@ def begin(
     found, remarks = _newest_good(directory, identity, untrained, check_state, any_model)
     if found is None or (checkpoint := found.checkpoint) is None:
         if mode == "require":
-            raise RunFailedError(_nothing_to_resume(directory, remarks))
+            plain = directory.plain_rounds()
+            raise RunFailedError(
+                _nothing_to_resume(directory, [*remarks, *([plain_text(directory.path, plain)] if plain else [])])
+            )
         untrained = first() if first else untrained
         logger.info("No checkpoint found of this training in %s: it begins at round 1", directory.path)
         _set_aside(directory, identity.training, directory.rounds(), " ".join(remarks))
@@ -120,7 +124,8 @@ def _newest_good(
     """
     remarks: list[str] = []
     told: set[str] = set()  # the older checkpoints of another training differ in the same way
-    for number in reversed(directory.rounds()):
+    plain = directory.plain_rounds()
+    for number in reversed([number for number in directory.rounds() if number not in plain]):
         path = os.path.join(directory.path, arrays_name(number))
         try:
             checkpoint = verify(path)
@@ -208,6 +213,10 @@ def _set_aside(directory: CheckpointDirectory, training: str, rounds: list[int],
             left.difference_update(numbers)
     # One directory for each training, named after it: its manifests say which one that is.
     groups: dict[str, list[int]] = {}
+    if plain := [number for number in directory.plain_rounds() if number in left]:
+        place = directory.set_aside(plain, "plain", LATEST_FILES)
+        logger.warning("%s", plain_text(place or directory.path, plain))
+        left.difference_update(plain)
     for number in sorted(left):
         checkpoint = known.get(number)
         label = f"{checkpoint.training}-{checkpoint.configuration_hash[:8]}" if checkpoint else "damaged"

@@ -16,6 +16,7 @@ from simulated import Federation, Killed, SimulatedGrid
 
 from fedops_kit.errors import RunFailedError
 from fedops_kit.initial import first_model
+from fedops_kit.knowledge._checkpoint.directory import inspect
 from fedops_kit.knowledge._checkpoint.safetensors import write_table
 
 Arrays = dict[str, NDArray]
@@ -200,3 +201,44 @@ def test_without_pytorch_its_file_is_refused_by_name(tmp_path: Path, monkeypatch
     (tmp_path / "m.pt").write_bytes(b"PK")
     with pytest.raises(RunFailedError, match="m.pt needs PyTorch, which is not in the environment of the ServerApps"):
         first_model(asked(tmp_path / "m.pt"), UNTRAINED)
+
+
+@pytest.fixture
+def plain(federation: Federation, model: Arrays) -> Path:
+    """What the plain pattern leaves: arrays without names, a copy of the newest, and three facts."""
+    path = federation.checkpoints()
+    path.mkdir()
+    for number in (5, 10):
+        np.savez(path / f"checkpoint_round_{number}.npz", *model.values())
+    np.savez(path / "checkpoint_latest.npz", *model.values())
+    facts = {"round": 10, "timestamp": "2026-01-01T00:00:00", "num_arrays": len(model)}
+    (path / "checkpoint_latest.json").write_text(json.dumps(facts))
+    return path
+
+
+def test_checkpoints_of_the_plain_pattern_are_told_and_can_be_begun_with(
+    federation: Federation, plain: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(RunFailedError, match="They lack the training that they are of") as error:
+        federation.train(num_rounds=1, resume="require")
+    newest = plain / "checkpoint_round_10.npz"
+    assert f"set fl_initial_checkpoint={newest}." in str(error.value)
+    assert "cannot be trusted" not in str(error.value)
+    assert inspect(str(plain)).problems == (
+        f"{plain} holds models of another program (round 5, 10) with round, timestamp and num_arrays alone. They lack"
+        " the training that they are of, its configuration, the state of its strategy and every hash, so that nothing"
+        f" can go on from them exactly. To begin with the newest of them, set fl_initial_checkpoint={newest}.",
+    )
+    contents = {file.name: file.read_bytes() for file in plain.iterdir() if file.name != ".lock"}
+    assert trained(federation.train(num_rounds=1, **asked(newest))) == [1]
+    (aside,) = (plain / "previous").iterdir()
+    assert {file.name: file.read_bytes() for file in aside.iterdir()} == contents
+    assert f"set fl_initial_checkpoint={aside}/checkpoint_round_10.npz." in caplog.text
+    assert "cannot be trusted" not in caplog.text
+
+
+def test_a_checkpoint_of_ours_without_its_manifest_is_not_taken_for_a_plain_one(federation: Federation) -> None:
+    federation.train(num_rounds=2)
+    (federation.checkpoints() / "checkpoint_round_2.json").unlink()
+    with pytest.raises(RunFailedError, match="checkpoint_round_2.npz cannot be trusted"):
+        federation.train(num_rounds=2, seed=7, resume="require")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from .checkpoint import Checkpoint
 from .manifest import CheckpointError, UnreadableError, load
 from .names import LATEST_ARRAYS, LATEST_MANIFEST, PREVIOUS, arrays_name, manifest_name, round_of
+from .plain import plain_rounds, plain_text
 from .verification import read_checkpoint, verify, verify_arrays
 
 
@@ -98,7 +99,9 @@ def inspect(directory: str, strict: bool = False, newest: bool = False) -> Inspe
     """
     good: list[Checkpoint] = []
     problems: list[str] = []
-    for number in reversed(list_rounds(directory)):
+    rounds = list_rounds(directory)
+    plain = plain_rounds(directory, rounds)
+    for number in reversed([number for number in rounds if number not in plain]):
         try:
             good.append(verify(os.path.join(directory, arrays_name(number))))
         except CheckpointError as error:
@@ -110,6 +113,7 @@ def inspect(directory: str, strict: bool = False, newest: bool = False) -> Inspe
                 break
     good.reverse()
     problems.reverse()
+    problems += [plain_text(directory, plain)] if plain else []
     if good:
         problems.extend(latest_problems(directory, good[-1]))
     return Inspection(tuple(good), tuple(problems))

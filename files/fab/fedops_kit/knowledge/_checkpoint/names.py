@@ -12,6 +12,7 @@ import re
 
 LATEST_ARRAYS = "checkpoint_latest.npz"
 LATEST_MANIFEST = "checkpoint_latest.json"
+LATEST_FILES = (LATEST_ARRAYS, LATEST_MANIFEST)
 PREVIOUS = "previous"
 SAVED = ".saved"  # in the directory of all trainings: touched when one has saved in its folder
 
