@@ -34,11 +34,15 @@ ARGUMENTS = {
     "nodes_online": {"type": "raw"},  # text from a survey, or nothing, is as good as a number
     "runtime": {"type": "str", "choices": list(RUNTIME_NAMES), "default": RUNTIME_NAMES[0]},
     "home": {"type": "path", "default": HOME},
+    "initial": {"type": "dict"},
     "app": {"type": "path"},
     "overlay": {"type": "dict"},
     "kit": {"type": "bool", "default": False},
     "extra": {"type": "dict"},
 }
+
+
+INITIAL = (("checkpoint", "path"), ("sha256", "sha256"))  # a variable, and what the module returns for it
 
 
 class ActionModule(ActionBase):
@@ -52,6 +56,8 @@ class ActionModule(ActionBase):
         dummy, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
         given, problems = self._variables(arguments["variables"], task_vars or {})
         variables = merged(arguments["context"] or {}, given)
+        if initial := arguments["initial"]:
+            variables.update({f"fl_initial_{name}": initial.get(key) for name, key in INITIAL})
         with errors_as(AnsibleActionFail):
             online, room = node_count(arguments["nodes_online"]), Room.of(arguments["room"] or {})
             runtime, home = arguments["runtime"], arguments["home"]
@@ -62,8 +68,8 @@ class ActionModule(ActionBase):
             config = _app_config(arguments, training)
         problems = worst_first([*problems, *(config.problems if config else ())])
         self._warn(problems)
-        # Infos speak of the variables alone: the check before the one with the nodes online has shown them.
-        if arguments["nodes_online"] is None and _is_first_host(task_vars or {}):
+        # Infos speak of the variables alone: the first check, without nodes and model, has shown them.
+        if arguments["nodes_online"] is None and not arguments["initial"] and _is_first_host(task_vars or {}):
             self._inform(problems)
         result.update(changed=False, problems=[problem.as_dict() for problem in problems])
         if errors := _errors(problems):

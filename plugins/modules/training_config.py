@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Checks C(fl_*) variables, all of them at once, and fails with one line for each error.
   - Warns about trainings that probably are not what was meant, and tells what else is worth to know.
-    The latter is not told again when O(nodes_online) is given.
+    The latter is not told again when O(nodes_online) or O(initial) is given.
   - Runs on the controller and connects to no host. Run it once for a play, not for each host.
 author:
   - fedops.flower contributors (@fedops)
@@ -46,6 +46,11 @@ options:
   room:
     description:
       - What M(fedops.flower.room_info) has returned. The training is held against it when the model's size is known.
+    type: dict
+  initial:
+    description:
+      - What M(fedops.flower.initial_model) has returned, in the place of C(fl_initial_checkpoint) and
+        C(fl_initial_sha256).
     type: dict
   app:
     description:

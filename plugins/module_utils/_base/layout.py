@@ -98,6 +98,7 @@ FOLDERS: tuple[Folder, ...] = (
            _SUPERLINK),
     Folder("control/.flwr", None, CONTROL, 0o750, "FLWR_HOME of Flower's command line", _SUPERLINK),
     Folder(DATA, None, APPS, 0o750, "data of the site, or of the central evaluation", fate=SITE_DATA),
+    Folder("initial", None, APPS, 0o750, "copies of the models that trainings begin with", _SUPERLINK),
     _roots("mirror", "the program of the mirror", _SUPERLINK, _STORAGE),
     Folder("published", APPS, APPS, 0o750, "what ServerApps tell of their trainings: claims, read as such", _SUPERLINK,
            fate=MODELS),

@@ -70,7 +70,9 @@ class Builder:
     def __init__(self, home: str) -> None:
         self.program = os.path.join(home, "bin", "flwr")
         # What the user has no business with, if systemd lets it in at all.
-        self.hidden = [os.path.join(home, name) for name in ("checkpoints", "data", "state", "trainings", "published")]
+        self.hidden = [
+            os.path.join(home, name) for name in ("checkpoints", "data", "initial", "state", "trainings", "published")
+        ]
 
     def command(self, source: str) -> list[str]:
         """Return what builds the app of a folder."""
