@@ -40,7 +40,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._+=@,/-]*")
 
 # What may lie in a directory of checkpoints, and what a file system or a server puts there by itself.
 _OURS = re.compile(
-    r"checkpoint_.+|previous|\.lock|\.saved|\.probe-.+|\.fetch-.+|.+\.partial|lost\+found|\.snapshot|\.zfs|\.nfs.+"
+    r"checkpoint_.+|previous|\.lock|\.saved|\.probe-.+|\.fetch-.+|\.export-.+|.+\.partial|lost\+found|\.snapshot|\.zfs|\.nfs.+"
 )
 
 

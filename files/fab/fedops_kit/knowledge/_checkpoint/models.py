@@ -45,6 +45,7 @@ class Entry:
     shape: tuple[int, ...]
     begin: int  # of its bytes in the file, which are as numpy.save writes them (NPZ) or the numbers alone (SAFETENSORS)
     size: int
+    in_fortran_order: bool = False
 
     @property
     def said(self) -> str:
@@ -126,5 +127,5 @@ def _of_npz(stream: t.IO[bytes], size: int) -> list[Entry]:
         begin = data_begin(stream, member)
         stream.seek(begin)
         header = npy.read(stream.read(min(npy.LONGEST, member.file_size)), member.file_size)
-        found.append(Entry(name, header.dtype, header.shape, begin, member.file_size))
+        found.append(Entry(name, header.dtype, header.shape, begin, member.file_size, header.in_fortran_order))
     return found
