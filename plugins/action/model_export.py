@@ -21,10 +21,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.models i
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
 from ansible_collections.fedops.flower.plugins.module_utils._config.values import BadValue, parse
 from ansible_collections.fedops.flower.plugins.module_utils._training.export import LONGEST_ENDING, OF_APP
-from ansible_collections.fedops.flower.plugins.module_utils._training.export_program import NAME
+from ansible_collections.fedops.flower.plugins.module_utils._training.export_program import MODEL_NAME
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
-ENDING = re.compile(rf"{NAME}((?:[._-][A-Za-z0-9._-]{{0,{LONGEST_ENDING - 1}}})?)")
+ENDING = re.compile(rf"{MODEL_NAME}((?:[._-][A-Za-z0-9._-]{{0,{LONGEST_ENDING - 1}}})?)")
 DIGEST = re.compile("[0-9a-f]{64}")
 
 

@@ -27,6 +27,7 @@ GIVEN = "what it is told to make, which comes from the table or from the operato
 CONTROLLER = "the controller"
 MAKERS = {
     "action/checkpoint_backup.py": CONTROLLER,
+    "action/model_export.py": CONTROLLER,
     "module_utils/_base/belongings.py": GIVEN,
     "module_utils/_backup/archive.py": GIVEN,
     "module_utils/_backup/checkpoints.py": GIVEN,
@@ -46,7 +47,9 @@ MAKERS = {
     "module_utils/_supernode/ledger.py": "records",
     "module_utils/_supernode/units.py": "/var/lib/flower-supernode",
     "module_utils/_supervisor/control.py": "supervisor",
+    "module_utils/_training/export.py": "checkpoints",
     "module_utils/_training/folder.py": "trainings",
+    "module_utils/_training/initial.py": "initial",
     "module_utils/_training/split.py": "published",
 }
 

@@ -18,7 +18,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-NAME = "model"  # of the file to write, to which a form adds its ending
+MODEL_NAME = "model"  # of the file to write, to which a form adds its ending
 
 
 def load_arrays(job: dict) -> dict:
@@ -97,7 +97,7 @@ def main() -> None:
     job = json.loads((folder / "job.json").read_text("utf-8"))
     out = folder / "out"
     said, sys.stdout = sys.stdout, sys.stderr  # what the app prints is no answer
-    path = FORMS[job["format"]](load_arrays(job), out / NAME, job).absolute()
+    path = FORMS[job["format"]](load_arrays(job), out / MODEL_NAME, job).absolute()
     if path.parent != out.absolute() or not path.is_file():
         raise SystemExit(f"the file is to be in {out}, and {path} is not")
     descriptor = os.open(path, os.O_RDONLY)

@@ -29,7 +29,7 @@ from .._checkpoint.models import CONTROLLER, FORMATS, PT
 from .folder import REQUEST_FILE, TrainingFolder
 from .follow import training_names
 
-FOLDER, SOURCES = "initial", "sources.json"
+INITIAL_FOLDER, SOURCES = "initial", "sources.json"
 MOST_SOURCES = 1000  # that are remembered
 _COPY = re.compile(rf"([0-9a-f]{{64}})(?:{'|'.join(map(re.escape, FORMATS))})")
 _YOUNG = 86400  # seconds; the training that asks for a copy may not have been written down yet
@@ -60,7 +60,7 @@ class InitialModels:
     """The folder of the copies."""
 
     def __init__(self, home: str) -> None:
-        self.home, self.path = home, folder(home, FOLDER)
+        self.home, self.path = home, folder(home, INITIAL_FOLDER)
         account = checkpoint_owner()
         self._owners = (os.geteuid(), account.pw_gid if account else os.getegid())
 

@@ -19,7 +19,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.action import model_export as action
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import models
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
-from ansible_collections.fedops.flower.plugins.module_utils._training import export
+from ansible_collections.fedops.flower.plugins.module_utils._training import export, export_program
 from ansible_collections.fedops.flower.plugins.module_utils._training.export import Exporter
 
 MODEL = {
@@ -251,3 +251,7 @@ def test_it_runs_as_a_serverapp_does_without_a_network() -> None:
     for one in ("User=flower", "PrivateNetwork=yes", "ProtectSystem=strict", "ReadWritePaths=/srv/c/.export-1"):
         assert f"--property={one}" in command
     assert command[-5:] == ["/opt/flower/venv/bin/python", "-I", "-B", "-", "/srv/c/.export-1"]
+
+
+def test_the_program_knows_every_form() -> None:
+    assert tuple(export_program.FORMS) == export.EXPORT_FORMS
