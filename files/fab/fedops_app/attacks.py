@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fedops_kit import dtypes
+
 ALLOWED = "demo-attacks"  # in the config of a train message
 SIGN_FLIP = "sign-flip"
 
@@ -30,10 +32,12 @@ class SignFlip:
         return {name: self._poisoned(received[name], np.asarray(array)) for name, array in trained.items()}
 
     def _poisoned(self, before: NDArray, after: NDArray) -> NDArray:
-        if not np.issubdtype(after.dtype, np.inexact):
+        if not dtypes.is_inexact(after):
             return after  # counters, such as the steps of a batch normalization
-        wide = before.astype(np.result_type(before, np.float64))
-        return (wide - self.scale * (after - wide)).astype(after.dtype)
+        old, new = dtypes.wide(before), dtypes.wide(after)
+        old = old.astype(np.result_type(old, np.float64))
+        made = old - self.scale * (new - old)
+        return dtypes.narrowed(made, dtypes.BFLOAT16) if dtypes.is_bfloat16(after) else made.astype(after.dtype)
 
 
 def chosen(node_config: Mapping[str, object], allowed: object) -> SignFlip | None:

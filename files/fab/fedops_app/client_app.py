@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
+from fedops_kit import dtypes
 from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint, flaw
 from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._config.training import EXTRA
@@ -45,7 +46,7 @@ def train(message: Message, context: Context) -> Message:
     begin = time.monotonic()
     arrays, metrics = _named(site, lambda: _trained(message, context, settings))
     seconds = time.monotonic() - begin
-    record = ArrayRecord({name: Array(np.asarray(arrays.pop(name))) for name in list(arrays)})
+    record = ArrayRecord({name: dtypes.array(np.asarray(arrays.pop(name))) for name in list(arrays)})
     about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(record), SECONDS: seconds, **_data_set(context)})
     return _reply(message, {"arrays": record, "metrics": MetricRecord({**metrics}), SITE_RECORD: about})
 
@@ -97,7 +98,7 @@ def _arrays(message: Message) -> task.Arrays:
         )
     # An array goes when its numbers are there: a site has room for the model once, not twice.
     arrays = message.content.array_records["arrays"]
-    return {name: arrays.pop(name).numpy() for name in list(arrays)}
+    return {name: dtypes.numbers(arrays.pop(name)) for name in list(arrays)}
 
 
 def _named(site: str, work: Callable[[], T]) -> T:

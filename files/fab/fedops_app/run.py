@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context, MetricRecord
+from flwr.app import ArrayRecord, ConfigRecord, Context, MetricRecord
 from flwr.serverapp import Grid
 
+from fedops_kit import dtypes
 from fedops_kit.errors import RunFailedError
 from fedops_kit.exact import Guard
 from fedops_kit.keeping import KeptStrategy
@@ -82,6 +83,7 @@ def terms(training: Training, run_id: int) -> Terms:
         describe=partial(strategies.describe, training=training),
         check=partial(_check, training),
         told_by=publisher(identity, run_id),
+        buffers=tuple(call(getattr(task, "buffers", tuple), extra=training.extra)),
     )
 
 
@@ -111,10 +113,10 @@ def _data_directory() -> Path:
 
 def _evaluate_centrally(extra: Mapping[str, Any], server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
     """Evaluate on the server's own test set, where it has one."""
-    model = {name: array.numpy() for name, array in arrays.items()}
+    model = {name: dtypes.numbers(array) for name, array in arrays.items()}
     metrics = call(task.evaluate_centrally, model, _data_directory(), extra=extra)
     return MetricRecord(dict(metrics)) if metrics else None
 
 
 def _record(arrays: task.Arrays) -> ArrayRecord:
-    return ArrayRecord({name: Array(np.asarray(array)) for name, array in arrays.items()})
+    return ArrayRecord({name: dtypes.array(np.asarray(array)) for name, array in arrays.items()})

@@ -19,7 +19,8 @@ from zipfile import BadZipFile
 from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 
-from . import guards, npz
+from . import npz
+from .arrays import is_finite, view
 from .errors import DirectoryBusyError, NotSavedError, RunFailedError
 from .knowledge._checkpoint import directory as layout
 from .knowledge._checkpoint.checkpoint import Checkpoint
@@ -110,9 +111,9 @@ class CheckpointDirectory:
             name, said = entry["name"], (entry["dtype"], tuple(entry["shape"]))
             if said != (array.dtype, array.shape):
                 raise ValueError(f"{name!r} is {array.dtype}{list(array.shape)}, its manifest says {said[0]}{said[1]}")
-            values = guards.view(array)
+            values = view(array)
             free = name in infinite or name.startswith(prefix + OWN)
-            if not free and not guards.is_finite(values):
+            if not free and not is_finite(values):
                 raise ValueError(f"{name!r} holds NaN or infinite numbers")
             if len(arrays) < len(manifest["arrays"]):
                 arrays[name] = array

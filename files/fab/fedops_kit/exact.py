@@ -17,12 +17,13 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result, Strategy
 
 from . import foreign, guards
+from .arithmetic import Aggregated, Arithmetic
 from .errors import NodesUnavailableError, RunFailedError
 from .foreign import ForeignCheck
 from .grid import SteadyGrid
@@ -32,6 +33,7 @@ from .knowledge._config.strategies import least_replies_trimmed, trimmed
 from .publish import logger
 from .reports import FAILED, REJECTED, Reports, way
 from .sites import Site, Sites
+from .weights import Claims
 
 _REASONS = 20  # that are told of a round; all of them are in the history
 
@@ -75,7 +77,9 @@ class Round:
 class ExactStrategy(Strategy):
     """One strategy of Flower, resumed after ``rounds_done`` rounds."""
 
-    def __init__(self, strategy: Strategy, guard: Guard, seed: int, rounds_done: int = 0) -> None:
+    def __init__(
+        self, strategy: Strategy, guard: Guard, seed: int, rounds_done: int = 0, arithmetic: Arithmetic | None = None
+    ) -> None:
         self.strategy = strategy
         self.rounds_done = rounds_done
         self.last_aggregated = 0  # the number of the last round that made progress in this run; 0: none yet
@@ -83,6 +87,8 @@ class ExactStrategy(Strategy):
         self.round = Round(rounds_done)
         self._guard = guard
         self._seed = seed
+        self._arithmetic = arithmetic or Arithmetic()
+        self._claims = Claims()
         self._sites: dict[int, Site] = {}  # of the newest replies, by node
 
     def summary(self) -> None:
@@ -108,14 +114,17 @@ class ExactStrategy(Strategy):
         if ordered is None:
             return None, None
         self._check_trimming()
-        arrays, metrics = self.strategy.aggregate_train(self.round.number, ordered)
+        self._tell_claims(ordered)
+        made = self._arithmetic.aggregate(self.strategy, self.round.number, self._asked[0], ordered)
+        arrays, metrics = made.arrays, made.metrics
         if arrays is None:
             self._tell_nothing_aggregated()
             return None, metrics
         if foreign.same_layout(arrays, self._asked[0]) or not self._guard.foreign:
-            arrays = _like(arrays, self._asked[0])
+            arrays = self._arithmetic.like(arrays, self._asked[0])
         else:
             arrays = ArrayRecord(dict(arrays))  # a strategy such as one of trees has a model that grows
+        self._tell_kept(made)
         self._check_finite(arrays)
         self.round.update_norm = way(arrays, self._asked[0])
         self.round.aggregated = True
@@ -156,6 +165,7 @@ class ExactStrategy(Strategy):
             # A record of its own: ours is emptied when the round has made a new model, and it may keep what it gets.
             given = ArrayRecord(dict(arrays))
             messages = list(self.strategy.configure_train(self.round.number, given, config, grid))
+        self._arithmetic.prepare(self.strategy)
         self._asked_nodes = [message.metadata.dst_node_id for message in messages]
         self.round.asked = len(messages)
         self.asked_nobody &= not messages
@@ -175,6 +185,7 @@ class ExactStrategy(Strategy):
             model=self._asked[0],
             loss_key=getattr(self.strategy, "train_loss_key", ""),
             max_update_norm=self._guard.max_update_norm,
+            parameters=tuple(self._arithmetic.parameters(self._asked[0])),
         )
 
     def _foreign_check(self, method: str, model: ArrayRecord | None) -> ForeignCheck:
@@ -312,6 +323,17 @@ class ExactStrategy(Strategy):
                 beta,
             )
 
+    def _tell_claims(self, replies: list[Message]) -> None:
+        """Tell whom to ask what its number of examples is about: it decides how much a site counts."""
+        claims = {self._name_of(reply): _num_examples(reply) for reply in replies if not reply.has_error()}
+        for remark in self._claims.remarkable(claims):
+            logger.warning("Round %d: %s.", self.round.number, remark)
+
+    def _tell_kept(self, made: Aggregated) -> None:
+        if made.kept is not None:
+            names = ", ".join(sorted(self._name_of(reply) for reply in made.kept))
+            logger.info("Round %d: %s chose %s", self.round.number, type(self.strategy).__name__, names)
+
     def _shortfall(self, replies: list[Message]) -> str:
         reasons = sorted({self._said(reply) for reply in replies if reply.has_error()})
         reasons.extend(str(rejection) for rejection in self.round.rejected)
@@ -387,29 +409,3 @@ def _num_examples(reply: Message) -> int:
         return 0
     metrics = next(iter(reply.content.metric_records.values()), None)
     return int(cast("float", metrics.get("num-examples", 0))) if metrics else 0
-
-
-def _like(arrays: ArrayRecord, model: ArrayRecord) -> ArrayRecord:
-    """Return arrays in the order and dtypes of the model.
-
-    FedAdam's step is a NumPy float64, which would turn a float32 model into float64 and double every message.
-    """
-    if arrays.keys() != model.keys() or any(arrays[name].shape != model[name].shape for name in model):
-        raise RunFailedError(
-            f"The strategy's arrays {_shapes(arrays)} are not those of the model {_shapes(model)}."
-            " Choose another fl_strategy."
-        )
-    return ArrayRecord({name: _cast(arrays[name], model[name].dtype) for name in model})
-
-
-def _cast(array: Array, dtype: str) -> Array:
-    if array.dtype == dtype:
-        return array
-    values = array.numpy()
-    if np.issubdtype(np.dtype(dtype), np.integer):
-        values = np.rint(values)
-    return Array(np.asarray(values.astype(dtype)))
-
-
-def _shapes(arrays: ArrayRecord) -> str:
-    return ", ".join(f"{name}{list(array.shape)}" for name, array in arrays.items())

@@ -15,6 +15,7 @@ from flwr.app import ArrayRecord, MetricRecord, RecordDict
 from flwr.serverapp.strategy import Strategy
 
 from . import guards
+from .arrays import is_finite, update_norm, view
 from .knowledge._config.strategies import STRATEGIES
 from .knowledge._config.strategies import Strategy as Row
 from .pulling import Bound
@@ -133,7 +134,7 @@ class ForeignCheck:
             return f"the array {broken[0]!r} holds NaN or infinite numbers"
         if not self.max_update_norm or not same_layout(arrays, model):
             return ""
-        norm = guards.update_norm(arrays, model)
+        norm = update_norm(arrays, model)
         if norm <= self.max_update_norm:
             return ""
         return f"the norm of its update is {norm:g} but must be at most {self.max_update_norm:g} (fl_max_update_norm)"
@@ -150,9 +151,9 @@ def _of_metrics(metrics: MetricRecord) -> tuple:
 
 def unsound(arrays: ArrayRecord, model: ArrayRecord) -> list[str]:
     """Name the arrays that hold NaN or infinite numbers, but for those of which that is true in the model as well."""
-    broken = [name for name, array in arrays.items() if not guards.is_finite(guards.view(array))]
+    broken = [name for name, array in arrays.items() if not is_finite(view(array))]
     # A mask may be made of infinite numbers.
-    return [name for name in broken if name not in model or guards.is_finite(guards.view(model[name]))]
+    return [name for name in broken if name not in model or is_finite(view(model[name]))]
 
 
 def weight_of(strategy: Strategy) -> str:

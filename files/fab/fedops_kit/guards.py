@@ -12,17 +12,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
 
-import numpy as np
 from flwr.app import Array, ArrayRecord, Error, Message, MetricRecord, RecordDict
-from flwr.common.constant import SType
 from numpy.typing import NDArray
 
 from . import integrity
+from .arrays import is_finite, update_norm, view
+from .dtypes import BFLOAT16, is_bfloat16
 from .integrity import SITE_RECORD
 from .knowledge._base.jsonable import harmless
-from .knowledge._checkpoint import npy
 from .pulling import REFUSED, Bound
 
 ARRAYS, METRICS, WEIGHT = "arrays", "metrics", "num-examples"  # as the ClientApp names them
@@ -41,7 +39,6 @@ LARGEST = 1e12
 LARGEST_LOSS = 1e12  # QFedAvg raises it to a power
 
 SHOWN = 500  # characters of a text that a site chose
-_CHUNK = 1 << 20  # numbers that are looked at, or turned into float64, at a time
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,7 @@ class TrainingCheck:
     model: ArrayRecord
     loss_key: str = ""  # the metric that the strategy weights by, where it does
     max_update_norm: float = 0.0  # 0: no bound
+    parameters: tuple[str, ...] | None = None  # the arrays that the norm is of; None: all
 
     def __call__(self, content: RecordDict) -> str:
         """Say what is wrong; nothing when all is well."""
@@ -89,7 +87,7 @@ class TrainingCheck:
     def _norm_flaw(self, arrays: ArrayRecord) -> str:
         if not self.max_update_norm:
             return ""
-        norm = update_norm(arrays, self.model)
+        norm = update_norm(arrays, self.model, self.parameters)
         if norm <= self.max_update_norm:
             return ""
         return f"the norm of its update is {norm:g} but must be at most {self.max_update_norm:g} (fl_max_update_norm)"
@@ -183,45 +181,6 @@ def plain_reason(reason: str) -> str:
     return text if name == "RuntimeError" else f"{name.rpartition('.')[2]}: {text}"
 
 
-def view(array: Array) -> NDArray:
-    """Return the numbers of an array where they lie: no copy, and no memory for what a header only claims."""
-    if array.stype != SType.NUMPY:
-        raise ValueError(f"the serialization {array.stype!r} is not {SType.NUMPY}")
-    header = npy.read(array.data[: npy.LONGEST], len(array.data))
-    order: Literal["C", "F"] = "F" if header.in_fortran_order else "C"
-    return np.ndarray(header.shape, header.descr, array.data, header.begin, order=order)
-
-
-def update_norm(arrays: ArrayRecord, model: ArrayRecord) -> float:
-    """Return the Euclidean length of the update over all floating-point arrays; infinite when it has no number."""
-    total = 0.0
-    with np.errstate(over="ignore"):
-        for name in model:
-            new, old = view(arrays[name]).reshape(-1), view(model[name]).reshape(-1)
-            if not np.issubdtype(new.dtype, np.inexact):
-                continue  # counters, such as the steps of a batch normalization
-            wide = np.result_type(new.dtype, np.float64)
-            for start in range(0, new.size, _CHUNK):
-                part = slice(start, start + _CHUNK)
-                total += float(np.square(np.abs(new[part].astype(wide) - old[part])).sum())
-    return math.sqrt(total)
-
-
-def is_finite(values: NDArray, largest: float = math.inf) -> bool:
-    """Tell whether an array holds neither NaN nor infinite numbers, nor any beyond the largest."""
-    if not np.issubdtype(values.dtype, np.inexact):
-        return True
-    flat = values.reshape(-1, order="A")  # as it lies, so that nothing is copied
-    return all(_is_finite(flat[start : start + _CHUNK], largest) for start in range(0, flat.size, _CHUNK))
-
-
-def _is_finite(part: NDArray, largest: float) -> bool:
-    if np.issubdtype(part.dtype, np.complexfloating):
-        return bool(np.isfinite(part).all()) and float(np.abs(part).max()) <= largest
-    low, high = float(part.min()), float(part.max())  # NaN when there is one, which compares as false
-    return -math.inf < low and high < math.inf and -largest <= low and high <= largest
-
-
 def _flaw(reply: Message, check: Callable[[RecordDict], str]) -> str:
     if reply.has_error():
         return (reply.error.reason or "") if reply.error.code == REFUSED else ""
@@ -269,24 +228,31 @@ def _integrity_flaw(content: RecordDict) -> str:
 
 
 def _names_flaw(names: list[str], expected: list[str]) -> str:
-    if missing := [name for name in expected if name not in names]:
+    if names == expected:
+        return ""
+    there, known = set(names), set(expected)
+    if missing := [name for name in expected if name not in there]:
         return f"the array {missing[0]!r} of the model is missing"
-    if unknown := [name for name in names if name not in expected]:
+    if unknown := [name for name in names if name not in known]:
         return f"the array {unknown[0]!r} is not one of the model's"
-    return "" if names == expected else "its arrays are not in the order of the model's"  # some strategies count
+    return "its arrays are not in the order of the model's"  # some strategies count
 
 
 def _array_flaw(name: str, array: Array, expected: Array) -> str:
     values, wanted = view(array), view(expected)
-    kinds = {(str(values.dtype), values.shape), (array.dtype, tuple(array.shape))}  # what it is, what it says it is
-    if different := kinds - {(str(wanted.dtype), wanted.shape)}:
+    kinds = {(_dtype(values), values.shape), (array.dtype, tuple(array.shape))}  # what it is, what it says it is
+    if different := kinds - {(_dtype(wanted), wanted.shape)}:
         dtype, shape = min(different)
-        return f"the array {name!r} is {dtype}{list(shape)} but must be {wanted.dtype}{list(wanted.shape)}"
+        return f"the array {name!r} is {dtype}{list(shape)} but must be {_dtype(wanted)}{list(wanted.shape)}"
     if is_finite(values, LARGEST):
         return ""
     if is_finite(values):
         return f"the array {name!r} holds numbers beyond {LARGEST:g}"
     return f"the array {name!r} holds NaN or infinite numbers"
+
+
+def _dtype(values: NDArray) -> str:
+    return BFLOAT16 if is_bfloat16(values) else str(values.dtype)
 
 
 def number_flaw(name: str, value: object, rule: Callable[[float], bool], words: str) -> str:

@@ -17,21 +17,23 @@ from flwr.serverapp.strategy import Result, Strategy
 from flwr.supercore.run import Run
 
 from . import resume
+from .arithmetic import FIRST, NEWEST, Arithmetic, arithmetics, tell_of_buffers
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .exact import ExactStrategy, started
 from .grid import SteadyGrid
 from .initial import first_model
+from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._checkpoint.trainings import directory_of
 from .knowledge._config.kit import KIT_PACKAGE
 from .knowledge.version import VERSION
 from .promises import promises
 from .publish import logger
-from .resume import AnyModel, Beginning
+from .resume import ARITHMETIC, AnyModel, Beginning, arithmetic_of
 from .room import room
 from .rounds import Evaluate, RoundKeeper, known_figures, known_line
 from .saving import Saver
-from .state import Capture, KeptState, Restore
+from .state import Capture, KeptState, Restore, State
 from .terms import Terms, of_any_app
 
 
@@ -84,10 +86,11 @@ class KeptStrategy(Strategy):
             self._started = True
             directory = _directory(terms, stack)
             any_model = AnyModel.of(terms.strategy, initial_arrays) if terms.guard.foreign else None
-            beginning = begin(terms, directory, self._state, initial_arrays, any_model)
+            beginning, arithmetic = begin(terms, directory, self._state, initial_arrays, any_model)
             self._state.restore(dict(beginning.state))
-            terms.told_by.effective(known_line(beginning.checkpoint), self._effective(terms, beginning, grid.run))
-            rounds = _Rounds(terms, self._state, beginning, directory, grid, num_rounds, any_model)
+            facts = {**self._effective(terms, beginning, grid.run), ARITHMETIC: arithmetic.number}
+            terms.told_by.effective(known_line(beginning.checkpoint), facts)
+            rounds = _Rounds(terms, self._state, beginning, arithmetic, directory, grid, num_rounds, any_model)
             del initial_arrays  # a resumed training has no use for them, and models are large
             return rounds.train(timeout, train_config, evaluate_config, evaluate_fn)
 
@@ -152,13 +155,24 @@ def begin(
     state: KeptState,
     untrained: ArrayRecord,
     any_model: AnyModel | None = None,
-) -> Beginning:
-    """Return what the training begins with; without a directory, the untrained model."""
+) -> tuple[Beginning, Arithmetic]:
+    """Return what the training begins with, and how it computes; without a directory, the untrained model."""
+    # What an app makes of the replies by a strategy of its own is its own business.
+    ways = {FIRST: Arithmetic()} if any_model else arithmetics(untrained, terms.buffers, terms.values)
+
+    def check(checkpoint: Checkpoint, kept: State) -> None:
+        state.check(ways[arithmetic_of(checkpoint)].seen(untrained), kept)
+
     first = partial(first_model, terms.values, untrained)
     if directory is None:
-        return Beginning(first())
-    check = partial(state.check, untrained)
-    return resume.begin(directory, terms.identity, untrained, str(terms.values["resume"]), check, any_model, first)
+        beginning = Beginning(first())
+    else:
+        mode = str(terms.values["resume"])
+        beginning = resume.begin(directory, terms.identity, untrained, mode, check, any_model, first)
+    if any_model:
+        return beginning, ways[FIRST]
+    tell_of_buffers(untrained, ways[NEWEST].buffers, beginning.arithmetic)
+    return beginning, ways[beginning.arithmetic]
 
 
 class _Rounds:
@@ -169,6 +183,7 @@ class _Rounds:
         terms: Terms,
         state: KeptState,
         beginning: Beginning,
+        arithmetic: Arithmetic,
         directory: CheckpointDirectory | None,
         grid: Grid,
         num_rounds: int,
@@ -177,6 +192,7 @@ class _Rounds:
         self._terms = terms
         self._state = state
         self._beginning = beginning
+        self._arithmetic = arithmetic
         self._directory = directory
         self._publisher = terms.told_by
         self._grid = grid
@@ -196,7 +212,7 @@ class _Rounds:
         values, done = self._terms.values, self._beginning.rounds_done
         timeout = float(values["round_timeout"]) or timeout  # 0: the app's own
         guard = replace(self._terms.guard, round_timeout=timeout)
-        exact = ExactStrategy(self._state.strategy, guard, int(values["seed"]), done)
+        exact = ExactStrategy(self._state.strategy, guard, int(values["seed"]), done, self._arithmetic)
         keeper = RoundKeeper(
             strategy=exact,
             publisher=self._publisher,
@@ -290,6 +306,8 @@ class _Rounds:
             "strategy": self._terms.strategy,
             "run_id": str(self._grid.run.run_id),
             "app": _app(self._grid.run),
+            # The first release had no number.
+            **({} if self._arithmetic.number == FIRST else {ARITHMETIC: self._arithmetic.number}),
             **(self._any_model.said if self._any_model else {}),
         }
 

@@ -9,11 +9,13 @@ import json
 import os
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
+from typing import cast
 
 from flwr.app import ArrayRecord
 from numpy.typing import NDArray
 
 from . import foreign
+from .arithmetic import FIRST, NEWEST
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
@@ -28,6 +30,7 @@ from .state import State
 
 _LAYOUT = "untrained_sha256"  # in a manifest
 _SHOWN = 100  # characters of a name or value that a manifest holds, which may come from a bucket that others write
+ARITHMETIC = "arithmetic"  # in a manifest: the number of the arithmetic, of which the first release had but one
 _MOST_CHANGES = 20  # that are told of two configurations; ours has about as many entries
 
 
@@ -70,6 +73,11 @@ class Beginning:
     checkpoint: Checkpoint | None = None
 
     @property
+    def arithmetic(self) -> int:
+        """The number of the arithmetic that the training has: the one that it began with, or that it begins with."""
+        return arithmetic_of(self.checkpoint) if self.checkpoint else NEWEST
+
+    @property
     def rounds_done(self) -> int:
         """The number of rounds that are already trained."""
         return self.checkpoint.round if self.checkpoint else 0
@@ -80,7 +88,7 @@ def begin(
     identity: Identity,
     untrained: ArrayRecord,
     mode: str,
-    check_state: Callable[[State], None],
+    check_state: Callable[[Checkpoint, State], None],
     any_model: AnyModel | None = None,
     first: Callable[[], ArrayRecord] | None = None,
 ) -> Beginning:
@@ -111,11 +119,16 @@ def begin(
     return found
 
 
+def arithmetic_of(checkpoint: Checkpoint) -> int:
+    """Return the number of the arithmetic that a checkpoint was made with, as its manifest says."""
+    return cast("int", checkpoint.manifest.get(ARITHMETIC, FIRST))
+
+
 def _newest_good(
     directory: CheckpointDirectory,
     identity: Identity,
     untrained: ArrayRecord,
-    check_state: Callable[[State], None],
+    check_state: Callable[[Checkpoint, State], None],
     any_model: AnyModel | None,
 ) -> tuple[Beginning | None, list[str]]:
     """Return what the newest checkpoint of this training holds that is good, and why newer ones are not.
@@ -136,7 +149,7 @@ def _newest_good(
         if not differences:
             try:
                 arrays, state = directory.load(checkpoint, any_model.infinite if any_model else frozenset())
-                check_state(state)
+                check_state(checkpoint, state)
             except CheckpointError as error:
                 remarks.append(str(error))
             except ValueError as error:
@@ -172,6 +185,8 @@ def _differences(
         differences += [
             f"{harmless(key, _SHOWN)} {_shown(then, key)}, now {_shown(now, key)}" for key in changed[:_MOST_CHANGES]
         ] or ["its hash"]
+    if (number := arithmetic_of(checkpoint)) not in (FIRST, NEWEST):
+        differences.append(f"arithmetic {harmless(repr(number), _SHOWN)}, which this release does not know")
     shapes = [(entry["name"], list(entry["shape"]), entry["dtype"]) for entry in checkpoint.manifest["arrays"]]
     expected = [(name, list(array.shape), array.dtype) for name, array in untrained.items()]
     if any_model and (then := str(checkpoint.manifest["strategy"])) != any_model.strategy:

@@ -28,18 +28,21 @@ _NUMBERS = {"i2": "int16", "i4": "int32", "i8": "int64", "u2": "uint16", "u4": "
 _NUMBERS.update({"f2": "float16", "f4": "float32", "f8": "float64", "c8": "complex64", "c16": "complex128"})
 
 # What numpy.save writes for a type, and what str() of that type is: all that a model or an optimizer may be made of.
+# NumPy knows no bfloat16, and writes two bytes of it, with or without an order; no other numbers look like that.
 TYPES: t.Mapping[str, str] = {
     "|b1": "bool",
     "|i1": "int8",
     "|u1": "uint8",
     **{_NATIVE + code: name for code, name in _NUMBERS.items()},
     **{_FOREIGN + code: _FOREIGN + code for code in _NUMBERS},
+    "|V2": "bfloat16",
+    _NATIVE + "V2": "bfloat16",
 }
 NAMES = frozenset(TYPES.values())
 
 _NUMBER = rb"(?:0|[1-9][0-9]{0,18})"
 _HEADER = re.compile(
-    rb"\{'descr': '([<>|][a-z][0-9]{1,2})', 'fortran_order': (True|False), 'shape': "
+    rb"\{'descr': '([<>|][a-zV][0-9]{1,2})', 'fortran_order': (True|False), 'shape': "
     rb"\((|" + _NUMBER + rb",|" + _NUMBER + rb"(?:, " + _NUMBER + rb"){1,63})\), \} *\n"
 )
 

@@ -247,6 +247,17 @@ def _resume_without_checkpoints(it: Situation) -> Iterator[Problem]:
         )
 
 
+@_reads("max_weight_share")
+def _less_than_an_equal_share(it: Situation) -> Iterator[Problem]:
+    if 0 < float(it.values["max_weight_share"]) < 1:
+        yield it.problem(
+            ERROR,
+            "max_weight_share",
+            "not all clients of a round can have less than an equal share",
+            f"Set {it.name('max_weight_share')} to 1 (all count alike) or more, or to 0 for what the strategy has.",
+        )
+
+
 @_reads("strategy", "server_momentum", "server_lr")
 def _momentum_without_effect(it: Situation) -> Iterator[Problem]:
     if it.strategy.name == "FedAvgM" and it.values["server_momentum"] == 0 and it.values["server_lr"] == 1:

@@ -62,7 +62,7 @@ def contents(arrays: ArrayRecord) -> dict[str, bytes]:
 
 def begin(directory: CheckpointDirectory, training: Training = TRAINING) -> Beginning:
     """Begin as a run of a training does."""
-    return begin_kept(run.terms(training, 1), directory, KeptState(strategies.build(training)), model(0))
+    return begin_kept(run.terms(training, 1), directory, KeptState(strategies.build(training)), model(0))[0]
 
 
 def newest(path: Path) -> int:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fedops_kit import guards
+from fedops_kit.arrays import update_norm, view
 from fedops_kit.integrity import FINGERPRINT, fingerprint
 from fedops_kit.knowledge._config.strategies import trimmed
 
@@ -125,8 +126,8 @@ def test_whatever_a_client_sends_is_kept_when_it_is_sound_and_else_rejected_in_o
 )
 def test_the_view_of_an_array_is_what_numpy_reads(values: np.ndarray, in_fortran_order: bool) -> None:
     array = Array(np.asarray(values, order="F" if in_fortran_order else "C"))
-    np.testing.assert_array_equal(guards.view(array), array.numpy())
-    assert guards.view(array).dtype == array.numpy().dtype
+    np.testing.assert_array_equal(view(array), array.numpy())
+    assert view(array).dtype == array.numpy().dtype
 
 
 @settings(deadline=None)
@@ -141,14 +142,14 @@ def test_the_norm_of_an_update_is_that_of_the_difference(arrays: list[np.ndarray
     model = [np.flip(array).copy(order) for array in arrays]
     expected = math.sqrt(sum(float(np.square(a.astype(float) - b).sum()) for a, b in zip(arrays, model, strict=True)))
     records = [ArrayRecord({str(i): Array(array) for i, array in enumerate(each)}) for each in (arrays, model)]
-    assert guards.update_norm(*records) == pytest.approx(expected)
+    assert update_norm(*records) == pytest.approx(expected)
 
 
 def test_the_norm_leaves_counters_out_and_never_overflows_in_silence() -> None:
     counters = [ArrayRecord({"steps": Array(np.asarray(steps))}) for steps in (1, 10**6)]
-    assert guards.update_norm(*counters) == 0
+    assert update_norm(*counters) == 0
     huge = [ArrayRecord({"weight": Array(np.asarray([value]))}) for value in (1e308, -1e308)]
-    assert guards.update_norm(*huge) == math.inf
+    assert update_norm(*huge) == math.inf
 
 
 def test_an_array_that_only_claims_to_be_large_takes_no_memory() -> None:

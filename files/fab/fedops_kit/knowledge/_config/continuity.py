@@ -55,6 +55,10 @@ DEFAULTS: Mapping[str, tuple[Mapping[str, object], ...]] = {
     "max_update_norm": ({"": 0.0},),
     "demo_attacks": ({"": False},),
     "initial_sha256": ({"": ""},),
+    "weighting": ({"": "examples"},),
+    "max_examples": ({"": 0},),
+    "max_weight_share": ({"": 0.0},),
+    "variant": ({"": "flower"},),
     # --- end: generated ---
 }
 

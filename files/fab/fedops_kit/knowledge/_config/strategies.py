@@ -25,6 +25,10 @@ SHARED_PARAMETERS: Mapping[str, str] = {
 }
 
 
+# How buffers (running statistics, counters, masks) of a round become one: by the rule that the strategy has for
+# parameters, but never as a part of what it judges or steps along.
+AVERAGED, MEDIAN, TRIMMED, KEPT = "averaged", "median", "trimmed", "kept"
+
 # How a strategy keeps arrays of the model's size from one round to the next.
 NAMED, LISTED, ARRAY_RECORD = "named", "listed", "record"  # by name, in the model's order, as an ArrayRecord
 
@@ -45,14 +49,18 @@ class Strategy:
     name: str
     summary: str
     parameters: Mapping[str, str] = field(default_factory=dict)  # constructor keyword: variable
+    options: tuple[str, ...] = ()  # variables that change it and that its constructor does not take
     defaults: Mapping[str, object] = field(default_factory=dict)  # of variables, where they are not everybody's
     malicious_factor: int = 0  # n >= factor * f + 3; 0: no such rule
     robust: bool = False  # it withstands sites that lie
+    most_shares: float = 0.0  # equal shares that a reply has at most unless a variable says otherwise; 0: no bound
+    buffers: str = AVERAGED  # over all replies, unless it chooses some or goes by coordinates
     selects: str = ""  # the variable that says how many replies are averaged; all of them must be honest
     # The attributes that carry arrays from one round to the next, and how. What configure_train computes anew in each
     # round (FedAdam's current_arrays) is not state. A test trains every strategy and compares.
     state: Mapping[str, str] = field(default_factory=dict)
     paper: Paper | None = None
+    differs: str = ""  # in what Flower's class, and what fl_variant=flower means, is not what its paper says
 
     @property
     def state_models(self) -> int:
@@ -88,6 +96,8 @@ _ADAPTIVE = {"eta": "server_lr", "eta_l": "client_lr", "tau": "tau"}
 _MOMENTS = {"beta_1": "beta_1", "beta_2": "beta_2"}
 _MALICIOUS = {"num_malicious_nodes": "num_malicious"}
 _OF_ADAM = {"m_t": NAMED, "v_t": NAMED}
+_VARIANT = ("variant",)
+_FIRST_STEPS = "v begins at 0 in Flower, and at tau squared in the paper, whose first steps are smaller"
 
 _BLANCHARD = Paper(
     "converges to a flat region in spite of f Byzantine workers; a linear rule (FedAvg) is controlled by a single one;"
@@ -112,6 +122,18 @@ _LI = Paper(
     "mu tuned to the data",
     "Li et al., MLSys 2020, arXiv:1812.06127",
 )
+_REDDI = Paper(
+    "adaptive steps on the server need less tuning and learn faster than FedAvg where gradients are sparse or unlike;"
+    " no claim about attackers",
+    "v begins at tau squared or more; rates tuned to the data",
+    "Reddi et al., ICLR 2021, arXiv:2003.00295",
+)
+_LI_FAIR = Paper(
+    "the accuracies of the sites lie nearer to one another, at the same mean; no claim about attackers: a site that"
+    " reports a high loss counts more",
+    "q tuned to the data; 0 is the mean of the sites, each counted alike",
+    "Li et al., ICLR 2020, arXiv:1905.10497",
+)
 
 STRATEGIES: Mapping[str, Strategy] = {
     strategy.name: strategy
@@ -124,7 +146,14 @@ STRATEGIES: Mapping[str, Strategy] = {
             paper=_LI,
         ),
         Strategy(
-            "FedAdam", "An Adam step on the server along the mean update.", {**_ADAPTIVE, **_MOMENTS}, state=_OF_ADAM
+            "FedAdam",
+            "An Adam step on the server along the mean update.",
+            {**_ADAPTIVE, **_MOMENTS},
+            _VARIANT,
+            state=_OF_ADAM,
+            paper=_REDDI,
+            differs=f"{_FIRST_STEPS}; Flower corrects the bias of m and v, with an exponent that is one round ahead,"
+            " and the paper does not",
         ),
         Strategy(
             "Krum",
@@ -132,14 +161,19 @@ STRATEGIES: Mapping[str, Strategy] = {
             _MALICIOUS,
             malicious_factor=2,
             robust=True,
+            buffers=KEPT,
             paper=_BLANCHARD,
         ),
         Strategy(
             "Bulyan",
             "Krum's selection, then a trimmed mean around its median.",
             _MALICIOUS,
+            _VARIANT,
             malicious_factor=4,
             robust=True,
+            buffers=KEPT,
+            differs="Flower takes the n - 2f replies with the lowest scores at once; the paper takes the best, then the"
+            " best of those that are left, and so on",
             paper=_EL_MHAMDI,
         ),
         Strategy(
@@ -147,36 +181,53 @@ STRATEGIES: Mapping[str, Strategy] = {
             "The mean of every weight without its smallest and largest values.",
             {"beta": "trim_beta"},
             robust=True,
+            buffers=TRIMMED,
             paper=_YIN,
         ),
-        Strategy("FedMedian", "The median of every weight.", robust=True, paper=_YIN),
+        Strategy("FedMedian", "The median of every weight.", robust=True, buffers=MEDIAN, paper=_YIN),
         Strategy(
             "FedAvgM",
             "FedAvg with momentum on the server.",
             {"server_learning_rate": "server_lr", "server_momentum": "server_momentum"},
-            {"server_lr": 1.0},
+            defaults={"server_lr": 1.0},
             state={"current_arrays": ARRAY_RECORD, "momentum_vector": LISTED},
         ),
-        Strategy("FedAdagrad", "An Adagrad step on the server along the mean update.", _ADAPTIVE, state=_OF_ADAM),
+        Strategy(
+            "FedAdagrad",
+            "An Adagrad step on the server along the mean update.",
+            _ADAPTIVE,
+            _VARIANT,
+            state=_OF_ADAM,
+            paper=_REDDI,
+            differs=_FIRST_STEPS,
+        ),
         Strategy(
             "FedYogi",
             "A Yogi step on the server along the mean update.",
             {**_ADAPTIVE, **_MOMENTS},
-            {"server_lr": 0.01, "client_lr": 0.0316},
+            _VARIANT,
+            defaults={"server_lr": 0.01, "client_lr": 0.0316},
             state=_OF_ADAM,
+            paper=_REDDI,
+            differs=_FIRST_STEPS,
         ),
         Strategy(
             "QFedAvg",
             "FedAvg that gives clients with a high loss more weight.",
             {"q": "qfedavg_q", "client_learning_rate": "client_lr"},
+            paper=_LI_FAIR,
         ),
         Strategy(
             "MultiKrum",
             "The mean of the replies that are nearest to their neighbours.",
             {**_MALICIOUS, "num_nodes_to_select": "num_nodes_to_select"},
+            _VARIANT,
+            most_shares=2.0,
             malicious_factor=2,
             robust=True,
+            buffers=KEPT,
             selects="num_nodes_to_select",
+            differs="Flower weighs the chosen replies by their numbers of examples, the paper weighs them alike",
             paper=_BLANCHARD,
         ),
     )
@@ -185,7 +236,11 @@ STRATEGIES: Mapping[str, Strategy] = {
 
 def readers(variable: str) -> tuple[str, ...]:
     """The strategies of which a variable is a parameter."""
-    return tuple(strategy.name for strategy in STRATEGIES.values() if variable in strategy.parameters.values())
+    return tuple(
+        strategy.name
+        for strategy in STRATEGIES.values()
+        if variable in strategy.parameters.values() or variable in strategy.options
+    )
 
 
 def own_defaults(variable: str) -> dict[str, object]:

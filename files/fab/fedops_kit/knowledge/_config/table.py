@@ -39,6 +39,7 @@ _EVALUATION = "Evaluation reads the model and does not change it."
 _TELLING = "It decides what is told of the model, not what the model is."
 _STORAGE = "It decides what is kept of the model, not what the model is."
 _OUTVOTING = listed(tuple(name for names in by_malicious_factor().values() for name in names))
+_SHARES = ", ".join(f"{row.most_shares:g} with {row.name}" for row in STRATEGIES.values() if row.most_shares)
 _CLIENTS_NEEDED = ", ".join(
     f"{' and '.join(names)} {'need' if len(names) > 1 else 'needs'} {factor}f + 3"
     for factor, names in by_malicious_factor().items()
@@ -133,6 +134,35 @@ _ROWS: tuple[Variable, ...] = (
         outside_identity=_EVALUATION,
     ),
     Variable(
+        name="weighting",
+        type="str",
+        default="examples",
+        title="What a client counts",
+        help="Clients count by the number of examples that they say they have (examples), or all alike (uniform).",
+        group="clients",
+        choices=("examples", "uniform"),
+    ),
+    Variable(
+        name="max_examples",
+        type="int",
+        default=0,
+        title="Examples that a client counts for at most",
+        help="A client that claims more examples than this counts for this many; 0 is no bound.",
+        group="clients",
+        minimum=0,
+        maximum=2**53,
+    ),
+    Variable(
+        name="max_weight_share",
+        type="float",
+        default=0.0,
+        title="Equal shares that a client has at most",
+        help="No client counts for more than this many equal shares of a mean; of 10 clients, 2 are a fifth. "
+        f"1 counts all alike, 0 leaves it to the strategy: {_SHARES}, no bound with the others.",
+        group="clients",
+        minimum=0,
+    ),
+    Variable(
         name="proximal_mu",
         type="float",
         default=1.0,
@@ -201,7 +231,7 @@ _ROWS: tuple[Variable, ...] = (
         type="float",
         default=0.1,
         title="Fairness (q)",
-        help="How much more clients with a high loss count; 0 makes QFedAvg behave like FedAvg.",
+        help="How much more clients with a high loss count; 0 counts all clients alike, whatever their examples.",
         group="strategy",
         minimum=0,
     ),
@@ -234,6 +264,15 @@ _ROWS: tuple[Variable, ...] = (
         exclusive_minimum=True,
         maximum=0.5,
         exclusive_maximum=True,
+    ),
+    Variable(
+        name="variant",
+        type="str",
+        default="flower",
+        title="Whose arithmetic",
+        help="Compute as Flower's class does (flower), or as the paper of the strategy says (paper).",
+        group="strategy",
+        choices=("flower", "paper"),
     ),
     Variable(
         name="client_lr",

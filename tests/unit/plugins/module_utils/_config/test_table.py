@@ -50,7 +50,11 @@ def test_every_default_is_legal_and_of_the_type(row):
 
 @rows
 def test_a_variable_applies_to_the_strategies_that_take_it(row):
-    takers = {strategy.name for strategy in STRATEGIES.values() if row.name in strategy.parameters.values()}
+    takers = {
+        strategy.name
+        for strategy in STRATEGIES.values()
+        if row.name in {*strategy.parameters.values(), *strategy.options}
+    }
     assert set(row.strategies) == (set() if row.name in SHARED else takers)
     assert bool(row.strategies) == (row.group == "strategy")
 

@@ -138,8 +138,11 @@ ANOTHER = {
     "initial_checkpoint": "/srv/model.npz",
     "initial_sha256": "a" * 64,
     "checkpoint_required": True,
+    "weighting": "uniform",
+    "variant": "paper",
     **{row.name: 4 for row in VARIABLES if row.type == "int"},
     **{row.name: 0.31 for row in VARIABLES if row.type == "float"},
+    "max_weight_share": 1.31,
 }
 
 

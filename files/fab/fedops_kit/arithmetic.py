@@ -1,0 +1,265 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How the replies of a round become a model: by Flower's class, and by what is done before it and after it.
+
+A training keeps the arithmetic that it began with, to its end: a checkpoint says which. The first release handed whole
+replies to Flower's class, and took what it returned. The second way takes buffers out first and combines them by
+themselves, has Krum and Bulyan judge updates in float64, bounds what a site can claim, and adds numbers of sixteen bits
+up as float32. Without any of these both end with the same bytes.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, Message, MetricRecord
+from flwr.serverapp.strategy import Bulyan, FedAdam, FedAvg, QFedAvg, Strategy
+from flwr.serverapp.strategy.fedopt import FedOpt
+
+from . import distances
+from .buffers import Rule, forgotten, names_of
+from .dtypes import as_made, wide, widened
+from .errors import RunFailedError
+from .foreign import same_layout
+from .guards import ARRAYS, METRICS, WEIGHT
+from .knowledge._config.strategies import AVERAGED, KEPT, STRATEGIES
+from .publish import logger
+from .weights import Weighting
+
+FIRST, NEWEST = 1, 2
+PAPER = "paper"  # fl_variant
+
+# A round so late that the correction of FedAdam's bias, by powers of beta, is gone: the paper has none.
+_LATE = 1 << 62
+# QFedAvg divides by a loss, and multiplies by it: one of a site counts within this factor of the round's median.
+_LOSSES_APART = 10.0
+
+
+class Aggregated(NamedTuple):
+    """What became of a round."""
+
+    arrays: ArrayRecord | None
+    metrics: MetricRecord | None
+    kept: Sequence[Message] | None = None  # the replies that the strategy has chosen; None: it does not choose
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """The first way: all of it is left to Flower's class."""
+
+    number: int = FIRST
+    buffers: frozenset[str] = frozenset()
+
+    def parameters(self, model: ArrayRecord) -> list[str]:
+        """Return the arrays that a strategy sees."""
+        return [name for name in model if name not in self.buffers]
+
+    def seen(self, model: ArrayRecord) -> ArrayRecord:
+        """Return a model as a strategy sees it."""
+        record = ArrayRecord()
+        for name in self.parameters(model):
+            record[name] = self._as_seen(model[name])  # by its constructor, a record makes other arrays of them
+        return record
+
+    def prepare(self, strategy: Strategy) -> None:
+        """Have a strategy, after its configure_train, remember no more of the model than it is to see."""
+
+    def aggregate(
+        self, strategy: Strategy, round_number: int, model: ArrayRecord, replies: Sequence[Message]
+    ) -> Aggregated:
+        """Make one model of the replies to this one."""
+        return Aggregated(*strategy.aggregate_train(round_number, replies))
+
+    def cast(self, array: Array, dtype: str) -> Array:
+        """Return what a strategy has made in the type of the model."""
+        if array.dtype == dtype:
+            return array
+        values = array.numpy()
+        if np.issubdtype(np.dtype(dtype), np.integer):
+            values = np.rint(values)
+        return Array(np.asarray(values.astype(dtype)))
+
+    def like(self, arrays: ArrayRecord, model: ArrayRecord) -> ArrayRecord:
+        """Return arrays in the order and dtypes of the model.
+
+        FedAdam's step is a NumPy float64, which would turn a float32 model into float64 and double every message.
+        """
+        if not same_layout(arrays, model):
+            raise RunFailedError(
+                f"The strategy's arrays {_shapes(arrays)} are not those of the model {_shapes(model)}."
+                " Choose another fl_strategy."
+            )
+        return ArrayRecord({name: self.cast(arrays[name], model[name].dtype) for name in model})
+
+    def _as_seen(self, array: Array) -> Array:
+        return array
+
+
+@dataclass(frozen=True)
+class SecondArithmetic(Arithmetic):
+    """The second way."""
+
+    number: int = NEWEST
+    weighting: Weighting = field(default_factory=Weighting)
+    variant: str = ""
+
+    def prepare(self, strategy: Strategy) -> None:
+        """Take the buffers out of what the strategy keeps of the model, and let sixteen bits be float32."""
+        kept = getattr(strategy, "current_arrays", None)
+        if isinstance(kept, ArrayRecord):
+            strategy.current_arrays = self.seen(kept)  # type: ignore[attr-defined]
+        elif isinstance(kept, Mapping):
+            strategy.current_arrays = {  # type: ignore[attr-defined]
+                name: wide(values) for name, values in kept.items() if name not in self.buffers
+            }
+        if isinstance(strategy, FedOpt) and self.variant == PAPER and not strategy.v_t:
+            arrays = strategy.current_arrays or {}
+            strategy.v_t = {name: np.full_like(values, strategy.tau**2) for name, values in arrays.items()}
+
+    def aggregate(
+        self, strategy: Strategy, round_number: int, model: ArrayRecord, replies: Sequence[Message]
+    ) -> Aggregated:
+        """Make one model of the replies, whose contents are used up by it."""
+        valid = [reply for reply in replies if not reply.has_error()]
+        apart = [{name: reply.content.array_records[ARRAYS][name] for name in self.buffers} for reply in valid]
+        for reply in valid:
+            reply.content[ARRAYS] = self.seen(reply.content.array_records[ARRAYS])
+        rule = STRATEGIES[type(strategy).__name__].buffers if type(strategy).__name__ in STRATEGIES else AVERAGED
+        chosen = self._chosen(strategy, model, valid) if rule == KEPT else None
+        kept = [valid[index] for index in chosen] if chosen is not None else valid
+        weights = self._weigh(strategy, kept)
+        if chosen is None:
+            arrays, metrics = self._by_class(strategy, round_number, replies)
+        else:
+            arrays, metrics = _of_chosen(strategy, round_number, replies, kept)
+        if arrays is None:
+            return Aggregated(None, None)
+        combine = Rule(
+            rule,
+            weights,
+            range(len(valid)) if chosen is None else chosen,
+            getattr(strategy, "num_malicious_nodes", 0),
+            getattr(strategy, "beta", 0.0),
+        ).combine
+        made = {**arrays, **combine(model, apart, (name for name in model if name in self.buffers))}
+        return Aggregated(ArrayRecord(made), metrics, None if chosen is None else kept)
+
+    def cast(self, array: Array, dtype: str) -> Array:
+        """Return what a strategy has made in the type of the model, rounded once."""
+        return array if array.dtype == dtype else as_made(array.numpy(), dtype)
+
+    def _as_seen(self, array: Array) -> Array:
+        return widened(array)
+
+    def _chosen(self, strategy: Any, model: ArrayRecord, replies: Sequence[Message]) -> list[int]:
+        """Return which replies the strategy takes, by their updates."""
+        malicious, one_by_one = strategy.num_malicious_nodes, False
+        count = getattr(strategy, "num_nodes_to_select", 0)
+        if isinstance(strategy, Bulyan):
+            count, one_by_one = len(replies) - 2 * malicious, self.variant == PAPER
+        records = [reply.content.array_records[ARRAYS] for reply in replies]
+        apart = distances.squared_distances(records, model, self.parameters(model))
+        select = distances.nearest_one_by_one if one_by_one else distances.nearest
+        return select(apart, malicious, max(count, 0))
+
+    def _weigh(self, strategy: Strategy, replies: Iterable[Message]) -> list[float]:
+        """Write into replies what they count, and return it."""
+        records = [reply.content.metric_records[METRICS] for reply in replies]
+        claims = [float(record[WEIGHT]) for record in records]  # type: ignore[arg-type]
+        if self.variant == PAPER and type(strategy).__name__ == "MultiKrum":
+            weights: Sequence[float] = [1] * len(claims)
+        else:
+            weights = self.weighting.weights(claims)
+        for record, claim, weight in zip(records, claims, weights, strict=True):
+            if weight != claim:
+                record[WEIGHT] = weight
+        return list(weights)
+
+    def _by_class(
+        self, strategy: Any, round_number: int, replies: Sequence[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        if isinstance(strategy, QFedAvg):
+            return _fair(strategy, round_number, replies)
+        late = isinstance(strategy, FedAdam) and self.variant == PAPER
+        arrays, metrics = strategy.aggregate_train(_LATE if late else round_number, replies)
+        return arrays, metrics
+
+
+def arithmetics(model: ArrayRecord, buffers: Iterable[str], values: Mapping[str, Any]) -> dict[int, Arithmetic]:
+    """Return every way to compute, by its number, for a model and the values of a training's variables."""
+    try:
+        found = names_of(model, buffers)
+    except ValueError as error:
+        raise RunFailedError(f"{error}. Correct buffers() in task.py.") from None
+    if found and found == model.keys():
+        raise RunFailedError(
+            "The model holds no parameters: all its arrays are integers, booleans, or named by buffers() in task.py."
+            " Leave those out of buffers() that are trained."
+        )
+    shares = float(values["max_weight_share"]) or STRATEGIES[str(values["strategy"])].most_shares
+    weighting = Weighting(str(values["weighting"]), int(values["max_examples"]), shares)
+    return {FIRST: Arithmetic(), NEWEST: SecondArithmetic(NEWEST, found, weighting, str(values["variant"]))}
+
+
+def tell_of_buffers(model: ArrayRecord, buffers: frozenset[str], number: int) -> None:
+    """Warn, once in a run, of buffers that are treated as parameters."""
+    if number == FIRST and buffers:
+        logger.warning(
+            "This training began with an earlier release, and computes as that did, to its end: %s of the model's"
+            " arrays, %s among them, are buffers (running statistics, counters, masks) and are treated as parameters."
+            " To have them averaged by themselves, begin anew: set fl_resume to never, or give the training another"
+            " fl_training_name.",
+            len(buffers),
+            min(buffers),
+        )
+    elif number != FIRST and (names := forgotten(model, buffers)):
+        logger.warning(
+            "%s is called as PyTorch calls the running statistics of a batch normalization, and is treated as a"
+            " parameter (%s such arrays). Name them in buffers() of task.py: a strategy must not step along them, nor"
+            " judge by them.",
+            names[0],
+            len(names),
+        )
+
+
+def _shapes(arrays: ArrayRecord) -> str:
+    return ", ".join(f"{name}{list(array.shape)}" for name, array in arrays.items())
+
+
+def _of_chosen(
+    strategy: Any, round_number: int, replies: Sequence[Message], chosen: Sequence[Message]
+) -> tuple[ArrayRecord | None, MetricRecord | None]:
+    """Go on as Flower's class does when it has chosen."""
+    if not isinstance(strategy, Bulyan):
+        # MultiKrum, of which Krum is one, is FedAvg with those that it has chosen.
+        arrays, metrics = FedAvg.aggregate_train(strategy, round_number, chosen)
+        return arrays, metrics
+    rule = strategy.selection_rule
+    strategy.selection_rule = lambda *_asked: [reply.content for reply in chosen]
+    try:
+        arrays, metrics = strategy.aggregate_train(round_number, replies)
+    finally:
+        strategy.selection_rule = rule
+    return arrays, metrics
+
+
+def _fair(
+    strategy: QFedAvg, round_number: int, replies: Sequence[Message]
+) -> tuple[ArrayRecord | None, MetricRecord | None]:
+    """Let no loss count for more, or for less, than honest ones do; what is told of the losses is what was reported."""
+    contents = [reply.content for reply in replies if not reply.has_error()]
+    records = [content.metric_records[METRICS] for content in contents]
+    losses = [float(record[strategy.train_loss_key]) for record in records]  # type: ignore[arg-type]
+    middle = statistics.median([loss for loss in losses if loss] or [0.0])
+    for record, loss in zip(records, losses, strict=True):
+        record[strategy.train_loss_key] = min(max(loss, middle / _LOSSES_APART), middle * _LOSSES_APART)
+    arrays, metrics = strategy.aggregate_train(round_number, replies)
+    for record, loss in zip(records, losses, strict=True):
+        record[strategy.train_loss_key] = loss
+    if metrics is not None:
+        metrics = strategy.train_metrics_aggr_fn(contents, strategy.weighted_by_key)
+    return arrays, metrics

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers of an array, looked at where they lie: no copy is made of more than a piece."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import numpy as np
+from flwr.app import Array
+from flwr.common.constant import SType
+from numpy.typing import NDArray
+
+from .dtypes import is_inexact, wide
+from .knowledge._checkpoint import npy
+
+_CHUNK = 1 << 20  # numbers that are looked at, or turned into float64, at a time
+
+
+def view(array: Array) -> NDArray:
+    """Return the numbers of an array where they lie: no copy, and no memory for what a header only claims."""
+    if array.stype != SType.NUMPY:
+        raise ValueError(f"the serialization {array.stype!r} is not {SType.NUMPY}")
+    header = npy.read(array.data[: npy.LONGEST], len(array.data))
+    order: Literal["C", "F"] = "F" if header.in_fortran_order else "C"
+    return np.ndarray(header.shape, header.descr, array.data, header.begin, order=order)
+
+
+def flat(array: Array) -> NDArray:
+    """Return an array's numbers in a row, a complex one as two."""
+    values = view(array).reshape(-1)
+    return values.view(values.real.dtype) if np.iscomplexobj(values) else values
+
+
+def update_norm(arrays: Mapping[str, Array], model: Mapping[str, Array], names: Iterable[str] | None = None) -> float:
+    """Return the Euclidean length of the update over floating-point arrays; infinite when it has no number."""
+    total = 0.0
+    with np.errstate(over="ignore"):
+        for name in model if names is None else names:
+            new, old = view(arrays[name]).reshape(-1), view(model[name]).reshape(-1)
+            if not is_inexact(new):
+                continue  # counters, such as the steps of a batch normalization
+            for start in range(0, new.size, _CHUNK):
+                part, before = wide(new[start : start + _CHUNK]), wide(old[start : start + _CHUNK])
+                total += float(np.square(np.abs(part.astype(np.result_type(part.dtype, np.float64)) - before)).sum())
+    return math.sqrt(total)
+
+
+def is_finite(values: NDArray, largest: float = math.inf) -> bool:
+    """Tell whether an array holds neither NaN nor infinite numbers, nor any beyond the largest."""
+    if not is_inexact(values):
+        return True
+    row = values.reshape(-1, order="A")  # as it lies, so that nothing is copied
+    return all(_is_finite(wide(row[start : start + _CHUNK]), largest) for start in range(0, row.size, _CHUNK))
+
+
+def _is_finite(part: NDArray, largest: float) -> bool:
+    if np.issubdtype(part.dtype, np.complexfloating):
+        return bool(np.isfinite(part).all()) and float(np.abs(part).max()) <= largest
+    low, high = float(part.min()), float(part.max())  # NaN when there is one, which compares as false
+    return -math.inf < low and high < math.inf and -largest <= low and high <= largest
