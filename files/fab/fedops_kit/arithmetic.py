@@ -26,7 +26,7 @@ from .dtypes import as_made, wide, widened
 from .errors import RunFailedError
 from .foreign import same_layout
 from .guards import ARRAYS, METRICS, WEIGHT
-from .knowledge._config.strategies import AVERAGED, KEPT, STRATEGIES
+from .knowledge._config.strategies import AVERAGED, CHOSEN, STRATEGIES
 from .publish import logger
 from .weights import Weighting
 
@@ -129,7 +129,7 @@ class SecondArithmetic(Arithmetic):
         for reply in valid:
             reply.content[ARRAYS] = self.seen(reply.content.array_records[ARRAYS])
         rule = STRATEGIES[type(strategy).__name__].buffers if type(strategy).__name__ in STRATEGIES else AVERAGED
-        chosen = self._chosen(strategy, model, valid) if rule == KEPT else None
+        chosen = self._chosen(strategy, model, valid) if rule == CHOSEN else None
         kept = [valid[index] for index in chosen] if chosen is not None else valid
         weights = self._weigh(strategy, kept)
         if chosen is None:
@@ -211,8 +211,8 @@ def tell_of_buffers(model: ArrayRecord, buffers: frozenset[str], number: int) ->
         logger.warning(
             "This training began with an earlier release, and computes as that did, to its end: %s of the model's"
             " arrays, %s among them, are buffers (running statistics, counters, masks) and are treated as parameters."
-            " To have them averaged by themselves, begin anew: set fl_resume to never, or give the training another"
-            " fl_training_name.",
+            " To have them averaged by themselves, give the training another fl_training_name, and its newest"
+            " checkpoint as fl_initial_checkpoint; or set fl_resume to never, which begins anew.",
             len(buffers),
             min(buffers),
         )

@@ -14,7 +14,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord
 from flwr.common.constant import SType
 
-from . import guards
+from .arrays import is_finite, view
 from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
 from .knowledge._checkpoint import models
@@ -81,7 +81,7 @@ def _read(path: str, stream: IO[bytes], untrained: ArrayRecord) -> ArrayRecord:
     arrays: dict[str, Array] = {}
     try:
         for name, array in _arrays(path, stream, taken, tensors):
-            if not guards.is_finite(guards.view(array)):
+            if not is_finite(view(array)):
                 raise ValueError(f"{name!r} holds NaN or infinite numbers")
             arrays[name] = array
     except (ValueError, EOFError, RuntimeError, BadZipFile) as error:

@@ -27,7 +27,7 @@ SHARED_PARAMETERS: Mapping[str, str] = {
 
 # How buffers (running statistics, counters, masks) of a round become one: by the rule that the strategy has for
 # parameters, but never as a part of what it judges or steps along.
-AVERAGED, MEDIAN, TRIMMED, KEPT = "averaged", "median", "trimmed", "kept"
+AVERAGED, MEDIAN, TRIMMED, CHOSEN = "averaged", "median", "trimmed", "chosen"
 
 # How a strategy keeps arrays of the model's size from one round to the next.
 NAMED, LISTED, ARRAY_RECORD = "named", "listed", "record"  # by name, in the model's order, as an ArrayRecord
@@ -161,7 +161,7 @@ STRATEGIES: Mapping[str, Strategy] = {
             _MALICIOUS,
             malicious_factor=2,
             robust=True,
-            buffers=KEPT,
+            buffers=CHOSEN,
             paper=_BLANCHARD,
         ),
         Strategy(
@@ -171,7 +171,7 @@ STRATEGIES: Mapping[str, Strategy] = {
             _VARIANT,
             malicious_factor=4,
             robust=True,
-            buffers=KEPT,
+            buffers=CHOSEN,
             differs="Flower takes the n - 2f replies with the lowest scores at once; the paper takes the best, then the"
             " best of those that are left, and so on",
             paper=_EL_MHAMDI,
@@ -225,7 +225,7 @@ STRATEGIES: Mapping[str, Strategy] = {
             most_shares=2.0,
             malicious_factor=2,
             robust=True,
-            buffers=KEPT,
+            buffers=CHOSEN,
             selects="num_nodes_to_select",
             differs="Flower weighs the chosen replies by their numbers of examples, the paper weighs them alike",
             paper=_BLANCHARD,

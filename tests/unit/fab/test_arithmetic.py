@@ -105,7 +105,7 @@ def test_who_goes_on_with_buffers_in_the_old_way_is_told_how_to_change(
     federation.train(num_rounds=2)
     (told,) = (text for text in caplog.messages if "are treated as parameters" in text)
     assert "6 of the model's arrays, block.norm.num_batches_tracked among them" in told
-    assert "set fl_resume to never, or give the training another fl_training_name" in told
+    assert "another fl_training_name, and its newest checkpoint as fl_initial_checkpoint; or set fl_resume" in told
 
 
 def test_who_begins_anew_changes_over(
@@ -226,14 +226,14 @@ def test_a_model_of_bfloat16_is_trained_saved_and_resumed(
     for name in ("evaluate", "evaluate_centrally"):
         monkeypatch.setattr(task, name, lambda arrays, *rest, name=name: plain[name](wide(arrays), *rest))
     for strategy in ("FedAvg", "FedAvgM", "FedAdam", "Bulyan"):
-        asked = {"strategy": strategy, "num_rounds": 4, "training_name": strategy.lower(), "local_epochs": 4}
+        asked = {"strategy": strategy, "num_rounds": 4, "local_epochs": 4}
         federation.train(f"straight-{strategy}", **asked)
         with pytest.raises(Killed):
             federation.train(strategy, **asked, grid={"killed_in_round": 3})
         federation.train(strategy, **asked)
         assert federation.arrays(4, strategy) == federation.arrays(4, f"straight-{strategy}")
         assert {entry["dtype"] for entry in manifest(federation, 4, strategy)["arrays"]} == {"bfloat16"}
-    assert federation.published("history.jsonl", "fedavg")[-1]["accuracy"] > 0.4
+    assert federation.published("history.jsonl")[-1]["accuracy"] > 0.4
 
 
 def test_what_a_strategy_chose_is_told(federation: Federation, caplog: pytest.LogCaptureFixture) -> None:

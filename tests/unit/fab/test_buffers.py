@@ -10,13 +10,13 @@ from flwr.app import Array
 
 from fedops_kit import buffers, dtypes
 from fedops_kit.buffers import Rule
-from fedops_kit.knowledge._config.strategies import AVERAGED, KEPT, MEDIAN, TRIMMED
+from fedops_kit.knowledge._config.strategies import AVERAGED, CHOSEN, MEDIAN, TRIMMED
 
 RULES = [
     pytest.param(Rule(AVERAGED, [3, 1, 1], [0, 1, 2]), id="averaged"),
     pytest.param(Rule(MEDIAN, [3, 1, 1], [0, 1, 2]), id="median"),
     pytest.param(Rule(TRIMMED, [3, 1, 1], [0, 1, 2], trim_beta=0.34), id="trimmed"),
-    pytest.param(Rule(KEPT, [1], [1], malicious=1), id="kept"),
+    pytest.param(Rule(CHOSEN, [1], [1], malicious=1), id="kept"),
 ]
 
 
@@ -56,7 +56,7 @@ def test_what_all_sites_have_is_kept_to_the_last_bit(rule: Rule, dtype: str, val
 def test_large_counts_are_averaged_exactly(rule: Rule) -> None:
     base = 2**60
     assert combined(rule, [base], [[base + 5], [base + 5], [base + 5]], "int64").tolist() == [base + 5]
-    expected = {AVERAGED: base + 8, MEDIAN: base + 10, TRIMMED: base + 10, KEPT: base + 10}[rule.kind]
+    expected = {AVERAGED: base + 8, MEDIAN: base + 10, TRIMMED: base + 10, CHOSEN: base + 10}[rule.kind]
     assert combined(rule, [base], [[base + 4], [base + 10], [base + 18]], "int64").tolist() == [expected]
 
 
@@ -83,5 +83,5 @@ def test_a_mask_is_what_most_of_the_weight_says() -> None:
 
 
 def test_without_liars_to_withstand_the_chosen_one_is_taken_as_it_is() -> None:
-    assert combined(Rule(KEPT, [1], [2]), [0.0], [[1.0], [2.0], [50.0]], "float32").tolist() == [50.0]
-    assert combined(Rule(KEPT, [1], [2], malicious=1), [0.0], [[1.0], [2.0], [50.0]], "float32").tolist() == [2.0]
+    assert combined(Rule(CHOSEN, [1], [2]), [0.0], [[1.0], [2.0], [50.0]], "float32").tolist() == [50.0]
+    assert combined(Rule(CHOSEN, [1], [2], malicious=1), [0.0], [[1.0], [2.0], [50.0]], "float32").tolist() == [2.0]
