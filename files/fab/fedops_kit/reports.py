@@ -15,8 +15,9 @@ from typing import Any
 
 from flwr.app import ArrayRecord, MetricRecord, RecordDict
 
+from .arrays import update_norm
 from .foreign import same_layout
-from .guards import WEIGHT, Rejection, plain, update_norm
+from .guards import WEIGHT, Rejection, plain
 from .integrity import FINGERPRINT, SITE_RECORD
 
 SECONDS, DATASET = "train-seconds", "dataset-name"  # as a ClientApp names them in the record of its site
