@@ -150,7 +150,7 @@ def _files(directory: Path) -> list[Path]:
 def _read(path: Path) -> Iterator[Mapping[str, Any]]:
     if path.suffix == ".jsonl":
         try:
-            yield from map(json.loads, path.read_text("utf-8").splitlines())
+            yield from (json.loads(line) for line in path.read_text("utf-8-sig").split("\n") if line.strip())
         except (OSError, ValueError) as error:
             raise ValueError(f"{path} cannot be read as JSON, a frame a line: {error}. Write it anew.") from None
         return

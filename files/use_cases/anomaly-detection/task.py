@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -153,20 +154,25 @@ def _load(directory: Path, name: str, extra: Mapping[str, Any]) -> tuple[NDArray
 
 def _of_csv(path: Path) -> tuple[NDArray, NDArray | None]:
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            lines = [line for line in csv.reader(stream) if line]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            names = [name.strip() for name in next(csv.reader(stream), [])]
+            lines = (line for line in stream if line.strip())
+            first = next(lines, None)
+            values = (
+                np.zeros((0, len(names)))
+                if first is None
+                else np.loadtxt(chain([first], lines), delimiter=",", comments=None, quotechar='"', ndmin=2)
+            )
+    except UnicodeDecodeError as error:
         raise ValueError(f"{path} cannot be read as CSV: {error}. Write it as UTF-8 text, with commas.") from None
-    names, rows = ([name.strip() for name in lines[0]], lines[1:]) if lines else ([], [])
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(names):
-            raise ValueError(f"{path} has {len(row)} values in row {number}, and {len(names)} names. Correct it.")
-    try:
-        values = np.array(rows, np.float64).reshape(len(rows), len(names))
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise ValueError(
-            f"{path} holds something that is no number: {error}. Its first line is for names, all others for numbers."
+            f"{path} cannot be read as numbers: {error}. Its first line is for names, all others for numbers, as many"
+            " as"
+            " there are names."
         ) from None
+    if values.shape[1] != len(names):
+        raise ValueError(f"{path} has {values.shape[1]} values in a row, and {len(names)} names. Correct it.")
     if LABEL not in names:
         return values.astype(np.float32), None
     place = names.index(LABEL)

@@ -216,7 +216,7 @@ def _loaded(arrays: Arrays, directory: Path, extra: Mapping[str, Any]) -> tuple[
 
 def _examples(path: Path, tokenizer: PreTrainedTokenizerBase, extra: Mapping[str, Any]) -> list[Example]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing. Put the texts there, a JSON object a line with {TEXTS}.") from None
     except (OSError, UnicodeDecodeError) as error:

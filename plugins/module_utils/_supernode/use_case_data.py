@@ -62,7 +62,7 @@ def _flaw(file: str, use_case: str) -> str:
     try:
         if file.endswith(".npz"):
             return _archive_flaw(file, ARRAYS[use_case])
-        with open(file, encoding="utf-8", newline="") as stream:
+        with open(file, encoding="utf-8-sig", newline="") as stream:
             lines = islice(iter(lambda: stream.readline(LONGEST_LINE), ""), LINES_READ)
             return _table_flaw(lines) if file.endswith(".csv") else _objects_flaw(lines)
     except UnicodeDecodeError:

@@ -152,6 +152,13 @@ def test_texts_of_another_form_are_refused_by_file_and_rule(
     assert str(caught.value).startswith(f"{site}/train.jsonl ")
 
 
+def test_a_line_may_hold_what_other_programs_take_for_its_end(task: ModuleType, site: Path, tmp_path: Path) -> None:
+    extra, start = begin(task, site)
+    tokenizer, _model = task._loaded(start, site, extra)
+    (tmp_path / "lines").write_bytes('\ufeff{"text": "a\u2028b\x85c"}\r\n{"text": "next"}\r\n'.encode())
+    assert len(task._examples(tmp_path / "lines", tokenizer, extra)) == 2
+
+
 def test_what_is_missing_is_asked_for(task: ModuleType, site: Path, tmp_path: Path) -> None:
     extra, start = begin(task, site)
     with pytest.raises(FileNotFoundError, match=r"base-model/config.json is missing. Put the base model there"):

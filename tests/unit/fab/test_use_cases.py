@@ -190,8 +190,10 @@ def test_image_files_without_pillow_are_told(tmp_path: Path, monkeypatch: pytest
         ("", r"holds values \(0, 0\); they must be \(n, 4\)"),
         ("a,b,c,d\n", r"holds values \(0, 4\)"),
         ("a,b,c\n1,2,3\n", r"holds values \(1, 3\); they must be \(n, 4\), n at least 1. Correct it, or set sensors"),
-        ("a,b,c,d\n1,2,3\n", "has 3 values in row 2, and 4 names"),
-        ("a,b,c,d\n1,2,x,4\n", "holds something that is no number"),
+        ("a,b,c,d\n1,2,3\n", "has 3 values in a row, and 4 names"),
+        ("a,b,c,d\n1,2,3,4\n1,2,3\n", "cannot be read as numbers: .* Its first line is for names"),
+        ("a,b,c,d\n1,2,x,4\n", "cannot be read as numbers: could not convert string 'x'"),
+        ("a;b;c;d\n1;2;3;4\n", "cannot be read as numbers"),
         ("a,b,c,d\n1,2,3,4\n1,nan,3,4\n", "holds values that are not finite in row 2"),
         ("a,b,c,d,label\n1,2,3,4,2\n", "has labels other than 0"),
         ("a,b,c,d,label\n1,2,3,4,1\n", "has no row with the label 0"),
@@ -206,6 +208,21 @@ def test_rows_of_another_form_are_refused_by_file_and_rule(tmp_path: Path, text:
     with pytest.raises(ValueError, match=said) as caught:
         task.train(task.initial_arrays(0, extra), tmp_path, settings(extra))
     assert str(caught.value).startswith(f"{path} ")
+
+
+def test_a_table_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
+    """With a mark of its encoding, quotes, other ends of lines, and lines that are empty."""
+    shipped = SHIPPED["anomaly-detection"]
+    task, extra = shipped.load(), shipped.extra(shipped.load())
+    model = task.initial_arrays(0, extra)
+    found = []
+    for text in (
+        "label,a,b,c,d\n0,1,2,3,4\n1,5,6,7,9\n0,2,2,1,0\n",
+        '\ufeff"label", a,b,c,"d"\r\n"0",1,2,3,4\r\n\r\n1,5,6,7,9\r\n0,2,2,1,0',
+    ):
+        (tmp_path / "train.csv").write_bytes(text.encode())
+        found.append(task.evaluate(model, tmp_path, extra))
+    assert found[0] == found[1]
 
 
 def test_an_archive_of_rows_is_as_good_as_csv(tmp_path: Path) -> None:
