@@ -1,0 +1,452 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Strategies of all kinds, kept: those that others write, wrap and subclass, with state and records of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.serverapp.strategy import (
+    DifferentialPrivacyServerSideAdaptiveClipping,
+    FedAdam,
+    FedAvg,
+    FedAvgM,
+    FedMedian,
+    FedXgbCyclic,
+    Krum,
+    Result,
+    Strategy,
+)
+from simulated import Killed, SimulatedGrid
+
+from fedops_kit import keep
+from fedops_kit.errors import QuiescedError, RunFailedError
+from fedops_kit.foreign import averages
+from fedops_kit.keeping import KeptStrategy
+from fedops_kit.knowledge._config.kit import KIT_ROWS, hash_of, identity_of, kit_default, kit_key
+
+NODES = {101: "north", 202: "south", 303: "west", 404: "east"}
+ROUNDS = 5
+Keep = Callable[[Strategy, Context], KeptStrategy]
+
+
+def client(record: str = "arrays", config: str = "config", weight: str = "num-examples") -> ClientApp:
+    """A ClientApp that moves the model by what its node has, and sends it under names of its own."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        arrays = message.content[record]
+        step = float(context.node_config["step"]) * (1 + message.content[config]["server-round"])
+        values = {name: array.numpy() for name, array in arrays.items()}
+        moved = {name: Array(np.asarray((value + step).astype(value.dtype))) for name, value in values.items()}
+        metrics = MetricRecord({weight: 2, "train_loss": step})
+        return Message(RecordDict({"weights": ArrayRecord(moved), "figures": metrics}), reply_to=message)
+
+    @app.evaluate()
+    def evaluate(message: Message, context: Context) -> Message:
+        value = float(message.content[record]["w"].numpy().mean())
+        return Message(RecordDict({"figures": MetricRecord({weight: 2, "value": value})}), reply_to=message)
+
+    return app
+
+
+@dataclass
+class Bench:
+    """Starts strategies as a ServerApp does."""
+
+    root: Path
+    runs: int = 0
+    client: ClientApp | None = None
+
+    def start(
+        self,
+        make: Callable[[], Strategy],
+        where: str = "kept",
+        door: Keep = keep,
+        grid: dict[str, Any] | None = None,
+        rounds: int = ROUNDS,
+        given: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> Result:
+        """Run once; return the result."""
+        self.runs += 1
+        own = {"checkpoint-enabled": True, "checkpoint-interval": 1, "checkpoint-path": str(self.root / where)}
+        config = {kit_key(row): kit_default(row) for row in KIT_ROWS}
+        config |= {f"fedops.{key}": value for key, value in {**own, **(given or {})}.items()}
+        sites = {site: {"step": number / 8} for number, site in enumerate(NODES.values(), start=1)}
+        self.grid = SimulatedGrid(
+            NODES, self.root, self.runs, client=self.client or client(), node_configs=sites, **(grid or {})
+        )
+        context = Context(self.runs, 0, {}, RecordDict(), config)
+        initial = ArrayRecord({"w": Array(np.zeros((2, 3), np.float32)), "n": Array(np.array(0, np.int64))})
+        self.initial = initial
+        kept = door(make(), context)
+        initial = arguments.pop("initial", initial)
+        return kept.start(grid=self.grid, initial_arrays=initial, num_rounds=rounds, **arguments)
+
+    def interrupted(self, make: Callable[[], Strategy], **arguments: Any) -> tuple[Result, Result]:
+        """Return the results of a training that was not disturbed, and of one that was killed in round 3."""
+        straight = self.start(make, "straight", **arguments)
+        with pytest.raises(Killed):
+            self.start(make, "killed", grid={"killed_in_round": 3}, **arguments)
+        return straight, self.start(make, "killed", **arguments)
+
+    def published(self, name: str) -> dict:
+        return json.loads((self.root / "trainings/default" / name).read_text())
+
+    def trained(self) -> list[int]:
+        return sorted({number for kind, number, dummy in self.grid.log if kind == "train"})
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("FEDOPS_TRAININGS_DIR", str(tmp_path / "trainings"))
+    monkeypatch.setattr("fedops_kit.exact.RETRY_PAUSES", (0.0, 0.0, 0.0))
+    return Bench(tmp_path)
+
+
+def same(one: ArrayRecord, other: ArrayRecord) -> bool:
+    return {name: array.data for name, array in one.items()} == {name: array.data for name, array in other.items()}
+
+
+class MyAdam(FedAdam):
+    """A subclass that changes nothing."""
+
+
+class Announcing(FedAvg):
+    """Overrides both ends of a round, as tutorials do, and hands on to Flower's own."""
+
+    def configure_train(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Any) -> Any:
+        config["lr"] = 1.0 / server_round
+        return super().configure_train(server_round, arrays, config, grid)
+
+    def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> Any:
+        arrays, metrics = super().aggregate_train(server_round, replies)
+        return arrays, metrics
+
+
+class Wrapping(Strategy):
+    """Holds another one, as Flower's wrappers for differential privacy do."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self.inner = strategy
+
+    def configure_train(self, *arguments: Any) -> Any:
+        return self.inner.configure_train(*arguments)
+
+    def aggregate_train(self, *arguments: Any) -> Any:
+        return self.inner.aggregate_train(*arguments)
+
+    def configure_evaluate(self, *arguments: Any) -> Any:
+        return self.inner.configure_evaluate(*arguments)
+
+    def aggregate_evaluate(self, *arguments: Any) -> Any:
+        return self.inner.aggregate_evaluate(*arguments)
+
+    def summary(self) -> None:
+        self.inner.summary()
+
+
+class Drifting(FedAvg):
+    """Has state of its own: a number and an array that decide the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.best, self.drift = float("inf"), np.zeros((2, 3), np.float32)
+
+    def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> Any:
+        arrays, metrics = super().aggregate_train(server_round, replies)
+        self.drift = self.drift * 0.5 + arrays["w"].numpy()
+        self.best = min(self.best, float(self.drift.sum()))
+        return ArrayRecord({"w": Array(arrays["w"].numpy() + 0.1 * self.drift), "n": arrays["n"]}), metrics
+
+
+def keep_drifting(strategy: Drifting, context: Context) -> KeptStrategy:
+    def restore(state: Mapping[str, np.ndarray]) -> None:
+        strategy.best, strategy.drift = float(state["best"]), state["drift"]
+
+    return keep(strategy, context, capture=lambda: {"best": strategy.best, "drift": strategy.drift}, restore=restore)
+
+
+WHOLE = {
+    "FedAvg": FedAvg,
+    "a subclass of FedAdam": MyAdam,
+    "FedAvgM with momentum": lambda: FedAvgM(server_momentum=0.9),
+    "FedMedian": FedMedian,
+    "Krum": lambda: Krum(num_malicious_nodes=0),
+    "overridden methods": Announcing,
+    "a wrapper around FedAdam": lambda: Wrapping(FedAdam()),
+    "two wrappers": lambda: Wrapping(Wrapping(MyAdam())),
+    "sampled nodes": lambda: FedAvg(fraction_train=0.5, fraction_evaluate=0.5),
+    "one node a round": FedXgbCyclic,
+    "no evaluation": lambda: FedAvg(fraction_evaluate=0.0),
+}
+
+
+@pytest.mark.parametrize("make", WHOLE.values(), ids=WHOLE)
+def test_an_interrupted_training_ends_with_the_same_bytes(bench: Bench, make: Callable[[], Strategy]) -> None:
+    straight, killed = bench.interrupted(make)
+    assert same(straight.arrays, killed.arrays)
+    assert bench.trained() == [3, 4, 5]
+    assert killed.train_metrics_clientapp == {number: straight.train_metrics_clientapp[number] for number in (3, 4, 5)}
+    assert killed.evaluate_metrics_clientapp == {
+        number: record for number, record in straight.evaluate_metrics_clientapp.items() if number > 2
+    }
+    assert "not_kept" not in bench.published("result.json")
+
+
+def test_state_of_its_own_is_kept_by_two_functions(bench: Bench) -> None:
+    straight, killed = bench.interrupted(Drifting, door=keep_drifting)
+    assert same(straight.arrays, killed.arrays)
+    assert "not Flower's own" not in " ".join(bench.published("effective.json")["promises"]["not"])
+
+
+def test_state_that_nobody_keeps_is_told(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.start(Drifting)
+    assert bench.published("result.json")["not_kept"] == ["best", "drift"]
+    assert "The strategy has changed best, drift in this round, which no checkpoint holds." in caplog.text
+    told = [sentence for sentence in bench.published("effective.json")["promises"]["not"] if "Drifting" in sentence]
+    assert told == [
+        "Drifting is not Flower's own: if it carries anything from round to round, a resumed training is not exact"
+        " (give capture and restore to keep)"
+    ]
+
+
+def test_one_function_without_the_other_is_no_use(bench: Bench) -> None:
+    with pytest.raises(TypeError, match="capture and restore together"):
+        bench.start(FedAvg, door=lambda strategy, context: keep(strategy, context, capture=dict))
+
+
+def test_what_capture_returns_must_be_numbers(bench: Bench) -> None:
+    door = lambda strategy, context: keep(strategy, context, capture=lambda: {"x": "text"}, restore=print)  # noqa: E731
+    with pytest.raises(RunFailedError, match=r"^capture\(\) has returned 'x' as str"):
+        bench.start(FedAvg, door=door)
+
+
+def test_records_and_weights_of_other_names(bench: Bench) -> None:
+    bench.client = client("weights", "settings", "n")
+    make = lambda: FedAvg(arrayrecord_key="weights", configrecord_key="settings", weighted_by_key="n")  # noqa: E731
+    straight, killed = bench.interrupted(make)
+    assert same(straight.arrays, killed.arrays)
+
+
+def test_the_clipping_norm_of_a_private_strategy_goes_on_and_its_noise_is_told(bench: Bench) -> None:
+    def make() -> Strategy:
+        return DifferentialPrivacyServerSideAdaptiveClipping(FedAvg(), noise_multiplier=0.1, num_sampled_clients=4)
+
+    made: list[Any] = []
+    bench.start(lambda: made.append(make()) or made[-1], rounds=2)
+    norm = made[0].clipping_norm
+    bench.start(lambda: made.append(make()) or made[-1], rounds=2)
+    assert made[1].clipping_norm == norm != make().clipping_norm
+    assert any("noise" in sentence for sentence in bench.published("effective.json")["promises"]["not"])
+
+
+class Growing(Strategy):
+    """Appends what the sites send, as trees are: its model has another shape after each round."""
+
+    def __init__(self) -> None:
+        self.fed = FedAvg(fraction_evaluate=0.0)
+
+    def configure_train(self, *arguments: Any) -> Any:
+        return self.fed.configure_train(*arguments)
+
+    def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> Any:
+        parts = [reply.content["weights"]["w"].numpy().reshape(-1) for reply in replies]
+        return ArrayRecord({"w": Array(np.concatenate(parts)), "n": Array(np.array(server_round, np.int64))}), None
+
+    def configure_evaluate(self, *arguments: Any) -> Any:
+        return []
+
+    def aggregate_evaluate(self, *arguments: Any) -> None:
+        return None
+
+    def summary(self) -> None:
+        self.fed.summary()
+
+
+def test_a_model_that_grows_is_resumed_from(bench: Bench) -> None:
+    straight, killed = bench.interrupted(Growing, rounds=4)
+    assert straight.arrays["w"].shape == (6 * 4**4,)
+    assert same(straight.arrays, killed.arrays)
+
+
+class Counting(FedAvg):
+    """Has a start() of its own, copied from Flower and changed, as an example of Flower's has it."""
+
+    def start(self, grid: Any, initial_arrays: ArrayRecord, num_rounds: int = 3, **more: Any) -> Result:
+        self.path = "set by start"
+        result, arrays, config = Result(), initial_arrays, ConfigRecord({"theirs": 1})
+        for number in range(1, num_rounds + 1):
+            replies = grid.send_and_receive(self.configure_train(number, arrays, config, grid), timeout=more["timeout"])
+            found, metrics = self.aggregate_train(number, replies)
+            arrays = found if found is not None else arrays
+            result.train_metrics_clientapp[number] = metrics
+            more["evaluate_fn"](number, arrays)
+        result.arrays = arrays
+        return result
+
+
+def test_a_start_of_its_own_has_exact_rounds(bench: Bench) -> None:
+    made: list[Counting] = []
+    straight, killed = bench.interrupted(lambda: made.append(Counting()) or made[-1])
+    assert same(straight.arrays, killed.arrays)
+    assert sorted(killed.train_metrics_clientapp) == [3, 4, 5]
+    assert made[0].path == "set by start"
+
+
+def test_the_untrained_model_is_evaluated_once_and_every_round_by_its_true_number(bench: Bench) -> None:
+    seen: list[int] = []
+
+    def evaluate(server_round: int, arrays: ArrayRecord) -> MetricRecord:
+        seen.append(server_round)
+        return MetricRecord({"loss": 1.0 / (1 + server_round), "auc": 0.5})
+
+    straight, killed = bench.interrupted(FedAvg, evaluate_fn=evaluate)
+    assert seen == [*range(6), 0, 1, 2, 3, 4, 5]
+    assert sorted(straight.evaluate_metrics_serverapp) == [0, 1, 2, 3, 4, 5]
+    assert sorted(killed.evaluate_metrics_serverapp) == [3, 4, 5]
+    initial = bench.published("initial.json")
+    assert (initial["round"], initial["loss"], initial["metrics"]) == (0, 1.0, {"auc": 0.5})
+
+
+def test_a_finished_training_returns_its_model_and_asks_nobody(bench: Bench) -> None:
+    first = bench.start(FedAvg)
+    again = bench.start(FedAvg)
+    assert bench.grid.log == []
+    assert same(first.arrays, again.arrays)
+
+
+def test_the_apps_own_arrays_stay_whole(bench: Bench) -> None:
+    kept: list[ArrayRecord] = []
+    bench.start(FedAvg, evaluate_fn=lambda number, arrays: kept.append(ArrayRecord(dict(arrays))))
+    assert len(bench.initial) == 2
+    assert all(len(arrays) == 2 for arrays in kept)
+
+
+def test_a_broken_reply_and_one_unlike_the_others_are_left_out(bench: Bench) -> None:
+    def spoil(site: str, message: Message) -> None:
+        if not message.has_content() or "weights" not in message.content:
+            return
+        if site == "north":
+            message.content["weights"]["w"] = Array(np.full((2, 3), np.nan, np.float32))
+        if site == "south":
+            message.content["weights"]["w"] = Array(np.zeros((3, 2), np.float32))
+
+    bench.start(lambda: FedAvg(min_train_nodes=1), grid={"on_the_way": spoil}, rounds=1)
+    history = (bench.root / "trainings/default/history.jsonl").read_text()
+    rejected = {entry["site"]: entry["reason"] for entry in json.loads(history)["rejected"] if entry["work"] == "train"}
+    assert rejected["north"] == "the array 'w' holds NaN or infinite numbers"
+    assert rejected["south"] == "its arrays or metrics are not those that the other sites report"
+    assert len(rejected) == 2
+
+
+def test_a_reply_without_its_weight_is_left_out(bench: Bench) -> None:
+    bench.client = client(weight="n")
+    with pytest.raises(RunFailedError, match="north: num-examples is missing"):
+        bench.start(FedAvg, rounds=1)
+
+
+def test_a_mask_of_infinite_numbers_is_part_of_the_model(bench: Bench) -> None:
+    initial = ArrayRecord({"w": Array(np.zeros(2)), "mask": Array(np.array([0.0, -np.inf]))})
+    straight, killed = bench.interrupted(FedAvg, initial=initial)
+    assert np.isneginf(killed.arrays["mask"].numpy()[1])
+    assert same(straight.arrays, killed.arrays)
+
+
+def test_settings_of_the_operator_win_where_they_are_set(bench: Bench) -> None:
+    bench.start(FedAvg, rounds=5, given={"num-server-rounds": 2})
+    assert bench.trained() == [1, 2]
+    with pytest.raises(RunFailedError, match=r"^fedops\.checkpoint-interval is 0 but must be"):
+        bench.start(FedAvg, given={"checkpoint-interval": 0})
+
+
+def test_a_shortfall_is_what_the_variables_say(bench: Bench) -> None:
+    fails = {"fails": lambda site, *dummy: site != "north"}
+    with pytest.raises(RunFailedError, match=r"^Round 1 failed: 1 valid replies, 2 needed"):
+        bench.start(FedAvg, grid=fails, given={"on-shortfall": "fail"})
+    assert bench.published("failure.json")["reason"] == "failed"
+    bench.start(FedAvg, "other", grid=fails, rounds=1, given={"min-fit-clients": 1})
+
+
+def test_an_order_to_stand_still_is_heeded_between_two_rounds(bench: Bench) -> None:
+    straight = bench.start(FedAvg, "straight")
+
+    def order(site: str, message: Message) -> None:
+        if message.has_content() and message.content.config_records.get("config", {}).get("server-round") == 2:
+            (bench.root / "trainings/quiesced.json").write_text("{}")
+
+    with pytest.raises(QuiescedError, match="Quiesced after round 2 of 5"):
+        bench.start(FedAvg, grid={"on_the_way": order})
+    (bench.root / "trainings/quiesced.json").unlink()
+    assert same(bench.start(FedAvg).arrays, straight.arrays)
+
+
+def test_another_strategy_or_configuration_is_another_training(bench: Bench) -> None:
+    bench.start(FedAvg, rounds=1)
+    bench.start(FedMedian, rounds=1)
+    assert bench.trained() == [1]
+    assert bench.published("effective.json")["resumed_from"] is None
+
+
+def test_without_checkpoints_it_says_so(bench: Bench) -> None:
+    bench.start(FedAvg, given={"checkpoint-enabled": False})
+    promises = bench.published("effective.json")["promises"]
+    assert "a lost run begins at round 1: no checkpoints are kept (fl_checkpoint_enabled)" in promises["not"]
+    assert not (bench.root / "kept").exists()
+
+
+def test_the_controller_tells_trainings_apart_by_the_same_hash(bench: Bench) -> None:
+    bench.start(FedAvg, rounds=1)
+    effective = bench.published("effective.json")
+    assert effective["configuration_hash"] == hash_of(identity_of("fedops/fedops-app", effective["run_config"]))
+
+
+def test_what_is_kept_is_started_once_and_not_wrapped(bench: Bench) -> None:
+    door = lambda strategy, context: Wrapping(keep(strategy, context))  # noqa: E731
+    with pytest.raises(RunFailedError, match="cannot be wrapped"):
+        bench.start(FedAvg, door=door)
+
+    class Twice:
+        def __init__(self, kept: KeptStrategy) -> None:
+            self.kept = kept
+
+        def start(self, **arguments: Any) -> Result:
+            self.kept.start(**arguments)
+            return self.kept.start(**arguments)
+
+    with pytest.raises(RunFailedError, match="called a second time"):
+        bench.start(FedAvg, "twice", door=lambda strategy, context: Twice(keep(strategy, context)))
+
+
+def test_attributes_of_the_strategy_are_still_there() -> None:
+    kept = keep(FedAvg(fraction_train=0.25), Context(1, 0, {}, RecordDict(), {}))
+    assert kept.fraction_train == 0.25
+    with pytest.raises(AttributeError, match="no_such"):
+        kept.no_such  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (FedAvg, True),
+        (Announcing, True),
+        (Drifting, True),
+        (lambda: Wrapping(FedAvg()), True),
+        (FedXgbCyclic, False),
+        (Growing, False),
+    ],
+)
+def test_who_averages_is_known_of_flowers_code_and_of_what_hands_on_to_it(
+    make: Callable[[], Strategy], expected: bool
+) -> None:
+    assert averages(make(), "aggregate_train") is expected
