@@ -59,6 +59,7 @@ APACHE = (
     "files/use_cases/",
     "examples/",
     "molecule/bring_your_own/app/",
+    "molecule/bring_your_own/kept_app/",
     "benchmarks/round/bare_app/",
     "tests/apps/",
 )
