@@ -9,7 +9,9 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import host_layout as layout
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import places, remains
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import places as places_of
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import remains
+from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import QUIET
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
@@ -18,6 +20,10 @@ def host_layout(
 ) -> dict[str, Any]:
     with errors_as(AnsibleFilterError):
         return layout(kinds, user, int(uid), int(gid), numbers)
+
+
+def places(home: str) -> dict[str, Any]:
+    return {**places_of(home), "quiet": dict(QUIET)}
 
 
 class FilterModule:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import ACCOUNTS, FOLDERS, HOME, PORTS
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import ACCOUNTS, FOLDERS, HOME, PARTS, PORTS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = {entry.path for entry in FOLDERS}
@@ -140,8 +140,15 @@ REPEATED = re.compile(
             *(re.escape(path) for path in ELSEWHERE),
             *(rf"\b{account.number}\b" for account in ACCOUNTS),
             *(rf"\b{port.number}\b" for port in PORTS),
+            # Accounts that have the names of units: where somebody runs as one of them.
+            *(rf"^(?:User|Group)={account.name}$" for account in PARTS.values()),
+            *(rf"\b(?:owner|group): {account.name}$" for account in PARTS.values()),
+            # Certificates of a host; those of the authority lie on the controller.
+            r"certificates/(?:ca|server)\.",
+            r"certificates[^/\n]*}}/(?:ca|server)\.",
         ]
-    )
+    ),
+    re.MULTILINE,
 )
 # Where the table itself stands, or what is generated from it or names places of its own.
 TABLES = {"plugins/module_utils/_base/home.py", "plugins/module_utils/_base/layout.py"}

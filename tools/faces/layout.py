@@ -4,16 +4,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from module_utils._base import layout
 from module_utils._base.home import HOME
+from module_utils._base.runtimes import DEPLOYED
+from module_utils._flower.assumptions import QUIET
 from module_utils._release.releases import KEPT
+from module_utils._storage.backends import BACKENDS
+from module_utils._storage.disks import FILE_SYSTEMS
 
 from . import between
 
 PAGE, FILES_PAGE = "docs/security.md", "docs/files.md"
+# It runs on hosts, without the collection.
+LAUNCHER = "roles/superlink/files/flwr.py"
 # Role and variable of each default that is the layout's, or that of what lies there.
 DEFAULTS: dict[str, dict[str, str | int]] = {
     "runtime": {
@@ -26,6 +33,11 @@ DEFAULTS: dict[str, dict[str, str | int]] = {
     "superlink": {port.variable: port.number for port in layout.PORTS if layout.SUPERLINK_HOST in port.on},
     "supernode": {port.variable: port.number for port in layout.PORTS if layout.SUPERNODE_HOST in port.on},
 }
+# Role and variable of each that is one row of a table, by the rows.
+CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
+    "runtime": {"runtime_kind": DEPLOYED},
+    "checkpoints": {"checkpoints_backend": tuple(BACKENDS), "checkpoints_disk_filesystem": tuple(FILE_SYSTEMS)},
+}
 HOSTS = {layout.SUPERLINK_HOST: "SuperLink", layout.SUPERNODE_HOST: "SuperNode"}
 
 
@@ -36,11 +48,19 @@ def files(root: Path) -> dict[str, str]:
     page = (root / FILES_PAGE).read_text("utf-8")
     for name, table in (("folders", _made()), ("files", _files()), ("units", _units()), ("ports", _ports())):
         page = between(page, f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n", table, FILES_PAGE)
-    return {PAGE: text, FILES_PAGE: page, **_defaults(root)}
+    quiet = f"QUIET = {json.dumps(dict(QUIET))}\n"
+    launcher = between(
+        (root / LAUNCHER).read_text("utf-8"),
+        "# begin: quiet (tools/generate.py writes it)\n",
+        "# end: quiet\n",
+        quiet,
+        LAUNCHER,
+    )
+    return {PAGE: text, FILES_PAGE: page, LAUNCHER: launcher, **_defaults(root)}
 
 
 def _defaults(root: Path) -> dict[str, str]:
-    """The defaults of roles, in the lines that hand-written files have for them."""
+    """The defaults and the choices of roles, in the lines that hand-written files have for them."""
     written = {}
     for role, values in DEFAULTS.items():
         in_specs = r"(?m)^(      {name}:\n(?:        .*\n)*?        default: ).*$"
@@ -54,6 +74,15 @@ def _defaults(root: Path) -> dict[str, str]:
                 if found != 1:
                     raise SystemExit(f"{path} must hold the default of {name} once.")
             written[path] = text
+    for role, rows in CHOICES.items():
+        path = f"roles/{role}/meta/argument_specs.yml"
+        text = written.get(path) or (root / path).read_text("utf-8")
+        for name, choices in rows.items():
+            line = rf"(?m)^(      {name}:\n(?:        .*\n)*?        choices: ).*$"
+            text, found = re.subn(line, rf"\g<1>[{', '.join(choices)}]", text)
+            if found != 1:
+                raise SystemExit(f"{path} must hold the choices of {name} once.")
+        written[path] = text
     return written
 
 

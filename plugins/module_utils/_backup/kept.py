@@ -20,6 +20,7 @@ from .._base.layout import (
     FOLDERS,
     MIRROR_SECRET,
     PSEUDONYM_SECRET,
+    SERVER_KEY,
     SUPEREXEC_SECRET,
     SUPERLINK_ACCOUNT,
     Account,
@@ -31,6 +32,8 @@ MOST_FILES = 200_000  # of an archive, and of a folder
 MOST_TRAININGS, MOST_PREVIOUS = 10000, 100
 # Made on a host before anything is brought back. They make way, on a host without a state of its own.
 BORN = (SUPEREXEC_SECRET, MIRROR_SECRET, PSEUDONYM_SECRET)
+# Without these there is no SuperLink to bring back.
+REQUIRED = (DATABASE, SUPEREXEC_SECRET, SERVER_KEY)
 
 FLAT = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}"
 _CLAIMS = ("effective.json", "failure.json", "history.jsonl", "result.json")

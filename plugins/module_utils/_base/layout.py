@@ -39,7 +39,15 @@ SUPERNODE_ACCOUNT = Account("flower-supernode", 49995, "runs the SuperNodes")
 # A group alone: each SuperNode's ClientApps run as a user that systemd makes for them, in this group.
 CLIENTAPPS = Account("flower-clientapps", 49994, "the group of all ClientApps", is_group=True)
 
-ACCOUNTS = (APPS, SUPERLINK_ACCOUNT, CONTROL, GATEWAY_ACCOUNT, SUPERNODE_ACCOUNT, CLIENTAPPS)
+# Each but that of the apps, which an operator may call otherwise, by what it runs.
+PARTS: t.Mapping[str, Account] = {
+    "superlink": SUPERLINK_ACCOUNT,
+    "control": CONTROL,
+    "gateway": GATEWAY_ACCOUNT,
+    "supernode": SUPERNODE_ACCOUNT,
+    "clientapps": CLIENTAPPS,
+}
+ACCOUNTS = (APPS, *PARTS.values())
 
 # What a host can be. It may be both.
 SUPERLINK_HOST, SUPERNODE_HOST = "superlink", "supernode"
@@ -131,6 +139,8 @@ FOLDERS: tuple[Folder, ...] = (
 VENV = "venv"
 # Programs and data, which ClientApps see. Of the other folders of the home they see nothing.
 SEEN_BY_APPS = ("bin", DATA, "mirror", "releases")
+# Apps, models and records, with which neither the SuperLink nor the gateway has any business.
+CLOSED_TO_SERVICES = ("app", CHECKPOINTS, "control", DATA, "published", "state", "trainings")
 
 
 @dataclass(frozen=True)
@@ -147,13 +157,14 @@ class HostFile:
 SUPEREXEC_SECRET = "certificates/superexec.secret"
 MIRROR_SECRET = "certificates/mirror.secret"
 PSEUDONYM_SECRET = "certificates/pseudonyms.secret"
+SERVER_KEY = "certificates/server.key"
 DATABASE = "state/state.db"
 FILES: tuple[HostFile, ...] = (
     HostFile("ca", "certificates/ca.crt", "the certificate authority that the host trusts", IDENTITY),
     HostFile(
         "server_certificate", "certificates/server.crt", "the certificate of the gateway and the SuperLink", IDENTITY
     ),
-    HostFile("server_key", "certificates/server.key", "its private key, for root alone", IDENTITY),
+    HostFile("server_key", SERVER_KEY, "its private key, for root alone", IDENTITY),
     HostFile("server_request", "certificates/server.csr", "the request that it was signed for", IDENTITY),
     HostFile("superexec_secret", SUPEREXEC_SECRET, "what SuperLink and SuperExec know each other by", IDENTITY),
     HostFile("mirror_secret", MIRROR_SECRET, "what checkpoints in the mirror are sealed with", IDENTITY),
@@ -276,11 +287,13 @@ def places(home: str = "") -> dict[str, t.Any]:
         "home": home,
         "venv": os.path.join(home, VENV),
         "folders": {entry.path: folder(home, entry.path) for entry in FOLDERS},
+        "closed": [folder(home, path) for path in CLOSED_TO_SERVICES],
         "files": {entry.name: file(home, entry.name) for entry in FILES},
         "systemd": SYSTEMD,
         "units": {entry.name: unit_file(entry.name) for entry in UNITS},
         "ports": dict(PORT),
         "apps": {"user": APPS.name, "uid": APPS.number, "gid": APPS.number},
+        "accounts": {part: account.name for part, account in PARTS.items()},
     }
 
 

@@ -202,9 +202,8 @@ QUIET: t.Mapping[str, str] = _assume(
     "With these variables Flower calls nobody outside.",
     CLI,
     "plugins/module_utils/_flower/building.py",
-    "roles/runtime/vars/main.yml",
+    "plugins/filter/layout.py",
     LAUNCHER,
-    "playbooks/tasks/build_release.yml",
 )
 CURVES = _assume(
     "curves",

@@ -26,11 +26,9 @@ from types import SimpleNamespace
 from typing import Any
 
 HOME = Path(__file__).resolve().parents[1]
-QUIET = {
-    "FLWR_HOME": str(HOME / "control" / ".flwr"),
-    "FLWR_TELEMETRY_ENABLED": "0",
-    "FLWR_DISABLE_UPDATE_CHECK": "1",
-}
+# begin: quiet (tools/generate.py writes it)
+QUIET = {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
+# end: quiet
 WITH_AN_APP = ("run", "build", "fab")
 LISTINGS = ("list", "ls")
 REASON = 3500  # characters
@@ -99,7 +97,7 @@ def write_fab(directory: str) -> None:
 
 def main() -> None:
     """Do as the command line says."""
-    for name, value in QUIET.items():
+    for name, value in {"FLWR_HOME": str(HOME / "control" / ".flwr"), **QUIET}.items():
         os.environ.setdefault(name, value)
     command = "".join(sys.argv[1:2])
     if command in WITH_AN_APP:
