@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import host_layout as layout
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import places as places_of
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import remains
 from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import QUIET
+from ansible_collections.fedops.flower.plugins.module_utils._storage.remains import remains as remains_of
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
@@ -24,6 +25,17 @@ def host_layout(
 
 def places(home: str) -> dict[str, Any]:
     return {**places_of(home), "quiet": dict(QUIET)}
+
+
+def remains(
+    home: str,
+    user: str = "",
+    checkpoints: str = "",
+    backend: str = "local",
+    given_up: Mapping[str, object] | None = None,
+) -> dict[str, Any]:
+    names = [name for name, value in (given_up or {}).items() if boolean(value or False)]
+    return remains_of(home, user, checkpoints, backend, names)
 
 
 class FilterModule:

@@ -145,7 +145,7 @@ REPEATED = re.compile(
             *(rf"\b(?:owner|group): {account.name}$" for account in PARTS.values()),
             # Certificates of a host; those of the authority lie on the controller.
             r"certificates/(?:ca|server)\.",
-            r"certificates[^/\n]*}}/(?:ca|server)\.",
+            r"certificates(?: \| [\w.]+)? }}/(?:ca|server)\.",
         ]
     ),
     re.MULTILINE,
@@ -153,6 +153,7 @@ REPEATED = re.compile(
 # Where the table itself stands, or what is generated from it or names places of its own.
 TABLES = {"plugins/module_utils/_base/home.py", "plugins/module_utils/_base/layout.py"}
 GENERATED = {f"roles/{role}/defaults/main.yml" for role in ("runtime", "superlink", "supernode")}
+GENERATED |= {"playbooks/vars/backup.yml"}
 READ = sorted(
     itertools.chain(
         TASKS,

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -22,20 +21,13 @@ OWN_OPTIONS = "tools/faces/training_role.yml"  # written by hand: what the role 
 WIDTH = 118
 
 
-# Renders the unit of supervisors without the role training.
-OF_ANOTHER, FALLBACK = "roles/superlink/vars/main.yml", r"(training_restarts_per_hour \| default\()[^,]*,"
-
-
 def files(root: Path) -> dict[str, str]:
     own = yaml.safe_load((root / OWN_OPTIONS).read_text("utf-8"))
     for name, option in own["options"].items():
         if name.removeprefix("training_") in DEFAULT:
             option["default"] = DEFAULT[name.removeprefix("training_")]
     numbers = [name for name in own["options"] if name.removeprefix("training_") in DEFAULT]
-    text, found = re.subn(FALLBACK, rf"\g<1>{DEFAULT['restarts_per_hour']},", (root / OF_ANOTHER).read_text("utf-8"))
-    if found != 1:
-        raise SystemExit(f"{OF_ANOTHER} must hold the default of training_restarts_per_hour once.")
-    return {DEFAULTS: _defaults(numbers), ARGUMENTS: _arguments(own), OF_ANOTHER: text}
+    return {DEFAULTS: _defaults(numbers), ARGUMENTS: _arguments(own)}
 
 
 def _defaults(numbers: list[str]) -> str:

@@ -295,26 +295,3 @@ def places(home: str = "") -> dict[str, t.Any]:
         "apps": {"user": APPS.name, "uid": APPS.number, "gid": APPS.number},
         "accounts": {part: account.name for part, account in PARTS.items()},
     }
-
-
-def remains(home: str = "", user: str = "") -> dict[str, t.Any]:
-    """Return what a teardown finds on a host: what goes with the software, and what stays until it is given up."""
-    home, names = home or HOME, {APPS.name: user or APPS.name}
-    entries: list[Folder | HostFile] = [*FOLDERS, *FILES]
-    gone = [entry.path for entry in entries if entry.fate == SOFTWARE]
-    return {
-        "services": [one.name for one in reversed(UNITS) if "@" not in one.name and not one.by_another],
-        "fences": [f"{FENCE_UNIT}{kind}.service" for kind in ON],
-        "tables": [f"flower_{kind}" for kind in ON],
-        "software": [os.path.join(home, path) for path in [*_topmost(gone), VENV]],
-        "treasures": {
-            fate: [folder(home, path) for path in _topmost([entry.path for entry in FOLDERS if entry.fate == fate])]
-            for fate in (MODELS, SITE_DATA, IDENTITY)
-        },
-        "users": [names.get(one.name, one.name) for one in reversed(ACCOUNTS) if not one.is_group],
-        "groups": [one.name for one in ACCOUNTS if one.is_group],
-    }
-
-
-def _topmost(paths: t.Collection[str]) -> list[str]:
-    return [path for path in paths if not any(path.startswith(f"{other}/") for other in paths)]

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 
 import pytest
-from ansible_collections.fedops.flower.plugins.filter.layout import host_layout, places, remains
+from ansible_collections.fedops.flower.plugins.filter.layout import host_layout, places
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import (
     ACCOUNTS,
@@ -124,24 +123,3 @@ def test_whoever_writes_in_jinja_finds_the_places_of_the_home(home: str) -> None
     assert found["files"]["ca"] == found["home"] + "/certificates/ca.crt"
     assert found["units"]["flower-mirror.timer"] == found["systemd"] + "/flower-mirror.timer"
     assert found["ports"]["superlink_fleet_port"] == 9092
-
-
-def test_a_teardown_finds_all_that_is_in_the_tables() -> None:
-    found = remains("/srv/flower", "fl")
-    gone = [*found["software"], *itertools.chain(*found["treasures"].values())]
-    left = [path for path in (folder("/srv/flower", entry.path) for entry in FOLDERS)
-            if not any(path == other or path.startswith(f"{other}/") for other in gone)]  # fmt: skip
-    assert left == ["/var/backups/flower"]
-    assert found["services"][-3:] == ["flower-superexec.service", "flower-gateway.service", "flower-superlink.service"]
-    assert not [name for name in found["services"] if "@" in name]
-    assert found["users"][-1] == "fl"
-    assert {*found["users"][:-1], "flower", *found["groups"]} == {account.name for account in ACCOUNTS}
-
-
-def test_a_teardown_keeps_what_no_variable_gives_up() -> None:
-    found = remains()
-    treasures = list(itertools.chain(*found["treasures"].values()))
-    assert {os.path.basename(path) for path in treasures} == {
-        "certificates", "checkpoints", "data", "published", "trainings"
-    }  # fmt: skip
-    assert not [path for path in found["software"] if path.startswith(tuple(treasures))]
