@@ -21,3 +21,21 @@ options:
     description: SHA-256 of the supervisor's program. It is computed on the controller and is not to be set.
     type: str
 """
+
+    PIECE = r"""
+options:
+  file:
+    description: The file to read a piece of. It is not to be set.
+    type: str
+  offset:
+    description: Where the piece begins. It is not to be set.
+    type: int
+    default: 0
+"""
+
+    STAGED = r"""
+options:
+  staged:
+    description: What the controller has sent, on the host. It is not to be set.
+    type: path
+"""

@@ -20,6 +20,8 @@ author:
 extends_documentation_fragment:
   - fedops.flower.layout.checkpoints
   - fedops.flower.layout
+  - fedops.flower.sent.piece
+  - fedops.flower.sent.staged
 attributes:
   check_mode:
     description: Can run in check mode and tell whether anything would travel.
@@ -52,16 +54,6 @@ options:
     description: The folder of a training that is meant, in O(path) and O(backup). It is not to be set.
     type: str
     default: ""
-  file:
-    description: The file to read a piece of. It is not to be set.
-    type: str
-  offset:
-    description: Where the piece begins. It is not to be set.
-    type: int
-    default: 0
-  staged:
-    description: The transferred checkpoint on the host. It is not to be set.
-    type: path
   round:
     description: The round of O(staged). It is not to be set.
     type: int
@@ -108,7 +100,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints 
 )
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import NotDeployedError
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.options import CHECKPOINTS_OPTION, HOME_OPTION
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import (
+    CHECKPOINTS_OPTION,
+    HOME_OPTION,
+    PIECE_OPTIONS,
+)
 
 
 def work(params: dict[str, Any]) -> dict[str, Any]:
@@ -137,8 +133,7 @@ def main() -> None:
             "backup": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "restored"], "default": "present"},
             "folder": {"type": "str", "default": ""},
-            "file": {"type": "str"},
-            "offset": {"type": "int", "default": 0},
+            **PIECE_OPTIONS,
             "staged": {"type": "path"},
             "round": {"type": "int"},
         },

@@ -20,6 +20,7 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.layout
+  - fedops.flower.sent.staged
 attributes:
   check_mode:
     description: Can run in check mode and tell whether the model would be copied.
@@ -46,9 +47,6 @@ options:
   announced:
     description: What the controller knows of its file. It is not to be set.
     type: dict
-  staged:
-    description: The transferred file on the host. It is not to be set.
-    type: path
 """
 
 EXAMPLES = r"""

@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - fedops.flower.layout.checkpoints
   - fedops.flower.layout
+  - fedops.flower.sent.piece
 attributes:
   check_mode:
     description: Can run in check mode and tell which round would be written, and whether there is such a file.
@@ -57,13 +58,6 @@ options:
     description: The directory on the controller. The file is called C(<training>_round_<round>) with its ending.
     type: path
     required: true
-  file:
-    description: The file to read a piece of. It is not to be set.
-    type: str
-  offset:
-    description: Where the piece begins. It is not to be set.
-    type: int
-    default: 0
   finish:
     description: Whether to remove what was made on the host. It is not to be set.
     type: bool
@@ -119,6 +113,7 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.identity import as_checkpoint_owner
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import PIECE_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._training import export_program
 from ansible_collections.fedops.flower.plugins.module_utils._training.export import (
     EXPORT_FORMS,
@@ -161,8 +156,7 @@ def main() -> None:
             "round": {"type": "int"},
             "format": {"type": "str", "choices": list(EXPORT_FORMS), "default": "npz"},
             "dest": {"type": "path", "required": True},
-            "file": {"type": "str"},
-            "offset": {"type": "int", "default": 0},
+            **PIECE_OPTIONS,
             "finish": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

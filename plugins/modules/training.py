@@ -25,7 +25,6 @@ extends_documentation_fragment:
   - fedops.flower.sent
   - fedops.flower.sent.program
   - fedops.flower.supervision
-  - fedops.flower.trained
 attributes:
   check_mode:
     description: Can run in check mode and tell whether a training would be started or stopped.
@@ -42,6 +41,11 @@ attributes:
     description: Has a corresponding action plugin, which sends the supervisor and shows the progress.
     support: full
 options:
+  name:
+    description:
+      - Name of the training, of lower-case letters, digits and hyphens.
+    type: str
+    required: true
   state:
     description:
       - V(present) trains it unless it is already finished.
@@ -52,6 +56,10 @@ options:
     type: str
     choices: [present, stopped]
     default: present
+  app:
+    description:
+      - Folder of the Flower app on the SuperLink host. Required for O(state=present).
+    type: path
   unit:
     description:
       - The text of the systemd template unit C(flower-training@.service). Required for O(state=present).
@@ -61,6 +69,15 @@ options:
       - The run configuration as TOML text, one key a line. Flower refuses a key that the app does not declare.
     type: str
     default: ""
+  configuration_hash:
+    description:
+      - Hash of everything that makes the training what it is. Without it, any run under O(name) is taken for the same.
+    type: str
+  num_rounds:
+    description:
+      - Number of rounds that is asked for, at least 1. A training that ended with fewer rounds is submitted again for
+        the rest.
+    type: int
   mode:
     description:
       - V(once) trains O(num_rounds) rounds.

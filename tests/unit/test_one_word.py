@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.fedops.flower.plugins.doc_fragments import flwr, layout
+from ansible_collections.fedops.flower.plugins.doc_fragments import flwr, layout, sent
 from ansible_collections.fedops.flower.plugins.module_utils._base import options
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import ACCOUNTS, HOME, PORTS
 
@@ -21,16 +21,18 @@ PLUGINS = ROOT / "plugins"
 # What has the same name, type and default, and yet is another thing in each of its plugins.
 OTHER_THINGS = {
     "adopt",  # what is mounted, a file system
+    "app",  # on the host, on the controller
     "checksum",  # of the app, of a lock
-    "force",  # a run, a training
     "host",  # whose keys, whose plan
+    "kit",  # is put into an app, is in it
     "name",  # of an app, a training, a SuperNode
     "overlay",  # of an app, beside that of a task
     "path",  # a directory, an archive
+    "round",  # that is sent, that is exported
+    "sha256",  # of what is looked for, of what must be there
     "state",  # each has its own
     "supernodes",  # that a host runs, that the SuperLink tells of
     "training",  # that is fetched, that there is room for
-    "wait",  # a run, a training
     "wait_seconds",  # for trainings, runs, SuperNodes
 }
 # The table in words: what a default would repeat of it.
@@ -88,6 +90,7 @@ def test_a_default_that_is_the_layouts_comes_from_the_table() -> None:
         (layout.ModuleDocFragment.OWNER, options.OWNER_OPTIONS),
         (layout.ModuleDocFragment.POINTS, options.POINTS_OPTION),
         (flwr.ModuleDocFragment.DOCUMENTATION, options.SUPERLINK_OPTIONS),
+        (sent.ModuleDocFragment.PIECE, options.PIECE_OPTIONS),
     ],
 )
 def test_a_fragment_says_of_an_option_what_its_spec_does(fragment: str, specs: options.Options) -> None:

@@ -20,3 +20,4 @@ SUPERLINK_OPTIONS: Options = {**HOME_OPTION, "superlink": {"type": "str", "defau
 CHECKPOINTS_OPTION: Options = {"path": {"type": "path", "default": below(HOME, CHECKPOINTS)}}
 OWNER_OPTIONS: Options = {name: {"type": "int", "default": APPS.number} for name in ("uid", "gid")}
 POINTS_OPTION: Options = {"points": {"type": "path", "default": folder(HOME, POINTS)}}
+PIECE_OPTIONS: Options = {"file": {"type": "str"}, "offset": {"type": "int", "default": 0}}
