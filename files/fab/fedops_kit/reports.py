@@ -35,7 +35,8 @@ _USUAL: Mapping[str, tuple[str, ...]] = {
     "proximal_loss": ("proximal_loss", "proximal-loss", "fedprox_loss", "fedprox-loss"),
     "grad_norm": ("grad_norm", "grad-norm", "gradient_norm", "gradient-norm"),
 }
-COUNTED, REJECTED, FAILED = "counted", "rejected", "failed"  # what became of what a site has trained
+# What became of what a site has trained; it is skipped with a round that made no model.
+COUNTED, SKIPPED, REJECTED, FAILED = "counted", "skipped", "rejected", "failed"
 
 Report = dict[str, Any]
 
@@ -74,9 +75,13 @@ class Reports:
             else:
                 self._site(problem.site).update({"state": state, "reason": plain(problem.reason)})
 
-    def told(self) -> dict[str, Any]:
+    def told(self, aggregated: bool = True) -> dict[str, Any]:
         """Return what a line of the history says of the sites."""
+        became = {} if aggregated else {COUNTED: SKIPPED}
         entries = [{"site": name, **_lean(report)} for name, report in self.sites.items()]
+        for entry in entries:
+            if entry.get("state") in became:
+                entry["state"] = became[entry["state"]]
         shown = entries[:MOST_SITES]
         if len(json.dumps(shown)) > MOST_LETTERS:
             shown = [_without_metrics(entry) for entry in shown]

@@ -30,7 +30,7 @@ def server_eval(line: Mapping[str, Any]) -> dict[str, Any]:
             "std_client_loss": of_all("loss", "deviation"),
             "avg_client_proximal_loss": of_all("proximal_loss"),
             "avg_client_grad_norm": of_all("grad_norm"),
-            "num_clients": line["replies"],
+            "num_clients": line["replies"] if line["aggregated"] else 0,
             "param_update_norm": line["update_norm"],
         },
         "individual_client_metrics": [

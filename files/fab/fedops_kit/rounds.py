@@ -70,7 +70,7 @@ class RoundKeeper:
             "failed": [asdict(failure) for failure in (*finished.earlier, *finished.failed)],
             "rejected": [asdict(rejection) for rejection in finished.rejected],
             "update_norm": finite(finished.update_norm),
-            **finished.reports.told(),
+            **finished.reports.told(finished.aggregated),
             "seconds": round(time.monotonic() - finished.started, 3),
             "checkpoint": saved.file if saved else None,
             "checkpoint_problem": self.saver.problem if self.saver else None,

@@ -68,6 +68,17 @@ def test_each_line_tells_of_each_site(federation: Federation) -> None:
             assert entry["proximal_loss"] == pytest.approx(entry["update_norm"] ** 2 / 2, rel=1e-4)
 
 
+def test_in_a_round_that_made_no_model_nobody_counts(federation: Federation) -> None:
+    grid = {"fails": lambda site, number, attempt: number == 1 and site != "site06"}
+    federation.train(num_rounds=2, on_shortfall="skip", round_files=True, grid=grid)
+    first, second = federation.published("history.jsonl")
+    assert [entry["state"] for entry in first["sites"]] == ["failed"] * 6 + ["skipped"]
+    assert [entry["state"] for entry in second["sites"]] == ["counted"] * 7
+    for number, count in ((1, 0), (2, 7)):
+        told = federation.published(f"round_{number}_server_eval.json")
+        assert told["aggregated_client_metrics"]["num_clients"] == len(told["individual_client_metrics"]) == count
+
+
 def test_the_hash_is_that_of_what_the_site_sent(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
     fingerprint = client_app.fingerprint
