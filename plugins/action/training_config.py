@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -22,9 +23,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.situation im
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIME_NAMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, merged, node_count
-from ansible_collections.fedops.flower.plugins.module_utils._flower.app import read_app, source_files
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app import PYPROJECT, read_app, source_files
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import AppConfig, for_app
-from ansible_collections.fedops.flower.plugins.module_utils._flower.app_kit import with_kit
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app_kit import depends_on_numpy, with_kit
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 ARGUMENTS = {
@@ -43,6 +44,11 @@ ARGUMENTS = {
 
 
 INITIAL = (("checkpoint", "path"), ("sha256", "sha256"))  # a variable, and what the module returns for it
+
+
+_NO_NUMPY = Problem(
+    INFO, "app_kit", True, "the app does not depend on NumPy, which the kit needs", "Add numpy to its dependencies."
+)
 
 
 class ActionModule(ActionBase):
@@ -116,9 +122,11 @@ def _app_config(arguments: Mapping[str, Any], training: Training) -> AppConfig |
     if arguments["app"]:
         path, overlay = os.path.abspath(arguments["app"]), arguments["overlay"]
         app = read_app(path, overlay)
-        if arguments["kit"]:
-            app = with_kit(app, source_files(path, overlay))
-        return for_app(app, training, arguments["extra"] or {})
+        if not arguments["kit"]:
+            return for_app(app, training, arguments["extra"] or {})
+        files = source_files(path, overlay)
+        config = for_app(with_kit(app, files), training, arguments["extra"] or {})
+        return config if depends_on_numpy(files[PYPROJECT]) else replace(config, problems=(*config.problems, _NO_NUMPY))
     for name in ("extra", "overlay", "kit"):
         if arguments[name]:
             raise AnsibleActionFail(f"{name} is given but app is not. Name the app that it belongs to.")

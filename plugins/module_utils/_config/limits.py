@@ -80,7 +80,7 @@ def _session_problems(asked: t.Mapping[str, t.Any]) -> list[str]:
     if not asked["provable"]:
         found.append(
             f"the app {asked['app']} publishes no result. Use the app of the collection (app_overlay exchanges its"
-            " model), or training_mode=once."
+            " model), give your own the kit (app_kit), or set training_mode=once."
         )
     return [f"training_mode is continuous but {problem}" for problem in found]
 

@@ -82,11 +82,12 @@ def missing_of_kit(sources: Mapping[str, bytes], fab: Mapping[str, bytes]) -> st
     return next((name for name in sources if name.startswith(f"{KIT_PACKAGE}/") and name not in fab), None)
 
 
-def depends_on_numpy(text: str) -> bool:
-    """Tell whether an app asks for NumPy, which the kit needs. Flower brings it along."""
+def depends_on_numpy(pyproject: str) -> bool:
+    """Tell whether an app asks for NumPy in this file, which the kit needs. Flower brings it along."""
     import tomllib
 
-    listed = tomllib.loads(text).get("project", {}).get("dependencies", [])
+    with open(pyproject, "rb") as stream:
+        listed = tomllib.load(stream).get("project", {}).get("dependencies", [])
     return any(str(one).replace("_", "-").lower().startswith("numpy") for one in listed)
 
 

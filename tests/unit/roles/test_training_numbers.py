@@ -48,8 +48,8 @@ def test_all_are_told_at_once(problems) -> None:
         f"training_mode is continuous but {problem}"
         for problem in (
             "fl_checkpoint_enabled is false. Set it to true: each session goes on from it.",
-            "the app own.app publishes no result. Use the app of the collection (app_overlay exchanges its model), or"
-            " training_mode=once.",
+            "the app own.app publishes no result. Use the app of the collection (app_overlay exchanges its model), give"
+            " your own the kit (app_kit), or set training_mode=once.",
         )
     ]
 

@@ -197,6 +197,18 @@ def test_a_variable_that_reaches_nothing_in_an_app_of_ones_own_fails(tmp_path, t
     ]
 
 
+def test_what_the_kit_is_told_reaches_an_app_that_has_it(tmp_path, their_app):
+    variables = {"fl_checkpoint_enabled": True, "fl_checkpoint_interval": 1, "fl_training_name": "theirs"}
+    refused, dummy = play(tmp_path, {"app": str(their_app), "kit": True}, variables)
+    assert "nothing in the app theirs uses the kit. Write two lines into its ServerApp" in refused["msg"]
+    (their_app / "server.py").write_text("from fedops_kit import keep\n")
+    result, shown = play(tmp_path, {"app": str(their_app), "kit": True}, variables)
+    assert result["provable"]
+    assert tomllib.loads(result["run_config"])["fedops"]["checkpoint-interval"] == 1
+    assert [problem["severity"] for problem in result["problems"]] == ["info"]
+    assert "the app does not depend on NumPy, which the kit needs" in shown
+
+
 def test_checkpoints_lie_in_the_home_of_the_host(tmp_path, their_app):
     result, dummy = play(tmp_path, {"home": "/srv/flower", "app": str(their_app)}, {"fl_num_rounds": 2})
     assert (result["training"]["checkpoint_path"], result["problems"]) == ("/srv/flower/checkpoints", [])
