@@ -10,6 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import host_layout as layout
+from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import kinds_of
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import places as places_of
 from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import QUIET
 from ansible_collections.fedops.flower.plugins.module_utils._storage.remains import remains as remains_of
@@ -17,10 +18,10 @@ from ansible_collections.fedops.flower.plugins.plugin_utils._errors import error
 
 
 def host_layout(
-    kinds: Sequence[str], user: str, uid: int, gid: int, numbers: Mapping[str, Any] | None = None
+    groups: Sequence[str], user: str, uid: int, gid: int, numbers: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     with errors_as(AnsibleFilterError):
-        return layout(kinds, user, int(uid), int(gid), numbers)
+        return layout(kinds_of(groups), user, int(uid), int(gid), numbers)
 
 
 def places(home: str) -> dict[str, Any]:

@@ -19,8 +19,8 @@ options:
         and C(quiesced), C(needed_nodes), and C(asked) (M(fedops.flower.training_config)), C(plan) and C(run)
         (M(fedops.flower.training)), C(supernodes) (M(fedops.flower.supernode_info)), C(room)
         (M(fedops.flower.room_info)), C(refusal), C(check) and C(proof) (of what was checked), and C(model)
-        (M(fedops.flower.checkpoint_info)). C(names) is V(real) where sites are to be told by their names; else
-        C(details), C(waiting_for) and C(last_sites) have their pseudonyms.
+        (M(fedops.flower.checkpoint_info)), and C(deployed) (M(fedops.flower.app)). C(names) is V(real) where sites are
+        to be told by their names; else C(details), C(waiting_for) and C(last_sites) have their pseudonyms.
     type: dict
     required: true
 """
@@ -40,7 +40,7 @@ _value:
   description: >-
     The outcome: C(training), C(status), C(details), C(finished), C(run_id), C(rounds), C(loss), C(accuracy),
     C(restarts), C(restart_reasons), C(waiting_for), C(checkpoint), C(checkpoint_round), C(checkpoint_sha256),
-    C(history), and C(last_sites) for P(fedops.flower.sites_table#filter).
+    C(history), C(last_sites) for P(fedops.flower.sites_table#filter), and C(changed_app).
   type: dict
   sample: {"training": "default", "status": "completed", "rounds": 3, "accuracy": 0.93, "restarts": 0}
 """

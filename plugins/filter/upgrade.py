@@ -18,9 +18,10 @@ def upgrade_plan(
     kept: int,
     held_since: str | None = None,
     held_for: str = "",
+    online_timeout: float = 0,
 ) -> dict[str, Any]:
     federation = upgrade.Federation(superlink, int(health), supernodes, held_since, held_for)
-    return upgrade.plan(looks, federation, int(kept))
+    return upgrade.plan(looks, federation, int(kept), float(online_timeout))
 
 
 def upgrade_gate(services: Sequence[Mapping[str, Any]], release: str) -> list[str]:

@@ -11,11 +11,16 @@ from __future__ import annotations
 import typing as t
 
 from .errors import FedopsError
-from .layout import ACCOUNTS, APPS, FOLDERS, ON, SECRETS, UNITS, Account
+from .layout import ACCOUNTS, APPS, FOLDERS, GROUPS, ON, SECRETS, UNITS, Account
 
 
 class LayoutError(FedopsError):
     """The accounts cannot be as asked."""
+
+
+def kinds_of(groups: t.Container[str]) -> list[str]:
+    """Return what a host of these groups is; one that is in none of ours may become anything."""
+    return [kind for kind, group in GROUPS.items() if group in groups] or list(GROUPS)
 
 
 def host_layout(

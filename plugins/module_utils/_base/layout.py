@@ -49,8 +49,9 @@ PARTS: t.Mapping[str, Account] = {
 }
 ACCOUNTS = (APPS, *PARTS.values())
 
-# What a host can be. It may be both.
+# What a host can be, and the group of an inventory that says so. It may be both.
 SUPERLINK_HOST, SUPERNODE_HOST = "superlink", "supernode"
+GROUPS: t.Mapping[str, str] = {SUPERLINK_HOST: "superlink", SUPERNODE_HOST: "supernodes"}
 ON: t.Mapping[str, tuple[Account, ...]] = {
     SUPERLINK_HOST: (APPS, SUPERLINK_ACCOUNT, CONTROL, GATEWAY_ACCOUNT),
     SUPERNODE_HOST: (APPS, SUPERNODE_ACCOUNT, CLIENTAPPS),

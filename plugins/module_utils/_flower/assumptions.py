@@ -98,6 +98,7 @@ SHORT_HASH = _assume(
     8,
     "A submission and the names of FABs have so many characters of the FAB's hash; a listed run has all of them.",
     FAB,
+    "plugins/module_utils/_supervisor/outcome.py",
 )
 RUN_FIELDS = _assume(
     "run_fields",

@@ -8,6 +8,7 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from .._flower.assumptions import ONLINE
 from .releases import version_of
 
 MINIMUM = (1, 41)  # the oldest Flower that the units and the launcher of this collection can run
+SECONDS_A_LOOK = 2  # at a gate: one second between two of them, and about one for each
 SETTLED = 3.0  # seconds that a service has to be active: one that cannot start ends sooner
 RELEASE_ROOM, TEMPORARY_ROOM, STATE_ROOM = 1.2, 1.5, 1.1  # of what there is now: wheels, their cache, and some growth
 WHY, SAID = 4000, 500  # characters of why a gate was not passed, and of a line that a service has said
@@ -69,12 +71,15 @@ def is_due(look: HostLook) -> bool:
     return info["release"] != wanted or any(releases != [wanted] for releases in running)
 
 
-def plan(looks: t.Mapping[str, HostLook], federation: Federation, kept: int) -> dict[str, t.Any]:
+def plan(
+    looks: t.Mapping[str, HostLook], federation: Federation, kept: int, online_timeout: float = 0
+) -> dict[str, t.Any]:
     """Return what is to be done, and everything that stands in its way.
 
     A look at a host has C(unreachable), C(problem) (why its release cannot be made), C(wanted) (the name of its
     release), C(built) (whether that is to be built), C(one_account) (whether an older version of this collection has
     deployed it), C(supernodes) (their names), and C(info), which the module C(release_info) returns.
+    C(online_timeout) is how many seconds a SuperNode may take to come back.
     """
     sound = {host: look for host, look in looks.items() if not look["unreachable"] and not look["problem"]}
     # One that was cut short may have left services that do not run. Its gates decide about them.
@@ -110,6 +115,7 @@ def plan(looks: t.Mapping[str, HostLook], federation: Federation, kept: int) -> 
         "needed": needed,
         "unfinished": unfinished,
         "versions": versions,
+        "patience": math.ceil(online_timeout / SECONDS_A_LOOK),
         "lines": lines,
     }
     return t.cast("dict[str, t.Any]", harmless_value(planned, PLAN))

@@ -28,6 +28,8 @@ _HIDDEN = (
     "supernode.toml",
 )
 
+_PROXY = re.compile("(https?|no|all)_proxy", re.IGNORECASE)
+
 
 class InstancesError(FedopsError):
     """What a host says about its SuperNodes cannot be; the message has a line for each problem."""
@@ -91,6 +93,16 @@ def settings(directives: Sections) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def endpoint(address: str, port: object) -> str:
+    """Return an address with its port; one of IPv6 needs brackets before it."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def proxies(environment: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return what of the ClientApps' environment the SuperNode itself needs."""
+    return {name: value for name, value in environment.items() if _PROXY.fullmatch(name)}
+
+
 @dataclass(frozen=True)
 class SuperNodeHost(HostVariables):
     """The SuperNodes of a host, by its variables."""
@@ -134,6 +146,8 @@ class SuperNodeHost(HostVariables):
             **{name: getattr(place, name) for name in ("key", "secret", "config", "state")},
         }
         return {
+            "superlink": endpoint(self.superlink_address, self.superlink_port),
+            "environment": proxies(self.environment or {}),
             "unit": unit,
             "supernodes": [
                 {

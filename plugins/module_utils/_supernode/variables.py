@@ -41,6 +41,9 @@ class HostVariables:
     site: str | None = None
     node_config: t.Any = None
     memory_max: t.Any = None
+    superlink_address: str = ""
+    superlink_port: object = ""
+    environment: t.Mapping[str, t.Any] | None = None  # of its ClientApps
 
     @property
     def problems(self) -> list[str]:

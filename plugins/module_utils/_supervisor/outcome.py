@@ -13,6 +13,7 @@ import typing as t
 
 from .._base.jsonable import Bounds, harmless_value, is_number
 from .._base.pseudonyms import SiteNames
+from .._flower.assumptions import SHORT_HASH
 from .._supernode.registry import named
 from .._training.sites import REAL, last_sites
 from . import endings
@@ -31,7 +32,8 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
 
     C(seen) holds what the steps of the play have found, empty for those that it did not come to: C(name) of the
     training, C(quiesced), C(asked), C(refusal), C(plan), C(supernodes), C(needed_nodes), C(room), C(check), C(run),
-    C(proof) and C(model). C(names) is C(real) where sites are to be told by their names, and not by pseudonyms.
+    C(proof), C(model) and C(deployed) (what the module C(app) returns). C(names) is C(real) where sites are to be told
+    by their names, and not by pseudonyms.
     """
     run, known = seen.get("run") or {}, last_look(seen)
     supervision = run.get("supervision") or {}
@@ -63,7 +65,16 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
         **harmless_value(words, WORDS),
         "history": harmless_value(rounds, ROUNDS),
         "last_sites": harmless_value(told_of_sites, ROUNDS),
+        "changed_app": changed_app(seen),
     }
+
+
+def changed_app(seen: Returned) -> dict[str, str] | None:
+    """Return by which app a training was trained that was left as it is, where another one is deployed now."""
+    run = seen.get("run") or {}
+    # A submission tells only so many characters of the hash.
+    before, now = (str(about.get("fab_hash") or "")[:SHORT_HASH] for about in (run, seen.get("deployed") or {}))
+    return {"before": before, "now": now} if not run.get("changed", True) and before and now and before != now else None
 
 
 def site_names(seen: Returned) -> SiteNames:

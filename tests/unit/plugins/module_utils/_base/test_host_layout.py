@@ -9,7 +9,7 @@ import re
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.filter.layout import host_layout as as_filter
-from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import LayoutError, host_layout
+from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import LayoutError, host_layout, kinds_of
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import SUPERLINK_HOST, SUPERNODE_HOST
 
 
@@ -44,3 +44,16 @@ def test_what_ran_as_one_account_stops_before_its_folders_change_hands() -> None
         "flower-superexec.service",
         "flower-superlink.service",
     ]
+
+
+@pytest.mark.parametrize(
+    ("groups", "kinds"),
+    [
+        (["all", "superlink"], [SUPERLINK_HOST]),
+        (["supernodes", "wards"], [SUPERNODE_HOST]),
+        (["supernodes", "superlink"], [SUPERLINK_HOST, SUPERNODE_HOST]),
+        (["all", "ungrouped"], [SUPERLINK_HOST, SUPERNODE_HOST]),
+    ],
+)
+def test_a_host_is_what_its_groups_say_and_without_them_it_may_be_either(groups: list, kinds: list) -> None:
+    assert kinds_of(groups) == kinds

@@ -57,13 +57,14 @@ def hosts(**looks: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_a_sound_federation_is_upgraded_where_it_is_due() -> None:
     done = look(wanted=NEW, release=NEW, built=False, services=[service(releases=[NEW])])
-    found = plan(hosts(sl=done), SUPERLINK, 2)
+    found = plan(hosts(sl=done), SUPERLINK, 2, online_timeout=121)
     assert found == {
         "problems": [],
         "due": ["sn"],
         "needed": True,
         "unfinished": False,
         "versions": ["1.42.0"],
+        "patience": 61,
         "lines": [f"sn: {OLD} -> {NEW}"],
     }
 

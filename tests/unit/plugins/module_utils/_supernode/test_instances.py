@@ -37,6 +37,8 @@ def test_a_host_without_instances_is_one_supernode_at_the_old_places() -> None:
     assert {"/opt/flower/certificates", "/opt/flower/supernode.toml", "/opt/flower/supernodes"} <= set(hidden)
     assert not {"/opt/flower/bin", "/opt/flower/data", "/opt/flower/releases"} & set(hidden)
     assert plan == {
+        "superlink": ":",
+        "environment": {},
         "unit": {
             "site": "hospital-a",
             "port": "9094",
@@ -325,3 +327,24 @@ def test_a_bound_on_memory_is_told_before_a_host_is_touched() -> None:
     assert SuperNodeHost("h", memory_max="80%").problems == SuperNodeHost("h", memory_max="").problems == []
     (problem,) = SuperNodeHost("h", memory_max="lots").problems
     assert problem.startswith("supernode_memory_max is lots but must be a number of bytes, ")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("10.0.0.1", "10.0.0.1:9092"), ("fl.example", "fl.example:9092"), ("fd00::1", "[fd00::1]:9092")],
+)
+def test_the_superlink_is_said_as_flower_takes_it(address: str, said: str) -> None:
+    assert SuperNodeHost("a", superlink_address=address, superlink_port=9092).plan()["superlink"] == said
+
+
+def test_of_the_environment_a_supernode_gets_a_proxy_alone() -> None:
+    given = {
+        "HTTPS_PROXY": "p",
+        "no_proxy": "n",
+        "All_Proxy": "a",
+        "MY_HTTP_PROXY": "m",
+        "HTTP_PROXYS": "s",
+        "FEDOPS": "f",
+    }
+    found = SuperNodeHost("a", environment=given).plan()["environment"]
+    assert found == {"HTTPS_PROXY": "p", "no_proxy": "n", "All_Proxy": "a"}

@@ -28,6 +28,7 @@ NOTHING = {
     "checkpoint_sha256": None,
     "history": [],
     "last_sites": {"sites": [], "across_sites": {}},
+    "changed_app": None,
 }
 NAMES = [
     {
@@ -259,3 +260,18 @@ def test_a_workflow_is_handed_nothing_endless_and_nothing_that_does_more_than_be
     text = json.dumps(found, ensure_ascii=False)
     assert not [c for c in text if unicodedata.category(c) in ("Cc", "Cf")]
     assert len(text) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("run_", "deployed", "changed"),
+    [
+        ({"changed": False, "fab_hash": "a" * 64}, "b" * 64, {"before": "a" * 8, "now": "b" * 8}),
+        ({"changed": False, "fab_hash": "a" * 8}, "a" * 64, None),  # as a submission tells it
+        ({"changed": True, "fab_hash": "a" * 64}, "b" * 64, None),
+        ({"changed": False, "fab_hash": None}, "b" * 64, None),
+        ({"changed": False, "fab_hash": "a" * 64}, None, None),
+        ({}, "b" * 64, None),
+    ],
+)
+def test_an_app_that_is_another_than_that_of_a_finished_training_is_told(run_, deployed, changed) -> None:
+    assert told(run_, deployed={"fab_hash": deployed} if deployed else {})["changed_app"] == changed
