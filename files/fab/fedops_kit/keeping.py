@@ -47,6 +47,10 @@ def keep(
         Flower's own classes carry on is known.
     :param restore: is given what ``capture`` had returned when the checkpoint was saved that a run resumes from.
     """
+    if not isinstance(strategy, Strategy) or isinstance(strategy, KeptStrategy):
+        raise TypeError(
+            f"keep() was given {type(strategy).__name__}, but takes a strategy of flwr.serverapp.strategy, and once."
+        )
     state = KeptState(strategy, capture, restore)
     return KeptStrategy(state, lambda run: of_any_app(strategy, context, run))
 

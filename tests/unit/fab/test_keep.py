@@ -428,6 +428,13 @@ def test_what_is_kept_is_started_once_and_not_wrapped(bench: Bench) -> None:
         bench.start(FedAvg, "twice", door=lambda strategy, context: Twice(keep(strategy, context)))
 
 
+def test_what_is_no_strategy_or_kept_already_is_refused() -> None:
+    context = Context(1, 0, {}, RecordDict(), {})
+    for wrong in (object(), FedAvg, keep(FedAvg(), context)):
+        with pytest.raises(TypeError, match=r"^keep\(\) was given .*, but takes a strategy of flwr\.serverapp"):
+            keep(wrong, context)
+
+
 def test_attributes_of_the_strategy_are_still_there() -> None:
     kept = keep(FedAvg(fraction_train=0.25), Context(1, 0, {}, RecordDict(), {}))
     assert kept.fraction_train == 0.25

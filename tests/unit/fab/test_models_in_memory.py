@@ -12,7 +12,8 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from simulated import Federation, SimulatedGrid
 
-from fedops_app import client_app, strategies, task
+from fedops_app import client_app, task
+from fedops_kit.exact import ExactStrategy
 from fedops_kit.integrity import FINGERPRINT, fingerprint
 from fedops_kit.knowledge._config.strategies import STRATEGIES
 
@@ -31,7 +32,7 @@ def models_alive() -> float:
 def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
     """Count when a round is sent, and when the strategy has its replies."""
     counts: dict[str, list[float]] = {"sent": [], "aggregated": []}
-    push, build = SimulatedGrid.push_messages, strategies.build
+    push, check = SimulatedGrid.push_messages, ExactStrategy._check_trimming
 
     def counting_push(grid: SimulatedGrid, messages: Iterable[Message]) -> Iterable[str]:
         messages = list(messages)
@@ -39,19 +40,13 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
             counts["sent"].append(models_alive())
         return push(grid, messages)
 
-    def counting_build(*arguments: object) -> strategies.Strategy:
-        strategy = build(*arguments)
-        aggregate = strategy.aggregate_train
-
-        def counting_aggregate(server_round: int, replies: list[Message]) -> object:
-            counts["aggregated"].append(models_alive())
-            return aggregate(server_round, replies)
-
-        strategy.aggregate_train = counting_aggregate
-        return strategy
+    def counting_check(exact: ExactStrategy) -> None:
+        """The last thing before the replies become a model, whoever makes it."""
+        counts["aggregated"].append(models_alive())
+        check(exact)
 
     monkeypatch.setattr(SimulatedGrid, "push_messages", counting_push)
-    monkeypatch.setattr(strategies, "build", counting_build)
+    monkeypatch.setattr(ExactStrategy, "_check_trimming", counting_check)
     return counts
 
 
