@@ -47,6 +47,13 @@ def initial_arrays(seed: int) -> Arrays:
     return _arrays(Digits())
 
 
+def buffers() -> list[str]:
+    """Name what is not learned: here nothing, and the running statistics if you put a batch normalization in."""
+    model = Digits()
+    kept = model.state_dict()
+    return [name for name, _values in model.named_buffers() if name in kept]
+
+
 def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arrays, Metrics]:
     """Train the model on the data of one site; return it with ``num-examples`` and ``train_loss``.
 
@@ -106,13 +113,23 @@ def _load(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _arrays(model: nn.Module) -> Arrays:
-    return {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
+    return {name: _numbers(tensor.detach().cpu()) for name, tensor in model.state_dict().items()}
 
 
 def _model(arrays: Arrays) -> Digits:
     model = Digits()
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    model.load_state_dict({name: _tensor(array) for name, array in arrays.items()})
     return model
+
+
+def _numbers(tensor: torch.Tensor) -> NDArray:
+    """Return an array; of bfloat16, which NumPy does not know, the two bytes of each number."""
+    return tensor.view(torch.int16).numpy().view("V2") if tensor.dtype == torch.bfloat16 else tensor.numpy()
+
+
+def _tensor(array: NDArray) -> torch.Tensor:
+    is_bfloat16 = array.dtype.kind == "V"
+    return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16) if is_bfloat16 else torch.from_numpy(array)
 
 
 @torch.no_grad()

@@ -43,6 +43,7 @@ def files(root: Path, renewed: Mapping[str, str]) -> dict[str, str]:
     parts = (
         (README, "strategies", "", ", ".join(f"`{name}`" for name in STRATEGIES)),
         (ROBUSTNESS, "papers", "\n", _papers()),
+        (ROBUSTNESS, "differences", "\n", _differences()),
         (SIZING, "strategies with state", "", stateful),
         (CONFIGURATION, "strategies to choose from", "\n", _choices()),
         (CONFIGURATION, "classes and parameters", "\n", _classes()),
@@ -58,6 +59,11 @@ def files(root: Path, renewed: Mapping[str, str]) -> dict[str, str]:
 
 def _renewed(content: str, page: str, name: str, end: str, text: str) -> str:
     return between(content, f"<!-- begin: {name} -->{end}", f"<!-- end: {name} -->{end}", text, page)
+
+
+def _differences() -> str:
+    rows = ([strategy.name, f"{strategy.differs}."] for strategy in STRATEGIES.values() if strategy.differs)
+    return table(["Strategy", "How Flower's class differs"], rows)
 
 
 def _papers() -> str:

@@ -119,4 +119,12 @@ def _evaluate_centrally(extra: Mapping[str, Any], server_round: int, arrays: Arr
 
 
 def _record(arrays: task.Arrays) -> ArrayRecord:
-    return ArrayRecord({name: dtypes.array(np.asarray(array)) for name, array in arrays.items()})
+    record = ArrayRecord()
+    for name, array in arrays.items():
+        try:
+            record[name] = dtypes.array(np.asarray(array))
+        except TypeError as error:
+            raise RunFailedError(
+                f"initial_arrays() in task.py has returned {name!r}, which cannot be sent: {error}."
+            ) from None
+    return record

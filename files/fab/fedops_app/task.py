@@ -4,6 +4,8 @@
 
 The default is a small neural network in NumPy that reads handwritten digits of 8 by 8 pixels.
 The app calls the four functions without an underscore; their arrays are dicts, because names survive in checkpoints.
+Where the model has arrays that are not learned, such as the running statistics of a batch normalization, a fifth one,
+``buffers()``, returns their names (integers and booleans need none).
 """
 
 from __future__ import annotations

@@ -77,6 +77,8 @@ def narrowed(values: NDArray, dtype: str) -> NDArray:
 
 def array(values: NDArray) -> Array:
     """Return an array to send or to save, under the name of its type."""
+    if values.dtype.hasobject:
+        raise TypeError(f"{values.dtype} is no type of numbers")
     made = Array(values)
     if is_bfloat16(values):
         made.dtype = BFLOAT16

@@ -34,6 +34,7 @@ from .room import room
 from .rounds import Evaluate, RoundKeeper, known_figures, known_line
 from .saving import Saver
 from .state import Capture, KeptState, Restore, State
+from .storable import check_storable
 from .terms import Terms, of_any_app
 
 
@@ -163,6 +164,7 @@ def begin(
     """Return what the training begins with, and how it computes; without a directory, the untrained model."""
     # What an app makes of the replies by a strategy of its own is its own business.
     ways = {FIRST: Arithmetic()} if any_model else arithmetics(untrained, terms.buffers, terms.values)
+    check_storable(untrained)
 
     def check(checkpoint: Checkpoint, kept: State) -> None:
         state.check(ways[arithmetic_of(checkpoint)].seen(untrained), kept)

@@ -204,7 +204,8 @@ def _shown(configuration: Mapping[str, object], key: str) -> str:
 
 def _told_apart(arrays: list[tuple], others: list[tuple]) -> str:
     """Name the arrays that the others lack; all of them when only their order differs."""
-    apart = [entry for entry in arrays if entry not in others] or arrays
+    known = set(map(str, others))
+    apart = [entry for entry in arrays if str(entry) not in known] or arrays
     shown = ", ".join(f"{harmless(name, _SHOWN)}{shape} {dtype}" for name, shape, dtype in apart[:5])
     return shown + (", ..." if len(apart) > 5 else "")
 

@@ -97,7 +97,7 @@ _MOMENTS = {"beta_1": "beta_1", "beta_2": "beta_2"}
 _MALICIOUS = {"num_malicious_nodes": "num_malicious"}
 _OF_ADAM = {"m_t": NAMED, "v_t": NAMED}
 _VARIANT = ("variant",)
-_FIRST_STEPS = "v begins at 0 in Flower, and at tau squared in the paper, whose first steps are smaller"
+_FIRST_STEPS = "The second moment v begins at 0 in Flower, at tau squared in the paper, whose first steps are smaller"
 
 _BLANCHARD = Paper(
     "converges to a flat region in spite of f Byzantine workers; a linear rule (FedAvg) is controlled by a single one;"

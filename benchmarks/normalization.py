@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Show that no strategy harms the buffers of a model: batch normalization against its twin that has none.
+
+A small residual network reads the digits, once with batch normalization, whose running statistics and counters are
+buffers, and once with group normalization, which keeps nothing. Every strategy trains both, on the same data and seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from common import RESULTS, machine, write_json
+from simulation import Simulation
+
+from fedops_kit.knowledge._config.strategies import STRATEGIES as ROWS
+
+SITES = 11  # Bulyan needs 4 x 2 + 3
+SEEDS = (1, 2, 3)
+ALIKE = 100.0  # of the Dirichlet distribution that deals the labels
+TRAINING = {"num_rounds": 30, "local_epochs": 2, "client_lr": 0.1}
+WITHIN = 0.02  # what batch normalization may lose against its twin
+# Rates with which the twin learns; what a strategy reads beside them is as in the other benchmarks.
+STRATEGIES: Mapping[str, Mapping[str, object]] = {
+    **{name: {} for name in ROWS},
+    "FedProx": {"proximal_mu": 0.1},
+    "FedAdam": {"server_lr": 0.01},
+    "FedYogi": {"server_lr": 0.01, "client_lr": 0.1},
+    "FedAdagrad": {"server_lr": 0.03},
+    "FedAvgM": {"server_momentum": 0.5},
+    "Krum": {"num_malicious": 2},
+    "MultiKrum": {"num_malicious": 2, "num_nodes_to_select": 7},
+    "Bulyan": {"num_malicious": 2},
+}
+
+
+@dataclass(frozen=True)
+class Twins:
+    """What one strategy reached: the mean over the seeds of the accuracy on the server's test set."""
+
+    strategy: str
+    batch: float
+    group: float
+
+
+def measure(strategy: str, seeds: Sequence[int], scratch: Path, **changes: object) -> Twins:
+    """Train both networks with each seed."""
+    from normalized import BATCH, GROUP, Normalized
+
+    reached: dict[str, list[float]] = {BATCH: [], GROUP: []}
+    for seed in seeds:
+        simulation = Simulation.dealt(scratch / str(seed), SITES, ALIKE, seed)
+        for kind, accuracies in reached.items():
+            with Normalized(kind).in_place():
+                variables = {"strategy": strategy, "seed": seed, **TRAINING, **STRATEGIES[strategy], **changes}
+                accuracies.append(simulation.train(variables)[-1]["accuracy"])
+    return Twins(strategy, *(round(statistics.mean(values), 4) for values in reached.values()))
+
+
+def problems(twins: Sequence[Twins]) -> list[str]:
+    """Say which strategies harm the buffers."""
+    return [
+        f"{each.strategy} reaches {each.batch:.1%} with batch normalization and {each.group:.1%} with its twin"
+        for each in twins
+        if each.group - each.batch > WITHIN
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train all of it and write the figures; exit 1 when a claim does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES), metavar="STRATEGY")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="one training of each twin")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
+    options = parser.parse_args(arguments)
+    twins = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for strategy in options.strategies:
+            twins.append(measure(strategy, options.seeds, Path(scratch)))
+            print(f"{strategy:14} batch {twins[-1].batch:6.1%}  group {twins[-1].group:6.1%}", flush=True)
+    found = problems(twins)
+    facts = {"machine": machine(Path.cwd()), "seeds": options.seeds, "sites": SITES, "training": TRAINING}
+    write_json(options.results / "normalization.json", {**facts, "twins": [asdict(each) for each in twins]})
+    print("\n".join(found) or "No strategy harms the buffers.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
