@@ -75,8 +75,8 @@ arrays:
   sample: [{"name": "weights", "dtype": "float32", "shape": [64, 10]}]
 """
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._training.initial import Announced, InitialModels
 
 
@@ -85,7 +85,7 @@ def main() -> None:
         argument_spec={
             "source": {"type": "str", "required": True},
             "sha256": {"type": "str"},
-            "home": {"type": "path", "default": HOME},
+            **HOME_OPTION,
             "announced": {"type": "dict"},
             "staged": {"type": "path"},
         },

@@ -110,10 +110,13 @@ import os
 from base64 import b64encode
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.home import CHECKPOINTS, HOME, below
 from ansible_collections.fedops.flower.plugins.module_utils._base.identity import as_checkpoint_owner
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.options import PIECE_OPTIONS
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import (
+    CHECKPOINTS_OPTION,
+    HOME_OPTION,
+    PIECE_OPTIONS,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._training import export_program
 from ansible_collections.fedops.flower.plugins.module_utils._training.export import (
     EXPORT_FORMS,
@@ -150,8 +153,8 @@ def work(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": below(HOME, CHECKPOINTS)},
-            "home": {"type": "path", "default": HOME},
+            **CHECKPOINTS_OPTION,
+            **HOME_OPTION,
             "training": {"type": "str", "default": "default"},
             "round": {"type": "int"},
             "format": {"type": "str", "choices": list(EXPORT_FORMS), "default": "npz"},

@@ -139,8 +139,9 @@ class Exporter:
             "TasksMax": "512",
             "OOMScoreAdjust": "1000",
             "Nice": "5",
-            "WorkingDirectory": work,
-            "ReadWritePaths": work,
+            "WorkingDirectory": "/",
+            # A server of NFS may show root nothing below the directory that is mounted.
+            "ReadWritePaths": work if os.path.isdir(work) else self.path,
             "InaccessiblePaths": " ".join([*(f"-{path}" for path in hidden), *CLOSED_DOORS]),
         }
         environment = {"HOME": "/tmp", **QUIET, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}

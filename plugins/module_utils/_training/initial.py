@@ -61,8 +61,6 @@ class InitialModels:
 
     def __init__(self, home: str) -> None:
         self.home, self.path = home, folder(home, INITIAL_FOLDER)
-        account = checkpoint_owner()
-        self._owners = (os.geteuid(), account.pw_gid if account else os.getegid())
 
     def take(
         self,
@@ -107,11 +105,13 @@ class InitialModels:
         return {**self._told(True, digest, suffix), **about}
 
     def _write(self, stream: t.IO[bytes], source: str, digest: str, suffix: str) -> None:
-        guarded.make_directory(self.path, 0o750, self._owners)
+        account = checkpoint_owner()
+        owners = (os.geteuid(), account.pw_gid if account else os.getegid())
+        guarded.make_directory(self.path, 0o750, owners)
         self._forget()
         stream.seek(0)
         written = hashlib.sha256()
-        with guarded.replacing(self._place(digest, suffix), 0o640, self._owners) as copy:
+        with guarded.replacing(self._place(digest, suffix), 0o640, owners) as copy:
             while piece := stream.read(_PIECE):
                 written.update(piece)
                 copy.write(piece)

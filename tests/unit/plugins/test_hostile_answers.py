@@ -78,7 +78,8 @@ REPORT = [
                 "training": {"training_name": "t", "strategy": "FedAvg", "checkpoint_path": "/c",
                              "checkpoint_enabled": True, "min_available_clients": 2, "min_fit_clients": 2},
             },
-            **{f"__training_{step}": {} for step in ("refusal", "quiesced", "supernodes", "room", "check", "proof")},
+            **{f"__training_{step}": {} for step in ("initial", "refusal", "quiesced", "supernodes", "room", "check")},
+            "__training_proof": {},
             "__training_plan": {"status": "absent", "finished": False},
         },
         "tasks": [

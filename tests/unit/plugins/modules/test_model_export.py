@@ -246,11 +246,14 @@ def test_only_files_of_an_export_are_read(fetch, tmp_path) -> None:
             export.read_piece(str(tmp_path), name, 0)
 
 
-def test_it_runs_as_a_serverapp_does_without_a_network() -> None:
-    command = Exporter("/opt/flower", "/srv/c", "default").command("/srv/c/.export-1", 1000)
-    for one in ("User=flower", "PrivateNetwork=yes", "ProtectSystem=strict", "ReadWritePaths=/srv/c/.export-1"):
+@pytest.mark.parametrize(("seen", "writable"), [(True, "/.export-1"), (False, "")])
+def test_it_runs_as_a_serverapp_does_without_a_network(tmp_path, seen, writable) -> None:
+    if seen:  # an export that squashes root shows it nothing
+        (tmp_path / ".export-1").mkdir()
+    command = Exporter("/opt/flower", str(tmp_path), "default").command(f"{tmp_path}/.export-1", 1000)
+    for one in ("User=flower", "PrivateNetwork=yes", "ProtectSystem=strict", f"ReadWritePaths={tmp_path}{writable}"):
         assert f"--property={one}" in command
-    assert command[-5:] == ["/opt/flower/venv/bin/python", "-I", "-B", "-", "/srv/c/.export-1"]
+    assert command[-5:] == ["/opt/flower/venv/bin/python", "-I", "-B", "-", f"{tmp_path}/.export-1"]
 
 
 def test_the_program_knows_every_form() -> None:
