@@ -32,6 +32,14 @@ notes:
     C(docs/variables.md) describes them.
 """
 
+    INPUT = """
+options:
+  _input:
+    description: The C(fl_*) variables.
+    type: dict
+    required: true
+"""
+
     NODES_ONLINE = """
 options:
   nodes_online:

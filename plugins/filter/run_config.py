@@ -16,12 +16,8 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.training
+  - fedops.flower.training.input
 positional: runtime, home
-options:
-  _input:
-    description: The C(fl_*) variables.
-    type: dict
-    required: true
 seealso:
   - plugin: fedops.flower.training_problems
     plugin_type: filter

@@ -16,13 +16,9 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.training
+  - fedops.flower.training.input
   - fedops.flower.training.nodes_online
 positional: nodes_online, runtime, home
-options:
-  _input:
-    description: The C(fl_*) variables.
-    type: dict
-    required: true
 seealso:
   - plugin: fedops.flower.run_config
     plugin_type: filter

@@ -27,6 +27,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "unit"))
+from apps import pyproject, whole  # noqa: E402
+
 BIN = Path(sys.executable).parent
 LAUNCHER = ROOT / "roles" / "superlink" / "files" / "flwr.py"
 START_TIMEOUT = 60
@@ -35,21 +38,11 @@ if AnsibleCollectionConfig.collection_finder is None:
     init_plugin_loader([str(ROOT / ".ansible" / "collections")])
 
 APP = {
-    "pyproject.toml": """\
-[project]
-name = "testapp"
-version = "1.0.0"
-description = "Finishes rounds without training anything"
-license = "GPL-3.0-or-later"
-[tool.flwr.app]
-publisher = "fedops"
-[tool.flwr.app.components]
-serverapp = "testapp.server:app"
-clientapp = "testapp.client:app"
-[tool.flwr.app.config]
-num-rounds = 2
-fail = false
-""",
+    "pyproject.toml": whole(
+        pyproject("testapp", "fedops", "testapp.server:app", "testapp.client:app", num_rounds=2, fail=False),
+        description='"Finishes rounds without training anything"',
+        license='"GPL-3.0-or-later"',
+    ),
     "testapp/__init__.py": "",
     "testapp/client.py": "from flwr.clientapp import ClientApp\n\napp = ClientApp()\n",
     "testapp/server.py": """\

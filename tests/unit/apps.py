@@ -4,29 +4,30 @@
 
 from __future__ import annotations
 
-# As little as we read.
-LEAST = """
-[project]
-name = "an-app"
-version = "1.2.3"
-[tool.flwr.app]
-publisher = "somebody"
-[tool.flwr.app.components]
-serverapp = "an_app.server:app"
-clientapp = "an_app.client:app"
-[tool.flwr.app.config]
-num-rounds = 3
-"""
 
-# As much as Flower's own command wants.
-WHOLE = LEAST.replace(
-    '[tool.flwr.app]\npublisher = "somebody"\n',
-    """description = ""
-license = { file = "LICENSE" }
-dependencies = ["flwr>=1.41.0"]
+def pyproject(name: str, publisher: str, server: str, client: str, version: str = "1.0.0", **config: object) -> str:
+    """Return as little as we read. The keys of the configuration have underscores for their hyphens."""
+    values = "".join(f"{key.replace('_', '-')} = {str(value).lower()}\n" for key, value in config.items())
+    return f"""
+[project]
+name = "{name}"
+version = "{version}"
 [tool.flwr.app]
-publisher = "somebody"
-fab-format-version = 1
-flwr-version-target = "1.41.0"
-""",
-)
+publisher = "{publisher}"
+[tool.flwr.app.components]
+serverapp = "{server}"
+clientapp = "{client}"
+[tool.flwr.app.config]
+{values}"""
+
+
+def whole(least: str, **project: str) -> str:
+    """Return as much as Flower's own command wants of an app that says so little."""
+    about = "".join(f"{key} = {value}\n" for key, value in project.items())
+    return least.replace(
+        "[tool.flwr.app]\n", f'{about}[tool.flwr.app]\nfab-format-version = 1\nflwr-version-target = "1.41.0"\n'
+    )
+
+
+LEAST = pyproject("an-app", "somebody", "an_app.server:app", "an_app.client:app", "1.2.3", num_rounds=3)
+WHOLE = whole(LEAST, description='""', license='{ file = "LICENSE" }', dependencies='["flwr>=1.41.0"]')

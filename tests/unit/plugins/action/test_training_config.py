@@ -18,6 +18,8 @@ from ansible_collections.fedops.flower.plugins.doc_fragments.training import Mod
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 from ansible_collections.fedops.flower.plugins.modules import training_config
 
+from ...apps import pyproject
+
 ROOT = Path(__file__).resolve().parents[4]
 
 
@@ -149,20 +151,8 @@ def their_app(tmp_path):
     """A Flower app that knows one of our variables and a key of its own."""
     folder = tmp_path / "theirs"
     folder.mkdir()
-    (folder / "pyproject.toml").write_text("""
-[project]
-name = "theirs"
-version = "1.0.0"
-[tool.flwr.app]
-publisher = "they"
-[tool.flwr.app.components]
-serverapp = "theirs:server"
-clientapp = "theirs:client"
-[tool.flwr.app.config]
-num-rounds = 1
-depth = 2
-rate = 0.1
-""")
+    told = pyproject("theirs", "they", "theirs:server", "theirs:client", num_rounds=1, depth=2, rate=0.1)
+    (folder / "pyproject.toml").write_text(told)
     return folder
 
 

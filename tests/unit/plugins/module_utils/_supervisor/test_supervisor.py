@@ -186,6 +186,16 @@ class World:
         self.plan.append((self.at + seconds, happening))
         self.plan.sort(key=lambda entry: entry[0])
 
+    def killed_after(self, seconds: float) -> None:
+        """Have the supervisor live until it is killed."""
+
+        def die() -> None:
+            raise Killed
+
+        self.later(seconds, die)
+        with pytest.raises(Killed):
+            self.live()
+
     def set(self, run_id: str, **changes: object) -> None:
         self.runs[run_id] = replace(self.runs[run_id], **changes)
 
@@ -558,14 +568,9 @@ def test_a_supervisor_that_dies_while_it_cannot_stop_a_run_does_so_in_its_next_l
     world.ask()
     world.takes_up = False
 
-    def die() -> None:
-        raise Killed
-
     world.later(20, lambda: setattr(world, "away", True))
     world.later(40, world.desk.stop)
-    world.later(80, die)
-    with pytest.raises(Killed):
-        world.live()
+    world.killed_after(80)
     world.away = False
     assert world.live() == STOPPED
     assert (world.runs["1"].status, world.memory.ended) == ("stopped", "1")
@@ -574,12 +579,7 @@ def test_a_supervisor_that_dies_while_it_cannot_stop_a_run_does_so_in_its_next_l
 def test_a_run_under_way_is_stopped_by_a_supervisor_that_is_started_although_it_is_to_stand_still(world) -> None:
     world.ask()
 
-    def die() -> None:
-        raise Killed
-
-    world.later(20, die)
-    with pytest.raises(Killed):
-        world.live()
+    world.killed_after(20)
     world.desk.stop()
     assert world.live() == STOPPED
     assert (world.runs["1"].status, world.living) == ("stopped", [])
@@ -608,12 +608,7 @@ def test_a_run_that_is_stopped_by_hand_stays_stopped(world) -> None:
 def test_a_supervisor_that_is_killed_is_followed_by_one_that_adopts_the_run(world, end) -> None:
     world.ask()
 
-    def killed() -> None:
-        raise Killed
-
-    world.later(20, killed)
-    with pytest.raises(Killed):
-        world.live()
+    world.killed_after(20)
     if end == "finish":
         world.finish("1")
     else:
@@ -626,12 +621,7 @@ def test_a_supervisor_that_is_killed_is_followed_by_one_that_adopts_the_run(worl
 def test_a_run_that_failed_while_nobody_watched_is_told_and_not_retried(world) -> None:
     world.ask()
 
-    def killed() -> None:
-        raise Killed
-
-    world.later(20, killed)
-    with pytest.raises(Killed):
-        world.live()
+    world.killed_after(20)
     world.fail("1")
     assert (world.live(), world.calls.count("run")) == (FAILED, 1)
 
@@ -1032,13 +1022,8 @@ def test_a_memory_that_is_lost_costs_no_run_also_when_the_training_is_forced(wor
     world.ask(force=True, run_config='resume = "never"\n')
     world.takes_up = False
 
-    def die() -> None:
-        raise Killed
-
     world.later(begins, lambda: world.start("1"))
-    world.later(12, die)
-    with pytest.raises(Killed):
-        world.live()
+    world.killed_after(12)
     with open(f"{world.folder.path}/supervision.json", "w") as stream:
         stream.write(content)
     world.later(60, lambda: world.finish("1"))
@@ -1050,12 +1035,7 @@ def test_a_memory_that_is_lost_costs_no_run_also_when_the_training_is_forced(wor
 def test_a_forced_training_that_has_begun_goes_on_where_it_was_after_its_memory_was_lost(world) -> None:
     world.ask(force=True, run_config='resume = "never"\n')
 
-    def die() -> None:
-        raise Killed
-
-    world.later(12, die)
-    with pytest.raises(Killed):
-        world.live()
+    world.killed_after(12)
     os.unlink(f"{world.folder.path}/supervision.json")
     world.die("1")
     world.set("1", status="failed", details="No heartbeat received")
@@ -1192,12 +1172,7 @@ def test_a_run_that_is_lost_in_a_session_is_followed_by_one_for_the_rest_of_it(w
 def test_a_session_that_ended_while_nobody_watched_is_closed(world) -> None:
     continuous(world)
 
-    def killed() -> None:
-        raise Killed
-
-    world.later(20, killed)
-    with pytest.raises(Killed):
-        world.live()
+    world.killed_after(20)
     world.finish("1", 3)
     world.later(100, world.desk.stop)
     assert world.live() == STOPPED
@@ -1326,13 +1301,8 @@ def test_nothing_is_submitted_while_the_federation_is_quiesced(world) -> None:
 
 
 def test_a_supervisor_that_comes_back_takes_its_run_up_and_lets_it_finish_its_round(world) -> None:
-    def die() -> None:
-        raise Killed
-
     world.ask()
-    world.later(10, die)
-    with pytest.raises(Killed):
-        world.live()
+    world.killed_after(10)
     give_order(world.folder.parent, 600)
     world.later(20, lambda: world.round(1))
     world.later(21, lambda: world.fail("1", "quiesced", "Quiesced after round 1 of 3."))
