@@ -20,6 +20,7 @@ from .knowledge._config.strategies import STRATEGIES
 from .knowledge._config.strategies import Strategy as Row
 from .pulling import Bound
 
+_MORE_METRICS = 32  # times those of our own app: nobody has told others how many there may be
 FLOWER = "flwr."  # where the modules of Flower are
 
 Likeness = tuple  # of a reply: what those that are averaged must have in common
@@ -116,7 +117,7 @@ class ForeignCheck:
         return ""
 
     def _metrics_flaw(self, metrics: MetricRecord) -> str:
-        if flaw := guards.metrics_flaw(metrics):
+        if flaw := guards.metrics_flaw(metrics, _MORE_METRICS):
             return flaw
         if self.averaged and (
             flaw := guards.number_flaw(

@@ -207,17 +207,21 @@ def _record_flaw(content: RecordDict) -> str:
     )
 
 
-def metrics_flaw(metrics: MetricRecord) -> str:
-    """Say what is wrong with the names of metrics, or with how many there are; nothing when all is well."""
-    if len(metrics) > MOST_METRICS:
-        return f"it reports {len(metrics)} metrics but at most {MOST_METRICS} are taken"
+def metrics_flaw(metrics: MetricRecord, times: int = 1) -> str:
+    """Say what is wrong with the names of metrics, or with how many there are; nothing when all is well.
+
+    ``times`` is by how much more is taken than of our own app.
+    """
+    most, longest, most_values = MOST_METRICS * times, LONGEST_METRIC_NAME * times, MOST_VALUES * times
+    if len(metrics) > most:
+        return f"it reports {len(metrics)} metrics but at most {most} are taken"
     for name, value in metrics.items():
-        if not name or len(name) > LONGEST_METRIC_NAME or name != harmless(name):
-            return f"a metric is called {plain(name, LONGEST_METRIC_NAME)!r}, which is not 1 to" + (
-                f" {LONGEST_METRIC_NAME} characters that can be read"
+        if not name or len(name) > longest or name != harmless(name):
+            return (
+                f"a metric is called {plain(name, longest)!r}, which is not 1 to {longest} characters that can be read"
             )
-        if isinstance(value, list) and len(value) > MOST_VALUES:
-            return f"the metric {name!r} has {len(value)} values but at most {MOST_VALUES} are taken"
+        if isinstance(value, list) and len(value) > most_values:
+            return f"the metric {name!r} has {len(value)} values but at most {most_values} are taken"
     return ""
 
 

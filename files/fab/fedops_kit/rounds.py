@@ -19,6 +19,8 @@ from .round_files import round_file, server_eval
 from .saving import Saver
 from .state import State
 
+_LETTERS = 1 << 15  # of all metrics in a line
+
 # As apps call them that do not call them loss and accuracy.
 LOSSES = ("eval_loss", "test_loss", "val_loss", "eval-loss", "test-loss", "test_logloss", "log_loss", "mse")
 ACCURACIES = ("eval_acc", "eval_accuracy", "test_acc", "test_accuracy", "val_accuracy", "eval-acc", "eval-accuracy")
@@ -63,7 +65,7 @@ class RoundKeeper:
             "num_rounds": self.num_rounds,
             "aggregated": finished.aggregated,
             **facts,
-            "metrics": {**finished.train_metrics, **facts["metrics"]},
+            "metrics": _shown({**finished.train_metrics, **facts["metrics"]}),
             "replies": finished.replies,
             "failures": finished.failures,
             "attempts": finished.attempts,
@@ -152,6 +154,15 @@ def _figures(central: MetricRecord | None, federated: Mapping[str, Any], num_exa
 def _called(metrics: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     """Return the metric that other apps call so; it stays among the metrics."""
     return next((metrics[name] for name in names if name in metrics), None)
+
+
+def _shown(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return as many of the metrics as a line of the history has room for: apps of others may have any number."""
+    shown, room = {}, _LETTERS
+    for name, value in metrics.items():
+        if (letters := len(name) + len(repr(value))) <= room:
+            shown[name], room = value, room - letters
+    return shown
 
 
 def known_figures(checkpoint: Checkpoint | None) -> dict[str, object]:

@@ -356,6 +356,18 @@ def test_a_reply_without_its_weight_is_left_out(bench: Bench) -> None:
         bench.start(FedAvg, rounds=1)
 
 
+def test_any_number_of_metrics_is_taken_and_a_line_has_those_that_fit(bench: Bench) -> None:
+    def more(site: str, message: Message) -> None:
+        if message.has_content() and "figures" in message.content:
+            message.content["figures"].update({f"of class {number} " + "x" * 100: 0.5 for number in range(1000)})
+
+    result = bench.start(FedAvg, rounds=1, grid={"on_the_way": more})
+    assert len(result.train_metrics_clientapp[1]) == 1001
+    line = (bench.root / "trainings/default/history.jsonl").read_text()
+    assert len(line) < 1 << 16
+    assert 100 < len(json.loads(line)["metrics"]) < 1001
+
+
 def test_a_mask_of_infinite_numbers_is_part_of_the_model(bench: Bench) -> None:
     initial = ArrayRecord({"w": Array(np.zeros(2)), "mask": Array(np.array([0.0, -np.inf]))})
     straight, killed = bench.interrupted(FedAvg, initial=initial)
