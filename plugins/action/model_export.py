@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
         except OSError as error:
             raise AnsibleActionFail(f"{error.filename or directory} cannot be written: {error.strerror}.") from error
         finally:
-            self._ask(finish=True)
+            self._ask(finish=True, file=made.get("file"))
 
     def _foreseen(self, directory: str, made: dict[str, Any]) -> dict[str, Any]:
         form = str(self._task.args.get("format") or "npz")

@@ -59,7 +59,7 @@ options:
     type: path
     required: true
   finish:
-    description: Whether to remove what was made on the host. It is not to be set.
+    description: Whether to remove O(file) on the host. It is not to be set.
     type: bool
     default: false
 """
@@ -110,7 +110,6 @@ import os
 from base64 import b64encode
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.identity import as_checkpoint_owner
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import (
     CHECKPOINTS_OPTION,
@@ -135,12 +134,11 @@ def program() -> str:
 def work(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Do the one step that the action asks for."""
     exporter = Exporter(params["home"], params["path"], params["training"])
+    if params["finish"]:
+        exporter.remove(params["file"])
+        return {}
     if params["file"]:
         return {"piece": b64encode(read_piece(params["path"], params["file"], params["offset"])).decode()}
-    if params["finish"]:
-        with as_checkpoint_owner():
-            exporter.forget()
-        return {}
     checkpoint = find_checkpoint(params["path"], params["training"], params["round"])
     found = {"round": checkpoint.round, "checkpoint_sha256": checkpoint.sha256}
     if check_mode:

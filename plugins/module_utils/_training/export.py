@@ -16,6 +16,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 import typing as t
 from dataclasses import dataclass
 
@@ -43,6 +44,7 @@ LONGEST_ENDING = 40  # letters that an app may add to the name of its file
 EXPORT_PIECE = 32 << 20  # bytes that travel at once
 
 _SECONDS = 1800
+_OLD = 86400  # seconds: what was made has travelled long ago
 _MORE = 256 << 20  # bytes that a form may take beside four times the model
 _MEMORY = 4 << 30  # bytes beside the model, for a framework
 _ANSWER = 1 << 12
@@ -104,7 +106,7 @@ class Exporter:
             "table": table.hex(), "app": app,
         }  # fmt: skip
         with as_checkpoint_owner():
-            self.forget()
+            self._forget()
             work = tempfile.mkdtemp(prefix=WORK, dir=self.path)
             os.mkdir(os.path.join(work, "out"), 0o700)
             with open(os.path.join(work, "job.json"), "x", encoding="utf-8") as stream:
@@ -117,11 +119,17 @@ class Exporter:
                 shutil.rmtree(work, ignore_errors=True)
             raise
 
-    def forget(self) -> None:
-        """Remove the folders of exports, also of those that were killed. It is the account that does it."""
+    def remove(self, made: str) -> None:
+        """Remove the folder of a file that was made."""
+        with as_checkpoint_owner():
+            shutil.rmtree(os.path.join(self.path, _parts(made)[0]))
+
+    def _forget(self) -> None:
+        """Remove the folders of exports that were killed, and not of one that is under way beside this one."""
         for name in os.listdir(self.path):
-            if name.startswith(WORK):
-                shutil.rmtree(os.path.join(self.path, name), ignore_errors=True)
+            path = os.path.join(self.path, name)
+            if name.startswith(WORK) and time.time() - os.lstat(path).st_mtime > _OLD:
+                shutil.rmtree(path, ignore_errors=True)
 
     def command(self, work: str, size: int) -> list[str]:
         """Return what runs the program, whose text it reads: as a ServerApp, but without a network."""
@@ -202,14 +210,20 @@ class Exporter:
 
 def read_piece(path: str, made: str, offset: int) -> bytes:
     """Return the next piece of a file that was made, empty at its end."""
-    work, name = os.path.split(made)
-    if not work.startswith(WORK) or "/" in work or os.path.basename(name) != name:
-        raise ExportError(f"{made!r} is no file of an export.")
+    work, name = _parts(made)
     with as_checkpoint_owner(), opened(os.path.join(path, work, "out", name)) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise CheckpointError(f"{made} is not a regular file.")
         stream.seek(offset)
         return stream.read(EXPORT_PIECE)
+
+
+def _parts(made: str) -> tuple[str, str]:
+    """Return the folder and the name of a file that was made."""
+    work, name = os.path.split(made)
+    if not work.startswith(WORK) or "/" in work or not name:
+        raise ExportError(f"{made!r} is no file of an export.")
+    return work, name
 
 
 def _most(size: int) -> int:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,8 +68,9 @@ def fetch(run_module, tmp_path, tmp_path_factory, monkeypatch, own_account):
         arguments = {"path": str(tmp_path), "home": str(home), "dest": str(home / "models"), **given}
         one._task = SimpleNamespace(args=arguments, check_mode=check_mode)
         one._execute_module = execute
+        before = set(tmp_path.glob(".export-*"))
         result = one.run(task_vars={})
-        assert not list(tmp_path.glob(".export-*"))
+        assert set(tmp_path.glob(".export-*")) <= before
         assert not list(home.glob("models/.*"))
         return result
 
@@ -237,6 +239,15 @@ def test_a_host_that_lies_writes_nothing(fetch, tmp_path, lie, said) -> None:
     with pytest.raises(AnsibleActionFail, match=said):
         fetch(meanwhile=meanwhile)
     assert not (fetch.home / "models").exists() or os.listdir(fetch.home / "models") == []
+
+
+def test_an_export_that_was_killed_is_cleared_away_and_one_beside_it_is_not(fetch, tmp_path, monkeypatch) -> None:
+    save_round(tmp_path, 1)
+    for name, age in (("killed", 2 * 86400), ("beside", 60)):
+        (tmp_path / f".export-{name}").mkdir()
+        os.utime(tmp_path / f".export-{name}", (time.time() - age,) * 2)
+    fetch()
+    assert [path.name for path in tmp_path.glob(".export-*")] == [".export-beside"]
 
 
 def test_only_files_of_an_export_are_read(fetch, tmp_path) -> None:
