@@ -19,7 +19,6 @@ LONGER = {
     "files/fab/fedops_kit/checkpoints.py": "class",
     "files/fab/fedops_kit/exact.py": "class",
     "files/fab/fedops_kit/guards.py": "rules",
-    "files/fab/fedops_kit/keeping.py": "class",
     "files/fab/fedops_kit/pulling.py": "class",
     "plugins/module_utils/_base/layout.py": "table",
     "plugins/module_utils/_config/rules.py": "table",

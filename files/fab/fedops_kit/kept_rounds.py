@@ -1,0 +1,183 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The rounds of one run of a training: those that remain, from the nodes that they need to the result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from flwr.app import ArrayRecord, ConfigRecord, MetricRecord
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Result
+from flwr.supercore.run import Run
+
+from .arithmetic import FIRST, Arithmetic
+from .checkpoints import CheckpointDirectory
+from .errors import RunFailedError
+from .exact import ExactStrategy, started
+from .grid import SteadyGrid
+from .publish import logger
+from .resume import ARITHMETIC, AnyModel, Beginning
+from .room import room
+from .rounds import Evaluate, RoundKeeper, known_figures
+from .saving import Saver
+from .state import KeptState
+from .terms import Terms
+
+
+class KeptRounds:
+    """The rounds of one run."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        state: KeptState,
+        beginning: Beginning,
+        arithmetic: Arithmetic,
+        directory: CheckpointDirectory | None,
+        grid: Grid,
+        num_rounds: int,
+        any_model: AnyModel | None,
+    ) -> None:
+        self._terms = terms
+        self._state = state
+        self._beginning = beginning
+        self._arithmetic = arithmetic
+        self._directory = directory
+        self._publisher = terms.told_by
+        self._grid = grid
+        self._num_rounds = int(terms.values["num_rounds"]) or num_rounds  # 0: the app's own
+        self._any_model = any_model
+        required = bool(terms.values["checkpoint_required"])
+        self._saver = Saver(directory, required, beginning.checkpoint) if directory else None
+
+    def train(
+        self,
+        timeout: float,
+        train_config: ConfigRecord | None,
+        evaluate_config: ConfigRecord | None,
+        evaluate_fn: Evaluate | None,
+    ) -> Result:
+        """Train the rounds that remain, and publish the result."""
+        values, done = self._terms.values, self._beginning.rounds_done
+        timeout = float(values["round_timeout"]) or timeout  # 0: the app's own
+        guard = replace(self._terms.guard, round_timeout=timeout)
+        exact = ExactStrategy(self._state.strategy, guard, int(values["seed"]), done, self._arithmetic)
+        keeper = RoundKeeper(
+            strategy=exact,
+            publisher=self._publisher,
+            saver=self._saver,
+            interval=int(values["checkpoint_interval"]),
+            num_rounds=self._num_rounds,
+            about=self._about(),
+            evaluate=evaluate_fn,
+            capture=self._state.capture,
+            round_files=bool(values.get("round_files")),
+            last=known_figures(self._beginning.checkpoint),
+        )
+        if self._num_rounds > done:
+            steady = SteadyGrid(self._grid, float(values["node_wait_timeout"]), keeper.heed_quiesce)
+            self._publisher.names = steady.sites
+            self._check_nodes(steady)
+            found = started(exact)(
+                grid=steady,
+                initial_arrays=self._initial_arrays(),
+                num_rounds=self._num_rounds - done,
+                timeout=timeout,
+                train_config=train_config,
+                evaluate_config=evaluate_config,
+                evaluate_fn=partial(self._end_of_round, keeper),
+            )
+            keeper.finish()
+            self._tell_skipped(exact)
+        else:
+            found = Result(self._beginning.arrays)
+            self._tell_trained_already()
+        checkpoint = self._saver.checkpoint if self._saver else None
+        not_kept = {"not_kept": sorted(self._state.changed)} if self._state.changed else {}
+        self._publisher.result(
+            {
+                "rounds": exact.last_aggregated or done,
+                **keeper.last,
+                "checkpoint": checkpoint.file if checkpoint else None,
+                "sha256": checkpoint.sha256 if checkpoint else None,
+                **not_kept,
+            }
+        )
+        return _numbered(found, done)
+
+    def _end_of_round(self, keeper: RoundKeeper, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
+        if news := self._state.watch():
+            logger.warning(
+                "The strategy has changed %s in this round, which no checkpoint holds. If it needs that in the next"
+                " one, a resumed training is not exact: give capture and restore to keep().",
+                ", ".join(news),
+            )
+        return keeper(server_round, arrays)
+
+    def _initial_arrays(self) -> ArrayRecord:
+        """Return a model that is emptied when there is a newer one: the app's own is not to be."""
+        arrays, is_theirs = self._beginning.arrays, self._terms.guard.foreign and not self._beginning.rounds_done
+        return ArrayRecord(dict(arrays)) if is_theirs else arrays
+
+    def _check_nodes(self, grid: SteadyGrid) -> None:
+        """Wait until a round could begin, then hold the training against the nodes and the room that there are."""
+        needed = self._terms.nodes_needed
+        online = grid.wait_for_nodes(needed)
+        self._terms.check(online, room(self._beginning, self._directory))
+        logger.info("%d SuperNodes are online, %d needed", online, needed)
+
+    def _tell_skipped(self, exact: ExactStrategy) -> None:
+        last_aggregated = exact.last_aggregated
+        if not last_aggregated and not exact.asked_nobody:
+            raise RunFailedError("No round of this run aggregated anything: the model is the one it began with.")
+        if 0 < last_aggregated < self._num_rounds:
+            logger.warning(
+                "The rounds after %d of %d were skipped, which is no progress: the same training, asked for again,"
+                " trains them.",
+                last_aggregated,
+                self._num_rounds,
+            )
+
+    def _tell_trained_already(self) -> None:
+        done = self._beginning.rounds_done
+        logger.info("All %d rounds are trained already", self._num_rounds)
+        if done > self._num_rounds:
+            logger.warning(
+                "fl_num_rounds is %d but %d rounds are trained already: the model keeps them all",
+                self._num_rounds,
+                done,
+            )
+
+    def _about(self) -> dict[str, object]:
+        return {
+            "num_rounds": self._num_rounds,
+            **vars(self._terms.identity),
+            "strategy": self._terms.strategy,
+            "run_id": str(self._grid.run.run_id),
+            "app": app_of(self._grid.run),
+            # The first release had no number.
+            **({} if self._arithmetic.number == FIRST else {ARITHMETIC: self._arithmetic.number}),
+            **(self._any_model.said if self._any_model else {}),
+        }
+
+
+def _numbered(result: Result, rounds_done: int) -> Result:
+    """Return a result with the true numbers of rounds: Flower counts those of one run."""
+    return Result(
+        result.arrays,
+        *(
+            {number + rounds_done: record for number, record in found.items()}
+            for found in (
+                result.train_metrics_clientapp,
+                result.evaluate_metrics_clientapp,
+                result.evaluate_metrics_serverapp,
+            )
+        ),
+    )
+
+
+def app_of(run: Run) -> str:
+    """Return what a run is of, for a person."""
+    return f"{run.fab_id} {run.fab_version} {run.fab_hash[:8]}"
