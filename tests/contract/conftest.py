@@ -28,7 +28,7 @@ from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "unit"))
-from apps import pyproject, whole  # noqa: E402
+from apps import about, pyproject  # noqa: E402
 
 BIN = Path(sys.executable).parent
 LAUNCHER = ROOT / "roles" / "superlink" / "files" / "flwr.py"
@@ -38,7 +38,7 @@ if AnsibleCollectionConfig.collection_finder is None:
     init_plugin_loader([str(ROOT / ".ansible" / "collections")])
 
 APP = {
-    "pyproject.toml": whole(
+    "pyproject.toml": about(
         pyproject("testapp", "fedops", "testapp.server:app", "testapp.client:app", num_rounds=2, fail=False),
         description='"Finishes rounds without training anything"',
         license='"GPL-3.0-or-later"',

@@ -21,13 +21,14 @@ clientapp = "{client}"
 {values}"""
 
 
-def whole(least: str, **project: str) -> str:
-    """Return as much as Flower's own command wants of an app that says so little."""
-    about = "".join(f"{key} = {value}\n" for key, value in project.items())
-    return least.replace(
-        "[tool.flwr.app]\n", f'{about}[tool.flwr.app]\nfab-format-version = 1\nflwr-version-target = "1.41.0"\n'
-    )
+def about(least: str, **project: str) -> str:
+    """Return it with more to say of the project."""
+    more = "".join(f"{key} = {value}\n" for key, value in project.items())
+    return least.replace("[tool.flwr.app]\n", f"{more}[tool.flwr.app]\n")
 
 
 LEAST = pyproject("an-app", "somebody", "an_app.server:app", "an_app.client:app", "1.2.3", num_rounds=3)
-WHOLE = whole(LEAST, description='""', license='{ file = "LICENSE" }', dependencies='["flwr>=1.41.0"]')
+# As much as Flower's own command wants of an app in the format of today.
+WHOLE = about(LEAST, description='""', license='{ file = "LICENSE" }', dependencies='["flwr>=1.41.0"]').replace(
+    "[tool.flwr.app]\n", '[tool.flwr.app]\nfab-format-version = 1\nflwr-version-target = "1.41.0"\n'
+)
