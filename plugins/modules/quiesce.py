@@ -121,7 +121,7 @@ unknown:
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.options import SUPERLINK_OPTIONS
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import FLWR_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.quiesce import Busy, Quiescing
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import (
@@ -158,7 +158,7 @@ def have_state(quiescing: Quiescing, params: dict[str, Any], check_mode: bool) -
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **SUPERLINK_OPTIONS,
+            **FLWR_OPTIONS,
             "state": {"type": "str", "choices": ["quiesced", "resumed"], "default": "quiesced"},
             "timeout": {"type": "float", "default": QUIESCE_TIMEOUT},
             "purpose": {"type": "str", "default": ""},

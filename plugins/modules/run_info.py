@@ -290,7 +290,7 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.memory import memory_problems
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.options import SUPERLINK_OPTIONS
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import FLWR_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import FlwrError, FlwrUnreachableError
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.news import await_news
@@ -399,7 +399,7 @@ def _foreign(flwr: Flwr, run_id: str, lines: int) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **SUPERLINK_OPTIONS,
+            **FLWR_OPTIONS,
             "name": {"type": "str"},
             "run_id": {"type": "str"},
             "log_lines": {"type": "int", "default": 0},

@@ -165,7 +165,7 @@ supernodes:
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.options import SUPERLINK_OPTIONS
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import FLWR_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.ledger import Ledger
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import (
@@ -185,7 +185,7 @@ def main() -> None:
     many = {**one, **about, "name": {"type": "str", "required": True}}
     module = AnsibleModule(
         argument_spec={
-            **SUPERLINK_OPTIONS,
+            **FLWR_OPTIONS,
             **one,
             "supernodes": {"type": "list", "elements": "dict", "options": many},
             "inventory": {"type": "list", "elements": "str", "default": []},

@@ -126,7 +126,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.options import SUPERLINK_OPTIONS
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import FLWR_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import FlwrUnreachableError
 from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import ONLINE
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
@@ -154,7 +154,7 @@ def wait(flwr: Flwr, unregistered: bool, wanted: int, names: Collection[str], se
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **SUPERLINK_OPTIONS,
+            **FLWR_OPTIONS,
             "unregistered": {"type": "bool", "default": False},
             "wait_for_online": {"type": "int", "default": 0},
             "wait_for_names": {"type": "list", "elements": "str", "default": []},

@@ -262,7 +262,7 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.options import SUPERLINK_OPTIONS
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import FLWR_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._config.limits import DEFAULT, range_problems
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import (
@@ -389,7 +389,7 @@ def _shown(run: Known) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **SUPERLINK_OPTIONS,
+            **FLWR_OPTIONS,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "stopped"], "default": "present"},
             "app": {"type": "path"},

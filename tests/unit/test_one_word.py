@@ -10,10 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
-from ansible_collections.fedops.flower.plugins.doc_fragments import flwr, layout, sent
-from ansible_collections.fedops.flower.plugins.module_utils._base import options
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import ACCOUNTS, HOME, PORTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,20 +77,3 @@ def test_a_default_that_is_the_layouts_comes_from_the_table() -> None:
         if option.get("default") in LAYOUT or re.match(rf"{HOME}|/var/(lib|backups)/flower", str(option.get("default")))
     ]
     assert repeated == []
-
-
-@pytest.mark.parametrize(
-    ("fragment", "specs"),
-    [
-        (layout.ModuleDocFragment.DOCUMENTATION, options.HOME_OPTION),
-        (layout.ModuleDocFragment.CHECKPOINTS, options.CHECKPOINTS_OPTION),
-        (layout.ModuleDocFragment.OWNER, options.OWNER_OPTIONS),
-        (layout.ModuleDocFragment.POINTS, options.POINTS_OPTION),
-        (flwr.ModuleDocFragment.DOCUMENTATION, options.SUPERLINK_OPTIONS),
-        (sent.ModuleDocFragment.PIECE, options.PIECE_OPTIONS),
-    ],
-)
-def test_a_fragment_says_of_an_option_what_its_spec_does(fragment: str, specs: options.Options) -> None:
-    said = yaml.safe_load(fragment)["options"]
-    assert {name: {key: said[name][key] for key in spec} for name, spec in specs.items()} == specs
-    assert said.keys() == specs.keys()

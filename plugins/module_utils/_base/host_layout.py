@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .errors import FedopsError
-from .layout import ACCOUNTS, APPS, FOLDERS, GROUPS, ON, SECRETS, UNITS, Account
+from .layout import ACCOUNTS, APPS, FOLDERS, INVENTORY_GROUPS, ON, SECRETS, UNITS, Account
 
 
 class LayoutError(FedopsError):
@@ -20,7 +20,7 @@ class LayoutError(FedopsError):
 
 def kinds_of(groups: t.Container[str]) -> list[str]:
     """Return what a host of these groups is; one that is in none of ours may become anything."""
-    return [kind for kind, group in GROUPS.items() if group in groups] or list(GROUPS)
+    return [kind for kind, group in INVENTORY_GROUPS.items() if group in groups] or list(INVENTORY_GROUPS)
 
 
 def host_layout(

@@ -51,7 +51,7 @@ ACCOUNTS = (APPS, *PARTS.values())
 
 # What a host can be, and the group of an inventory that says so. It may be both.
 SUPERLINK_HOST, SUPERNODE_HOST = "superlink", "supernode"
-GROUPS: t.Mapping[str, str] = {SUPERLINK_HOST: "superlink", SUPERNODE_HOST: "supernodes"}
+INVENTORY_GROUPS: t.Mapping[str, str] = {SUPERLINK_HOST: "superlink", SUPERNODE_HOST: "supernodes"}
 ON: t.Mapping[str, tuple[Account, ...]] = {
     SUPERLINK_HOST: (APPS, SUPERLINK_ACCOUNT, CONTROL, GATEWAY_ACCOUNT),
     SUPERNODE_HOST: (APPS, SUPERNODE_ACCOUNT, CLIENTAPPS),

@@ -16,7 +16,7 @@ from .layout import APPS, POINTS, folder
 Options = dict[str, dict[str, t.Any]]
 
 HOME_OPTION: Options = {"home": {"type": "path", "default": HOME}}
-SUPERLINK_OPTIONS: Options = {**HOME_OPTION, "superlink": {"type": "str", "default": "local"}}
+FLWR_OPTIONS: Options = {**HOME_OPTION, "superlink": {"type": "str", "default": "local"}}
 CHECKPOINTS_OPTION: Options = {"path": {"type": "path", "default": below(HOME, CHECKPOINTS)}}
 OWNER_OPTIONS: Options = {name: {"type": "int", "default": APPS.number} for name in ("uid", "gid")}
 POINTS_OPTION: Options = {"points": {"type": "path", "default": folder(HOME, POINTS)}}

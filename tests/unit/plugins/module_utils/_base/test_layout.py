@@ -13,7 +13,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.layout import 
     ACCOUNTS,
     FILES,
     FOLDERS,
-    GROUPS,
+    INVENTORY_GROUPS,
     ON,
     SECRETS,
     SUPERLINK_HOST,
@@ -57,7 +57,7 @@ def users(layout: dict) -> dict[str, tuple]:
     ],
 )
 def test_a_host_has_the_accounts_of_what_it_is(kinds: list[str], expected: dict) -> None:
-    assert users(host_layout([GROUPS[kind] for kind in kinds], "flower", 49999, 49999)) == expected
+    assert users(host_layout([INVENTORY_GROUPS[kind] for kind in kinds], "flower", 49999, 49999)) == expected
 
 
 def test_names_and_numbers_of_a_host_go_everywhere() -> None:
