@@ -15,7 +15,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.kit import K
 from ansible_collections.fedops.flower.plugins.module_utils._config.knobs import flat, knobs_of
 from ansible_collections.fedops.flower.plugins.module_utils._config.synonyms import keys_of
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_KEY, BY_NAME, VARIABLES
-from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, TrainingError
 from ansible_collections.fedops.flower.plugins.module_utils._config.variable import Variable
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import App, AppError, read_app
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import for_app
@@ -317,7 +317,18 @@ def chosen(row: Variable) -> object:
     if row.type == "str":
         guesses = ("other", "/opt/other", "0" * 64)
         return next(text for text in guesses if not row.pattern or re.fullmatch(row.pattern, text))
-    return not row.default if row.type == "bool" else OTHER[row.type]
+    if row.type == "bool":
+        return not row.default
+    # Some rules leave no number below 1.
+    return next(value for value in (OTHER[row.type], OTHER[row.type] + 1) if not refused(row, value))
+
+
+def refused(row: Variable, value: object) -> bool:
+    try:
+        training(**{row.ansible: value})
+    except TrainingError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("name", PUBLIC)
