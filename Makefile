@@ -169,6 +169,15 @@ bench-byzantine: venv ## Every strategy against sites that lie, on a simulated g
 	python benchmarks/byzantine.py
 	python tools/generate.py
 
+.PHONY: bench-liars
+bench-liars: venv ## Robust strategies against liars that hide, on a simulated grid (twenty minutes); renews docs/robustness.md
+	python benchmarks/liars.py
+	python tools/generate.py
+
+.PHONY: bench-normalization
+bench-normalization: venv ## Every strategy with a batch normalization and with its twin that has no buffers (fifteen minutes)
+	python benchmarks/normalization.py
+
 .PHONY: bench-client-drift
 bench-client-drift: venv ## FedProx beside FedAvg on very different sites, on a simulated grid (two minutes)
 	python benchmarks/client_drift.py

@@ -36,6 +36,7 @@ STRATEGIES: Mapping[str, Mapping[str, object]] = {
     "FedYogi": {"server_lr": 0.01, "client_lr": 0.1},
     "FedAdagrad": {"server_lr": 0.03},
     "FedAvgM": {"server_momentum": 0.5},
+    "QFedAvg": {"qfedavg_q": 0.01},
     "Krum": {"num_malicious": 2},
     "MultiKrum": {"num_malicious": 2, "num_nodes_to_select": 7},
     "Bulyan": {"num_malicious": 2},

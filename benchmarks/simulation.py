@@ -76,15 +76,16 @@ class Simulation:
         variables: Mapping[str, object],
         node_configs: Mapping[str, dict[str, object]] | None = None,
         on_the_way: Callable[[str, Message], None] = lambda _site, _message: None,
+        grid: Callable[..., SimulatedGrid] = SimulatedGrid,
     ) -> list[dict[str, Any]]:
         """Run one training of all sites; return its history, a row a round. Raises as the ServerApp would."""
         everybody = {"min_fit_clients": len(self.sites), "min_available_clients": len(self.sites)}
         given = {"fraction_evaluate": 0, **everybody, **variables}
         training = Training.from_variables({"fl_" + name: value for name, value in given.items()})
         nodes = dict(enumerate(self.sites, start=1))
-        grid = SimulatedGrid(nodes, self.root, node_configs=dict(node_configs or {}), on_the_way=on_the_way)
+        made = grid(nodes, self.root, node_configs=dict(node_configs or {}), on_the_way=on_the_way)
         with _server(self.root):
-            run_training(grid, Context(grid.run_id, 0, {}, RecordDict(), training.run_config))
+            run_training(made, Context(made.run_id, 0, {}, RecordDict(), training.run_config))
         history = self.root / "trainings" / str(training.values["training_name"]) / "history.jsonl"
         return [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
 

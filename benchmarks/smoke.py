@@ -38,6 +38,8 @@ class Smoke:
 SMOKES: Mapping[str, Smoke] = {
     "checkpoint": Smoke(("--megabytes", "1", "--pairs", "2", "--patience", "0")),
     "byzantine": Smoke(("--strategies", "FedAvg", "Krum", "--alphas", "100", "--seeds", "1")),
+    "liars": Smoke(("--strategies", "Krum", "--attacks", "labels, inflated", "--seeds", "1", "--alphas", "1")),
+    "normalization": Smoke(("--strategies", "FedAvg", "--seeds", "1")),
     "client_drift": Smoke(("--mus", "0", "3", "--seeds", "1")),
     "round": Smoke(("--blocks", "1", "--rounds", "4"), hosts=True, shares=True),
     "model_size": Smoke(("--megabytes", "1", "2", "--rounds", "3"), hosts=True, shares=True),

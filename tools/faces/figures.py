@@ -63,7 +63,7 @@ LIKENESS = {100.0: "Sites that are alike", 1.0: "Sites that are unlike"}
 
 def files(root: Path) -> dict[str, str]:
     pages = {
-        ROBUSTNESS: {"byzantine": _byzantine, "client_drift": _drift},
+        ROBUSTNESS: {"byzantine": _byzantine, "liars": _liars, "client_drift": _drift},
         RECOVERY: {"recovery": _drills, "recovery_hosts": _drills, "recovery_random": _kills},
         STORAGE: {"redeploy": _redeploy, "backends": _backends},
         SIZING: {"model_size": _memory},
@@ -120,6 +120,24 @@ def _byzantine(content: dict[str, Any]) -> str:
             for row in rows
         ]
         parts.append(f"\n{LIKENESS[alpha]} (Dirichlet alpha = {alpha:g}):\n\n{table(['Strategy', *heads], cells)}")
+    return "".join(parts)
+
+
+def _liars(content: dict[str, Any]) -> str:
+    training, seeds = content["training"], len(content["seeds"])
+    parts = [
+        f"{content['liars']} of {content['sites']} sites lie, {training['num_rounds']} rounds of"
+        f" {training['local_epochs']} local epochs, {'one seed' if seeds == 1 else f'mean of {seeds} seeds'}.\n"
+    ]
+    for alpha in dict.fromkeys(row["alpha"] for row in content["results"]):
+        rows = [row for row in content["results"] if row["alpha"] == alpha]
+        names, attacks = (list(dict.fromkeys(row[key] for row in rows)) for key in ("strategy", "attack"))
+        found = {
+            (row["attack"], row["strategy"]): "the run ends" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
+            for row in rows
+        }
+        cells = [[attack, *(found[attack, name] for name in names)] for attack in attacks]
+        parts.append(f"\n{LIKENESS[alpha]} (Dirichlet alpha = {alpha:g}):\n\n{table(['Attack', *names], cells)}")
     return "".join(parts)
 
 

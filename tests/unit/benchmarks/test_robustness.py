@@ -18,6 +18,8 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import byzantine  # noqa: E402
 import client_drift  # noqa: E402
+import liars  # noqa: E402
+import normalization  # noqa: E402
 
 
 @pytest.mark.parametrize("strategy", ["FedAvg", "FedTrimmedAvg", "Krum", "MultiKrum"])
@@ -53,6 +55,43 @@ def test_what_was_measured_is_what_is_claimed() -> None:
 )
 def test_a_claim_that_does_not_hold_is_told(strategy: str, accuracy: dict[str, float], problem: str) -> None:
     assert byzantine.problems([byzantine.Outcome(strategy, byzantine.ALIKE, accuracy, accuracy)]) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("attack", "strategy", "more", "learns"),
+    [
+        ("inner product 2", "FedAvg", {}, True),
+        ("labels, inflated", "FedAvg", {}, False),
+        ("labels, inflated", "FedAvg", {"max_weight_share": 2.0}, True),
+        ("inner product 2", "FedMedian", {}, True),
+        ("NaN", "FedAvg", {}, True),
+        ("buffers", "FedAvg", {}, False),
+        ("buffers", "Krum", {}, True),
+    ],
+)
+def test_liars_that_hide(tmp_path: Path, attack: str, strategy: str, more: dict, learns: bool) -> None:
+    outcome = liars.measure(strategy, attack, liars.ALIKE, [1], tmp_path, num_rounds=6, **more)
+    assert (outcome.accuracy > 0.7) is learns
+
+
+def test_what_hides_is_withstood_as_the_page_says() -> None:
+    rows = json.loads((RESULTS / "liars.json").read_text())["results"]
+    for alpha in {row["alpha"] for row in rows}:
+        found = {(row["strategy"], row["attack"]): row["accuracy"] for row in rows if row["alpha"] == alpha}
+        assert found.keys() == {(name, attack) for name in liars.NAMES for attack in liars.ATTACKS}
+        for name in ("FedMedian", "FedTrimmedAvg"):
+            assert found[name, "inner product 0.5"] > found[name, "nobody lies"] - 0.05
+        for name in ("Krum", "Bulyan"):
+            assert found[name, "inner product 0.5"] < found[name, "nobody lies"] - 0.1
+
+
+def test_no_strategy_harms_buffers(tmp_path: Path) -> None:
+    twins = normalization.measure("FedAvgM", [1], tmp_path, num_rounds=10)
+    assert min(twins.batch, twins.group) > 0.8
+    assert normalization.problems([normalization.Twins("Krum", 0.9, 0.93)]) == [
+        "Krum reaches 90.0% with batch normalization and 93.0% with its twin"
+    ]
+    assert normalization.problems([normalization.Twins("Krum", 0.92, 0.93)]) == []
 
 
 def test_the_proximal_term_holds_clients_back(tmp_path: Path) -> None:
