@@ -177,6 +177,7 @@ bench-liars: venv ## Robust strategies against liars that hide, on a simulated g
 .PHONY: bench-normalization
 bench-normalization: venv ## Every strategy with a batch normalization and with its twin that has no buffers (fifteen minutes)
 	python benchmarks/normalization.py
+	python tools/generate.py
 
 .PHONY: bench-client-drift
 bench-client-drift: venv ## FedProx beside FedAvg on very different sites, on a simulated grid (two minutes)

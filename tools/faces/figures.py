@@ -63,7 +63,7 @@ LIKENESS = {100.0: "Sites that are alike", 1.0: "Sites that are unlike"}
 
 def files(root: Path) -> dict[str, str]:
     pages = {
-        ROBUSTNESS: {"byzantine": _byzantine, "liars": _liars, "client_drift": _drift},
+        ROBUSTNESS: {"byzantine": _byzantine, "liars": _liars, "normalization": _twins, "client_drift": _drift},
         RECOVERY: {"recovery": _drills, "recovery_hosts": _drills, "recovery_random": _kills},
         STORAGE: {"redeploy": _redeploy, "backends": _backends},
         SIZING: {"model_size": _memory},
@@ -139,6 +139,16 @@ def _liars(content: dict[str, Any]) -> str:
         cells = [[attack, *(found[attack, name] for name in names)] for attack in attacks]
         parts.append(f"\n{LIKENESS[alpha]} (Dirichlet alpha = {alpha:g}):\n\n{table(['Attack', *names], cells)}")
     return "".join(parts)
+
+
+def _twins(content: dict[str, Any]) -> str:
+    training, seeds = content["training"], content["seeds"]
+    about = (
+        f"{content['sites']} sites that are alike, {training['num_rounds']} rounds of {training['local_epochs']} local"
+        f" epochs, {'seed' if len(seeds) == 1 else 'mean of the seeds'} {', '.join(map(str, seeds))}.\n\n"
+    )
+    cells = [[row["strategy"], f"{row['batch']:.1%}", f"{row['group']:.1%}"] for row in content["twins"]]
+    return about + table(["Strategy", "batch normalization", "group normalization"], cells)
 
 
 def _drift(content: dict[str, Any]) -> str:

@@ -85,6 +85,12 @@ def test_what_hides_is_withstood_as_the_page_says() -> None:
             assert found[name, "inner product 0.5"] < found[name, "nobody lies"] - 0.1
 
 
+def test_every_strategy_was_measured_with_buffers() -> None:
+    twins = [normalization.Twins(**row) for row in json.loads((RESULTS / "normalization.json").read_text())["twins"]]
+    assert {each.strategy for each in twins} == set(normalization.STRATEGIES)
+    assert normalization.problems(twins) == []
+
+
 def test_no_strategy_harms_buffers(tmp_path: Path) -> None:
     twins = normalization.measure("FedAvgM", [1], tmp_path, num_rounds=10)
     assert min(twins.batch, twins.group) > 0.8
