@@ -15,6 +15,8 @@ from flwr.app import Array, ArrayRecord
 from flwr.common.constant import SType
 
 from .arrays import is_finite, view
+from .dtypes import BFLOAT16
+from .dtypes import array as array_of
 from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
 from .knowledge._checkpoint import models
@@ -23,6 +25,7 @@ from .knowledge._checkpoint.models import CONTROLLER, NPZ, PT, Entry, ModelError
 from .publish import logger
 
 _TORCH = "torch"
+_RAW = "V2"  # what NumPy makes of bfloat16
 _SHOWN = 100  # characters of a name
 _MORE_THAN_NUMBERS = 16 << 20  # bytes of a .pt file beside its numbers: names, and how it is made of them
 
@@ -93,7 +96,7 @@ def _arrays(
     path: str, stream: IO[bytes], taken: Mapping[str, Entry], tensors: Mapping[str, Any]
 ) -> Iterator[tuple[str, Array]]:
     if tensors:
-        yield from ((name, Array(tensors[entry.name].contiguous().numpy())) for name, entry in taken.items())
+        yield from ((name, _of_tensor(tensors[entry.name], entry.dtype)) for name, entry in taken.items())
     elif models.format_of(path) == NPZ:
         with ZipFile(stream) as archive:
             for name, entry in taken.items():
@@ -101,8 +104,17 @@ def _arrays(
     else:
         for name, entry in taken.items():
             stream.seek(entry.begin)
-            numbers = np.frombuffer(stream.read(entry.size), np.dtype(entry.dtype).newbyteorder("<"))
-            yield name, Array(numbers.astype(entry.dtype, copy=False).reshape(entry.shape))
+            kind = _RAW if entry.dtype == BFLOAT16 else entry.dtype
+            numbers = np.frombuffer(stream.read(entry.size), np.dtype(kind).newbyteorder("<"))
+            yield name, array_of(numbers.astype(kind, copy=False).reshape(entry.shape))
+
+
+def _of_tensor(tensor: Any, dtype: str) -> Array:
+    """Return a tensor as an array; NumPy has no bfloat16, and holds two bytes for each."""
+    values = tensor.contiguous()
+    if dtype == BFLOAT16:
+        return array_of(values.view(importlib.import_module(_TORCH).int16).numpy().view(_RAW))
+    return array_of(values.numpy())
 
 
 def _tensors(path: str, stream: IO[bytes], size: int, untrained: ArrayRecord) -> dict[str, Any]:

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from fedops_app import task
 from fedops_kit import dtypes, guards
 from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import RunFailedError
+from fedops_kit.initial import first_model
 from fedops_kit.storable import LONGEST_NAME, check_storable
 
 ABOUT = {
@@ -95,6 +99,17 @@ def test_it_is_said_before_the_first_round(
     with pytest.raises(RunFailedError, match=message):
         federation.train(num_rounds=1)
     assert federation.last.log == []
+
+
+def test_a_model_of_bfloat16_may_be_brought_along(tmp_path: Path) -> None:
+    numbers = dtypes.narrowed(np.array([[1.5, -2.0]]), "bfloat16")
+    table = json.dumps({"w": {"dtype": "BF16", "shape": [1, 2], "data_offsets": [0, 4]}}).encode()
+    content = struct.pack("<Q", len(table)) + table + numbers.tobytes()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    given = {"initial_checkpoint": str(path), "initial_sha256": hashlib.sha256(content).hexdigest()}
+    untrained = record({"w": dtypes.narrowed(np.zeros((1, 2)), "bfloat16")})
+    assert first_model(given, untrained)["w"] == dtypes.array(numbers)
 
 
 class Name(str):
