@@ -138,9 +138,9 @@ def begin(path: Path, training: Training) -> int:
     own = directory_of(str(path), str(training.values["training_name"]), strict=True)
     directory = CheckpointDirectory(own, shared=str(path))
     with directory.locked():
-        return begin_kept(
-            run.terms(training, 1), directory, KeptState(strategies.build(training)), model(0)
-        ).rounds_done
+        return begin_kept(run.terms(training, 1), directory, KeptState(strategies.build(training)), model(0))[
+            0
+        ].rounds_done
 
 
 @pytest.fixture
