@@ -303,7 +303,9 @@ def _attacks_allowed(it: Situation) -> Iterator[Problem]:
 @_reads("strategy")
 def _ignored(it: Situation) -> Iterator[Problem]:
     for variable in VARIABLES:
-        if variable.name in it.given & it.values.keys() and not variable.applies_to(it.strategy.name):
+        # A console answers a question with choices by itself, with the default.
+        prefilled = bool(variable.choices) and it.values.get(variable.name) == variable.default
+        if variable.name in it.given & it.values.keys() and not variable.applies_to(it.strategy.name) and not prefilled:
             yield it.problem(
                 INFO,
                 variable.name,
