@@ -288,7 +288,7 @@ memory_problems:
 import os
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._base.memory import memory_problems
+from ansible_collections.fedops.flower.plugins.module_utils._base.memory import SUPERLINK_SERVICES, memory_problems
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import FLWR_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import FlwrError, FlwrUnreachableError
@@ -350,7 +350,7 @@ def _every(flwr: Flwr, lines: int) -> dict[str, Any]:
         "site_names": site_names(flwr.home),
         "quiesced": order.since if order else None,
         "superlink_problem": problem,
-        "memory_problems": memory_problems(),
+        "memory_problems": memory_problems(SUPERLINK_SERVICES),
     }
 
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
+from ansible.module_utils.compat.version import LooseVersion
 
 POLICY = Path(__file__).resolve().parents[2] / "meta" / "runtime.yml"
 
@@ -20,7 +19,7 @@ POLICY = Path(__file__).resolve().parents[2] / "meta" / "runtime.yml"
 def unsupported(ansible_core: str, python: str) -> str | None:
     """Return why this release of ansible-core is not supported, and what to do, or None when it is."""
     needed = yaml.safe_load(POLICY.read_text(encoding="utf-8"))["requires_ansible"]
-    if Version(ansible_core).base_version in SpecifierSet(needed):
+    if LooseVersion(ansible_core) >= LooseVersion(needed.removeprefix(">=")):
         return None
     return (
         f"This is ansible-core {ansible_core}, with the Python of {python}, but fedops.flower needs ansible-core"

@@ -144,7 +144,7 @@ class KeptState:
 
     def _unknown(self) -> Iterator[tuple[str, object]]:
         """Yield what classes that are not Flower's have made attributes, of which nothing is known."""
-        kept = {(path, attribute) for path, attribute, *_rest in _kept(self.strategy)}
+        kept = {found[:2] for found in _kept(self.strategy)}
         for path, layer in layers(self.strategy):
             if is_flowers(type(layer)):
                 continue

@@ -53,7 +53,7 @@ class Kills:
     last: float = 0.0
 
 
-def memory_problems(services: Services = SUPERLINK_SERVICES) -> list[str]:
+def memory_problems(services: Services) -> list[str]:
     """Say which services were killed for want of memory, and what bounds them; nothing where nobody knows."""
     if not services:
         return []

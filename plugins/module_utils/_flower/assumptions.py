@@ -370,6 +370,7 @@ APP_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
             "inflate_object_from_contents",
         ),
         "flwr.supercore.run": ("Run",),
+        "flwr.serverapp.strategy.fedopt": ("FedOpt",),
     },
     "The app uses these names beside the public ones, by module.",
     "files/fab",

@@ -227,14 +227,19 @@ def test_one_function_without_the_other_is_no_use(bench: Bench) -> None:
 
 
 def test_what_capture_returns_must_be_numbers(bench: Bench) -> None:
-    door = lambda strategy, context: keep(strategy, context, capture=lambda: {"x": "text"}, restore=print)  # noqa: E731
+    def door(strategy, context):
+        return keep(strategy, context, capture=lambda: {"x": "text"}, restore=print)
+
     with pytest.raises(RunFailedError, match=r"^capture\(\) has returned 'x' as str"):
         bench.start(FedAvg, door=door)
 
 
 def test_records_and_weights_of_other_names(bench: Bench) -> None:
     bench.client = client("weights", "settings", "n")
-    make = lambda: FedAvg(arrayrecord_key="weights", configrecord_key="settings", weighted_by_key="n")  # noqa: E731
+
+    def make():
+        return FedAvg(arrayrecord_key="weights", configrecord_key="settings", weighted_by_key="n")
+
     straight, killed = bench.interrupted(make)
     assert same(straight.arrays, killed.arrays)
 
@@ -424,7 +429,9 @@ def test_the_controller_tells_trainings_apart_by_the_same_hash(bench: Bench) -> 
 
 
 def test_what_is_kept_is_started_once_and_not_wrapped(bench: Bench) -> None:
-    door = lambda strategy, context: Wrapping(keep(strategy, context))  # noqa: E731
+    def door(strategy, context):
+        return Wrapping(keep(strategy, context))
+
     with pytest.raises(RunFailedError, match="cannot be wrapped"):
         bench.start(FedAvg, door=door)
 

@@ -43,7 +43,7 @@ def test_a_task_is_told_its_knobs_in_their_types(federation: Federation, seen: l
     assert {tuple(settings.extra.items()) for settings in seen} == {
         (("augment-strength", 0.5), ("optimizer.name", "sgd"), ("flip", False), ("depth", 3))
     }
-    assert all(type(settings.extra["flip"]) is bool for settings in seen)
+    assert all(isinstance(settings.extra["flip"], bool) for settings in seen)
     run_config = federation.published("effective.json")["run_config"]
     assert {key: run_config[key] for key in (*KNOBS, "depth")} == {
         "augment-strength": 0.5,

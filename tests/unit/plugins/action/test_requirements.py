@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import yaml
 from ansible.release import __version__ as ansible_core
 from ansible_collections.fedops.flower.plugins.action import requirements
-from ansible_collections.fedops.flower.plugins.plugin_utils._support import unsupported
+from ansible_collections.fedops.flower.plugins.plugin_utils._support import POLICY, unsupported
 
 ROOT = Path(__file__).parents[4]
 FILTERS = f"""
@@ -43,6 +44,10 @@ def test_an_older_one_is_refused_with_what_to_do(release: str) -> None:
     assert problem is not None
     assert f"This is ansible-core {release}, with the Python of /opt/venv/bin/python" in problem
     assert "python3 -m pip install 'ansible-core>=2.19.0'" in problem
+
+
+def test_the_policy_is_a_least_release() -> None:
+    assert re.fullmatch(r">=\d+\.\d+\.\d+", yaml.safe_load(POLICY.read_text(encoding="utf-8"))["requires_ansible"])
 
 
 def test_a_play_fails_on_it_with_the_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,11 +30,13 @@ MODEL = {
 }
 
 
-def save_round(folder: Path, number: int, training: str = "default", model: dict = MODEL) -> str:
+def save_round(folder: Path, number: int, training: str = "default", model: dict | None = None) -> str:
     """Save a checkpoint with the state of an optimizer; return its hash."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"checkpoint_round_{number}.npz"
-    arrays = {name: np.asarray(array + number).astype(array.dtype, order="K") for name, array in model.items()}
+    arrays = {
+        name: np.asarray(array + number).astype(array.dtype, order="K") for name, array in (model or MODEL).items()
+    }
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in {**arrays, "state/m_t/a.bias": np.array(9.0)}.items():
             with archive.open(f"{name}.npy", "w") as member:

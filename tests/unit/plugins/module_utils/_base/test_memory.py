@@ -9,7 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import systemd
-from ansible_collections.fedops.flower.plugins.module_utils._base.memory import MESSAGE, bound_problems, memory_problems
+from ansible_collections.fedops.flower.plugins.module_utils._base.memory import (
+    MESSAGE,
+    SUPERLINK_SERVICES,
+    bound_problems,
+    memory_problems,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._supernode import place
 
 LINK, EXECUTOR, GATEWAY = (f"flower-{name}.service" for name in ("superlink", "superexec", "gateway"))
@@ -52,7 +57,7 @@ def test_a_service_that_runs_again_is_told_from_the_journal(host) -> None:
         superexec={**RUNS, "MemoryMax": "infinity"},
         gateway=RUNS,
     )
-    assert memory_problems() == [
+    assert memory_problems(SUPERLINK_SERVICES) == [
         "The SuperLink (flower-superlink.service) was killed for want of memory 2 times in the last 24 hours, last at"
         " 2026-09-21T14:15:00+00:00. It runs again. Its bound is 2.5 GB."
         " Raise superlink_memory_max if the host has more.",
@@ -92,7 +97,7 @@ def test_a_service_that_is_down_is_told_without_a_journal(host) -> None:
         superexec={},
         gateway={"ActiveState": "failed", "Result": "oom-kill", "MemoryMax": 1_073_741_824},
     )
-    assert memory_problems() == [
+    assert memory_problems(SUPERLINK_SERVICES) == [
         "The gateway (flower-gateway.service) was killed for want of memory. It does not run. Its bound is 1.1 GB."
         " Give the host more memory."
     ]
@@ -103,7 +108,7 @@ def test_a_service_that_is_down_is_told_without_a_journal(host) -> None:
 )
 def test_what_the_journal_has_besides_is_nothing(host, line) -> None:
     host([line], superlink=RUNS, superexec=RUNS, gateway=RUNS)
-    assert memory_problems() == []
+    assert memory_problems(SUPERLINK_SERVICES) == []
 
 
 def test_a_host_that_cannot_be_asked_has_no_problems(monkeypatch) -> None:
@@ -111,7 +116,7 @@ def test_a_host_that_cannot_be_asked_has_no_problems(monkeypatch) -> None:
         raise FileNotFoundError(2, "No such file")
 
     monkeypatch.setattr(systemd.subprocess, "run", run)
-    assert memory_problems() == []
+    assert memory_problems(SUPERLINK_SERVICES) == []
 
 
 @pytest.mark.parametrize("bound", ["infinity", "4G", "1048576", 4096, "80%", "100%", "1%"])
