@@ -34,6 +34,8 @@ BUDGET = 600.0  # seconds for a run
 # Of the parts in PHASES: waiting in grays, work in colours.
 COLORS = ("tab:blue", "0.8", "0.65", "tab:orange", "tab:red", "tab:green", "0.5", "tab:purple", "tab:brown")
 
+BESIDE_TASK = ("settings.py", "measuring.py")  # what our task imports
+
 BARE, OURS, SAVING = "bare Flower", "fedops", "fedops, saving each round"
 VARIANTS = (BARE, OURS, SAVING)
 
@@ -41,7 +43,7 @@ VARIANTS = (BARE, OURS, SAVING)
 def variables(name: str, task: Path) -> dict[str, Any]:
     """Return what distinguishes a variant: the app, and what it is told beyond the others. All share one task."""
     if name == BARE:
-        overlay = {"bare_app/task.py": str(task), "bare_app/settings.py": str(FAB / "settings.py")}
+        overlay = {"bare_app/task.py": str(task), **{f"bare_app/{name}": str(FAB / name) for name in BESIDE_TASK}}
         unknown = dict.fromkeys(("fl_min_fit_clients", "fl_checkpoint_path"), "")  # to this app
         return {"app_path": str(PARTS / "bare_app"), "app_overlay": overlay, **unknown}
     saving = {"fl_checkpoint_enabled": True, "fl_checkpoint_interval": 1} if name == SAVING else {}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,14 @@ def test_every_app_trains_with_the_same_task(name: str) -> None:
     overlay = benchmark.variables(name, task)["app_overlay"]
     assert [source for target, source in overlay.items() if target.endswith("/task.py")] == [str(task)]
     assert all(Path(source).is_file() for source in overlay.values())
+
+
+def test_the_bare_app_has_all_that_the_task_imports(tmp_path: Path) -> None:
+    for target, source in benchmark.variables(benchmark.BARE, benchmark.FAB / "task.py")["app_overlay"].items():
+        (tmp_path / target).parent.mkdir(exist_ok=True)
+        shutil.copy(source, tmp_path / target)
+    shutil.copy(benchmark.PARTS / "bare_app" / "bare_app" / "client_app.py", tmp_path / "bare_app")
+    subprocess.run([sys.executable, "-c", "import bare_app.client_app"], check=True, cwd=tmp_path)
 
 
 def test_only_the_bare_app_is_another_app() -> None:
