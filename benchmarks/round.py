@@ -34,7 +34,7 @@ BUDGET = 600.0  # seconds for a run
 # Of the parts in PHASES: waiting in grays, work in colours.
 COLORS = ("tab:blue", "0.8", "0.65", "tab:orange", "tab:red", "tab:green", "0.5", "tab:purple", "tab:brown")
 
-BESIDE_TASK = ("settings.py", "measuring.py")  # what our task imports
+BESIDE_TASK = ("settings.py", "measuring.py", "descent.py")  # what our task imports
 
 BARE, OURS, SAVING = "bare Flower", "fedops", "fedops, saving each round"
 VARIANTS = (BARE, OURS, SAVING)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .measuring import Steps
+from .descent import descend
 from .settings import Settings
 
 Arrays = dict[str, NDArray]
@@ -50,22 +50,13 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     The loss is that of the policy as received, which is what QFedAvg weights a site by.
     """
     states, actions = _frames(data_directory, "train", settings.extra)
-    rng = np.random.default_rng(settings.seed)
     train_loss = _loss(arrays, states, actions)
-    policy = {name: array.copy() for name, array in arrays.items()}
-    steps = Steps(settings.proximal_mu)
-    for _epoch in range(settings.local_epochs):
-        order = rng.permutation(len(states))
-        for start in range(0, len(states), settings.batch_size):
-            batch = order[start : start + settings.batch_size]
-            gradients = _gradients(policy, states[batch], actions[batch])
-            steps.taken(gradients.values())
-            for name, gradient in gradients.items():
-                # FedProx: mu/2 * ||w - w_global||^2 in the loss pulls the policy back to where the round began.
-                proximal = settings.proximal_mu * (policy[name] - arrays[name])
-                policy[name] -= settings.learning_rate * (gradient + proximal)
-    way = (policy[name] - arrays[name] for name in policy)
-    return policy, {"num-examples": len(states), "train_loss": train_loss, **steps.metrics(way)}
+
+    def gradients_of(policy: Arrays, batch: NDArray) -> Arrays:
+        return _gradients(policy, states[batch], actions[batch])
+
+    policy, reported = descend(arrays, gradients_of, len(states), settings)
+    return policy, {"num-examples": len(states), "train_loss": train_loss, **reported}
 
 
 def evaluate(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics:

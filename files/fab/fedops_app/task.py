@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .measuring import Steps
+from .descent import descend
 from .settings import Settings
 
 Arrays = dict[str, NDArray]
@@ -42,22 +42,9 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     of the loss' gradient over the steps. With a proximal term there is ``proximal_loss``, its value at the end.
     """
     x, y = _load(data_directory / "train.npz")
-    rng = np.random.default_rng(settings.seed)
     train_loss = _loss_and_accuracy(arrays, x, y)[0]
-    model = {name: array.copy() for name, array in arrays.items()}
-    steps = Steps(settings.proximal_mu)
-    for _epoch in range(settings.local_epochs):
-        order = rng.permutation(len(y))
-        for start in range(0, len(y), settings.batch_size):
-            batch = order[start : start + settings.batch_size]
-            gradients = _gradients(model, x[batch], y[batch])
-            steps.taken(gradients.values())
-            for name, gradient in gradients.items():
-                # FedProx: mu/2 * ||w - w_global||^2 in the loss pulls the model back to where the round began.
-                proximal = settings.proximal_mu * (model[name] - arrays[name])
-                model[name] -= settings.learning_rate * (gradient + proximal)
-    way = (model[name] - arrays[name] for name in model)
-    return model, {"num-examples": len(y), "train_loss": train_loss, **steps.metrics(way)}
+    model, reported = descend(arrays, lambda model, batch: _gradients(model, x[batch], y[batch]), len(y), settings)
+    return model, {"num-examples": len(y), "train_loss": train_loss, **reported}
 
 
 def evaluate(arrays: Arrays, data_directory: Path) -> Metrics:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .measuring import Steps
+from .descent import descend
 from .settings import Settings
 
 Arrays = dict[str, NDArray]
@@ -58,21 +58,9 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     """
     rows, labels = _load(data_directory, "train", settings.extra)
     x = _scaled(_normal(rows, labels), *_scale(_normal(rows, labels)))
-    rng = np.random.default_rng(settings.seed)
     train_loss = float(_errors(arrays, x).mean())
-    model = {name: array.copy() for name, array in arrays.items()}
-    steps = Steps(settings.proximal_mu)
-    for _epoch in range(settings.local_epochs):
-        order = rng.permutation(len(x))
-        for start in range(0, len(x), settings.batch_size):
-            gradients = _gradients(model, x[order[start : start + settings.batch_size]])
-            steps.taken(gradients.values())
-            for name, gradient in gradients.items():
-                # FedProx: mu/2 * ||w - w_global||^2 in the loss pulls the model back to where the round began.
-                proximal = settings.proximal_mu * (model[name] - arrays[name])
-                model[name] -= settings.learning_rate * (gradient + proximal)
-    way = (model[name] - arrays[name] for name in model)
-    return model, {"num-examples": len(x), "train_loss": train_loss, **steps.metrics(way)}
+    model, reported = descend(arrays, lambda model, batch: _gradients(model, x[batch]), len(x), settings)
+    return model, {"num-examples": len(x), "train_loss": train_loss, **reported}
 
 
 def evaluate(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from .measuring import Steps
+from .descent import descend
 from .settings import Settings
 
 Arrays = dict[str, NDArray]
@@ -56,22 +56,9 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     The loss is that of the model as received, which is what QFedAvg weights a site by.
     """
     x, y = _load(data_directory, "train", settings.extra)
-    rng = np.random.default_rng(settings.seed)
     train_loss = _loss_and_accuracy(arrays, x, y)[0]
-    model = {name: array.copy() for name, array in arrays.items()}
-    steps = Steps(settings.proximal_mu)
-    for _epoch in range(settings.local_epochs):
-        order = rng.permutation(len(y))
-        for start in range(0, len(y), settings.batch_size):
-            batch = order[start : start + settings.batch_size]
-            gradients = _gradients(model, x[batch], y[batch])
-            steps.taken(gradients.values())
-            for name, gradient in gradients.items():
-                # FedProx: mu/2 * ||w - w_global||^2 in the loss pulls the model back to where the round began.
-                proximal = settings.proximal_mu * (model[name] - arrays[name])
-                model[name] -= settings.learning_rate * (gradient + proximal)
-    way = (model[name] - arrays[name] for name in model)
-    return model, {"num-examples": len(y), "train_loss": train_loss, **steps.metrics(way)}
+    model, reported = descend(arrays, lambda model, batch: _gradients(model, x[batch], y[batch]), len(y), settings)
+    return model, {"num-examples": len(y), "train_loss": train_loss, **reported}
 
 
 def evaluate(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics:
