@@ -16,7 +16,8 @@ from flwr.supercore.run import Run
 from .errors import RunFailedError
 from .exact import Guard
 from .foreign import inner, known_row
-from .knowledge._config.kit import APPS_OWN, KIT_KEYS, hash_of, identity_of, kit_default
+from .knowledge._base.jsonable import canonical_hash
+from .knowledge._config.kit import APPS_OWN, KIT_KEYS, identity_of, kit_default
 from .knowledge._config.sizing import Room
 from .knowledge._config.values import BadValue, parse
 from .publish import Publisher
@@ -57,7 +58,7 @@ def of_any_app(strategy: Strategy, context: Context, run: Run) -> Terms:
     """Return the terms of an app that knows nothing of the table of variables but the table of the kit."""
     values = _settings(context.run_config)
     configuration = identity_of(run.fab_id, context.run_config)
-    identity = Identity(values["training_name"], hash_of(configuration), configuration)
+    identity = Identity(values["training_name"], canonical_hash(configuration), configuration)
     minimum = int(values["min_fit_clients"]) or _least_replies(strategy)
     return Terms(
         values=values,

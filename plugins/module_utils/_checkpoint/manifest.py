@@ -9,7 +9,6 @@ This file is private to the collection and may change at any time.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import math
 import os
@@ -18,7 +17,7 @@ import stat
 import typing as t
 
 from .._base.errors import FedopsError
-from .._base.jsonable import is_whole
+from .._base.jsonable import canonical_hash, is_whole
 from .npy import MOST_DIMENSIONS, NAMES
 
 LIMIT = 64 << 20  # bytes of a manifest; one with an array for every parameter group of the largest models has a few
@@ -128,8 +127,7 @@ def opened(path: str) -> t.IO[bytes]:
 
 def _seal(manifest: t.Mapping[str, t.Any]) -> str:
     # Over the values, not the text: a manifest that was indented anew is still the same.
-    values = {field: value for field, value in manifest.items() if field != "manifest_sha256"}
-    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
+    return canonical_hash({field: value for field, value in manifest.items() if field != "manifest_sha256"})
 
 
 def _is_sensible(field: str, value: t.Any) -> bool:

@@ -8,16 +8,14 @@ Private to the collection: it may change at any time.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._base.jsonable import is_whole
+from .._base.jsonable import canonical_hash, is_whole
 from .._base.notation import quoted, show, to_toml
 from .._config.continuity import FIRST, later_rows
-from .._config.kit import APPS_OWN, KIT_ROWS, apps_keys, has_kit, hash_of, identity_of, kit_key
+from .._config.kit import APPS_OWN, KIT_ROWS, apps_keys, has_kit, identity_of, kit_key
 from .._config.knobs import EXTRA_KEY, flat, of_value, read_knobs
 from .._config.situation import ERROR, INFO, WARNING, Problem
 from .._config.synonyms import keys_of
@@ -60,10 +58,9 @@ class AppConfig:
         if self.takes_all:
             return Training.from_run_config(self.values).configuration_hash
         if has_kit(self.app.config):
-            return hash_of(identity_of(self.app.app_id, {**self.app.config, **self.values}))
+            return canonical_hash(identity_of(self.app.app_id, {**self.app.config, **self.values}))
         values = {key: value for key, value in self.values.items() if key not in self.implied}
-        canonical = json.dumps([self.app.app_id, values], sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+        return canonical_hash([self.app.app_id, values])
 
 
 def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig:

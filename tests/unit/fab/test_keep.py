@@ -31,7 +31,8 @@ from fedops_kit import keep
 from fedops_kit.errors import QuiescedError, RunFailedError
 from fedops_kit.foreign import averages
 from fedops_kit.keeping import KeptStrategy
-from fedops_kit.knowledge._config.kit import KIT_ROWS, hash_of, identity_of, kit_default, kit_key
+from fedops_kit.knowledge._base.jsonable import canonical_hash
+from fedops_kit.knowledge._config.kit import KIT_ROWS, identity_of, kit_default, kit_key
 
 NODES = {101: "north", 202: "south", 303: "west", 404: "east"}
 ROUNDS = 5
@@ -425,7 +426,7 @@ def test_without_checkpoints_it_says_so(bench: Bench) -> None:
 def test_the_controller_tells_trainings_apart_by_the_same_hash(bench: Bench) -> None:
     bench.start(FedAvg, rounds=1)
     effective = bench.published("effective.json")
-    assert effective["configuration_hash"] == hash_of(identity_of("fedops/fedops-app", effective["run_config"]))
+    assert effective["configuration_hash"] == canonical_hash(identity_of("fedops/fedops-app", effective["run_config"]))
 
 
 def test_what_is_kept_is_started_once_and_not_wrapped(bench: Bench) -> None:

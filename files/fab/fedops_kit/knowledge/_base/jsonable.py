@@ -12,6 +12,7 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -95,6 +96,11 @@ def loads(text: str | bytes) -> t.Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is too deep") from None
+
+
+def canonical_hash(value: t.Any) -> str:
+    """Return the SHA-256 of a value of JSON, whatever the order of its keys or the blanks between them."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
 
 
 def is_whole(value: object) -> t.TypeGuard[int]:

@@ -11,8 +11,6 @@ Private to the collection: it may change at any time.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
 
 from .continuity import first_default
@@ -90,9 +88,3 @@ def identity_of(app_id: str, run_config: Mapping[str, object]) -> dict[str, obje
         if row.identity and run_config.get(key, kit_default(row)) != kit_default(row)
     }
     return {"app": app_id, **{key: run_config[key] for key in own if key not in aside}, **told}
-
-
-def hash_of(identity: Mapping[str, object]) -> str:
-    """Tells trainings of an app apart that need not end with the same bytes."""
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()

@@ -11,14 +11,13 @@ Private to the collection: it may change at any time.
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._base.errors import FedopsError
 from .._base.home import HOME
+from .._base.jsonable import canonical_hash
 from .._base.notation import is_unset, quoted, show, to_toml
 from .continuity import first_default, is_hashed, renamed
 from .knobs import Knobs, flat, read_knobs
@@ -140,8 +139,7 @@ class Training:
     @property
     def configuration_hash(self) -> str:
         """Tells trainings apart that would not end with the same bytes."""
-        canonical = json.dumps(self.identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+        return canonical_hash(self.identity)
 
 
 def check(

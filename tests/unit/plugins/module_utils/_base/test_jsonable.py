@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import sys
@@ -13,6 +14,7 @@ import unicodedata
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import (
     Bounds,
+    canonical_hash,
     harmless,
     harmless_value,
     loads,
@@ -206,3 +208,8 @@ def _nodes(value, depth=0):
     yield depth, value
     for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _nodes(one, depth + 1)
+
+
+def test_the_hash_of_a_value_is_that_of_its_shortest_text_with_sorted_keys() -> None:
+    text = '{"a":[1,"\\u00e4"],"b":null}'
+    assert canonical_hash({"b": None, "a": [1, "ä"]}) == hashlib.sha256(text.encode()).hexdigest()

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import canonical_hash
 from ansible_collections.fedops.flower.plugins.module_utils._config.kit import (
     APPS_OWN,
     KIT_KEYS,
     KIT_ROWS,
     apps_keys,
     has_kit,
-    hash_of,
     identity_of,
     kit_default,
     kit_key,
@@ -24,7 +24,7 @@ APP = {"num-server-rounds": 3, "lr": 0.1, "model.width": 8, "save-path": "/here"
 
 def hashed(**changes: object) -> str:
     names = {name.replace("__", ".").replace("_", "-"): value for name, value in changes.items()}
-    return hash_of(identity_of("somebody/app", {**APP, **DECLARED, **names}))
+    return canonical_hash(identity_of("somebody/app", {**APP, **DECLARED, **names}))
 
 
 def test_the_table_is_what_tells_that_an_app_has_the_kit() -> None:
