@@ -17,44 +17,34 @@ import typing as t
 
 from .._base.bounded import Head, run
 from .._base.errors import FedopsError
-from .._base.hardening import NO_USER_CODE, Directives, assignments
-from .._base.jsonable import harmless, loads
+from .._base.hardening import NO_USER_CODE, Directives
+from .._base.jsonable import loads
+from .._base.transient import APART, in_transient_unit, last_words
 from .assumptions import FAB_LIMIT, QUIET
 from .fab import About, FabError
 
 SECONDS = 60  # a build takes about two
 SOURCE = "/run/fedops-app"  # where the user finds the app
 _HEADER = 4096  # bytes of what the app is called
-_SAID = 15  # lines
 _NO_PLACE = "systemd-run is not on this host, and an app is not built without the bounds that it sets."
 
 _PROPERTIES: Directives = {
     # But for its mounts, which a dynamic user has to itself anyway, and the journal, which a pipe does not reach.
     **{name: value for name, value in NO_USER_CODE.items() if name not in ("PrivateMounts", "SyslogLevelPrefix")},
+    **APART,
     "DynamicUser": "yes",
     "RuntimeMaxSec": str(SECONDS),
     "LimitCPU": str(SECONDS),
-    "LimitCORE": "0",
     "LimitFSIZE": str(64 << 20),
     "MemoryMax": "1G",
     "MemorySwapMax": "0",
     "TasksMax": "32",
-    "OOMScoreAdjust": "1000",
-    "Nice": "5",
-    "WorkingDirectory": "/",
     "PrivateIPC": "yes",
-    "PrivateNetwork": "yes",
     "PrivateUsers": "yes",
     "RestrictAddressFamilies": "AF_UNIX",
     "SystemCallFilter": "@system-service",
 }
-ENVIRONMENT: t.Mapping[str, str] = {
-    "HOME": "/tmp",
-    "FLWR_HOME": "/tmp/.flwr",
-    **QUIET,
-    "LC_ALL": "C.UTF-8",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
+ENVIRONMENT: t.Mapping[str, str] = {"FLWR_HOME": "/tmp/.flwr", **QUIET}
 
 
 class BuildError(FedopsError):
@@ -81,13 +71,7 @@ class Builder:
             "BindReadOnlyPaths": f"{source}:{SOURCE}",
             "InaccessiblePaths": " ".join(f"-{path}" for path in self.hidden),
         }
-        return [
-            "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec",
-            "--description=Flower builds an app",
-            *(f"--property={one}" for one in assignments(properties)),
-            *(f"--setenv={name}={value}" for name, value in ENVIRONMENT.items()),
-            self.program, "fab", SOURCE,
-        ]  # fmt: skip
+        return in_transient_unit("Flower builds an app", [self.program, "fab", SOURCE], properties, ENVIRONMENT)
 
     def __call__(self, source: str) -> tuple[About, bytes]:
         """Build the app of a folder that root alone can write; return what it is called, and its FAB."""
@@ -106,7 +90,9 @@ def build(command: t.Sequence[str]) -> tuple[About, bytes]:
     except subprocess.TimeoutExpired:
         raise BuildError(f"it took longer than {SECONDS} s") from None
     if done.returncode != 0:
-        raise BuildError(_reason(done.stderr))
+        raise BuildError(
+            last_words(done.stderr) or f"it ended without a word; it may take {SECONDS} s and 1 GB of memory"
+        )
     header, _newline, fab = said.kept().partition(b"\n")
     if not fab or len(header) > _HEADER or len(fab) > FAB_LIMIT:
         raise BuildError(f"it gave {len(fab)} bytes, but a FAB has at most {FAB_LIMIT}")
@@ -114,8 +100,3 @@ def build(command: t.Sequence[str]) -> tuple[About, bytes]:
         return About.of(loads(header.decode("utf-8", "replace"))), fab
     except (ValueError, FabError) as error:
         raise BuildError(str(error)) from error
-
-
-def _reason(said: str) -> str:
-    lines = [line for line in map(str.strip, harmless(said, 4000, multiline=True).splitlines()) if line]
-    return "\n".join(lines[-_SAID:]) or f"it ended without a word; it may take {SECONDS} s and 1 GB of memory"

@@ -22,11 +22,12 @@ from dataclasses import dataclass
 
 from .._base.bounded import Head, run
 from .._base.errors import FedopsError
-from .._base.hardening import CLOSED_DOORS, SANDBOXES, Directives, assignments
+from .._base.hardening import CLOSED_DOORS, SANDBOXES, Directives
 from .._base.identity import APPS_USER, as_checkpoint_owner
-from .._base.jsonable import harmless, loads
+from .._base.jsonable import loads
 from .._base.layout import folder
 from .._base.records import read_object
+from .._base.transient import APART, in_transient_unit, last_words
 from .._checkpoint import models, safetensors
 from .._checkpoint.checkpoint import Checkpoint
 from .._checkpoint.directory import latest_good
@@ -48,7 +49,6 @@ _OLD = 86400  # seconds: what was made has travelled long ago
 _MORE = 256 << 20  # bytes that a form may take beside four times the model
 _MEMORY = 4 << 30  # bytes beside the model, for a framework
 _ANSWER = 1 << 12
-_SAID = 15  # lines
 
 
 class ExportError(FedopsError):
@@ -136,30 +136,20 @@ class Exporter:
         hidden = [folder(self.home, name) for name in ("certificates", "control", "state", "trainings", "published")]
         properties: Directives = {
             **{name: value for name, value in SANDBOXES["flower-superexec"].items() if name != "SyslogLevelPrefix"},
+            **APART,
             "User": APPS_USER,
             "Group": APPS_USER,
             "UMask": "0077",
-            "PrivateNetwork": "yes",
             "RuntimeMaxSec": str(_SECONDS),
-            "LimitCORE": "0",
             "LimitFSIZE": str(_most(size)),
             "MemoryMax": str(_MEMORY + 8 * size),
             "TasksMax": "512",
-            "OOMScoreAdjust": "1000",
-            "Nice": "5",
-            "WorkingDirectory": "/",
             # A server of NFS may show root nothing below the directory that is mounted.
             "ReadWritePaths": work if os.path.isdir(work) else self.path,
             "InaccessiblePaths": " ".join([*(f"-{path}" for path in hidden), *CLOSED_DOORS]),
         }
-        environment = {"HOME": "/tmp", **QUIET, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
-        return [
-            "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec",
-            "--description=Flower exports a model",
-            *(f"--property={one}" for one in assignments(properties)),
-            *(f"--setenv={name}={value}" for name, value in environment.items()),
-            os.path.join(self.home, "venv", "bin", "python"), "-I", "-B", "-", work,
-        ]  # fmt: skip
+        command = [os.path.join(self.home, "venv", "bin", "python"), "-I", "-B", "-", work]
+        return in_transient_unit("Flower exports a model", command, properties, QUIET)
 
     def _app(self) -> str:
         request = os.path.join(TrainingFolder(self.home, self.training).path, REQUEST_FILE)
@@ -183,8 +173,7 @@ class Exporter:
             except subprocess.TimeoutExpired:
                 raise ExportError(f"It took longer than {_SECONDS} s to write the model.") from None
         if done.returncode != 0:
-            lines = [line for line in map(str.strip, harmless(done.stderr, 4000, multiline=True).splitlines()) if line]
-            reason = "\n".join(lines[-_SAID:]) or "it ended without a word, as a process without enough memory does"
+            reason = last_words(done.stderr) or "it ended without a word, as a process without enough memory does"
             raise ExportError(f"The model cannot be written: {reason}")
         try:
             answer = loads(done.stdout)
