@@ -13,7 +13,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Message, MetricRecord
@@ -107,15 +107,13 @@ class SecondArithmetic(Arithmetic):
     weighting: Weighting = field(default_factory=Weighting)
     variant: str = ""
 
-    def prepare(self, strategy: Strategy) -> None:
+    def prepare(self, strategy: Any) -> None:
         """Take the buffers out of what the strategy keeps of the model, and let sixteen bits be float32."""
         kept = getattr(strategy, "current_arrays", None)
         if isinstance(kept, ArrayRecord):
-            strategy.current_arrays = self.seen(kept)  # type: ignore[attr-defined]
+            strategy.current_arrays = self.seen(kept)
         elif isinstance(kept, Mapping):
-            strategy.current_arrays = {  # type: ignore[attr-defined]
-                name: wide(values) for name, values in kept.items() if name not in self.buffers
-            }
+            strategy.current_arrays = {name: wide(values) for name, values in kept.items() if name not in self.buffers}
         if isinstance(strategy, FedOpt) and self.variant == PAPER and not strategy.v_t:
             arrays = strategy.current_arrays or {}
             strategy.v_t = {name: np.full_like(values, strategy.tau**2) for name, values in arrays.items()}
@@ -128,7 +126,8 @@ class SecondArithmetic(Arithmetic):
         apart = [{name: reply.content.array_records[ARRAYS][name] for name in self.buffers} for reply in valid]
         for reply in valid:
             reply.content[ARRAYS] = self.seen(reply.content.array_records[ARRAYS])
-        rule = STRATEGIES[type(strategy).__name__].buffers if type(strategy).__name__ in STRATEGIES else AVERAGED
+        row = STRATEGIES.get(type(strategy).__name__)
+        rule = row.buffers if row else AVERAGED
         chosen = self._chosen(strategy, model, valid) if rule == CHOSEN else None
         kept = [valid[index] for index in chosen] if chosen is not None else valid
         weights = self._weigh(strategy, kept)
@@ -169,7 +168,7 @@ class SecondArithmetic(Arithmetic):
     def _weigh(self, strategy: Strategy, replies: Iterable[Message]) -> list[float]:
         """Write into replies what they count, and return it."""
         records = [reply.content.metric_records[METRICS] for reply in replies]
-        claims = [float(record[WEIGHT]) for record in records]  # type: ignore[arg-type]
+        claims = [_number(record, WEIGHT) for record in records]
         if self.variant == PAPER and type(strategy).__name__ == "MultiKrum":
             weights: Sequence[float] = [1] * len(claims)
         else:
@@ -230,6 +229,10 @@ def _shapes(arrays: ArrayRecord) -> str:
     return ", ".join(f"{name}{list(array.shape)}" for name, array in arrays.items())
 
 
+def _number(metrics: MetricRecord, name: str) -> float:
+    return float(cast("float", metrics[name]))  # the guards let no list through
+
+
 def _of_chosen(
     strategy: Any, round_number: int, replies: Sequence[Message], chosen: Sequence[Message]
 ) -> tuple[ArrayRecord | None, MetricRecord | None]:
@@ -253,7 +256,7 @@ def _fair(
     """Let no loss count for more, or for less, than honest ones do; what is told of the losses is what was reported."""
     contents = [reply.content for reply in replies if not reply.has_error()]
     records = [content.metric_records[METRICS] for content in contents]
-    losses = [float(record[strategy.train_loss_key]) for record in records]  # type: ignore[arg-type]
+    losses = [_number(record, strategy.train_loss_key) for record in records]
     middle = statistics.median([loss for loss in losses if loss] or [0.0])
     for record, loss in zip(records, losses, strict=True):
         record[strategy.train_loss_key] = min(max(loss, middle / _LOSSES_APART), middle * _LOSSES_APART)

@@ -91,7 +91,7 @@ def numbers(array: Array) -> NDArray:
     if array.dtype != BFLOAT16 or isinstance(array, Widened):
         return values
     try:
-        from ml_dtypes import bfloat16  # type: ignore[import-not-found]  # of the task's choice
+        from ml_dtypes import bfloat16  # type: ignore[import-not-found]  # a task that computes with it brings it
     except ImportError:
         return values
     return values.view(bfloat16)

@@ -15,7 +15,7 @@ from flwr.app import ArrayRecord, MetricRecord, RecordDict
 from flwr.serverapp.strategy import Strategy
 
 from . import guards
-from .arrays import is_finite, update_norm, view
+from .arrays import is_finite, view
 from .knowledge._config.strategies import STRATEGIES
 from .knowledge._config.strategies import Strategy as Row
 from .pulling import Bound
@@ -97,7 +97,7 @@ class ForeignCheck:
                 tuple((name, array.dtype, tuple(array.shape)) for name, array in record.items())
                 for record in content.array_records.values()
             ),
-            tuple(sorted(map(_of_metrics, content.metric_records.values()))),
+            tuple(sorted(map(guards.lengths, content.metric_records.values()))),
         )
 
     def _size_flaw(self, content: RecordDict) -> str:
@@ -133,21 +133,12 @@ class ForeignCheck:
         model = self.model if self.model is not None else ArrayRecord()
         if broken := unsound(arrays, model):
             return f"the array {broken[0]!r} holds NaN or infinite numbers"
-        if not self.max_update_norm or not same_layout(arrays, model):
-            return ""
-        norm = update_norm(arrays, model)
-        if norm <= self.max_update_norm:
-            return ""
-        return f"the norm of its update is {norm:g} but must be at most {self.max_update_norm:g} (fl_max_update_norm)"
+        return guards.norm_flaw(arrays, model, self.max_update_norm) if same_layout(arrays, model) else ""
 
 
 def same_layout(arrays: ArrayRecord, model: ArrayRecord) -> bool:
     """Tell whether two sets of arrays have the same names and shapes."""
     return arrays.keys() == model.keys() and all(arrays[name].shape == model[name].shape for name in model)
-
-
-def _of_metrics(metrics: MetricRecord) -> tuple:
-    return tuple(sorted((name, len(value) if isinstance(value, list) else -1) for name, value in metrics.items()))
 
 
 def unsound(arrays: ArrayRecord, model: ArrayRecord) -> list[str]:

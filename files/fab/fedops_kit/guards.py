@@ -74,7 +74,7 @@ class TrainingCheck:
             or loss_flaw(self.loss_key, content.metric_records[METRICS])
             or _names_flaw(list(arrays), list(self.model))
             or next(filter(None, (_array_flaw(name, arrays[name], self.model[name]) for name in arrays)), "")
-            or self._norm_flaw(arrays)
+            or norm_flaw(arrays, self.model, self.max_update_norm, self.parameters)
         )
 
     def _size_flaw(self, arrays: ArrayRecord) -> str:
@@ -84,13 +84,18 @@ class TrainingCheck:
         largest = Bound(sum(len(array.data) for array in self.model.values())).numbers
         return "" if sum(len(array.data) for array in arrays.values()) <= largest else "it is too large for the model"
 
-    def _norm_flaw(self, arrays: ArrayRecord) -> str:
-        if not self.max_update_norm:
-            return ""
-        norm = update_norm(arrays, self.model, self.parameters)
-        if norm <= self.max_update_norm:
-            return ""
-        return f"the norm of its update is {norm:g} but must be at most {self.max_update_norm:g} (fl_max_update_norm)"
+
+def norm_flaw(arrays: ArrayRecord, model: ArrayRecord, most: float, names: Iterable[str] | None = None) -> str:
+    """Say that an update is longer than allowed; nothing when it is not, or ``most`` is 0, which bounds nothing.
+
+    ``names`` are the arrays that count; None: all.
+    """
+    if not most:
+        return ""
+    norm = update_norm(arrays, model, names)
+    return (
+        "" if norm <= most else f"the norm of its update is {norm:g} but must be at most {most:g} (fl_max_update_norm)"
+    )
 
 
 def check_evaluation(content: RecordDict) -> str:
@@ -120,10 +125,14 @@ def loss_flaw(key: str, metrics: MetricRecord) -> str:
     return number_flaw(key, metrics.get(key), lambda loss: loss <= LARGEST_LOSS, f"at most {LARGEST_LOSS:g}")
 
 
-def metric_names(content: RecordDict) -> tuple[tuple[str, int | None], ...]:
+def metric_names(content: RecordDict) -> tuple[tuple[str, int], ...]:
     """Return the names and lengths of the metrics: replies that differ in them cannot be averaged."""
-    metrics = content.metric_records[METRICS]
-    return tuple(sorted((name, len(value) if isinstance(value, list) else None) for name, value in metrics.items()))
+    return lengths(content.metric_records[METRICS])
+
+
+def lengths(metrics: MetricRecord) -> tuple[tuple[str, int], ...]:
+    """Return the length of each metric by its name; -1 for one that is a number, and no list."""
+    return tuple(sorted((name, len(value) if isinstance(value, list) else -1) for name, value in metrics.items()))
 
 
 def sift(

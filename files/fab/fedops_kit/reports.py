@@ -19,6 +19,7 @@ from .arrays import update_norm
 from .foreign import same_layout
 from .guards import WEIGHT, Rejection, plain
 from .integrity import FINGERPRINT, SITE_RECORD
+from .knowledge._base.jsonable import is_number
 
 SECONDS, DATASET = "train-seconds", "dataset-name"  # as a ClientApp names them in the record of its site
 
@@ -77,11 +78,11 @@ class Reports:
 
     def told(self, aggregated: bool = True) -> dict[str, Any]:
         """Return what a line of the history says of the sites."""
-        became = {} if aggregated else {COUNTED: SKIPPED}
         entries = [{"site": name, **_lean(report)} for name, report in self.sites.items()]
-        for entry in entries:
-            if entry.get("state") in became:
-                entry["state"] = became[entry["state"]]
+        if not aggregated:
+            for entry in entries:
+                if entry.get("state") == COUNTED:
+                    entry["state"] = SKIPPED
         shown = entries[:MOST_SITES]
         if len(json.dumps(shown)) > MOST_LETTERS:
             shown = [_without_metrics(entry) for entry in shown]
@@ -111,7 +112,7 @@ def across(reports: Iterable[Report]) -> dict[str, dict[str, float]]:
         for name, value in {**evaluation.get("metrics", {}), **evaluation}.items():
             figures[f"evaluation_{name}"] = value
         for name, value in figures.items():
-            if _is_number(value):
+            if is_number(value):
                 columns.setdefault(name, []).append(float(value))
     return {name: _spread(values) for name, values in columns.items()}
 
@@ -132,23 +133,17 @@ def _figures(content: RecordDict) -> Report:
     found: Report = {"examples": _number(metrics.get(WEIGHT))}
     taken = {WEIGHT}
     for name, spellings in _USUAL.items():
-        spelled = next((each for each in spellings if _is_number(metrics.get(each))), None)
+        spelled = next((each for each in spellings if is_number(metrics.get(each))), None)
         found[name] = _number(metrics.get(spelled)) if spelled else None
         taken.add(spelled or "")
-    others = [(name, value) for name, value in metrics.items() if name not in taken and _is_number(value)]
+    others = [(name, value) for name, value in metrics.items() if name not in taken and is_number(value)]
     found["metrics"] = {plain(name, LONGEST_TOLD): _number(value) for name, value in others[:MOST_TOLD]}
     return found
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _number(value: object) -> float | int | None:
     """Return a number that JSON has, to nine digits, which tell all numbers of 32 bits apart; nothing else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    if not math.isfinite(value) or abs(value) > _LARGEST:
+    if not is_number(value) or not math.isfinite(value) or abs(value) > _LARGEST:
         return None
     return value if isinstance(value, int) else float(f"{value:.9g}")
 
