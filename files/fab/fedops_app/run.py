@@ -16,7 +16,6 @@ from flwr.serverapp import Grid
 
 from fedops_kit import dtypes
 from fedops_kit.errors import RunFailedError
-from fedops_kit.exact import Guard
 from fedops_kit.keeping import KeptStrategy
 from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._config.knobs import TABLE_OF_KNOBS, knobs_in_run
@@ -24,6 +23,7 @@ from fedops_kit.knowledge._config.sizing import Room
 from fedops_kit.knowledge._config.strategies import STRATEGIES
 from fedops_kit.knowledge._config.table import BY_NAME
 from fedops_kit.knowledge._config.training import EXTRA, Training, check
+from fedops_kit.one_round import Guard
 from fedops_kit.publish import logger
 from fedops_kit.resume import Identity
 from fedops_kit.state import KeptState

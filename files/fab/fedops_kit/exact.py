@@ -13,14 +13,13 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 from flwr.serverapp import Grid
-from flwr.serverapp.strategy import Result, Strategy
+from flwr.serverapp.strategy import Strategy
 
 from . import foreign, guards
 from .arithmetic import Aggregated, Arithmetic
@@ -30,6 +29,7 @@ from .grid import SteadyGrid
 from .guards import Rejection, site_of
 from .integrity import FINGERPRINT, fingerprint
 from .knowledge._config.strategies import least_replies_trimmed, trimmed
+from .one_round import Guard, Round
 from .publish import logger
 from .reports import FAILED, REJECTED, Reports, way
 from .sites import Site, Sites
@@ -38,40 +38,6 @@ from .weights import Claims
 _REASONS = 20  # that are told of a round; all of them are in the history
 
 RETRY_PAUSES = (1.0, 5.0, 15.0, 45.0)  # seconds before each repetition of a round
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What a round needs, and what happens when it does not get it."""
-
-    minimum_replies: int
-    on_shortfall: str
-    round_timeout: float
-    trim_beta: float = 0.0  # of FedTrimmedAvg; 0: nothing is to be trimmed
-    max_update_norm: float = 0.0  # of a single reply; 0: no bound
-    foreign: bool = False  # the ClientApp is not built on the kit, nor the strategy made by it
-
-
-@dataclass
-class Round:
-    """What became of one round."""
-
-    number: int
-    started: float = field(default_factory=time.monotonic)
-    asked: int = 0
-    replies: int = 0  # the valid ones
-    attempts: int = 1
-    earlier: list[Rejection] = field(default_factory=list)  # what was wrong in attempts that were repeated
-    failed: list[Rejection] = field(default_factory=list)  # whose reply was an error, and who stayed silent
-    unavailable: int = 0  # how many of them were just not there
-    failures: int = 0  # errors, rejected replies, and nodes that did not answer in time
-    rejected: list[Rejection] = field(default_factory=list)  # replies left out, of training and of evaluation
-    aggregated: bool = False
-    train_metrics: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)  # of the federated evaluation
-    num_examples: int = 0  # that the nodes evaluated on
-    update_norm: float | None = None  # of the model as a whole
-    reports: Reports = field(default_factory=Reports)  # of its sites
 
 
 class ExactStrategy(Strategy):
@@ -360,25 +326,6 @@ class ExactStrategy(Strategy):
         if self.round.unavailable and self.round.unavailable == self.round.failures:
             raise NodesUnavailableError(text)
         raise RunFailedError(text)
-
-
-def started(exact: ExactStrategy) -> Callable[..., Result]:
-    """Return what starts a strategy: Flower's own ``start``, or the one that the strategy has instead.
-
-    Of the latter the code is the app's, and calls the strategy by ``self``: it gets one that has the same attributes,
-    and whose rounds are the exact ones.
-    """
-    kind = type(exact.strategy)
-    if kind.start is Strategy.start:
-        return exact.start
-    logger.info(
-        "%s has a start() of its own, which is used: it may count rounds from 1 in what it writes.", kind.__name__
-    )
-    rounds = ("configure_train", "aggregate_train", "configure_evaluate", "aggregate_evaluate")
-    methods = {name: staticmethod(getattr(exact, name)) for name in rounds}
-    double: Any = object.__new__(type(kind.__name__, (kind,), methods))
-    double.__dict__ = exact.strategy.__dict__
-    return double.start
 
 
 @contextmanager

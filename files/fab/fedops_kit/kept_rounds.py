@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from flwr.app import ArrayRecord, ConfigRecord, MetricRecord
 from flwr.serverapp import Grid
-from flwr.serverapp.strategy import Result
+from flwr.serverapp.strategy import Result, Strategy
 from flwr.supercore.run import Run
 
 from .arithmetic import FIRST, Arithmetic
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
-from .exact import ExactStrategy, started
+from .exact import ExactStrategy
 from .grid import SteadyGrid
 from .publish import logger
 from .resume import ARITHMETIC, AnyModel, Beginning
@@ -80,7 +82,7 @@ class KeptRounds:
             steady = SteadyGrid(self._grid, float(values["node_wait_timeout"]), keeper.heed_quiesce)
             self._publisher.names = steady.sites
             self._check_nodes(steady)
-            found = started(exact)(
+            found = _started(exact)(
                 grid=steady,
                 initial_arrays=self._initial_arrays(),
                 num_rounds=self._num_rounds - done,
@@ -161,6 +163,25 @@ class KeptRounds:
             **({} if self._arithmetic.number == FIRST else {ARITHMETIC: self._arithmetic.number}),
             **(self._any_model.said if self._any_model else {}),
         }
+
+
+def _started(exact: ExactStrategy) -> Callable[..., Result]:
+    """Return what starts a strategy: Flower's own ``start``, or the one that the strategy has instead.
+
+    Of the latter the code is the app's, and calls the strategy by ``self``: it gets one that has the same attributes,
+    and whose rounds are the exact ones.
+    """
+    kind = type(exact.strategy)
+    if kind.start is Strategy.start:
+        return exact.start
+    logger.info(
+        "%s has a start() of its own, which is used: it may count rounds from 1 in what it writes.", kind.__name__
+    )
+    rounds = ("configure_train", "aggregate_train", "configure_evaluate", "aggregate_evaluate")
+    methods = {name: staticmethod(getattr(exact, name)) for name in rounds}
+    double: Any = object.__new__(type(kind.__name__, (kind,), methods))
+    double.__dict__ = exact.strategy.__dict__
+    return double.start
 
 
 def _numbered(result: Result, rounds_done: int) -> Result:

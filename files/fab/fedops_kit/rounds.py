@@ -12,8 +12,9 @@ from typing import Any
 from flwr.app import Array, ArrayRecord, MetricRecord
 
 from .errors import QuiescedError
-from .exact import ExactStrategy, Round
+from .exact import ExactStrategy
 from .knowledge._checkpoint.checkpoint import Checkpoint
+from .one_round import Round
 from .publish import Publisher, finite, logger
 from .round_files import round_file, server_eval
 from .saving import Saver

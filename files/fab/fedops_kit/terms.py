@@ -14,12 +14,12 @@ from flwr.serverapp.strategy import FedTrimmedAvg, Strategy
 from flwr.supercore.run import Run
 
 from .errors import RunFailedError
-from .exact import Guard
 from .foreign import inner, known_row
 from .knowledge._base.jsonable import canonical_hash
 from .knowledge._config.kit import APPS_OWN, KIT_KEYS, identity_of, kit_default
 from .knowledge._config.sizing import Room
 from .knowledge._config.values import BadValue, parse
+from .one_round import Guard
 from .publish import Publisher
 from .resume import Identity
 

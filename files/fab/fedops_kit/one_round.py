@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a round needs, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from .guards import Rejection
+from .reports import Reports
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a round needs, and what happens when it does not get it."""
+
+    minimum_replies: int
+    on_shortfall: str
+    round_timeout: float
+    trim_beta: float = 0.0  # of FedTrimmedAvg; 0: nothing is to be trimmed
+    max_update_norm: float = 0.0  # of a single reply; 0: no bound
+    foreign: bool = False  # the ClientApp is not built on the kit, nor the strategy made by it
+
+
+@dataclass
+class Round:
+    """What became of one round."""
+
+    number: int
+    started: float = field(default_factory=time.monotonic)
+    asked: int = 0
+    replies: int = 0  # the valid ones
+    attempts: int = 1
+    earlier: list[Rejection] = field(default_factory=list)  # what was wrong in attempts that were repeated
+    failed: list[Rejection] = field(default_factory=list)  # whose reply was an error, and who stayed silent
+    unavailable: int = 0  # how many of them were just not there
+    failures: int = 0  # errors, rejected replies, and nodes that did not answer in time
+    rejected: list[Rejection] = field(default_factory=list)  # replies left out, of training and of evaluation
+    aggregated: bool = False
+    train_metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)  # of the federated evaluation
+    num_examples: int = 0  # that the nodes evaluated on
+    update_norm: float | None = None  # of the model as a whole
+    reports: Reports = field(default_factory=Reports)  # of its sites
