@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import tempfile
@@ -112,7 +111,7 @@ class ActionModule(ActionBase):
 def _sha256(path: str) -> str:
     try:
         with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            return models.sha256_of(stream)
     except FileNotFoundError:
         return ""
 

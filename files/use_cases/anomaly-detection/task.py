@@ -117,16 +117,14 @@ def _load(directory: Path, name: str, extra: Mapping[str, Any]) -> tuple[NDArray
     if path is None:
         raise FileNotFoundError(
             f"{directory / f'{name}.csv'} is missing. Put the data there: a line with the names of {sensors} sensors,"
-            " and"
-            f" {LABEL} where rows are labelled, then a line of numbers for each row; or {name}.npz with x (n by"
+            f" and {LABEL} where rows are labelled, then a line of numbers for each row; or {name}.npz with x (n by"
             f" {sensors})."
         )
     rows, labels = _of_csv(path) if path.suffix == ".csv" else _of_archive(path)
     if rows.ndim != 2 or rows.shape[1] != sensors or not len(rows):
         raise ValueError(
             f"{path} holds values {rows.shape}; they must be (n, {sensors}), n at least 1. Correct it, or set sensors"
-            " in"
-            " training_run_config."
+            " in training_run_config."
         )
     if not np.isfinite(rows).all():
         raise ValueError(f"{path} holds values that are not finite in row {_first_bad(rows)}. Correct or remove it.")
@@ -156,8 +154,7 @@ def _of_csv(path: Path) -> tuple[NDArray, NDArray | None]:
     except (ValueError, csv.Error) as error:
         raise ValueError(
             f"{path} cannot be read as numbers: {error}. Its first line is for names, all others for numbers, as many"
-            " as"
-            " there are names."
+            " as there are names."
         ) from None
     if values.shape[1] != len(names):
         raise ValueError(f"{path} has {values.shape[1]} values in a row, and {len(names)} names. Correct it.")

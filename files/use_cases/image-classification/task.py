@@ -107,10 +107,8 @@ def _load(directory: Path, name: str, extra: Mapping[str, Any]) -> tuple[NDArray
     else:
         raise FileNotFoundError(
             f"{archive} is missing. Put the data there: an .npz file with images (uint8, n by height by width, by 1 or"
-            " 3"
-            f" channels) and labels (n whole numbers from 0 to {len(classes) - 1}); or image files in {folder}, a"
-            " folder"
-            " for each class."
+            f" 3 channels) and labels (n whole numbers from 0 to {len(classes) - 1}); or image files in {folder}, a"
+            " folder for each class."
         )
     return x.astype(np.float32) / 255 - np.float32(0.5), labels
 
@@ -139,8 +137,7 @@ def _of_archive(path: Path, classes: list[str]) -> tuple[NDArray, NDArray]:
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(classes):
         raise ValueError(
             f"{path} has labels of {labels.dtype} from {labels.min()} to {labels.max()}; they must be whole numbers"
-            " from 0"
-            f" to {len(classes) - 1}, as there are {len(classes)} classes. Correct them, or set classes in"
+            f" from 0 to {len(classes) - 1}, as there are {len(classes)} classes. Correct them, or set classes in"
             " training_run_config."
         )
     return images, labels.astype(np.int64)

@@ -147,8 +147,7 @@ def _config(folder: Path) -> AutoConfig:
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing. Put the base model there, as save_pretrained of transformers writes it (on the"
-            " SuperLink"
-            " host its config.json will do), or set base-model in training_run_config."
+            " SuperLink host its config.json will do), or set base-model in training_run_config."
         )
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True)
@@ -170,8 +169,7 @@ def _adapted(base: torch.nn.Module, extra: Mapping[str, Any]) -> PeftModel:
     except ValueError as error:
         raise ValueError(
             f"lora-targets is {extra['lora-targets']!r}, which the base model cannot have adapters at: {error} Name"
-            " modules of"
-            " it in training_run_config, or leave it at all-linear."
+            " modules of it in training_run_config, or leave it at all-linear."
         ) from None
 
 
@@ -207,8 +205,7 @@ def _loaded(arrays: Arrays, directory: Path, extra: Mapping[str, Any]) -> tuple[
     if here != {name: array.shape for name, array in arrays.items()}:
         raise ValueError(
             f"{folder} is another model than the server's: its adapters have other names or shapes. Put the same base"
-            " model"
-            " at every site, and its config.json on the SuperLink host."
+            " model at every site, and its config.json on the SuperLink host."
         )
     set_peft_model_state_dict(model, {name: torch.from_numpy(array) for name, array in arrays.items()})
     return tokenizer, model.to("cuda" if torch.cuda.is_available() else "cpu").eval()

@@ -102,8 +102,7 @@ def overlay_of(name: object, app: str = OWN_APP, own: Mapping[str, str] | None =
     if os.path.realpath(app) != OWN_APP:
         raise UseCaseError(
             f"app_use_case is {chosen.name} but app_path is {app}: it picks a task of the collection's own app. Leave"
-            " one"
-            " of them unset."
+            " one of them unset."
         )
     folder = os.path.join(COLLECTION, FOLDER, chosen.name)
     return {f"{APP_PACKAGE}/{TASK}": os.path.join(folder, TASK), PYPROJECT: os.path.join(folder, PYPROJECT), **own}
