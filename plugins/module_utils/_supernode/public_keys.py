@@ -15,6 +15,7 @@ import os
 import sqlite3
 
 from .._base import guarded, identity
+from .._base.errors import NotDeployedError
 from .._flower.assumptions import CURVES, STORED_KEYS
 
 
@@ -38,7 +39,7 @@ def stored_keys(home: str) -> dict[str, str]:
                 rows = connection.execute(STORED_KEYS).fetchall()
             finally:
                 connection.close()
-    except (OSError, sqlite3.Error):
+    except (OSError, sqlite3.Error, NotDeployedError):  # the last in check mode, on a host that has no such account yet
         return {}
     keys = ((node_id, openssh_key(bytes(pem))) for node_id, pem in rows)
     # SQLite has no unsigned numbers: Flower stores the upper half of the node ids as negative ones.

@@ -66,3 +66,9 @@ def test_a_database_that_cannot_be_read_holds_no_keys(tmp_path, monkeypatch) -> 
     monkeypatch.setattr(identity, "STATE_USER", pwd.getpwuid(os.geteuid()).pw_name)
     assert stored_keys(str(tmp_path)) == {}
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another account")
+def test_a_host_that_an_earlier_version_deployed_is_read_in_check_mode(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(identity, "STATE_USER", "nobody-made-this-account")
+    assert stored_keys(str(tmp_path)) == {}
