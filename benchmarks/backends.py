@@ -9,15 +9,13 @@ a machine of one's own, which makes the ratios of large models smaller than they
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from common import RESULTS, ROOT, Spread, machine, write_json
+from common import ROOT, Spread, machine, new_parser, write_json
 from federation import HOME, BenchmarkError, Federation
 
 BASIS = "ext4"
@@ -41,11 +39,10 @@ def compared(seconds: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]
 
 def main(arguments: list[str] | None = None) -> int:
     """Boot the machines, save, write what it took, and remove the machines."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--megabytes", type=int, nargs="+", default=[1, 10, 50], help="sizes of the model")
     parser.add_argument("--repeats", type=int, default=11, help="saves in each storage (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="leave the machines, for the next time")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     machines = Federation("backends")
     taken = machines.data.with_name("seconds.json")

@@ -10,7 +10,6 @@ assume; with unlike sites, the second table, an honest update may look like an o
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from common import RESULTS, machine, save, subplots, write_json
+from common import machine, new_parser, save, subplots, write_json
 from simulation import Simulation
 
 from fedops_kit.knowledge._config.strategies import STRATEGIES as ROWS
@@ -119,11 +118,10 @@ def told(outcome: Outcome) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Train all of it, write figures and picture; exit 1 when a claim does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES), metavar="STRATEGY")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="one training each")
     parser.add_argument("--alphas", type=float, nargs="+", default=[ALIKE, UNLIKE], help="how alike the sites are")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="byzantine-") as scratch:

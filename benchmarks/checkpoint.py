@@ -9,7 +9,6 @@ one first, now the other, and each pair gives a ratio. A round waits for the sav
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import multiprocessing
 import os
@@ -29,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "files" / "fab"))
 
-from common import RESULTS, ROOT, Spread, bars, machine, memory, processor_seconds, save, subplots, write_json
+from common import ROOT, Spread, bars, machine, memory, new_parser, processor_seconds, save, subplots, write_json
 from saves import MEGABYTE, make_model, saving, timed
 
 from fedops_kit.checkpoints import CheckpointDirectory
@@ -184,12 +183,11 @@ def told(result: Result) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure every size, and write the figures and the picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--megabytes", type=int, nargs="+", default=list(REPEATS), help="sizes of the model")
     parser.add_argument("--pairs", type=int, help="pairs at every size, at least 2 (default: more for small models)")
     parser.add_argument("--patience", type=float, default=3.0, help="seconds to wait for quiet before each pair")
     parser.add_argument("--directory", type=Path, default=ROOT / ".cache", help="a directory on the disk to measure")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     if options.pairs is not None and options.pairs < 2:
         parser.error(f"--pairs is {options.pairs} but must be at least 2")

@@ -9,7 +9,6 @@ and each trains for many local epochs, which is what makes clients drift.
 
 from __future__ import annotations
 
-import argparse
 import math
 import statistics
 import sys
@@ -21,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
-from common import RESULTS, machine, save, subplots, write_json
+from common import machine, new_parser, save, subplots, write_json
 from flwr.app import Message
 from numpy.typing import NDArray
 from simulation import Simulation
@@ -105,10 +104,9 @@ def told(outcome: Outcome) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Train with every mu; write figures and picture. Exit 1 when a larger mu does not mean less drift."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--mus", type=float, nargs="+", default=list(MUS), help="in ascending order; 0 is FedAvg")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="one training each")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="drift-") as scratch:

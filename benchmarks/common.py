@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -11,6 +12,7 @@ import re
 import ssl
 import statistics
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +38,27 @@ class Spread:
         """Describe at least two values."""
         lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
         return cls(*(float(f"{value:.4g}") for value in (median, lower, upper)))
+
+
+def new_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the option that every benchmark has: where its results go."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
+    return parser
+
+
+def environment() -> dict[str, str]:
+    """Return the environment that tools of this checkout are started with."""
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_FORCE_COLOR": "false",
+        "CONTAINERS_CONF": str(ROOT / "testbed" / "containers.conf"),
+    }
 
 
 def machine(directory: Path) -> dict[str, Any]:

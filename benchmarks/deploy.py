@@ -9,7 +9,6 @@ instead, which shows how its cost grows.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
@@ -19,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from common import RESULTS, ROOT, Spread, machine, write_json
+from common import ROOT, Spread, machine, new_parser, write_json
 from counting import Modules, invocations, modules_of
 from deploy_drawing import MODULES_GOALS, RATIO_GOAL, draw
 from hosts import Cost, Hosts, HostsError
@@ -212,14 +211,13 @@ def told(compared: Mapping[str, Any]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, and write the figures and the picture beside those of the other measurement."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--pairs", type=int, default=4, help="pairs of deployments, at least 2 (default: %(default)s)")
     parser.add_argument("--supernodes", type=int, default=SUPERNODES, help="of each deployment (default: %(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of SuperNodes, at least two, instead of pairs")
     parser.add_argument(
         "--forks", type=int, default=FORKS, help="hosts that Ansible works on at once (default: %(default)s)"
     )
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     if options.supernodes < 1:
         parser.error(f"--supernodes is {options.supernodes} but must be at least 1")

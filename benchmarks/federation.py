@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from common import ROOT
+from common import ROOT, environment
 
 HOME = "/opt/flower"
 CHECKOUT = hashlib.sha1(str(ROOT).encode()).hexdigest()[:6]  # as in testbed/vars.yml: two may be measured side by side
@@ -42,16 +41,8 @@ class Federation:
         self.superlink = "superlink1"
         self.supernodes = [f"supernode{number}" for number in range(1, supernodes + 1)]
         self._inventory = ROOT / ".cache" / "testbed" / name / "inventory.yml"
-        tools = Path(sys.executable).parent
         self._environment = {
-            **os.environ,
-            "PATH": f"{tools}:{os.environ['PATH']}",
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "ANSIBLE_FORCE_COLOR": "false",
-            "CONTAINERS_CONF": str(ROOT / "testbed" / "containers.conf"),
+            **environment(),
             "MOLECULE_SCENARIO_NAME": name,
             "TESTBED_SUPERNODES": str(supernodes),
         }

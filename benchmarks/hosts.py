@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from common import ROOT
+from common import ROOT, environment
 
 SSH = """\
 Host *
@@ -111,20 +111,6 @@ class Hosts:
             said = (done.stdout[-2000:] + done.stderr[-2000:]).strip()
             raise HostsError(f"{' '.join(command[:4])} failed:\n{said}")
         return done.stdout
-
-
-def environment() -> dict[str, str]:
-    """Return what tools of this checkout are started with."""
-    return {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-        "ANSIBLE_FORCE_COLOR": "false",
-        "CONTAINERS_CONF": str(ROOT / "testbed" / "containers.conf"),
-    }
 
 
 def busy_seconds() -> float:

@@ -13,7 +13,6 @@ The liars know what all honest sites have learned in a round, which is the most 
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -26,8 +25,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
-from byzantine import ALIKE, STRATEGIES, UNLIKE
-from common import RESULTS, machine, write_json
+from byzantine import ALIKE, SEEDS, SITES, STRATEGIES, UNLIKE
+from common import machine, new_parser, write_json
 from flwr.app import Array, ArrayRecord, Message
 from numpy.typing import NDArray
 from simulation import SimulatedGrid, Simulation
@@ -35,8 +34,7 @@ from simulation import SimulatedGrid, Simulation
 from fedops_kit.errors import RunFailedError
 from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint
 
-SITES, LIARS = 11, 2
-SEEDS = (1, 2, 3)
+LIARS = 2
 TRAINING = {"num_rounds": 30, "local_epochs": 3}
 NAMES = tuple(name for name in STRATEGIES if name not in ("FedProx", "FedAdam"))  # trust everybody, too
 HUGE = 2**53
@@ -172,13 +170,12 @@ def told(outcome: Outcome) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Train all of it and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--strategies", nargs="+", choices=NAMES, default=list(NAMES), metavar="STRATEGY")
     parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=list(ATTACKS), metavar="ATTACK")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="one training each")
     parser.add_argument("--alphas", type=float, nargs="+", default=[ALIKE, UNLIKE], help="how alike the sites are")
     parser.add_argument("--rounds", type=int, default=TRAINING["num_rounds"], help="of each training")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="liars-") as scratch:

@@ -8,7 +8,6 @@ Between two sizes everything is started anew, so that the memory of one is not t
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -17,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from common import RESULTS, ROOT, available_memory, machine, save, subplots, write_json
+from common import ROOT, available_memory, machine, new_parser, save, subplots, write_json
 from federation import CLIENT_APP, HOME, SERVER_APP, BenchmarkError, Federation, require_podman
 from memory_watch import MemoryWatch, Peaks
 from phases import Round, rounds_of
@@ -164,11 +163,10 @@ def factors(result: Result, idle: Result) -> dict[str, float]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Boot the hosts, measure every size, write the figures and the picture, and remove the hosts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--megabytes", type=int, nargs="+", default=[1, 100, 500, 1000], help="sizes of the model")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of each training (default: %(default)s)")
     parser.add_argument("--keep-hosts", action="store_true", help="leave the hosts for another time")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     fewest = DROPPED + 2
     if options.rounds < fewest:

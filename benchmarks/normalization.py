@@ -8,7 +8,6 @@ buffers, and once with group normalization, which keeps nothing. Every strategy 
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -18,28 +17,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from common import RESULTS, machine, write_json
+import byzantine
+from byzantine import ALIKE, SEEDS, SITES
+from common import machine, new_parser, write_json
 from simulation import Simulation
 
 from fedops_kit.knowledge._config.strategies import STRATEGIES as ROWS
 
-SITES = 11  # Bulyan needs 4 x 2 + 3
-SEEDS = (1, 2, 3)
-ALIKE = 100.0  # of the Dirichlet distribution that deals the labels
 TRAINING = {"num_rounds": 30, "local_epochs": 2, "client_lr": 0.1}
 WITHIN = 0.02  # what batch normalization may lose against its twin
-# Rates with which the twin learns; what a strategy reads beside them is as in the other benchmarks.
+# Rates with which the twin learns; what a strategy reads beside them is as in the other benchmark.
 STRATEGIES: Mapping[str, Mapping[str, object]] = {
     **{name: {} for name in ROWS},
-    "FedProx": {"proximal_mu": 0.1},
-    "FedAdam": {"server_lr": 0.01},
+    **byzantine.STRATEGIES,
     "FedYogi": {"server_lr": 0.01, "client_lr": 0.1},
     "FedAdagrad": {"server_lr": 0.03},
     "FedAvgM": {"server_momentum": 0.5},
     "QFedAvg": {"qfedavg_q": 0.01},
-    "Krum": {"num_malicious": 2},
-    "MultiKrum": {"num_malicious": 2, "num_nodes_to_select": 7},
-    "Bulyan": {"num_malicious": 2},
 }
 
 
@@ -77,10 +71,9 @@ def problems(twins: Sequence[Twins]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Train all of it and write the figures; exit 1 when a claim does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES), metavar="STRATEGY")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="one training of each twin")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     twins = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -8,7 +8,6 @@ training on a simulated grid, which nothing has disturbed.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import random
 import statistics
@@ -16,10 +15,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from common import RESULTS, ROOT, machine, write_json
+from common import ROOT, machine, new_parser, write_json
 from drills import DRILLS, HOST_DRILLS, VICTIMS, Drill
 from federation import HOME, BenchmarkError, Federation, require_podman
 from story import BUDGET, LOOK, Story
@@ -184,14 +182,13 @@ def said(outcome: Outcome) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Boot the hosts, do the drills, write what they came to, and remove the hosts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--slow", action="store_true", help="also the drills that take minutes")
     parser.add_argument("--hosts", action="store_true", help="instead: what happens to hosts and to what they know")
     parser.add_argument("--only", metavar="TEXT", help="only the drills whose name has this text, also slow ones")
     parser.add_argument("--kills", type=int, default=0, help="instead: so many kills of anything at random")
     parser.add_argument("--seed", type=int, default=1, help="of these (default: %(default)s)")
     parser.add_argument("--testbed", help="use the federation on this testbed, and leave it")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     require_podman(parser)
     if options.kills:

@@ -9,7 +9,6 @@ comes to is held against the same training on a simulated grid, which nothing ha
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from common import RESULTS, ROOT, machine, write_json
+from common import ROOT, machine, new_parser, write_json
 from federation import HOME, BenchmarkError, Federation, require_podman
 from story import Story
 
@@ -126,9 +125,8 @@ def problems(
 
 def main(arguments: list[str] | None = None) -> int:
     """Boot the hosts, do it, write what it came to, and remove the hosts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--testbed", help="use the hosts of this testbed, and leave them")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     require_podman(parser)
     with Federation.at(options.testbed, Federation.boot) as federation, _disk(federation) as disk:

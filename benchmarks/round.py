@@ -9,7 +9,6 @@ small one of the demo, or one of so many megabytes that is hardly trained at all
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -19,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from common import RESULTS, ROOT, Spread, bars, machine, save, subplots, write_json
+from common import ROOT, Spread, bars, machine, new_parser, save, subplots, write_json
 from federation import HOME, Federation, require_podman
 from phases import PHASES, Round, rounds_of
 from processor_watch import ProcessorWatch, Usage
@@ -204,12 +203,11 @@ def draw(results: Sequence[Result], model: str, path: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Boot the hosts, measure, write the figures and the picture, and remove the hosts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--megabytes", type=int, default=0, help="size of the model (default: the demo's own)")
     parser.add_argument("--blocks", type=int, default=4, help="how often every app trains (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each training (default: %(default)s)")
     parser.add_argument("--keep-hosts", action="store_true", help="leave the hosts for another time")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args(arguments)
     fewest = DROPPED + 3
     if options.rounds < fewest:
