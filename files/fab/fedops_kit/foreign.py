@@ -26,9 +26,9 @@ FLOWER = "flwr."  # where the modules of Flower are
 Likeness = tuple  # of a reply: what those that are averaged must have in common
 
 
-def inner(strategy: Strategy) -> Iterator[Strategy]:
-    """Yield every strategy that this one holds, and what those hold."""
-    for dummy, layer in layers(strategy):
+def inner(strategy: Strategy, above: tuple[int, ...] = ()) -> Iterator[Strategy]:
+    """Yield every strategy that this one holds, and what those hold, but for those above it, by their C(id())."""
+    for dummy, layer in layers(strategy, seen=above):
         if layer is not strategy:
             yield layer
 
@@ -53,20 +53,20 @@ def is_flowers(kind: type) -> bool:
     return kind.__module__.startswith(FLOWER)
 
 
-def averages(strategy: Strategy, method: str) -> bool:
+def averages(strategy: Strategy, method: str, above: tuple[int, ...] = ()) -> bool:
     """Tell whether Flower's own code makes one of all replies; a method that hands them on to such counts as such."""
+    wrapped = list(inner(strategy, above))
     for kind in type(strategy).__mro__:
         own = vars(kind).get(method)
         if own is None or kind is Strategy:
             continue
         if is_flowers(kind):
-            if any(True for dummy in inner(strategy)):
+            if wrapped:
                 break
             return "Xgb" not in kind.__name__  # joins trees, of any number and size
         if method not in getattr(getattr(own, "__code__", None), "co_names", ()):
             return False
-    wrapped = list(inner(strategy))
-    return bool(wrapped) and all(averages(each, method) for each in wrapped)
+    return bool(wrapped) and all(averages(each, method, (*above, id(strategy))) for each in wrapped)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from flwr.serverapp.strategy import FedTrimmedAvg, Strategy
 from flwr.supercore.run import Run
 
 from .errors import RunFailedError
-from .foreign import inner, known_row
+from .foreign import inner, known_row, layers
 from .knowledge._base.jsonable import canonical_hash
 from .knowledge._config.kit import APPS_OWN, KIT_KEYS, identity_of, kit_default
 from .knowledge._config.sizing import Room
@@ -114,8 +114,18 @@ def _number(strategy: Strategy, name: str) -> int:
 
 def _described(strategy: Strategy) -> dict[str, object]:
     """Say what the live object is: its class and its plain attributes, and what it wraps."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, layer in layers(strategy):
+        found[path] = _described_alone(layer)
+        if path:
+            holder = "".join(path[:-1].rpartition("/")[:2])
+            found[holder].setdefault("wraps", []).append(found[path])
+    return found[""]
+
+
+def _described_alone(strategy: Strategy) -> dict[str, Any]:
     kind = type(strategy)
-    found: dict[str, object] = {
+    return {
         "name": kind.__name__,
         "class": f"{kind.__module__}.{kind.__qualname__}",
         "parameters": {
@@ -124,5 +134,3 @@ def _described(strategy: Strategy) -> dict[str, object]:
             if isinstance(value, _PLAIN) and not name.startswith("_")
         },
     }
-    wrapped = [_described(value) for value in vars(strategy).values() if isinstance(value, Strategy)]
-    return {**found, "wraps": wrapped} if wrapped else found

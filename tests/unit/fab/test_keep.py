@@ -257,6 +257,21 @@ def test_the_clipping_norm_of_a_private_strategy_goes_on_and_its_noise_is_told(b
     assert any("noise" in sentence for sentence in bench.published("effective.json")["promises"]["not"])
 
 
+def test_what_a_strategy_wraps_is_told_though_it_holds_itself(bench: Bench) -> None:
+    def make() -> Strategy:
+        outer = DifferentialPrivacyServerSideAdaptiveClipping(FedAvg(), noise_multiplier=0.1, num_sampled_clients=4)
+        outer.itself = outer.strategy.holder = outer
+        return outer
+
+    bench.start(make, rounds=1)
+    told = bench.published("effective.json")["strategy"]
+    assert told["name"] == "DifferentialPrivacyServerSideAdaptiveClipping"
+    assert told["parameters"]["num_sampled_clients"] == 4
+    (wrapped,) = told["wraps"]
+    assert wrapped["class"] == "flwr.serverapp.strategy.fedavg.FedAvg"
+    assert "wraps" not in wrapped
+
+
 class Growing(Strategy):
     """Appends what the sites send, as trees are: its model has another shape after each round."""
 
