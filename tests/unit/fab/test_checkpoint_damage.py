@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from faults import Disk
 from flwr.app import ArrayRecord
-from test_checkpoint_faults import begin, contents, model, newest, save
+from test_checkpoint_faults import begin, contents, model, newest, save, save_three
 
 from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import NotSavedError, RunFailedError
@@ -30,12 +30,7 @@ LATEST = ["checkpoint_latest.npz", "checkpoint_latest.json"]
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    path = tmp_path / "checkpoints"
-    checkpoints = CheckpointDirectory(str(path), 0, False)
-    with checkpoints.locked():
-        for number in (1, 2, 3):
-            save(checkpoints, number)
-    return path
+    return save_three(tmp_path / "checkpoints")
 
 
 def changed(path: Path, contents: Iterator[bytes]) -> Iterator[int]:

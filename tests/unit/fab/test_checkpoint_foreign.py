@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_checkpoint_faults import TRAINING, begin, model, newest, save
+from test_checkpoint_faults import TRAINING, begin, model, newest, save_three
 
 from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import RunFailedError
@@ -41,12 +41,7 @@ def header(descr: str, shape: str, numbers: int) -> bytes:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    path = tmp_path / "checkpoints"
-    checkpoints = CheckpointDirectory(str(path), 0, False)
-    with checkpoints.locked():
-        for number in (1, 2, 3):
-            save(checkpoints, number)
-    return path
+    return save_three(tmp_path / "checkpoints")
 
 
 def forge(directory: Path, change: Callable[[Members], None], compression: int = 0, **about: object) -> None:

@@ -13,6 +13,7 @@ import pytest
 from faults import Died, Disk, Fault
 from flwr.app import Array, ArrayRecord
 from simulated import Federation, Killed, SimulatedGrid
+from test_checkpoint_faults import about
 
 from fedops_app import run, strategies
 from fedops_kit.checkpoints import CheckpointDirectory
@@ -115,18 +116,7 @@ def test_what_lies_in_the_way_of_the_same_name_is_put_aside(federation: Federati
 
 
 def save(directory: CheckpointDirectory, number: int, training: Training) -> None:
-    about = {
-        "round": number,
-        "num_rounds": 9,
-        "training": training.values["training_name"],
-        "configuration_hash": training.configuration_hash,
-        "configuration": training.identity,
-        "strategy": "FedAvg",
-        "run_id": "1",
-        "loss": None,
-        "accuracy": None,
-    }
-    directory.save(model(number), {}, about)
+    directory.save(model(number), {}, about(training, number, loss=None))
 
 
 def model(number: int) -> ArrayRecord:

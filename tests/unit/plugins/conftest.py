@@ -4,23 +4,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pwd
 import runpy
+import shutil
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.fedops.flower.plugins.module_utils._base import identity
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
 
-ROOT = Path(__file__).resolve().parents[3]
-RECORDED = json.loads((Path(__file__).parent / "module_utils" / "fixtures" / "flwr" / "recorded.json").read_text())
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+sys.path.insert(0, str(HERE))
+
+import saved  # noqa: E402
+
+RECORDED = json.loads((HERE / "module_utils" / "fixtures" / "flwr" / "recorded.json").read_text())
 
 CLAIMS = ("effective", "result", "failure")  # what ServerApps write
 
@@ -163,37 +166,17 @@ def save(tmp_path):
 
     def write(number: int, training: str = "default", folder: str = "") -> dict:
         directory = tmp_path / folder
-        directory.mkdir(exist_ok=True)
+        members = {"weights.npy": f"round {number} of {training}, " * 10}
+        described = [{"name": "weights", "shape": [2], "dtype": "float32"}]
+        manifest = saved.save(
+            directory, number, members, training=training, configuration_hash="h", run_id="1", arrays=described
+        )
         path = directory / f"checkpoint_round_{number}.npz"
-        with zipfile.ZipFile(path, "w") as archive:
-            # By a ZipInfo, which has no time of its own: the same checkpoint is the same bytes, whenever it is saved.
-            archive.writestr(zipfile.ZipInfo("weights.npy"), f"round {number} of {training}, " * 10)
-        manifest = {
-            "round": number,
-            "num_rounds": 10,
-            "timestamp": "2026-11-23T06:22:12Z",
-            "training": training,
-            "configuration_hash": "h",
-            "configuration": {"strategy": "FedAvg"},
-            "strategy": "FedAvg",
-            "run_id": "1",
-            "app": "fedops/app",
-            "num_arrays": 1,
-            "arrays": [{"name": "weights", "shape": [2], "dtype": "float32"}],
-            "state_prefix": "state/",
-            "state_arrays": [],
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "bytes": path.stat().st_size,
-            "parent": None,
-            "loss": 0.5,
-            "accuracy": None,
-        }
-        for name in (f"checkpoint_round_{number}.json", "checkpoint_latest.json"):
-            (directory / name).write_text(json.dumps(sealed(manifest)))
+        shutil.copy(path.with_suffix(".json"), directory / "checkpoint_latest.json")
         latest = directory / "checkpoint_latest.npz"
         latest.unlink(missing_ok=True)
         latest.symlink_to(path.name)
-        left_out = ("configuration", "app", "state_prefix", "state_arrays", "parent")
+        left_out = ("configuration", "app", "state_prefix", "state_arrays", "parent", "manifest_sha256")
         shown = {key: value for key, value in manifest.items() if key not in left_out}
         return {**shown, "path": str(path), "file": path.name}
 

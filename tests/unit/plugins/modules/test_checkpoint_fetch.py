@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
+import saved
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
 from ansible_collections.fedops.flower.plugins.module_utils._mirror import rclone
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import seal_of
 
@@ -22,19 +20,9 @@ SECRET = bytes(range(32))
 
 
 def save(folder: Path, number: int) -> bytes:
-    folder.mkdir(parents=True, exist_ok=True)
+    """Save a checkpoint with its seal."""
+    manifest = saved.save(folder, number)
     path = folder / f"checkpoint_round_{number}.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("weight.npy", f"round {number}")
-    manifest = {
-        "round": number, "num_rounds": 9, "timestamp": "2026-11-22T10:00:00+00:00", "training": "demo",
-        "configuration_hash": HASH, "configuration": {}, "strategy": "FedAvg", "run_id": "12", "num_arrays": 1,
-        "arrays": [{"name": "weight", "shape": [2], "dtype": "float32"}], "state_prefix": "state/", "state_arrays": [],
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size, "parent": None,
-        "loss": 0.5, "accuracy": None,
-    }  # fmt: skip
-    manifest = sealed(manifest)
-    path.with_suffix(".json").write_text(json.dumps(manifest))
     path.with_suffix(".seal").write_text(seal_of(Checkpoint(str(path), manifest), SECRET))
     return path.read_bytes()
 

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import sys
 import tarfile
 import time
-import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,9 +19,9 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.action import model_export as action
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import models
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
 from ansible_collections.fedops.flower.plugins.module_utils._training import export, export_program
 from ansible_collections.fedops.flower.plugins.module_utils._training.export import Exporter
+from saved import save
 
 MODEL = {
     "z/weight": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -32,26 +32,26 @@ MODEL = {
 
 def save_round(folder: Path, number: int, training: str = "default", model: dict | None = None) -> str:
     """Save a checkpoint with the state of an optimizer; return its hash."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"checkpoint_round_{number}.npz"
     arrays = {
         name: np.asarray(array + number).astype(array.dtype, order="K") for name, array in (model or MODEL).items()
     }
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in {**arrays, "state/m_t/a.bias": np.array(9.0)}.items():
-            with archive.open(f"{name}.npy", "w") as member:
-                np.lib.format.write_array(member, np.asanyarray(array))
-    described = [{"name": name, "shape": list(one.shape), "dtype": str(one.dtype)} for name, one in arrays.items()]
-    manifest = {
-        "round": number, "num_rounds": 9, "timestamp": "2026-11-22T10:00:00+00:00", "training": training,
-        "configuration_hash": "h", "configuration": {}, "strategy": "FedAdam", "run_id": "12",
-        "num_arrays": len(arrays), "arrays": described, "state_prefix": "state/",
-        "state_arrays": [{"name": "state/m_t/a.bias", "shape": [], "dtype": "float64"}],
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size, "parent": None,
-        "loss": 0.5, "accuracy": None,
-    }  # fmt: skip
-    path.with_suffix(".json").write_text(json.dumps(sealed(manifest)))
+    manifest = save(
+        folder,
+        number,
+        {f"{name}.npy": npy(array) for name, array in {**arrays, "state/m_t/a.bias": np.array(9.0)}.items()},
+        training=training,
+        strategy="FedAdam",
+        num_arrays=len(arrays),
+        arrays=[{"name": name, "shape": list(one.shape), "dtype": str(one.dtype)} for name, one in arrays.items()],
+        state_arrays=[{"name": "state/m_t/a.bias", "shape": [], "dtype": "float64"}],
+    )
     return manifest["sha256"]
+
+
+def npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.asanyarray(array))
+    return stream.getvalue()
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -19,41 +17,17 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.verification import verify
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from saved import save
 
 HASH, OTHER = "a" * 64, "b" * 64
 
 
 def write(directory: Path, number: int, **changes: object) -> dict[str, object]:
-    """Write a checkpoint as the ServerApp does, but without NumPy: the reader does not look into the arrays."""
-    path = directory / f"checkpoint_round_{number}.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("weight.npy", b"array %d" % number)
-        archive.writestr("state/m_t/weight.npy", b"state")
-    content = path.read_bytes()
-    manifest = {
-        "round": number,
-        "num_rounds": 9,
-        "timestamp": "2026-11-22T10:00:00+00:00",
-        "training": "demo",
-        "configuration_hash": HASH,
-        "configuration": {"strategy": "FedAdam"},
-        "strategy": "FedAdam",
-        "run_id": "12",
-        "app": "fedops/fedops-app 0.1.0 abcdef01",
-        "num_arrays": 1,
-        "arrays": [{"name": "weight", "shape": [2], "dtype": "float32"}],
-        "state_prefix": "state/",
-        "state_arrays": [{"name": "state/m_t/weight", "shape": [2], "dtype": "float32"}],
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-        "parent": None,
-        "loss": 0.5,
-        "accuracy": 0.9,
-        **changes,
-    }
-    manifest = _manifest.sealed(manifest)
-    (directory / f"checkpoint_round_{number}.json").write_text(json.dumps(manifest))
-    return manifest
+    """Save a checkpoint with the state of an optimizer."""
+    members = {"weight.npy": b"array %d" % number, "state/m_t/weight.npy": b"state"}
+    state = [{"name": "state/m_t/weight", "shape": [2], "dtype": "float32"}]
+    own = {"strategy": "FedAdam", "state_arrays": state, "accuracy": 0.9}
+    return save(directory, number, members, **{**own, **changes})
 
 
 @pytest.fixture

@@ -4,20 +4,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sys
 import tracemalloc
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import saved
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._base.escape import environment_line
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import inspect
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import sealed
 from ansible_collections.fedops.flower.plugins.module_utils._mirror import fetch, program, rclone
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import Rclone, RcloneError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import is_sealed, read_secret, seal_of
@@ -29,18 +27,7 @@ SECRET, OTHER_SECRET = bytes(range(32)), bytes(32)
 
 
 def save(directory: Path, number: int, content: str = "", training: str = "demo") -> None:
-    """Save a checkpoint as the ServerApp does."""
-    path = directory / f"checkpoint_round_{number}.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("weight.npy", content or f"round {number}")
-    manifest = {
-        "round": number, "num_rounds": 9, "timestamp": "2026-11-22T10:00:00+00:00", "training": training,
-        "configuration_hash": HASH, "configuration": {}, "strategy": "FedAvg", "run_id": "12", "num_arrays": 1,
-        "arrays": [{"name": "weight", "shape": [2], "dtype": "float32"}], "state_prefix": "state/", "state_arrays": [],
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size, "parent": None,
-        "loss": 0.5, "accuracy": None,
-    }  # fmt: skip
-    (directory / f"checkpoint_round_{number}.json").write_text(json.dumps(sealed(manifest)))
+    saved.save(directory, number, {"weight.npy": content} if content else None, training=training)
 
 
 def remove(directory: Path, *numbers: int) -> None:
