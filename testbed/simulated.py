@@ -23,6 +23,7 @@ from flwr.supercore.task_identity import TaskIdentity
 from fedops_app import client_app
 from fedops_app.run import run_training
 from fedops_kit.knowledge._config.training import Training
+from fedops_kit.packing import PARTS, pack, unpack
 
 
 class Killed(BaseException):
@@ -54,7 +55,9 @@ class SimulatedGrid(Grid):
     unavailable: Callable[[str, int, int], bool] = lambda site, round_number, attempt: False  # Flower answers for them
     activated: dict[str, str] = field(default_factory=dict)  # by site, the moment in which its SuperNode was started
     node_configs: dict[str, dict[str, object]] = field(default_factory=dict)  # by site, what else its SuperNode says
-    on_the_way: Callable[[str, Message], None] = lambda site, message: None  # sees, and may change, every message
+    # Sees, and may change, every message: with its arrays, and as it travels.
+    on_the_way: Callable[[str, Message], None] = lambda site, message: None
+    on_the_wire: Callable[[str, Message], None] = lambda site, message: None
     client: ClientApp = client_app.app
     run_config: dict[str, object] = field(default_factory=dict)  # as a ClientApp sees it; ours does not look
     log: list[tuple[str, int, str]] = field(default_factory=list)  # message type, round, site
@@ -128,12 +131,21 @@ class SimulatedGrid(Grid):
             if self.fails(site, round_number, attempt):
                 raise RuntimeError("told to fail")
             received = copy.deepcopy(message)
-            self.on_the_way(site, received)
+            self._show(site, received)
             reply = self.client(received, context)
-            self.on_the_way(site, reply)
+            self._show(site, reply)
             return reply
         except Exception as error:
             return Message(Error(code=2, reason=str(error)), reply_to=message)
+
+    def _show(self, site: str, message: Message) -> None:
+        is_packed = message.has_content() and PARTS in message.content
+        if is_packed:
+            message.content = unpack(message.content)
+        self.on_the_way(site, message)
+        if is_packed:
+            message.content = pack(message.content)
+        self.on_the_wire(site, message)
 
 
 @dataclass

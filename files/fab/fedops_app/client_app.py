@@ -17,6 +17,7 @@ from fedops_kit import dtypes
 from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint, flaw
 from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._config.training import EXTRA
+from fedops_kit.packing import Packed
 from fedops_kit.reports import DATASET, SECONDS
 
 from . import attacks, task
@@ -27,7 +28,8 @@ DATA_DIRECTORY = below(HOME, DATA)  # unless the SuperNode says otherwise
 
 T = TypeVar("T")
 
-app = ClientApp()
+# A ServerApp of ours packs: one that does not is older than that, and expects no word of it.
+app = ClientApp(mods=[Packed(announces=False)])
 
 
 @app.train()

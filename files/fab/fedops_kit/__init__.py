@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .keeping import keep
+    from .packing import packed
 
-__all__ = ["keep"]
+__all__ = ["keep", "packed"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what a ServerApp needs when it asks: a ClientApp has no use for it, and starts for each message."""
+    """Import what an app asks for, and no more: a ClientApp has no use for ``keep``, and starts for each message."""
     if name == "keep":
         from .keeping import keep
 
         return keep
+    if name == "packed":
+        from .packing import packed
+
+        return packed
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,6 +20,7 @@ from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, ObjectPu
 from flwr.supercore.run import Run
 
 from .errors import SuperLinkLostError, TooFewNodesError
+from .packer import Packer
 from .pulling import STARTED_ANEW, Bound, Fetching, can_fetch, in_own_words
 from .sites import REGISTRY, Sites
 
@@ -34,13 +35,20 @@ _GRACE = 5.0  # seconds that a SuperNode which was started anew has beyond what 
 class SteadyGrid(Grid):
     """A grid around a grid. Strategies take it for the real one."""
 
-    def __init__(self, grid: Grid, node_wait_timeout: float, while_waiting: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        node_wait_timeout: float,
+        while_waiting: Callable[[], None] = lambda: None,
+        packer: Packer | None = None,
+    ) -> None:
         self._grid = grid
+        self._packer = packer or Packer()
         self._while_waiting = while_waiting  # for nodes; may raise
         self._budget = node_wait_timeout
         self._waiting_since: float | None = None
         self.sites = Sites(os.environ.get(REGISTRY))
-        self._asked = Asked(self, ())  # the messages of the last exchange
+        self._asked = Asked(self, (), self._packer)  # the messages of the last exchange
 
     def wait_for_nodes(self, minimum: int) -> int:
         """Wait until enough nodes are online and return how many are; raise when the budget is spent."""
@@ -90,7 +98,7 @@ class SteadyGrid(Grid):
         and would hold two sets of models.
         """
         self._waiting_since = None
-        asked = self._asked = Asked(self, messages)
+        asked = self._asked = Asked(self, messages, self._packer)
         fetching = Fetching(self._grid, asked.bound) if can_fetch(self._grid) else None
         open_messages = asked.push()
         give_back_memory()
@@ -98,11 +106,12 @@ class SteadyGrid(Grid):
         replies: list[Message] = []
         pause = _FIRST_PAUSE
         while open_messages:
-            arrived = self._arrived(open_messages, fetching)
+            arrived, again = asked.opened(self._arrived(open_messages, fetching))
             replies.extend(arrived)
             if arrived:
                 give_back_memory()
-            open_messages.difference_update(message.metadata.reply_to_message_id for message in arrived)
+            open_messages.difference_update(message.metadata.reply_to_message_id for message in (*arrived, *again))
+            open_messages.update(asked.ask_again(again))
             lost = asked.lost(open_messages, bool(arrived))
             replies.extend(lost)
             open_messages.difference_update(message.metadata.reply_to_message_id for message in lost)
@@ -112,6 +121,7 @@ class SteadyGrid(Grid):
             pause = _PAUSE_AFTER_REPLY if arrived or (fetching and fetching.is_under_way) else pause
             time.sleep(pause if end is None else min(pause, max(end - time.monotonic(), 0)))
             pause = min(pause * 1.3, _LONGEST_PAUSE)
+        asked.end()
         return iter(replies)
 
     def node_of(self, reply: Message) -> int:
@@ -162,11 +172,13 @@ class Asked:
     the SuperLink the node is online, and one that restarts within its heartbeats has never been away.
     """
 
-    def __init__(self, grid: Grid, messages: Iterable[Message]) -> None:
+    def __init__(self, grid: Grid, messages: Iterable[Message], packer: Packer) -> None:
         self._grid = grid
+        self._packer = packer
         self._messages = list(messages)
         self.bound = Bound.of(self._messages)  # of the replies
         self._open: dict[str, Message] = {}  # without content
+        self._given: dict[str, Message] = {}  # what was packed, by the message that went instead
         self.addressees: dict[str, int] = {}  # by message
         self._activated = {} if not self._messages else self._activations()
         self._restarted: dict[str, float] = {}
@@ -175,15 +187,44 @@ class Asked:
     def push(self) -> set[str]:
         """Send them; return the ids of those that were accepted."""
         messages, self._messages = self._messages, []
-        ids = list(self._grid.push_messages(messages))
+        accepted = self._push(messages)
         self._begin = time.monotonic()
-        self._open = {
-            message_id: remove_content_from_message(message)
-            for message_id, message in zip(ids, messages, strict=True)
-            if message_id
-        }
-        self.addressees = {message_id: message.metadata.dst_node_id for message_id, message in self._open.items()}
-        return set(self._open)
+        return accepted
+
+    def _push(self, messages: list[Message]) -> set[str]:
+        going = self._packer.pack(messages)
+        accepted: set[str] = set()
+        for message_id, message, sent in zip(self._grid.push_messages(going), messages, going, strict=True):
+            if not message_id:
+                continue
+            accepted.add(message_id)
+            self._open[message_id] = remove_content_from_message(sent)
+            self.addressees[message_id] = sent.metadata.dst_node_id
+            if sent is not message:
+                self._given[message_id] = message
+        return accepted
+
+    def opened(self, replies: Iterable[Message]) -> tuple[list[Message], list[Message]]:
+        """Part replies, with their arrays, from errors of nodes that could not read what they were sent."""
+        opened: list[Message] = []
+        unread: list[Message] = []
+        for reply in replies:
+            question = reply.metadata.reply_to_message_id
+            node = self.addressees[question]
+            if question in self._given and self._packer.was_not_read(node, reply):
+                unread.append(reply)
+            else:
+                opened.append(self._packer.open(node, reply, self.bound))
+        return opened, unread
+
+    def ask_again(self, unread: Iterable[Message]) -> set[str]:
+        """Send to nodes what they can read; return the ids."""
+        messages = [self._given.pop(reply.metadata.reply_to_message_id) for reply in unread]
+        return self._push(messages) if messages else set()
+
+    def end(self) -> None:
+        """Let go of the model, which is soon an old one."""
+        self._given.clear()
 
     def lost(self, waited_for: Set[str], some_arrived: bool) -> list[Message]:
         """Return an error in the place of each reply that will not come."""

@@ -19,6 +19,7 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .exact import ExactStrategy
 from .grid import SteadyGrid
+from .packer import Packer
 from .publish import logger
 from .resume import ARITHMETIC, AnyModel, Beginning
 from .room import room
@@ -79,7 +80,9 @@ class KeptRounds:
             last=known_figures(self._beginning.checkpoint),
         )
         if self._num_rounds > done:
-            steady = SteadyGrid(self._grid, float(values["node_wait_timeout"]), keeper.heed_quiesce)
+            # Our own ClientApp unpacks; another says so, or is sent its arrays one by one.
+            packer = Packer(presumed=not guard.foreign)
+            steady = SteadyGrid(self._grid, float(values["node_wait_timeout"]), keeper.heed_quiesce, packer)
             self._publisher.names = steady.sites
             self._check_nodes(steady)
             found = _started(exact)(
