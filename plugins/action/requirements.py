@@ -12,6 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_core
 from ansible_collections.fedops.flower.plugins import filter as filters
+from ansible_collections.fedops.flower.plugins.plugin_utils._selection import nothing_selected
 from ansible_collections.fedops.flower.plugins.plugin_utils._support import unsupported
 
 PROBLEM = unsupported(ansible_core, sys.executable)
@@ -24,7 +25,7 @@ if PROBLEM is None:
 
 
 class ActionModule(ActionBase):
-    """Refuse an ansible-core that the collection does not support; no host is touched."""
+    """Refuse an ansible-core that the collection does not support, and tags that select nothing; no host is touched."""
 
     BYPASS_HOST_LOOP = True
     TRANSFERS_FILES = False
@@ -34,6 +35,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         self.validate_argument_spec({})
         result.update(changed=False)
-        if PROBLEM is not None:
-            result.update(failed=True, msg=PROBLEM)
+        problem = PROBLEM or nothing_selected(self._loader)
+        if problem is not None:
+            result.update(failed=True, msg=problem)
         return result

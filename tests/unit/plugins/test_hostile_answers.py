@@ -154,7 +154,7 @@ def test_the_status_shows_what_hosts_say_as_text(play, tmp_path) -> None:
     said = play("fedops.flower.status", runtime_home=str(tmp_path / "home"))
     is_text_alone(said)
     assert said.count(SHOWN) > 10
-    status = statistics(said)["flower_status"]
+    status = statistics(said)["flower_federation"]
     assert status["trainings"][0]["detail"] == SHOWN
     assert status["supernodes"][0] == {"name": SHOWN, "node_id": SHOWN, "status": SHOWN}
     assert len(json.dumps(status)) < 10_000

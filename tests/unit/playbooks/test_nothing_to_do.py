@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A playbook that would do nothing at all says so and fails, whatever has left it nothing to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+COMMAND = Path(sys.executable).with_name("ansible-playbook")
+PLAYBOOKS = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "playbooks").glob("*.yml")}
+INVENTORY = {
+    "superlink": {"hosts": {"sl": None}},
+    "supernodes": {"hosts": {"sn": None}},
+    "others": {"hosts": {"other": None}},
+    "all": {"vars": {"ansible_host": "127.0.0.1", "ansible_port": 1}},  # nobody answers, and nothing is touched
+}
+
+
+@pytest.fixture
+def play(tmp_path: Path):
+    """Play a playbook in check mode; return its exit status, what it says, and what a workflow is handed."""
+
+    def play(book: str, *how: str, inventory: dict | None = INVENTORY) -> tuple[int, str, dict]:
+        (tmp_path / "inventory.yml").write_text(json.dumps(inventory))
+        done = subprocess.run(
+            [COMMAND, "--check", "-i", tmp_path / "inventory.yml", book, *how],
+            env={
+                "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "COLUMNS": "2000",
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"), "ANSIBLE_SHOW_CUSTOM_STATS": "1",
+                "ANSIBLE_NOCOLOR": "1",
+            },
+            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        told = done.stdout.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2]
+        return done.returncode, done.stdout + done.stderr, json.loads(told) if told else {}
+
+    return play
+
+
+def results(book: str) -> set[str]:
+    """Return the names of what a playbook hands to a workflow."""
+    told = set()
+    paths = [ROOT / "playbooks" / f"{book}.yml"]
+    if book == "train":
+        return set(yaml.safe_load((ROOT / "roles/training/vars/main.yml").read_text())["__training_statistics"])
+    if book == "upgrade":
+        paths.append(ROOT / "playbooks/tasks/tell_upgrade.yml")
+    for path in paths:
+        for play in yaml.safe_load(path.read_text()):
+            for task in [*play.get("tasks", []), play]:
+                told |= (task.get("ansible.builtin.set_stats") or {}).get("data", {}).keys()
+    return told
+
+
+@pytest.mark.parametrize("book", ["quiesce", "status", "train", "upgrade"])
+def test_a_limit_without_the_superlink_is_no_success(play, book: str) -> None:
+    status, said, told = play(f"fedops.flower.{book}", "--limit", "sn")
+    assert status != 0
+    assert "Nothing would be done with --limit sn: this playbook works on sl." in said
+    assert told.keys() == results(book)
+    assert told == dict.fromkeys(told) if book != "train" else told["flower_status"] == "not_started"
+
+
+@pytest.mark.parametrize(
+    ("book", "why"),
+    [
+        ("quiesce", "The group superlink has 0 hosts (none) but must have exactly one."),
+        ("site", "The group superlink has 0 hosts (none) but must have exactly one."),
+        ("teardown", "Nothing would be done: the groups superlink and supernodes have no hosts."),
+    ],
+)
+def test_an_inventory_without_hosts_is_no_success(play, book: str, why: str) -> None:
+    status, said, _told = play(f"fedops.flower.{book}", inventory={})
+    assert (status, why in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("book", "how", "tags"),
+    [
+        ("train", ["--tags", "nonsense"], "training"),
+        ("site", ["--tags", "always"], "certificates, checkpoints, runtime, superlink, supernode"),
+        ("teardown", ["--skip-tags", "teardown"], "teardown"),
+        ("backup_verify", ["--skip-tags", "all"], "backup"),
+        ("restore", ["--tags", "backup,stop"], "certificates, checkpoints, restore, runtime, superlink, supernode"),
+    ],
+)
+def test_tags_that_select_nothing_are_no_success(play, book: str, how: list[str], tags: str) -> None:
+    status, said, _told = play(f"fedops.flower.{book}", *how)
+    written = " ".join([how[0], ",".join(sorted(how[1].split(",")))])
+    assert (status, f"Nothing would be done with {written}. The tags of this playbook are {tags}:" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("book", "limit"),
+    [("site", "other"), ("teardown", "other"), ("backup_verify", "sl")],
+    ids=["site", "teardown", "verify"],
+)
+def test_a_limit_to_hosts_that_are_not_worked_on_is_no_success(play, book: str, limit: str) -> None:
+    status, said, _told = play(f"fedops.flower.{book}", "--limit", limit)
+    assert status != 0
+    assert f"Nothing would be done with --limit {limit}: this playbook works on " in said
+
+
+@pytest.mark.parametrize("book", ["site", "teardown"])
+def test_a_supernode_alone_is_deployed_and_removed(play, book: str) -> None:
+    _status, said, _told = play(f"fedops.flower.{book}", "--limit", "sn", "-e", "runtime_home=/nowhere/of/ours")
+    assert "Nothing would be done" not in said
+    assert "UNREACHABLE" in said
+
+
+@pytest.mark.parametrize("book", sorted(PLAYBOOKS))
+def test_every_playbook_begins_with_these_checks(book: str) -> None:
+    first = PLAYBOOKS[book][0]
+    assert (first["tags"], "localhost" in first["hosts"].split(":")) == ("always", True)
+    imported = [
+        task for task in first["tasks"] if task.get("ansible.builtin.import_tasks", "").startswith("tasks/check_")
+    ]
+    assert ["playbook_hosts" in task.get("vars", {}) for task in imported][0]
+    assert book == "train" or results(book) == {*imported[0]["vars"].get("playbook_results", [])}
+
+
+def test_tags_of_a_larger_playbook_select_what_they_name(play, tmp_path: Path) -> None:
+    book = tmp_path / "book.yml"
+    book.write_text(
+        "- ansible.builtin.import_playbook: fedops.flower.stop\n"
+        "- {hosts: sl, gather_facts: false, tags: mine, tasks: [{ansible.builtin.debug: {msg: done}}]}\n"
+    )
+    status, said, _told = play(str(book), "--tags", "mine")
+    assert (status, '"msg": "done"' in said) == (0, True)
+    status, said, _told = play(str(book), "--tags", "theirs")
+    assert (status, "The tags of this playbook are mine, stop" in said) == (2, True)
