@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Load the gateway as a host on the network can that has no key: HOST PORT AUTHORITY ADDRESS, each attack for seconds.
 
-ADDRESS is its own. Prints how far each came: how many bytes of one body were taken, how many connections were open at
-the same time, and which ciphers of yesterday were agreed on.
+ADDRESS is its own. Prints how far each came and when it was: how many bytes of one body were taken, how many
+connections were open at the same time, and which ciphers of yesterday were agreed on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import socket
 import ssl
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 MEGABYTE = 1 << 20
@@ -23,6 +24,7 @@ BODY = 1500 * MEGABYTE
 STRANGERS = 60_000  # bytes of a body that the gateway takes from whoever has no key
 SLOW_BODIES, SLOW_HEADERS, HANDSHAKES = 3900, 500, 200
 OPENING, HOLDING = 30, 10  # seconds
+LONG = 60  # seconds in which a training has time to be slowed down
 HELLOS = 600  # a second
 AT_A_TIME = 100  # connections that are being opened
 YESTERDAY = ("ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES128-CCM8")
@@ -59,7 +61,7 @@ class Gateway:
                 answer = stream.recv(100)
         return {"megabytes": taken // MEGABYTE, "answer": answer.split(b"\r\n")[0].decode(errors="replace")}
 
-    def held(self, number: int, head: str) -> dict[str, int]:
+    def held(self, number: int, head: str, holding: float = HOLDING) -> dict[str, object]:
         """Open connections that say something and then next to nothing; tell how many stayed open."""
         streams: list[ssl.SSLSocket] = []
         end = time.monotonic() + OPENING
@@ -74,7 +76,7 @@ class Gateway:
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             for _number in range(number):
                 pool.submit(open_one)
-        end = time.monotonic() + HOLDING
+        end = time.monotonic() + holding
         while time.monotonic() < end:
             for stream in streams:
                 with contextlib.suppress(OSError):
@@ -85,10 +87,10 @@ class Gateway:
             stream.close()
         return {"opened": len(streams), "open in the end": alive}
 
-    def handshakes(self, number: int) -> int:
+    def handshakes(self, number: int, holding: float = HOLDING) -> dict[str, object]:
         """Shake hands again and again, so many at a time; tell how often it came to its end."""
         done = []
-        end = time.monotonic() + HOLDING
+        end = time.monotonic() + holding
 
         def shake() -> None:
             while time.monotonic() < end:
@@ -100,7 +102,7 @@ class Gateway:
         with ThreadPoolExecutor(number) as pool:
             for _number in range(number):
                 pool.submit(shake)
-        return len(done)
+        return {"done": len(done)}
 
     def hellos(self, rate: int) -> int:
         """Begin so many handshakes a second and go on with none, which costs the gateway a signature each."""
@@ -137,6 +139,12 @@ class Gateway:
         return True
 
 
+def timed(attack: Callable[..., dict[str, object]], *arguments: object) -> dict[str, object]:
+    """Attack; tell how far it came, and when it was, in seconds since 1970."""
+    begin = time.time()
+    return {**attack(*arguments), "begin": begin, "end": time.time()}
+
+
 def _is_open(stream: ssl.SSLSocket) -> bool:
     """Tell whether the other end has not closed a connection."""
     stream.settimeout(0)
@@ -157,10 +165,10 @@ def main() -> None:
     print(
         json.dumps(
             {
+                "slow headers": timed(gateway.held, SLOW_HEADERS, SLOW, LONG),
+                "handshakes": timed(gateway.handshakes, HANDSHAKES, LONG),
                 "one body": gateway.post(BODY),
                 "slow bodies": gateway.held(SLOW_BODIES, body),
-                "slow headers": gateway.held(SLOW_HEADERS, SLOW),
-                "handshakes": gateway.handshakes(HANDSHAKES),
                 "hellos": gateway.hellos(HELLOS),
                 "ciphers": [cipher for cipher in (TODAY, *YESTERDAY) if gateway.agrees_on(cipher)],
             }
