@@ -33,7 +33,6 @@ STRATEGIES: Mapping[str, Mapping[str, object]] = {
     "FedYogi": {"server_lr": 0.01, "client_lr": 0.1},
     "FedAdagrad": {"server_lr": 0.03},
     "FedAvgM": {"server_momentum": 0.5},
-    "QFedAvg": {"qfedavg_q": 0.01},
 }
 
 

@@ -229,11 +229,12 @@ _ROWS: tuple[Variable, ...] = (
     Variable(
         name="qfedavg_q",
         type="float",
-        default=0.1,
+        default=0.01,
         title="Fairness (q)",
         help="How much more clients with a high loss count; 0 counts all clients alike, whatever their examples.",
         group="strategy",
         minimum=0,
+        own_default="With Flower's default of 0.1 one site with a large update stops a round for all (robustness.md).",
     ),
     Variable(
         name="num_malicious",

@@ -89,6 +89,7 @@ def test_every_strategy_was_measured_with_buffers() -> None:
     twins = [normalization.Twins(**row) for row in json.loads((RESULTS / "normalization.json").read_text())["twins"]]
     assert {each.strategy for each in twins} == set(normalization.STRATEGIES)
     assert normalization.problems(twins) == []
+    assert normalization.STRATEGIES["QFedAvg"] == {}  # with its own defaults
 
 
 def test_no_strategy_harms_buffers(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import re
 import numpy as np
 import pytest
 from flwr.app import Message
+from flwr.serverapp.strategy.qfedavg import compute_delta_and_h
 from normalized import FUNCTIONS, Normalized
 from simulated import Federation, Killed
 
@@ -18,6 +19,7 @@ from fedops_kit import arithmetic, dtypes, resume
 from fedops_kit.errors import RunFailedError
 from fedops_kit.knowledge._checkpoint.manifest import sealed
 from fedops_kit.knowledge._config.strategies import STRATEGIES
+from fedops_kit.knowledge._config.table import BY_NAME
 
 every_strategy = pytest.mark.parametrize("name", STRATEGIES)
 PARAMETERS = {
@@ -202,6 +204,22 @@ def test_no_loss_owns_or_stops_qfedavg(federation: Federation, loss: float) -> N
     assert 0.5 < norms[1] / norms[0] < 2
     line = federation.published("history.jsonl")[-1]
     assert (line["metrics"]["train_loss"] > 1e9) == (loss > 1)  # what was reported is what is told
+
+
+def test_qfedavg_steps_less_the_larger_q_and_the_updates() -> None:
+    """What docs/robustness.md says of its step, and why q is small unless somebody chooses it."""
+
+    def step(q: float, *lengths: float) -> float:
+        moved, bounds = zip(
+            *(compute_delta_and_h([np.zeros(1)], [np.full(1, length)], q, L=10.0, loss=0.5) for length in lengths),
+            strict=True,
+        )
+        return -sum(delta[0][0] for delta in moved) / sum(bounds) / (sum(lengths) / len(lengths))
+
+    default = BY_NAME["qfedavg_q"].default
+    assert step(0.0, 1.0, 3.0) == pytest.approx(1.0)
+    assert step(0.1, 1.0, 3.0) == pytest.approx(1 / (1 + 0.1 * 10 / 0.5 * (1 + 9) / 2))
+    assert step(default, 1.0, 1.0, 3.0) > 0.5 > 0.2 > step(0.1, 1.0, 1.0, 3.0)
 
 
 def test_a_model_of_bfloat16_is_trained_saved_and_resumed(

@@ -44,7 +44,10 @@ DEFAULTS: Mapping[str, tuple[Mapping[str, object], ...]] = {
     "beta_1": ({"": 0.9},),
     "beta_2": ({"": 0.99},),
     "tau": ({"": 0.001},),
-    "qfedavg_q": ({"": 0.1},),
+    "qfedavg_q": (
+        {"": 0.1},
+        {"": 0.01},
+    ),
     "num_malicious": ({"": 0},),
     "num_nodes_to_select": ({"": 1},),
     "trim_beta": ({"": 0.2},),
