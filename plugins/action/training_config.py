@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import harmless
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import is_unset
 from ansible_collections.fedops.flower.plugins.module_utils._config.situation import (
     ERROR,
     INFO,
@@ -21,11 +22,12 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.situation im
     worst_first,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room
-from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIME_NAMES
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME, RUNTIME_NAMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, merged, node_count
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import PYPROJECT, read_app, source_files
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import AppConfig, for_app
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_kit import depends_on_numpy, with_kit
+from ansible_collections.fedops.flower.plugins.module_utils._flower.users_code import code_hash
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 ARGUMENTS = {
@@ -46,6 +48,7 @@ ARGUMENTS = {
 INITIAL = (("checkpoint", "path"), ("sha256", "sha256"))  # a variable, and what the module returns for it
 
 
+CODE = BY_NAME["code_sha256"].ansible
 _NO_NUMPY = Problem(
     INFO, "app_kit", True, "the app does not depend on NumPy, which the kit needs", "Add numpy to its dependencies."
 )
@@ -68,6 +71,10 @@ class ActionModule(ActionBase):
             online, room = node_count(arguments["nodes_online"]), Room.of(arguments["room"] or {})
             runtime, home = arguments["runtime"], arguments["home"]
             problems += check(variables, online, runtime, room, home)
+            if path := arguments["app"]:
+                code = code_hash(os.path.abspath(path), arguments["overlay"])
+                problems += _other_code(variables.get(CODE), code)
+                variables[CODE] = code
             # Keys of the app are checked even when variables are wrong, so that everything is told at once.
             sound = {} if _errors(problems) else variables
             training = Training.from_variables(sound, runtime, home)
@@ -133,11 +140,20 @@ def _app_config(arguments: Mapping[str, Any], training: Training) -> AppConfig |
     return None
 
 
+def _other_code(wanted: object, code: str) -> list[Problem]:
+    """What is wrong when the app has other code than is asked for."""
+    if is_unset(wanted) or wanted == code:
+        return []
+    hint = "Look what has changed in the app or in app_overlay, or leave it unset."
+    return [Problem(ERROR, CODE, wanted, f"the app has the code {code}", hint)]
+
+
 def _described(training: Training, config: AppConfig | None) -> dict[str, Any]:
     return {
         "training": dict(training.values),
         "run_config": config.toml if config else training.toml,
         "configuration_hash": config.configuration_hash if config else training.configuration_hash,
+        "code": training.values["code_sha256"],
         "strategy_parameters": training.strategy_parameters,
         "app": config.app.app_id if config else None,
         "provable": config is None or config.tells,

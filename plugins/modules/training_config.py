@@ -129,6 +129,13 @@ run_config:
   sample: |
     training-name = "default"
     strategy = "Krum"
+code:
+  description:
+    - SHA-256 of the user's code in the app, without what the collection brings. It is compared by itself, next to the
+      configuration. Empty without O(app), unless C(fl_code_sha256) is set.
+  returned: success
+  type: str
+  sample: 5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9
 configuration_hash:
   description: SHA-256 of the variables that decide the bytes of the model. Tells one training from another.
   returned: success

@@ -20,6 +20,7 @@ BEGIN = f"# --- begin: {NOTICE} ---\n"
 END = "# --- end of the generated part ---\n"
 COPIED = (
     "_config/variable",
+    "_config/code",
     "_config/table",
     "_config/continuity",
     "_config/strategies",

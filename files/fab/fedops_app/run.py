@@ -61,8 +61,10 @@ def run_training(grid: Grid, context: Context) -> None:
 
 def terms(training: Training, run_id: int) -> Terms:
     """Return what the kit is to hold a training to."""
-    identity = Identity(str(training.values["training_name"]), training.configuration_hash, training.identity)
-    values, arguments = training.values, training.strategy_parameters
+    values = training.values
+    code = str(values["code_sha256"]), str(values["code_change"])
+    identity = Identity(str(values["training_name"]), training.configuration_hash, training.identity, *code)
+    arguments = training.strategy_parameters
     minimum = max(int(values["min_fit_clients"]), STRATEGIES[str(values["strategy"])].minimum_replies(values))
     return Terms(
         values=values,

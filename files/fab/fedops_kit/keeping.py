@@ -26,7 +26,7 @@ from .knowledge._checkpoint.trainings import directory_of
 from .knowledge._config.kit import KIT_PACKAGE
 from .knowledge.version import VERSION
 from .promises import promises
-from .resume import ARITHMETIC, AnyModel, Beginning, arithmetic_of
+from .resume import ARITHMETIC, KIT, AnyModel, Beginning, arithmetic_of
 from .rounds import Evaluate, known_line
 from .state import Capture, KeptState, Restore, State
 from .storable import check_storable
@@ -88,6 +88,7 @@ class KeptStrategy(Strategy):
             any_model = AnyModel.of(terms.strategy, initial_arrays) if terms.guard.foreign else None
             beginning, arithmetic = begin(terms, directory, self._state, initial_arrays, any_model)
             self._state.restore(dict(beginning.state))
+            terms.told_by.learn(beginning.code(terms.identity.code))
             facts = {**self._effective(terms, beginning, grid.run), ARITHMETIC: arithmetic.number}
             terms.told_by.effective(known_line(beginning.checkpoint), facts)
             rounds = KeptRounds(terms, self._state, beginning, arithmetic, directory, grid, num_rounds, any_model)
@@ -126,7 +127,12 @@ class KeptStrategy(Strategy):
             "strategy": terms.describe(self.strategy),
             "run_config": terms.run_config,
             "resumed_from": checkpoint
-            and {"round": checkpoint.round, "file": checkpoint.file, "sha256": checkpoint.sha256},
+            and {
+                "round": checkpoint.round,
+                "file": checkpoint.file,
+                "sha256": checkpoint.sha256,
+                **{key: checkpoint.manifest[key] for key in ("app", KIT) if key in checkpoint.manifest},
+            },
             "flwr_version": version("flwr"),
             "app": app_of(run),
             "kit": {"name": KIT_PACKAGE, "version": VERSION},

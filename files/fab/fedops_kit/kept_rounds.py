@@ -19,9 +19,10 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .exact import ExactStrategy
 from .grid import SteadyGrid
+from .knowledge.version import VERSION
 from .packer import Packer
 from .publish import logger
-from .resume import ARITHMETIC, AnyModel, Beginning
+from .resume import ARITHMETIC, KIT, AnyModel, Beginning
 from .room import room
 from .rounds import Evaluate, RoundKeeper, known_figures
 from .saving import Saver
@@ -158,7 +159,9 @@ class KeptRounds:
     def _about(self) -> dict[str, object]:
         return {
             "num_rounds": self._num_rounds,
-            **vars(self._terms.identity),
+            **self._terms.identity.said,
+            **self._beginning.code(self._terms.identity.code),
+            KIT: VERSION,
             "strategy": self._terms.strategy,
             "run_id": str(self._grid.run.run_id),
             "app": app_of(self._grid.run),

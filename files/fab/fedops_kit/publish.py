@@ -53,7 +53,7 @@ class Publisher:
         self, root: str | None, training: str, common: Mapping[str, object], orders: str | None = None
     ) -> None:
         self._directory = os.path.join(root, training) if root else None
-        self._common = common  # what every event says
+        self._common = dict(common)  # what every event says
         orders = orders or root
         self._quiesced = os.path.join(orders, QUIESCED) if orders else None
         self._told_of: Exception | None = None
@@ -63,6 +63,10 @@ class Publisher:
     def is_to_stand_still(self) -> bool:
         """Tell whether all trainings are to stand still: this one at the end of its round."""
         return self._quiesced is not None and os.path.lexists(self._quiesced)
+
+    def learn(self, facts: Mapping[str, object]) -> None:
+        """Say this with every event from now on."""
+        self._common.update(facts)
 
     def effective(self, resumed: Mapping[str, object] | None, facts: Mapping[str, object]) -> None:
         """Say what the run really is, before it trains anything.

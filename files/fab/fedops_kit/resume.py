@@ -25,11 +25,14 @@ from .knowledge._checkpoint.manifest import CheckpointError
 from .knowledge._checkpoint.names import LATEST_FILES, arrays_name
 from .knowledge._checkpoint.plain import plain_text
 from .knowledge._checkpoint.verification import verify
+from .knowledge._config.code import code_shown, is_same_code
+from .knowledge.version import VERSION
 from .publish import logger
 from .state import State
 
 _LAYOUT = "untrained_sha256"  # in a manifest
 _SHOWN = 100  # characters of a name or value that a manifest holds, which may come from a bucket that others write
+KIT = "kit"  # in a manifest: the version of the kit that has saved it
 ARITHMETIC = "arithmetic"  # in a manifest: the number of the arithmetic, of which the first release had but one
 _MOST_CHANGES = 20  # that are told of two configurations; ours has about as many entries
 
@@ -41,6 +44,13 @@ class Identity:
     training: str  # its name
     configuration_hash: str  # equal for trainings that end with the same bytes
     configuration: Mapping[str, object]  # what the hash is made of, to say in what two trainings differ
+    code: str = ""  # the hash of the user's code, compared next to the configuration; empty where nobody has told
+    code_change: str = ""  # what other code makes of the training
+
+    @property
+    def said(self) -> dict[str, object]:
+        """What a manifest says of it, but for the code."""
+        return {name: getattr(self, name) for name in ("training", "configuration_hash", "configuration")}
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,15 @@ class Beginning:
         """The number of rounds that are already trained."""
         return self.checkpoint.round if self.checkpoint else 0
 
+    def code(self, now: str) -> dict[str, str]:
+        """What manifests and rounds say of the code: that of now, and the one that the training began with.
+
+        A run that is not told its code is taken for one of the code before.
+        """
+        then = self.checkpoint
+        code, began = now or (then.code if then else ""), then.code_began if then else now
+        return {name: value for name, value in (("code", code), ("code_began", began)) if value}
+
 
 def begin(
     directory: CheckpointDirectory,
@@ -115,8 +134,27 @@ def begin(
     why = " ".join(remarks) or f"Not all in {directory.path} leads to {checkpoint.file}."
     _set_aside(directory, identity.training, _in_the_way(directory, checkpoint), why)
     directory.publish(checkpoint)
+    _tell_of_code(checkpoint, identity.code)
     logger.info("Resuming from checkpoint %s, after round %d", checkpoint.path, found.rounds_done)
     return found
+
+
+def _tell_of_code(checkpoint: Checkpoint, now: str) -> None:
+    """Say once that code is another one, or was not known before: the next checkpoint holds the new one."""
+    then, file = checkpoint.code, checkpoint.file
+    if now and not then:
+        logger.info("%s does not say with which code it was trained: the training takes over %s.", file, now)
+    elif now and now != then:
+        logger.warning(
+            "The app has other code: %s was trained with %s, and the training goes on with %s (fl_code_change is"
+            " continue). Each round from now on tells both.",
+            file,
+            then,
+            now,
+        )
+    kit = str(checkpoint.manifest.get(KIT, VERSION))
+    if kit != VERSION:
+        logger.info("%s was saved by the kit %s, this one is %s.", file, harmless(kit, _SHOWN), VERSION)
 
 
 def arithmetic_of(checkpoint: Checkpoint) -> int:
@@ -137,6 +175,7 @@ def _newest_good(
     """
     remarks: list[str] = []
     told: set[str] = set()  # the older checkpoints of another training differ in the same way
+    code = ""  # of the next newer checkpoint: one that does not tell its own was of the training that has taken it over
     plain = directory.plain_rounds()
     for number in reversed([number for number in directory.rounds() if number not in plain]):
         path = os.path.join(directory.path, arrays_name(number))
@@ -145,7 +184,8 @@ def _newest_good(
         except CheckpointError as error:
             remarks.append(str(error))
             continue
-        differences = "; ".join(_differences(checkpoint, identity, untrained, any_model))
+        code = checkpoint.code or code
+        differences = "; ".join(_differences(checkpoint, code, identity, untrained, any_model))
         if not differences:
             try:
                 arrays, state = directory.load(checkpoint, any_model.infinite if any_model else frozenset())
@@ -168,13 +208,14 @@ def _in_the_way(directory: CheckpointDirectory, found: Checkpoint) -> list[int]:
     same = {
         checkpoint.round
         for checkpoint in layout.list_checkpoints(directory.path)
-        if (checkpoint.training, checkpoint.configuration_hash) == (found.training, found.configuration_hash)
+        if (checkpoint.training, checkpoint.configuration_hash, checkpoint.code_began)
+        == (found.training, found.configuration_hash, found.code_began)
     }
     return [number for number in directory.rounds() if number > found.round or number not in same]
 
 
 def _differences(
-    checkpoint: Checkpoint, identity: Identity, untrained: ArrayRecord, any_model: AnyModel | None
+    checkpoint: Checkpoint, code: str, identity: Identity, untrained: ArrayRecord, any_model: AnyModel | None
 ) -> list[str]:
     """Say in what a checkpoint differs from what this training would have saved."""
     name = identity.training
@@ -185,6 +226,10 @@ def _differences(
         differences += [
             f"{harmless(key, _SHOWN)} {_shown(then, key)}, now {_shown(now, key)}" for key in changed[:_MOST_CHANGES]
         ] or ["its hash"]
+    if not is_same_code(code, identity.code, identity.code_change):
+        differences.append(
+            f"code {code_shown(code)}, now {code_shown(identity.code)} (fl_code_change: continue goes on)"
+        )
     if (number := arithmetic_of(checkpoint)) not in (FIRST, NEWEST):
         differences.append(f"arithmetic {harmless(repr(number), _SHOWN)}, which this release does not know")
     shapes = [(entry["name"], list(entry["shape"]), entry["dtype"]) for entry in checkpoint.manifest["arrays"]]
@@ -235,7 +280,7 @@ def _set_aside(directory: CheckpointDirectory, training: str, rounds: list[int],
         left.difference_update(plain)
     for number in sorted(left):
         checkpoint = known.get(number)
-        label = f"{checkpoint.training}-{checkpoint.configuration_hash[:8]}" if checkpoint else "damaged"
+        label = checkpoint.label if checkpoint else "damaged"
         groups.setdefault(label, []).append(number)
     for label, numbers in groups.items():
         logger.warning("%s What lay in the way is moved to %s.", why, directory.set_aside(numbers, label))

@@ -185,6 +185,7 @@ def known_line(checkpoint: Checkpoint | None) -> dict[str, object] | None:
         "num_rounds": checkpoint.num_rounds,
         "aggregated": True,
         **known_figures(checkpoint),
+        **({"code": checkpoint.code} if checkpoint.code else {}),
         "metrics": {},
         "failed": [],
         "rejected": [],

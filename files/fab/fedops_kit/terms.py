@@ -58,7 +58,8 @@ def of_any_app(strategy: Strategy, context: Context, run: Run) -> Terms:
     """Return the terms of an app that knows nothing of the table of variables but the table of the kit."""
     values = _settings(context.run_config)
     configuration = identity_of(run.fab_id, context.run_config)
-    identity = Identity(values["training_name"], canonical_hash(configuration), configuration)
+    code = values["code_sha256"], values["code_change"]
+    identity = Identity(values["training_name"], canonical_hash(configuration), configuration, *code)
     minimum = int(values["min_fit_clients"]) or _least_replies(strategy)
     return Terms(
         values=values,

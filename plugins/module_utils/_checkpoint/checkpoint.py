@@ -14,6 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 
+def label_of(training: str, configuration_hash: str, code_began: str = "") -> str:
+    """Return what a folder is called that is for the checkpoints of one training."""
+    return "-".join([training, configuration_hash[:8], *([code_began[:8]] if code_began else [])])
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """One checkpoint: the file with the arrays, and what its manifest says about it."""
@@ -44,6 +49,21 @@ class Checkpoint:
     @property
     def configuration_hash(self) -> str:
         return self.manifest["configuration_hash"]
+
+    @property
+    def code(self) -> str:
+        """The hash of the user's code that made it; empty where nobody has told."""
+        return self.manifest.get("code", "")
+
+    @property
+    def code_began(self) -> str:
+        """The same of the code that its training began with; what went on with other code keeps it."""
+        return self.manifest.get("code_began", "")
+
+    @property
+    def label(self) -> str:
+        """What a folder is called that holds checkpoints of its training alone."""
+        return label_of(self.training, self.configuration_hash, self.code_began)
 
     @property
     def strategy(self) -> str:

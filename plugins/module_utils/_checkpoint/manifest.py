@@ -27,6 +27,8 @@ _PATTERNS = {
     "configuration_hash": re.compile(r"[A-Za-z0-9]{1,64}"),
     "sha256": _SHA256,
 }
+# What newer manifests hold besides: the user's code that made the model, and the one that its training began with.
+_MAY_HOLD = {"code": _SHA256, "code_began": _SHA256}
 _SIGNED = ("loss", "accuracy")
 _LARGEST = 1 << 63  # of any number
 _MOST_SHOWN = 200  # characters of a value in a message
@@ -91,6 +93,9 @@ def check(path: str, number: int, manifest: t.Any) -> None:
         value = manifest[field]
         if not isinstance(value, types) or isinstance(value, bool) or not _is_sensible(field, value):
             raise CheckpointError(f"{path} is not a manifest: {field} is {_shown(value)}.")
+    for field, pattern in _MAY_HOLD.items():
+        if field in manifest and not (isinstance(manifest[field], str) and pattern.fullmatch(manifest[field])):
+            raise CheckpointError(f"{path} is not a manifest: {field} is {_shown(manifest[field])}.")
     if manifest["round"] != number:
         raise CheckpointError(f"{path} speaks of round {manifest['round']}, its name of round {number}.")
     try:

@@ -18,6 +18,9 @@ from .strategies import STRATEGIES
 from .table import BY_KEY, BY_NAME
 from .training import EXTRA, Training
 
+# A run that was submitted before there were such hashes takes over what it finds.
+_OF_CODE = ("code_change", "code_sha256")
+
 
 def differences(training: Training, effective: Mapping[str, object], model_only: bool = False) -> list[str]:
     """What a run that reports this effective configuration does otherwise than asked, one sentence each.
@@ -59,8 +62,9 @@ def kit_differences(
     """The same of an app that has the kit, by the keys that it was given: its strategy is its own."""
     decisive = identity_of("", run_config)
     asked = {key: value for key, value in run_config.items() if key in decisive or not model_only}
+    implied = {key: run_config[key] for key in map(kit_key, map(BY_NAME.__getitem__, _OF_CODE)) if key in run_config}
     pairs = [("The training", run_config[kit_key(BY_NAME["training_name"])], effective.get("training"))]
-    pairs += _each("Run configuration key {}", asked, effective.get("run_config"), {})
+    pairs += _each("Run configuration key {}", asked, effective.get("run_config"), implied)
     return _sentences(pairs)
 
 
@@ -76,7 +80,10 @@ def _untold(training: Training) -> dict[str, object]:
     """What a run does about the rows that its app does not know yet."""
     strategy = str(training.values["strategy"])
     return {
-        row.name: first_default(row, strategy) if row.identity else training.default_of(row) for row in later_rows()
+        **{
+            row.name: first_default(row, strategy) if row.identity else training.default_of(row) for row in later_rows()
+        },
+        **{name: training.values[name] for name in _OF_CODE},
     }
 
 

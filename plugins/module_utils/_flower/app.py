@@ -74,7 +74,7 @@ def read_app(path: str, overlay: Mapping[str, str] | None = None) -> App:
     """
     overlay = _checked(overlay or {})
     file = overlay.get(PYPROJECT, os.path.join(path, PYPROJECT))
-    document = _loaded(file, _text(path, file))
+    document = document_of(path, file)
     project = _table(document, "project")
     section = _table(document, "tool", "flwr", "app")
     components = _table(section, "components")
@@ -239,6 +239,11 @@ def _text(path: str, file: str) -> str:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise AppError(f"{file} cannot be read: {error}.") from error
+
+
+def document_of(path: str, file: str) -> dict[str, Any]:
+    """Return what a C(pyproject.toml) of the app in a folder says."""
+    return _loaded(file, _text(path, file))
 
 
 def _loaded(file: str, text: str) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from .._config.training import Training, TrainingError
 from .._config.variable import Variable
 from .app import App
 
-# The collection itself tells trainings apart by this name; an app need not know it.
-OWN_KEY = "training-name"
+# The collection itself tells trainings apart by these; an app need not know them.
+OWN_KEYS = tuple(BY_NAME[name].key for name in ("training_name", "code_change", "code_sha256"))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
             values[key] = _as(value, app.config[key])
             if key not in row.keys:
                 problems.append(_told(app, row, value, f"knows it as {key}, and gets it so"))
-        elif chosen and own != OWN_KEY and row.name not in named and row not in by_kit:
+        elif chosen and own not in OWN_KEYS and row.name not in named and row not in by_kit:
             problems.append(_not_taken(app, training, row, keys))
         elif key and key not in extra and app.config[key] != value:
             rule = f"has {key} = {show(app.config[key])} of its own, which stands"

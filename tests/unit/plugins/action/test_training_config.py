@@ -16,6 +16,7 @@ import yaml
 from ansible_collections.fedops.flower.plugins.action import training_config as action
 from ansible_collections.fedops.flower.plugins.doc_fragments.training import ModuleDocFragment as Fragment
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
+from ansible_collections.fedops.flower.plugins.module_utils._flower.users_code import code_hash
 from ansible_collections.fedops.flower.plugins.modules import training_config
 
 from ...apps import pyproject
@@ -72,6 +73,7 @@ def test_every_fl_variable_of_the_play_is_templated_and_checked(tmp_path):
         "training": training.values,
         "run_config": training.toml,
         "configuration_hash": training.configuration_hash,
+        "code": "",
         "strategy_parameters": training.strategy_parameters,
         "app": None,
         "provable": True,
@@ -141,9 +143,24 @@ def test_given_variables_replace_those_of_the_play(tmp_path):
 
 def test_the_collections_own_app_takes_every_variable(tmp_path):
     result, dummy = play(tmp_path, {"app": str(ROOT / "files/fab")}, {"fl_strategy": "FedMedian"})
-    training = Training.from_variables({"fl_strategy": "FedMedian"})
-    found = tuple(result[name] for name in ("app", "provable", "run_config", "configuration_hash", "problems"))
-    assert found == ("fedops/fedops-app", True, training.toml, training.configuration_hash, [])
+    code = code_hash(str(ROOT / "files/fab"))
+    training = Training.from_variables({"fl_strategy": "FedMedian", "fl_code_sha256": code})
+    found = tuple(result[name] for name in ("app", "provable", "run_config", "configuration_hash", "problems", "code"))
+    assert found == ("fedops/fedops-app", True, training.toml, training.configuration_hash, [], code)
+
+
+def test_the_code_of_an_app_must_be_the_one_that_is_asked_for(tmp_path, their_app):
+    code = code_hash(str(their_app))
+    result, dummy = play(tmp_path, {"app": str(their_app)}, {"fl_code_sha256": code, "fl_code_change": "continue"})
+    assert (result["failed"], result["code"], result["problems"]) == (False, code, [])
+    (their_app / "model.py").write_text("LAYERS = 5")
+    result, dummy = play(tmp_path, {"app": str(their_app)}, {"fl_code_sha256": code})
+    (told,) = result["msg"].splitlines()[1:]
+    assert told.startswith("fl_code_sha256 is '")
+    assert told.partition(" but ")[2] == (
+        f"the app has the code {code_hash(str(their_app))}. Look what has changed in the app or in app_overlay, or"
+        " leave it unset."
+    )
 
 
 @pytest.fixture

@@ -41,6 +41,8 @@ KIT_ROWS: tuple[Variable, ...] = tuple(
         "resume",
         "initial_checkpoint",
         "initial_sha256",
+        "code_change",
+        "code_sha256",
     )
 )
 

@@ -16,6 +16,7 @@ from .._base.home import CHECKPOINTS, HOME, below
 from .._base.notation import NAME_OF_TRAINING
 from .._checkpoint.models import CONTROLLER, FORMATS
 from .._checkpoint.trainings import DEFAULT_TRAINING, RESERVED
+from .code import CODE_CHANGES, NEW_TRAINING
 from .strategies import STRATEGIES, by_malicious_factor, listed, own_defaults, readers
 from .variable import Variable
 
@@ -38,6 +39,7 @@ _REACTION = "It is the reaction to a fault; the rounds that succeed are computed
 _EVALUATION = "Evaluation reads the model and does not change it."
 _TELLING = "It decides what is told of the model, not what the model is."
 _STORAGE = "It decides what is kept of the model, not what the model is."
+_CODE = "It is compared by itself, next to the configuration."
 _OUTVOTING = listed(tuple(name for names in by_malicious_factor().values() for name in names))
 _SHARES = ", ".join(f"{row.most_shares:g} with {row.name}" for row in STRATEGIES.values() if row.most_shares)
 _CLIENTS_NEEDED = ", ".join(
@@ -60,6 +62,28 @@ _ROWS: tuple[Variable, ...] = (
         pattern_rule="1 to 63 lower-case letters, digits and hyphens, the first not a hyphen,"
         f" and not {' or '.join(RESERVED)}",
         outside_identity="The name is compared by itself, next to the configuration.",
+    ),
+    Variable(
+        name="code_change",
+        type="str",
+        default=NEW_TRAINING,
+        title="When the app has other code",
+        help="What other code of yours makes of a training that has begun: another one, from round 1 (new), or the"
+        " same, which goes on and tells both (continue).",
+        group="training",
+        choices=CODE_CHANGES,
+        outside_identity=_CODE,
+    ),
+    Variable(
+        name="code_sha256",
+        type="str",
+        default="",
+        title="SHA-256 of the app's code",
+        help="Which code of yours the app must have, without what the collection brings. Left unset, it is the app's.",
+        group="training",
+        pattern="(?:[0-9a-f]{64})?",
+        pattern_rule="64 hexadecimal digits in lower case",
+        outside_identity=_CODE,
     ),
     Variable(
         name="strategy",

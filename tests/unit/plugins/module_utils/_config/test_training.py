@@ -136,6 +136,8 @@ ANOTHER = {
     "initial_sha256": "a" * 64,
     "weighting": "uniform",
     "variant": "paper",
+    "code_change": "continue",
+    "code_sha256": "b" * 64,
     **{row.name: not row.default for row in VARIABLES if row.type == "bool"},
     **{row.name: 4 for row in VARIABLES if row.type == "int"},
     **{row.name: 0.31 for row in VARIABLES if row.type == "float"},

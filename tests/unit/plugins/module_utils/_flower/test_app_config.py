@@ -18,7 +18,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.table import
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, TrainingError
 from ansible_collections.fedops.flower.plugins.module_utils._config.variable import Variable
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import App, AppError, read_app
-from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import for_app
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import OWN_KEYS, for_app
 
 NOT_TAKEN = (
     "so that it does not get it. Leave the variable unset; or declare the key in the app's [tool.flwr.app.config] and "
@@ -346,7 +346,7 @@ def test_what_is_set_reaches_a_public_app_or_is_told(row: Variable, name: str, t
         assert given.values[reached[0]] == chosen(row)
         assert type(given.values[reached[0]]) is type(app.config[reached[0]])
         assert told == ([] if reached[0] in row.keys else ["info"])
-    elif row.key != "training-name":
+    elif row.key not in OWN_KEYS:
         assert told == ["error" if row.applies_to("FedAvg") else "warning"]
     assert set(given.values) <= set(app.config)
     tomllib.loads(given.toml)
