@@ -130,9 +130,10 @@ class HookFinder(importlib.abc.MetaPathFinder):
 
 def install() -> None:
     """Watch this process when it is one of an app."""
-    process = os.path.basename(sys.argv[0]) if sys.argv else ""
-    if process == "flwr-clientapp":
+    # Of the program itself, or of a launcher that is told the program.
+    processes = [os.path.basename(each) for each in sys.argv[:2]]
+    if "flwr-clientapp" in processes:
         moments = {"started": process_started(), "python": time.time()}
         sys.meta_path.insert(0, HookFinder(watch_client(moments)))
-    elif process == "flwr-serverapp":
+    elif "flwr-serverapp" in processes:
         sys.meta_path.insert(0, HookFinder(watch_server()))

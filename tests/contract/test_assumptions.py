@@ -525,6 +525,35 @@ def test_forgotten_message() -> None:
     assert flower.FORGOTTEN in inspect.getsource(importlib.import_module("flwr.supernode.start_client_internal"))
 
 
+def not_said(pauses) -> list[str]:
+    """Return the pauses that a module of Flower does not have, or has of another module ``time``."""
+    found = {name: importlib.import_module(name) for name in pauses}
+    lacking = [name for name, module in found.items() if getattr(module, "time", None) is not time]
+    return lacking + [
+        pause for name, said in pauses.items() for pause in said if pause not in inspect.getsource(found[name])
+    ]
+
+
+def test_supernode_pauses() -> None:
+    assert not_said(flower.SUPERNODE_PAUSES) == []
+
+
+def test_superexec_pauses() -> None:
+    assert not_said(flower.SUPEREXEC_PAUSES) == []
+
+
+def test_pull_backoff() -> None:
+    utils = importlib.import_module("flwr.supercore.inflatable.inflatable_utils")
+    for pull in (utils.pull_objects, utils.pull_and_inflate_object_from_tree):
+        assert {name: pull.__kwdefaults__.get(name) for name in flower.PULLS} == flower.PULLS
+
+
+def test_clientapp_program() -> None:
+    constants = importlib.import_module("flwr.supercore.constant")
+    assert flower.CLIENTAPP in constants.TASK_TYPE_TO_COMMAND.values()
+    assert (BIN / flower.CLIENTAPP).is_file()
+
+
 # --- Last, because it takes so long ---
 
 

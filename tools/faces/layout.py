@@ -21,6 +21,9 @@ from . import between
 PAGE, FILES_PAGE = "docs/security.md", "docs/files.md"
 # It runs on hosts, without the collection.
 LAUNCHER = "roles/superlink/files/flwr.py"
+SUPERNODE_LAUNCHER, CLIENTAPPS_LAUNCHER = (
+    f"roles/supernode/files/flower-{name}.py" for name in ("supernode", "clientapps")
+)
 # Role and variable of each default that is the layout's, or that of what lies there.
 DEFAULTS: dict[str, dict[str, str | int]] = {
     "runtime": {
@@ -56,7 +59,16 @@ def files(root: Path) -> dict[str, str]:
         quiet,
         LAUNCHER,
     )
-    return {PAGE: text, FILES_PAGE: page, LAUNCHER: launcher, **_defaults(root)}
+    return {PAGE: text, FILES_PAGE: page, LAUNCHER: launcher, CLIENTAPPS_LAUNCHER: _paced(root), **_defaults(root)}
+
+
+def _paced(root: Path) -> str:
+    """The launcher of ClientApps, with the pace of the SuperNode's: each is a file of its own on a host."""
+    end = "# end: pace\n"
+    whole = (root / SUPERNODE_LAUNCHER).read_text("utf-8").partition("# begin: pace\n")[2].partition(end)[0]
+    text = (root / CLIENTAPPS_LAUNCHER).read_text("utf-8")
+    begin = "# begin: pace (tools/generate.py copies it from flower-supernode.py)\n"
+    return between(text, begin, end, whole, CLIENTAPPS_LAUNCHER)
 
 
 def _defaults(root: Path) -> dict[str, str]:

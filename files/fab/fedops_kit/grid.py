@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
@@ -24,9 +25,10 @@ from .packer import Packer
 from .pulling import STARTED_ANEW, Bound, Fetching, can_fetch, in_own_words
 from .sites import REGISTRY, Sites
 
-# Seconds between two looks for replies; Flower's own grid always waits 3. Within the first second nobody can answer: a
-# SuperNode has to see the message, and a process to start. A look that meets a reply on its way in costs a second too.
-_FIRST_PAUSE, _PAUSE_AFTER_REPLY, _LONGEST_PAUSE = 1.0, 0.5, 3.0
+# Seconds between two looks for replies, as Flower's own grid has them. Here they are a tenth of that at first, and later a
+# tenth of the time since the last reply: those of one round come close together.
+_LONGEST_PAUSE, _SHARE = 3.0, 0.1
+_CHANCE = random.Random()  # the global one is the app's
 _REALLY_WAITING = 5.0  # seconds; whoever asks for nodes still then does not have enough
 
 _GRACE = 5.0  # seconds that a SuperNode which was started anew has beyond what the others took
@@ -104,7 +106,7 @@ class SteadyGrid(Grid):
         give_back_memory()
         end = None if timeout is None else time.monotonic() + timeout
         replies: list[Message] = []
-        pause = _FIRST_PAUSE
+        latest = time.monotonic()
         while open_messages:
             arrived, again = asked.opened(self._arrived(open_messages, fetching))
             replies.extend(arrived)
@@ -117,10 +119,11 @@ class SteadyGrid(Grid):
             open_messages.difference_update(message.metadata.reply_to_message_id for message in lost)
             if not open_messages or (end is not None and time.monotonic() >= end):
                 break
-            # Replies of one round come close together: after the first, look often.
-            pause = _PAUSE_AFTER_REPLY if arrived or (fetching and fetching.is_under_way) else pause
-            time.sleep(pause if end is None else min(pause, max(end - time.monotonic(), 0)))
-            pause = min(pause * 1.3, _LONGEST_PAUSE)
+            now = time.monotonic()
+            if arrived or (fetching and fetching.is_under_way):
+                latest = now
+            pause = min(_LONGEST_PAUSE, _SHARE * max(_LONGEST_PAUSE, now - latest)) * _CHANCE.uniform(0.8, 1.2)
+            time.sleep(pause if end is None else min(pause, max(end - now, 0)))
         asked.end()
         return iter(replies)
 

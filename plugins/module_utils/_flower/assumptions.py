@@ -292,8 +292,14 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
             "ActivateNodeRequest",
             "ActivateNodeResponse",
             "DeactivateNodeRequest",
+            "PullMessagesRequest",
+            "PullMessagesResponse",
+            "PushMessagesRequest",
+            "PushMessagesResponse",
         ),
         "flwr.proto.message_pb2": (
+            "PullObjectRequest",
+            "PullObjectResponse",
             "PushObjectRequest",
             "PushObjectResponse",
         ),
@@ -305,6 +311,10 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
             "TASK_TYPE_TO_APPIO_API_ADDRESS_ARG",
             "TASK_TYPE_TO_COMMAND",
         ),
+        "flwr.supercore.inflatable.inflatable_utils": (
+            "pull_and_inflate_object_from_tree",
+            "pull_objects",
+        ),
         "flwr.supercore.logger": ("FLOWER_LOGGER",),
         "flwr.supercore.object_ref": ("find_spec",),
         "flwr.supercore.superexec.executor": ("factory",),
@@ -315,7 +325,10 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
             "LaunchResult",
         ),
         "flwr.supernode": ("fleet_http_connection",),
-        "flwr.supernode.cli": ("flower_supernode",),
+        "flwr.supernode.cli": (
+            "flower_supernode",
+            "flwr_clientapp",
+        ),
         "flwr.supernode.fleet_http_client": ("FleetHttpClient",),
         "flwr.supernode.fleet_http_connection": ("FleetHttpClient",),
     },
@@ -326,7 +339,7 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
 )
 CLIENT_METHODS = _assume(
     "client_methods",
-    ("ActivateNode", "DeactivateNode", "PushObject", "_unary_unary"),
+    ("ActivateNode", "DeactivateNode", "PullMessages", "PullObject", "PushMessages", "PushObject", "_unary_unary"),
     "The SuperNode's client of the SuperLink has these methods, which our launcher extends.",
     SUPERNODE_LAUNCHER,
 )
@@ -335,6 +348,32 @@ FORGOTTEN = _assume(
     "Ignoring message %s",
     "The SuperNode logs this when it forgets to tidy up a message of a run that was stopped meanwhile.",
     SUPERNODE_LAUNCHER,
+)
+SUPERNODE_PAUSES: t.Mapping[str, tuple[str, ...]] = _assume(
+    "supernode_pauses",
+    {"flwr.supernode.start_client_internal": ("time.sleep(3)", "time.sleep(0.5)")},
+    "The SuperNode pauses in this module and in these ways, for want of a message and of a reply or a piece of one.",
+    SUPERNODE_LAUNCHER,
+)
+SUPEREXEC_PAUSES: t.Mapping[str, tuple[str, ...]] = _assume(
+    "superexec_pauses",
+    {"flwr.supercore.superexec.run_superexec": ("time.sleep(task_poll_interval)",)},
+    "The SuperExec pauses in this module and in this way, for want of a task.",
+    CLIENTAPPS_LAUNCHER,
+)
+PULLS: t.Mapping[str, int] = _assume(
+    "pull_backoff",
+    {"initial_backoff": 1, "backoff_cap": 10, "max_tries_per_object": 500},
+    "Whoever pulls a piece that is not there yet waits so many seconds at first and at most, and gives up after so many"
+    " tries; these are defaults of keyword arguments.",
+    SUPERNODE_LAUNCHER,
+    CLIENTAPPS_LAUNCHER,
+)
+CLIENTAPP = _assume(
+    "clientapp_program",
+    "flwr-clientapp",
+    "The SuperExec starts this program for a ClientApp, with nothing before it.",
+    CLIENTAPPS_LAUNCHER,
 )
 APP_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
     "app_names",

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs Flower's SuperNode, and sees to five things that Flower 1.41 leaves undone.
+"""Runs Flower's SuperNode, and sees to seven things that Flower 1.41 leaves undone.
 
 A SuperNode that was killed is online to the SuperLink until its heartbeats are missed, for up to a minute, and until
 then the SuperLink refuses to activate the next process with its key. That process says goodbye for the one before it.
@@ -14,29 +14,49 @@ without removing the half that it has stored. A ClientApp begins with that half,
 sends whatever reply there is, is one reply late: every round waits for its timeout. All of that is in its memory alone,
 and its identity is its key: nothing is lost by ending it, and systemd starts it anew.
 
+A SuperLink whose database is busy answers 500 to a piece, and Flower drops the message with all its other pieces. Here the
+piece is sent, or asked for, again.
+
 An error that Flower does not try again at, like a certificate that is not valid by this host's clock, ends its main
 thread, with an exception or with a line in the log. The thread of its local API keeps the process, which does nothing
 any more. It is ended.
 
 A SuperNode that is refused ends without a word. Here it says what the SuperLink answered, and whether clocks differ.
+
+Between two looks for a message, a reply or a piece of one, Flower waits as long in the middle of a round as when
+nothing has happened for days. Here it waits a tenth as long at first, and as long as ever after a while.
 """
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import logging
+import math
 import os
+import random
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
-from flwr.proto.fleet_pb2 import ActivateNodeRequest, ActivateNodeResponse, DeactivateNodeRequest
-from flwr.proto.message_pb2 import PushObjectRequest, PushObjectResponse
+from flwr.proto.fleet_pb2 import (
+    ActivateNodeRequest,
+    ActivateNodeResponse,
+    DeactivateNodeRequest,
+    PullMessagesRequest,
+    PullMessagesResponse,
+    PushMessagesRequest,
+    PushMessagesResponse,
+)
+from flwr.proto.message_pb2 import PullObjectRequest, PullObjectResponse, PushObjectRequest, PushObjectResponse
+from flwr.supercore.inflatable.inflatable_utils import pull_objects
 from flwr.supercore.logger import FLOWER_LOGGER
 from flwr.supernode import fleet_http_connection
 from flwr.supernode.cli import flower_supernode
@@ -45,6 +65,64 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 NODE_ID = Path("node-id")  # in the directory that this SuperNode alone writes to
 FORGOTTEN = "Ignoring message %s"
 CLOCKS_AGREE = 3.0  # seconds; an answer tells whole ones, and has taken a while
+AFTER_500 = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds
+T = TypeVar("T")
+
+
+# begin: pace
+# What Flower waits by itself before it asks again for a piece that is not there, and what it waits here: up to half a
+# second, and in all as long as ever.
+PULLS = {"initial_backoff": 1, "backoff_cap": 10, "max_tries_per_object": 500}
+QUICK_PULLS = {"initial_backoff": 0.05, "backoff_cap": 0.5, "max_tries_per_object": 10_000}
+
+
+class Pace:
+    """Stands for the module ``time`` in a module that pauses: shortly after something has happened, and longer later.
+
+    A pause is a tenth of the time since then, or a tenth of Flower's own if that is longer, and never more than that.
+    """
+
+    def __init__(self) -> None:
+        self._latest = -math.inf
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    def happened(self) -> None:
+        """Wait shortly from now on."""
+        self._latest = time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep for as long as there is reason to; not all at the same time as others."""
+        pause = min(seconds, max(seconds, time.monotonic() - self._latest) / 10)
+        time.sleep(pause * random.uniform(0.8, 1.2))
+
+
+def quicken(pace: Pace, module: str, *pauses: str) -> None:
+    """Have a module of Flower pause at a pace of ours, where it pauses as is known."""
+    found = importlib.import_module(module)
+    if getattr(found, "time", None) is time and all(pause in inspect.getsource(found) for pause in pauses):
+        vars(found)["time"] = pace
+    else:
+        print(f"This release of Flower pauses in another way ({module}). That is left to it.", file=sys.stderr)
+
+
+def quicken_pulls(*pulls: Callable[..., Any]) -> None:
+    """Have functions of Flower ask again soon for a piece that is not there yet, where they wait as is known."""
+    for pull in pulls:
+        defaults = pull.__kwdefaults__ or {}
+        if {name: defaults.get(name) for name in PULLS} == PULLS:
+            defaults.update(QUICK_PULLS)
+        else:
+            print(
+                f"This release of Flower pulls in another way ({pull.__name__}). That is left to it.", file=sys.stderr
+            )
+
+
+# end: pace
+
+
+PACE = Pace()
 
 
 class Client(FleetHttpClient):
@@ -74,15 +152,45 @@ class Client(FleetHttpClient):
                 print(refusal(error.response), file=sys.stderr)
             raise
 
-    def PushObject(self, request: PushObjectRequest) -> PushObjectResponse:
-        piece = (request.session_id, request.object_id)
-        try:
-            response = super().PushObject(request)
-        except httpx.HTTPError:
-            self._unanswered.add(piece)
-            raise
-        response.stored |= piece in self._unanswered
+    def PullMessages(self, request: PullMessagesRequest) -> PullMessagesResponse:
+        response = super().PullMessages(request)
+        if response.messages_list:
+            PACE.happened()
         return response
+
+    def PushMessages(self, request: PushMessagesRequest) -> PushMessagesResponse:
+        PACE.happened()
+        return super().PushMessages(request)
+
+    def PushObject(self, request: PushObjectRequest) -> PushObjectResponse:
+        PACE.happened()
+        piece = (request.session_id, request.object_id)
+
+        def push() -> PushObjectResponse:
+            try:
+                response = super(Client, self).PushObject(request)
+            except httpx.HTTPError:
+                self._unanswered.add(piece)
+                raise
+            response.stored |= piece in self._unanswered
+            return response
+
+        return patiently(push)
+
+    def PullObject(self, request: PullObjectRequest) -> PullObjectResponse:
+        return patiently(lambda: super(Client, self).PullObject(request))
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """Ask again after a 500, which the SuperLink answers when its database is busy: Flower drops the whole message."""
+    for pause in AFTER_500:
+        try:
+            return ask()
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+        time.sleep(pause * random.uniform(0.8, 1.2))
+    return ask()
 
 
 def refusal(response: httpx.Response) -> str:
@@ -120,6 +228,8 @@ def main() -> None:
     FLOWER_LOGGER.addHandler(Forgotten())
     # The connection imports the class by its name.
     fleet_http_connection.FleetHttpClient = Client
+    quicken(PACE, "flwr.supernode.start_client_internal", "time.sleep(3)", "time.sleep(0.5)")
+    quicken_pulls(pull_objects)
     try:
         flower_supernode()
         print("Starting anew: Flower has given up the connection to the SuperLink.", file=sys.stderr)

@@ -117,11 +117,20 @@ def test_a_server_tells_exchanges_that_carried_something_and_saves(stopwatch: Mo
     assert seen == [("push", 2), ("pull", 1), ("pull", 2), ("save", 1)]
 
 
-@pytest.mark.parametrize(("command", "watches"), [("flwr-clientapp", True), ("flwr-serverapp", True), ("flwr", False)])
+@pytest.mark.parametrize(
+    ("command", "watches"),
+    [
+        ("flwr-clientapp", True),
+        ("flwr-serverapp", True),
+        ("flwr", False),
+        ("flower-clientapps flwr-clientapp", True),
+        ("flower-clientapps --insecure", False),
+    ],
+)
 def test_only_apps_are_watched(
     stopwatch: ModuleType, monkeypatch: pytest.MonkeyPatch, command: str, watches: bool
 ) -> None:
-    monkeypatch.setattr(sys, "argv", [f"/opt/flower/venv/bin/{command}"])
+    monkeypatch.setattr(sys, "argv", f"/opt/flower/venv/bin/{command}".split())
     stopwatch.install()
     assert isinstance(sys.meta_path[0], stopwatch.HookFinder) is watches
 

@@ -152,8 +152,6 @@ def asked_of(*nodes: int) -> list[Message]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fedops_kit.grid._GRACE", 0.2)
-    monkeypatch.setattr("fedops_kit.grid._FIRST_PAUSE", 0.01)
-    monkeypatch.setattr("fedops_kit.grid._PAUSE_AFTER_REPLY", 0.01)
     monkeypatch.setattr("fedops_kit.grid._LONGEST_PAUSE", 0.02)
 
 

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from flwr.supercore.inflatable import inflatable_utils
+from flwr.supernode import cli
 
 LAUNCHER = Path(__file__).parents[3] / "roles" / "supernode" / "files" / "flower-clientapps.py"
 USER = 61183  # that nobody has on a machine where tests run
@@ -109,6 +111,23 @@ def test_each_app_has_a_home_of_its_own_and_its_token_in_a_file_alone(place: Pat
     assert home.startswith(f"{place}/flower-app-")
     told = [f"--token-file {home}/token", f"{home}/.flwr", home, home, "kept", home, "0badc0de"]
     assert (lines, ended) == (told, True)
+
+
+def test_a_clientapp_is_the_program_of_flower_that_asks_often_for_a_piece_that_is_late(monkeypatch) -> None:
+    launcher = runpy.run_path(str(LAUNCHER))
+    command = launcher["program"]("flwr-clientapp")
+    assert launcher["program"]("flwr-agentapp") == ["flwr-agentapp"]
+    done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=60, check=True)
+    assert "usage: flwr-clientapp" in done.stdout
+    assert done.stderr == ""
+
+    pull = inflatable_utils.pull_and_inflate_object_from_tree
+    monkeypatch.setattr(pull, "__kwdefaults__", dict(pull.__kwdefaults__))
+    monkeypatch.setattr(cli, "flwr_clientapp", lambda: None)
+    monkeypatch.setattr(sys, "argv", [str(LAUNCHER), "flwr-clientapp", "--insecure"])
+    launcher["main"]()
+    assert sys.argv == ["flwr-clientapp", "--insecure"]
+    assert pull.__kwdefaults__["initial_backoff"] == 0.05
 
 
 SECRET = """

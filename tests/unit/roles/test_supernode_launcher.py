@@ -21,8 +21,17 @@ import httpx
 import pytest
 from flwr.app import Message, Metadata, RecordDict
 from flwr.app.message.message import make_message
-from flwr.proto.fleet_pb2 import ActivateNodeRequest, ActivateNodeResponse, DeactivateNodeRequest
+from flwr.proto.fleet_pb2 import (
+    ActivateNodeRequest,
+    ActivateNodeResponse,
+    DeactivateNodeRequest,
+    PullMessagesRequest,
+    PullMessagesResponse,
+    PushMessagesRequest,
+)
+from flwr.proto.message_pb2 import Message as ProtoMessage
 from flwr.proto.message_pb2 import PushObjectRequest, PushObjectResponse
+from flwr.supercore.inflatable import inflatable_utils
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
 from flwr.supercore.logger import FLOWER_LOGGER
 from flwr.supercore.object_store import ObjectStoreFactory
@@ -33,6 +42,7 @@ from flwr.supernode.nodestate import NodeStateFactory
 
 LAUNCHER = Path(__file__).parents[3] / "roles" / "supernode" / "files" / "flower-supernode.py"
 RUN, NODE = 7, 11
+PULLS = inflatable_utils.pull_objects.__kwdefaults__
 
 
 @pytest.fixture
@@ -121,6 +131,8 @@ def test_the_connection_of_flower_uses_the_client_of_the_launcher(monkeypatch) -
     monkeypatch.setattr("flwr.supernode.cli.flower_supernode", flower_supernode)
     original = fleet_http_connection.FleetHttpClient
     monkeypatch.setattr(fleet_http_connection, "FleetHttpClient", original)  # and put it back at the end
+    monkeypatch.setattr(flower, "time", time)
+    monkeypatch.setattr(inflatable_utils.pull_objects, "__kwdefaults__", dict(PULLS))
     handlers = list(FLOWER_LOGGER.handlers)
     try:
         launcher = runpy.run_path(str(LAUNCHER))
@@ -128,6 +140,8 @@ def test_the_connection_of_flower_uses_the_client_of_the_launcher(monkeypatch) -
             launcher["main"]()
     finally:
         FLOWER_LOGGER.handlers[:] = handlers
+    assert flower.time is launcher["PACE"]
+    assert inflatable_utils.pull_objects.__kwdefaults__["backoff_cap"] == 0.5
     assert used == [launcher["Client"]]
     assert issubclass(launcher["Client"], original)
 
@@ -141,14 +155,21 @@ class SuperLink:
         self.awaited = {"piece"}
         self.deaths: list[Exception] = []
         self.refusal: httpx.Response | None = None
+        self.busy = 0  # how many times yet
+        self.waiting: list[ProtoMessage] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         word = request.url.path.rpartition("/")[2]
         self.said.append(word)
+        if self.busy:
+            self.busy -= 1
+            return httpx.Response(500, text="database is locked")
         if self.refusal:
             return self.refusal
         if word == "push-object":
             return self.store(PushObjectRequest.FromString(request.content))
+        if word in ("pull-messages", "push-messages"):
+            return httpx.Response(200, content=PullMessagesResponse(messages_list=self.waiting).SerializeToString())
         if word == "deactivate-node":
             assert DeactivateNodeRequest.FromString(request.content).node_id == NODE
             self.online = False
@@ -254,6 +275,85 @@ def test_a_piece_that_is_refused_is_refused(superlink) -> None:
         with pytest.raises(httpx.ReadError):
             push(client)
         assert push(client, "another session") is False
+
+
+@pytest.fixture
+def slept(monkeypatch) -> list[float]:
+    """What would have been slept, by a clock that stands still but for that."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0 + sum(pauses))
+    return pauses
+
+
+@pytest.mark.parametrize(("answers", "stored"), [(1, True), (6, True), (7, None)])
+def test_a_piece_is_sent_again_to_a_superlink_whose_database_is_busy(superlink, slept, answers, stored) -> None:
+    superlink.busy = answers
+    with connected(superlink) as client:
+        if stored:
+            assert push(client) is True
+        else:
+            with pytest.raises(httpx.HTTPStatusError, match="500"):
+                push(client)
+    assert superlink.said == ["push-object"] * min(answers + 1, 7)
+    assert sum(slept) < 20
+
+
+def test_a_piece_that_was_stored_by_a_superlink_that_answers_500_counts_as_sent(superlink, slept) -> None:
+    superlink.busy, superlink.awaited = 1, set()
+    with connected(superlink) as client:
+        assert push(client) is True
+
+
+def paused(pace: Any, seconds: float, slept: list[float]) -> float:
+    pace.sleep(seconds)
+    return slept.pop()
+
+
+def test_a_pause_is_short_after_something_has_happened_and_grows_with_the_wait(slept) -> None:
+    pace = runpy.run_path(str(LAUNCHER))["Pace"]()
+    assert 2.4 <= paused(pace, 3, slept) <= 3.6  # nothing has happened yet
+    pace.happened()
+    assert 0.24 <= paused(pace, 3, slept) <= 0.36
+    assert 0.04 <= paused(pace, 0.5, slept) <= 0.06
+    slept.append(10)  # later
+    assert 0.8 <= paused(pace, 3, slept) <= 1.2
+    slept.append(100)
+    assert 2.4 <= paused(pace, 3, slept) <= 3.6
+    assert len({paused(pace, 3, slept) for _look in range(20)}) > 10  # not all at the same time
+
+
+def test_what_a_supernode_receives_and_sends_makes_its_pauses_short(superlink, slept) -> None:
+    with connected(superlink) as client:
+        pace = client.PullMessages.__func__.__globals__["PACE"]
+        client.PullMessages(PullMessagesRequest())
+        assert paused(pace, 3, slept) > 2  # nothing was there
+        superlink.waiting = [ProtoMessage()]
+        client.PullMessages(PullMessagesRequest())
+        assert paused(pace, 3, slept) < 0.5
+        slept.append(100)
+        client.PushMessages(PushMessagesRequest())
+        assert paused(pace, 3, slept) < 0.5
+        slept.append(100)
+        push(client)
+        assert paused(pace, 3, slept) < 0.5
+
+
+def test_another_release_of_flower_waits_by_itself(monkeypatch, capsys) -> None:
+    launcher = runpy.run_path(str(LAUNCHER))
+    monkeypatch.setattr(flower, "time", time)
+    launcher["quicken"](launcher["Pace"](), flower.__name__, "time.sleep(3)", "time.sleep(2.5)")
+    assert flower.time is time
+
+    def pull(*, initial_backoff: float = 2) -> None:
+        raise NotImplementedError
+
+    launcher["quicken_pulls"](pull)
+    assert pull.__kwdefaults__ == {"initial_backoff": 2}
+    assert capsys.readouterr().err.splitlines() == [
+        "This release of Flower pauses in another way (flwr.supernode.start_client_internal). That is left to it.",
+        "This release of Flower pulls in another way (pull). That is left to it.",
+    ]
 
 
 @pytest.mark.parametrize(
