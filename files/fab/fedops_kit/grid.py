@@ -25,8 +25,8 @@ from .packer import Packer
 from .pulling import STARTED_ANEW, Bound, Fetching, can_fetch, in_own_words
 from .sites import REGISTRY, Sites
 
-# Seconds between two looks for replies, as Flower's own grid has them. Here they are a tenth of that at first, and later a
-# tenth of the time since the last reply: those of one round come close together.
+# Seconds between two looks for replies, as Flower's own grid has them. Here they are a tenth of that at first, and
+# later a tenth of the time since the last reply: those of one round come close together.
 _LONGEST_PAUSE, _SHARE = 3.0, 0.1
 _CHANCE = random.Random()  # the global one is the app's
 _REALLY_WAITING = 5.0  # seconds; whoever asks for nodes still then does not have enough

@@ -14,8 +14,8 @@ without removing the half that it has stored. A ClientApp begins with that half,
 sends whatever reply there is, is one reply late: every round waits for its timeout. All of that is in its memory alone,
 and its identity is its key: nothing is lost by ending it, and systemd starts it anew.
 
-A SuperLink whose database is busy answers 500 to a piece, and Flower drops the message with all its other pieces. Here the
-piece is sent, or asked for, again.
+A SuperLink whose database is busy answers 500 to a piece, and Flower drops the message with all its other pieces.
+Here the piece is sent, or asked for, again.
 
 An error that Flower does not try again at, like a certificate that is not valid by this host's clock, ends its main
 thread, with an exception or with a line in the log. The thread of its local API keeps the process, which does nothing
