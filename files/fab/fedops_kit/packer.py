@@ -46,6 +46,8 @@ class Packer:
             reply.content = unpack(reply.content, bound)
         except PackingError as error:
             return make_message(reply.metadata, error=Error(REFUSED, str(error)))
+        except Exception as error:  # whatever a client can send, it must not end the run
+            return make_message(reply.metadata, error=Error(REFUSED, f"it cannot be read: {error}"))
         return reply
 
     def was_not_read(self, node: int, reply: Message) -> bool:

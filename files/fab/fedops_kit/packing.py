@@ -12,12 +12,11 @@ All of a table is judged before anything is taken out of the parts: whoever wrot
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
-from flwr.clientapp.typing import ClientAppCallable
 from flwr.common.constant import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Packed:
     def __init__(self, announces: bool = True) -> None:
         self._announces = announces  # whether to tell a ServerApp, which has not packed, that it may
 
-    def __call__(self, message: Message, context: Context, call_next: ClientAppCallable) -> Message:
+    def __call__(self, message: Message, context: Context, call_next: Callable[[Message, Context], Message]) -> Message:
         """Pass a message on with its arrays, and return the reply without."""
         is_packed = PACKED in message.content
         if is_packed:
@@ -182,7 +181,7 @@ def _read(text: object, bound: Bound | None) -> Table:
 
 def _check_records(table: Table, others: dict[str, Any]) -> None:
     names = [key for key, dummy in table]
-    if len(set(names)) != len(names) or not all(isinstance(key, str) for key in names):
+    if not all(isinstance(key, str) for key in names) or len(set(names)) != len(names):
         raise PackingError("its table names a record twice")
     if {key for key, arrays in table if arrays is None} != others.keys():
         raise PackingError("its table names other records than there are")
