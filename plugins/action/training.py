@@ -111,7 +111,7 @@ class ActionModule(SendingAction, FollowingAction):
         supervision = look["supervision"]
         return {
             **merged(started, look, finished),
-            "run_id": supervision["run_id"] or look["run_id"],
+            "run_id": supervision["run_id"],  # the newest run on the host may be one of an order before
             "status": supervision["state"],
             "details": supervision["detail"],
             "alive": supervision["state"] in AT_WORK,

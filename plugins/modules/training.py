@@ -276,7 +276,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request 
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import RefusedError, TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import describe, latest_run
-from ansible_collections.fedops.flower.plugins.module_utils._training.runs import Known, short
+from ansible_collections.fedops.flower.plugins.module_utils._training.runs import ABSENT, Known, short
 
 
 def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -323,22 +323,24 @@ def request_of(params: dict[str, Any]) -> Request:
 def told(supervising: Supervising, plan: Plan, request: Request) -> dict[str, Any]:
     """Return what the module returns of a training that is to be trained."""
     finished = plan.action == "finished"
-    supervision = outlook(supervising.folder)
+    # What is to be started has no run yet; in check mode, what a supervisor remembers is of an order before.
+    anew = plan.action == "start"
+    supervision = outlook(supervising.folder) if request.request_id or not anew else None
     result = {
-        **describe(supervising.folder, plan.run),
-        "status": "completed" if finished else "submitted" if plan.action == "start" else "running",
+        **describe(supervising.folder, Known("", ABSENT) if anew else plan.run),
+        "status": "completed" if finished else "submitted" if anew else "running",
         "alive": not finished,
         "num_rounds": request.num_rounds,
         "changed": plan.changed,
         "finished": finished,
-        "submitted": plan.action == "start",
+        "submitted": anew,
         "stopped": [],
         "supervision": supervision,
         "request_id": request.request_id or (supervision or {}).get("request_id"),
     }
     if plan.changed:
         before, after = _shown(plan.run), {**_shown(plan.run), "supervisor": "up to date"}
-        if plan.action == "start":
+        if anew:
             after.update(run_id=None, status="submitted", configuration=short(request.configuration_hash))
         result["diff"] = {"before": {**before, "supervisor": ", ".join(plan.changes) or "up to date"}, "after": after}
     return result

@@ -25,6 +25,7 @@ WORDS = Bounds(text=2000, items=1000, depth=4, total=5000)
 ROUNDS = Bounds(text=2000, items=100_000, total=2_000_000)
 
 NOT_STARTED, NOT_AS_ASKED = "not_started", "not_as_asked"  # beside the states of a training
+REHEARSED = "submitted"  # the state that check mode alone ends with: the training would be started
 
 
 def outcome(seen: Returned) -> dict[str, t.Any]:
@@ -105,6 +106,8 @@ def last_look(seen: Returned) -> Returned:
 def status(seen: Returned) -> str:
     """Return how the training stands, in a word."""
     run = seen.get("run") or {}
+    if run.get("status") == REHEARSED:
+        return NOT_STARTED
     if run.get("status"):
         return NOT_AS_ASKED if failed(seen.get("proof")) else str(run["status"])
     if seen.get("quiesced"):

@@ -85,6 +85,12 @@ def test_a_training_is_shown_round_by_round_to_its_end(play) -> None:
     assert [result[key] for key in keys] == [True, True, True, "completed", "1", 2, False]
 
 
+def test_the_newest_run_on_the_host_is_not_told_as_that_of_an_order_that_has_none_yet(play) -> None:
+    waits = look("waiting", run_id=None, detail="1 of 2 are online.")
+    result, _shown, _calls = play(STARTED, {**waits, "run_id": "1"}, wait=False)
+    assert (result["run_id"], result["status"]) == (None, "waiting")
+
+
 def test_a_lost_run_is_told_and_the_next_one_followed(play) -> None:
     looks = look(), look("restarting", lost=[LOST]), look(run_id="2", lost=[LOST]), look("completed", 2, "2", [LOST])
     result, shown, _calls = play(FOLLOWED, *looks)

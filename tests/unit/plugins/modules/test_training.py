@@ -141,6 +141,24 @@ def test_check_mode_changes_nothing(home, systemd, run_module, tmp_path) -> None
     )
 
 
+def test_a_rehearsal_tells_nothing_of_an_older_run(home, systemd, started, run_module, desk) -> None:
+    home.ledger((SLOW, "h", 3))
+    home.answers(list="list_after")
+    lost = [{"run_id": SLOW, "reason": "gone", "detail": "It is gone.", "round": 1}]
+    desk.remember(
+        Memory(started["request_id"], "completed", run_id=SLOW, ended=SLOW, runs=2, restart_count=1, restarts=lost)
+    )
+    result = run_module("training", check_mode=True, **{**ASKED, "num_rounds": 5})
+    assert (result["submitted"], result["status"], result["num_rounds"]) == (True, "submitted", 5)
+    assert (result["run_id"], result["fab_hash"], result["supervision"], result["request_id"]) == (
+        None,
+        None,
+        None,
+        None,
+    )
+    assert result["diff"]["before"]["run_id"] == SLOW
+
+
 def test_a_training_under_way_is_followed_and_nothing_is_changed(home, systemd, started, run_module, desk) -> None:
     home.ledger((SLOW, "h", 3))
     home.answers(list="list_three")

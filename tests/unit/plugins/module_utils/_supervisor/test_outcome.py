@@ -171,6 +171,15 @@ def test_what_is_trained_again_after_a_resume_is_not_told_as_done() -> None:
     assert told(run(run_id="2", effective=effective, history=again))["history"] == again
 
 
+@pytest.mark.parametrize(("latest", "kept"), [(None, (0, None, None)), (saved(2), (2, 0.5, "/2"))])
+def test_of_a_rehearsal_only_what_the_next_run_would_go_on_from_is_told(latest, kept) -> None:
+    old = {"history": rounds(3), "effective": {"run_id": "1"}, "result": {"rounds": 3, "loss": 0.1, "sha256": "s3"}}
+    rehearsed = {**run("submitted", None, **old), "supervision": None, "submitted": True}
+    result = told(rehearsed, plan=rehearsed, model={"latest": latest})
+    assert picked(result, "status", "run_id", "restarts") == ("not_started", None, 0)
+    assert picked(result, "rounds", "loss", "checkpoint") == kept
+
+
 def test_a_round_that_made_no_model_is_no_progress() -> None:
     history = [*rounds(2), *rounds(3, aggregated=False)[2:]]
     assert picked(told(run(history=history)), "rounds", "loss", "accuracy") == (2, 0.5, 0.2)
