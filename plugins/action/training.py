@@ -100,8 +100,7 @@ class ActionModule(SendingAction, FollowingAction):
         if state in ("failed", HALTED) and run_id:
             info = self.run_info(task_vars, name=look["name"], run_id=run_id, log_lines=LOG_LINES)
             look = {**look, "log_tail": info.get("log_tail") or []}
-        pointer = ["The end of its log is in log_tail."] if state == "failed" and look.get("log_tail") else []
-        return self._failure(started, look, "\n".join([problem, *pointer]))
+        return self._failure(started, look, problem)
 
     def _failure(self, started: dict[str, Any], look: dict[str, Any], message: str) -> dict[str, Any]:
         return {**self._result(started, look, finished=False), "failed": True, "msg": message}

@@ -12,6 +12,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -194,6 +195,28 @@ def test_the_result_of_a_training_is_told_as_text(play, tmp_path) -> None:
     assert (found["flower_status"], found["flower_details"], found["flower_restart_reasons"]) == (SHOWN, SHOWN, [SHOWN])
     assert (found["flower_checkpoint"], found["flower_checkpoint_sha256"]) == (SHOWN, SHOWN)
     assert told.read_text() == EVIL  # a variable and a file keep what they are given, and nothing is made of it
+
+
+def test_a_training_that_fails_is_told_by_a_sentence_and_the_end_of_its_log(play, tmp_path) -> None:
+    plan = {**TRAINING, "status": "running", "submitted": False, "changed": False}
+    failed = {**plan, "status": "failed", "failed": True, "msg": "t: run 1 failed: no data", "log_tail": [EVIL]}
+    (tmp_path / "collections/ansible_collections/fedops/flower/plugins/modules/training.py").write_text(
+        "#!/usr/bin/python\n# WANT_JSON\nimport json, sys\n"
+        'rehearses = json.load(open(sys.argv[1]))["_ansible_check_mode"]\n'
+        f"print(json.dumps(json.loads({json.dumps(plan)!r} if rehearses else {json.dumps(failed)!r})))\n"
+    )
+    given = Training.from_variables({"fl_training_name": "t"}).values
+    asked = {**REPORT[0]["vars"]["__training_asked"], "run_config": "", "training": given}
+    values = {**REPORT[0]["vars"], "__training_asked": asked, "app_home": "/nowhere", "app_deployed": {"path": "/a"}}
+    train, report = (role("training", f"{name}.yml") for name in ("supervise", "report"))
+    book = tmp_path / "book.yml"
+    book.write_text(json.dumps([{**REPORT[0], "vars": values, "tasks": [{"block": [train], "always": [report]}]}]))
+    said = play(str(book))
+    is_text_alone(said)
+    assert f"t: run 1 failed: no data\n{SHOWN}\n" in said
+    assert "checkpoint_problem" not in said  # of a round
+    found = statistics(said)
+    assert (found["flower_status"], found["flower_details"]) == ("failed", SHOWN)
 
 
 def role(name: str, file: str) -> dict:
