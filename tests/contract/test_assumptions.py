@@ -139,6 +139,52 @@ def end_serverapp(run: cli.Run) -> None:
 # --- The command line ---
 
 
+def options_of(*command: str) -> set[str]:
+    """Return the options in the help of a command; it fails where there is no such command."""
+    shown = {**os.environ, "COLUMNS": "1000", "NO_COLOR": "1"}
+    done = subprocess.run([BIN / command[0], *command[1:], "--help"], capture_output=True, text=True, env=shown)
+    assert done.returncode == 0, done.stderr
+    return set(re.findall(r"--[a-z][a-z-]+", done.stdout))
+
+
+@pytest.mark.parametrize("command", [flower.LIST_RUNS, flower.SUBMIT_RUN, flower.STOP_RUN, flower.SHOW_LOG])
+def test_run_commands(command) -> None:
+    assert "--help" in options_of("flwr", command)
+
+
+@pytest.mark.parametrize("command", [flower.LIST_NODES, flower.REGISTER_NODE, flower.UNREGISTER_NODE])
+def test_node_commands(command) -> None:
+    assert "--help" in options_of("flwr", *command)
+
+
+@pytest.mark.parametrize(
+    ("option", "commands"),
+    [
+        (
+            flower.FORMAT_OPTION,
+            [
+                [flower.LIST_RUNS],
+                [flower.SUBMIT_RUN],
+                [flower.STOP_RUN],
+                flower.LIST_NODES,
+                flower.REGISTER_NODE,
+                flower.UNREGISTER_NODE,
+            ],
+        ),
+        (flower.RUN_CONFIG_OPTION, [[flower.SUBMIT_RUN]]),
+        (flower.SHOW_OPTION, [[flower.SHOW_LOG]]),
+        (flower.NAME_OPTION, [flower.REGISTER_NODE]),
+    ],
+)
+def test_command_options(option, commands) -> None:
+    assert [command for command in commands if option not in options_of("flwr", *command)] == []
+
+
+def test_listings(flwr) -> None:
+    assert flower.RUN_ROWS in answer(flwr, "list", "local")
+    assert flower.NODE_ROWS in answer(flwr, "supernode", "list", "local")
+
+
 def test_answers(flwr) -> None:
     assert answer(flwr, "list", "local")[flower.SUCCESS] is True
     refused = answer(flwr, "stop", "42", "local")
@@ -402,11 +448,6 @@ def test_stopped_at_once(flwr) -> None:
     assert wait_for(flwr, run.run_id, "running", "failed").status == flower.STOPPED_AT_ONCE
     assert flwr.stop(run.run_id) is True
     assert wait_for(flwr, run.run_id, "stopped").status == "stopped"
-
-
-def options_of(program: str) -> set[str]:
-    help_text = subprocess.run([BIN / program, "--help"], capture_output=True, text=True, check=True).stdout
-    return set(re.findall(r"--[a-z][a-z-]+", help_text))
 
 
 def test_superlink_options() -> None:

@@ -48,6 +48,25 @@ def _assume(name: str, value: T, what: str, *where: str) -> T:
 
 # --- The command line ---
 
+LIST_RUNS, SUBMIT_RUN, STOP_RUN, SHOW_LOG = _assume(
+    "run_commands", ("list", "run", "stop", "log"), "flwr has these commands for runs.", CLI
+)
+LIST_NODES, REGISTER_NODE, UNREGISTER_NODE = _assume(
+    "node_commands",
+    (("supernode", "list"), ("supernode", "register"), ("supernode", "unregister")),
+    "flwr has these commands for SuperNodes.",
+    CLI,
+)
+FORMAT_OPTION, RUN_CONFIG_OPTION, SHOW_OPTION, NAME_OPTION = _assume(
+    "command_options",
+    ("--format", "--run-config", "--show", "--name"),
+    "The form of an answer (of every command but flwr log), the file of a run configuration (flwr run), to show what"
+    " there is and end (flwr log), and the name of a SuperNode (its registration).",
+    CLI,
+)
+RUN_ROWS, NODE_ROWS = _assume(
+    "listings", ("runs", "nodes"), "What is listed stands below these keys of the answer.", CLI
+)
 SUCCESS, ERROR_MESSAGE = _assume(
     "answers",
     ("success", "error-message"),

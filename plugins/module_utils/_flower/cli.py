@@ -78,7 +78,7 @@ class Flwr:
 
     def runs(self) -> list[Run]:
         """Return every run that the SuperLink knows."""
-        return [run_of(row) for row in self._rows("runs", "list", self.superlink)]
+        return [run_of(row) for row in self._rows(flower.RUN_ROWS, flower.LIST_RUNS, self.superlink)]
 
     def submit(self, app: str, run_config: str | None = None) -> Submission:
         """Submit a run of the app in a folder; return once the SuperLink has accepted it."""
@@ -90,18 +90,19 @@ class Flwr:
                 " this host first (playbook fedops.flower.site)."
             )
         with scratch("run_config.toml", run_config or "", client.user) as path:
-            given = ["--run-config", path] if run_config else []
-            answer = self._json("run", app, self.superlink, *given)
+            given = [flower.RUN_CONFIG_OPTION, path] if run_config else []
+            answer = self._json(flower.SUBMIT_RUN, app, self.superlink, *given)
         return Submission(str(answer[flower.RUN_ID]), str(answer[flower.FAB_HASH]))
 
     def stop(self, run_id: str) -> bool:
         """Stop a run; tell whether there was something to stop."""
-        return self._unless("stop", run_id, self.superlink, codes=(flower.RUN_ALREADY_FINISHED, flower.RUN_NOT_FOUND))
+        codes = (flower.RUN_ALREADY_FINISHED, flower.RUN_NOT_FOUND)
+        return self._unless(flower.STOP_RUN, run_id, self.superlink, codes=codes)
 
     def log(self, run_id: str, lines: int) -> list[str]:
         """Return the last lines of a run's log. Do not ask for a run that is C(SILENT)."""
         try:
-            done = self._call(Tail(), "log", run_id, self.superlink, "--show", timeout=LOG_TIMEOUT)
+            done = self._call(Tail(), flower.SHOW_LOG, run_id, self.superlink, flower.SHOW_OPTION, timeout=LOG_TIMEOUT)
         except subprocess.TimeoutExpired:
             return []
         if done.returncode != 0:
@@ -112,17 +113,17 @@ class Flwr:
 
     def supernodes(self) -> list[Node]:
         """Return every SuperNode that the SuperLink knows, unregistered ones as well."""
-        return [node_of(row) for row in self._rows("nodes", "supernode", "list", self.superlink)]
+        return [node_of(row) for row in self._rows(flower.NODE_ROWS, *flower.LIST_NODES, self.superlink)]
 
     def register(self, name: str, public_key: str) -> str:
         """Register a SuperNode by its public key; return its node id."""
         with scratch("supernode.pub", public_key.strip() + "\n", _client(self.home).user) as path:
-            answer = self._json("supernode", "register", path, self.superlink, "--name", name)
+            answer = self._json(*flower.REGISTER_NODE, path, self.superlink, flower.NAME_OPTION, name)
         return str(answer[flower.NODE_FIELDS["node_id"]])
 
     def unregister(self, node_id: str) -> bool:
         """Unregister a SuperNode; tell whether there was one."""
-        return self._unless("supernode", "unregister", node_id, self.superlink, codes=[flower.NODE_NOT_FOUND])
+        return self._unless(*flower.UNREGISTER_NODE, node_id, self.superlink, codes=[flower.NODE_NOT_FOUND])
 
     def _rows(self, key: str, *arguments: str) -> list[dict[str, t.Any]]:
         try:
@@ -145,7 +146,7 @@ class Flwr:
 
     def _json(self, *arguments: str) -> dict[str, t.Any]:
         try:
-            done = self._call(ShortTexts(), *arguments, "--format", "json")
+            done = self._call(ShortTexts(), *arguments, flower.FORMAT_OPTION, "json")
         except subprocess.TimeoutExpired as error:
             command = " ".join(arguments[:2])
             raise FlwrUnreachableError(f"flwr {command} did not answer within {_TIMEOUT} s.") from error
