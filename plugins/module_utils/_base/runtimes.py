@@ -4,6 +4,8 @@
 
 """By what means a host comes by Flower, and how its units start a program of it.
 
+What stands beside Flower (the supervisor, the command line, an export) is started with C(venv/bin/python) of the home
+whatever the runtime.
 This module is private to the collection and may change at any time.
 """
 

@@ -20,6 +20,11 @@ def test_the_role_takes_every_backend_and_file_system_of_the_tables() -> None:
     assert OPTIONS["checkpoints_disk_filesystem"]["choices"] == [*FILE_SYSTEMS] == [*TOOLS]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_role_mounts_the_backends_that_the_table_says_are_mounted(computed, backend) -> None:
+    assert computed("checkpoints", "__checkpoints_is_mounted", checkpoints_backend=backend) is BACKENDS[backend].mounted
+
+
 @pytest.mark.parametrize("backend", [name for name, row in BACKENDS.items() if row.mounted])
 def test_a_backend_that_is_mounted_has_tasks_that_make_its_mount_point_and_mount_it(backend) -> None:
     tasks = yaml.safe_load((ROLE / "tasks" / f"{backend}.yml").read_text("utf-8"))

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.rules import related
 from ansible_collections.fedops.flower.plugins.module_utils._config.situation import Problem, Situation, worst_first
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room, memory_needed
+from ansible_collections.fedops.flower.plugins.module_utils._config.strategies import STRATEGIES, listed, readers
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check
 from hypothesis import given
@@ -188,7 +189,7 @@ def test_what_is_said_with_the_nodes_that_are_online(variables, online, expected
         ),
         (
             {"fl_tau": "0.5"},
-            "fl_tau is 0.5 but FedAvg ignores it. It is a parameter of FedAdam, FedAdagrad and FedYogi.",
+            f"fl_tau is 0.5 but FedAvg ignores it. It is a parameter of {listed(readers('tau'))}.",
         ),
         (
             {"fl_stratgy": "Krum"},
@@ -203,8 +204,7 @@ def test_what_is_said_with_the_nodes_that_are_online(variables, online, expected
         ),
         (
             {"fl_strategy": "fedprox"},
-            "fl_strategy is 'fedprox' but must be one of FedAvg, FedProx, FedAdam, Krum, Bulyan, FedTrimmedAvg, "
-            "FedMedian, FedAvgM, FedAdagrad, FedYogi, QFedAvg, MultiKrum. Did you mean FedProx?",
+            f"fl_strategy is 'fedprox' but must be one of {', '.join(STRATEGIES)}. Did you mean FedProx?",
         ),
     ],
 )

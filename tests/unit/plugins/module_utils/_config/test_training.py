@@ -13,7 +13,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.errors import 
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import CLAIM, harmless_value
 from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
 from ansible_collections.fedops.flower.plugins.module_utils._config.strategies import STRATEGIES
-from ansible_collections.fedops.flower.plugins.module_utils._config.table import VARIABLES
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import RUNTIME_NAMES, VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import (
     Problem,
     Training,
@@ -173,7 +173,7 @@ def test_unset_means_the_default_of_the_runtime(runtime, path):
 
 
 def test_another_runtime_is_refused():
-    with pytest.raises(FedopsError, match="runtime is 'vm' but must be one of venv, container"):
+    with pytest.raises(FedopsError, match="runtime is 'vm' but must be one of " + ", ".join(RUNTIME_NAMES)):
         check({}, runtime="vm")
 
 

@@ -46,7 +46,7 @@ def test_a_place_that_can_hold_checkpoints_is_no_problem(changes: dict[str, str]
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"backend": "s3"}, ["checkpoints_backend is 's3' but must be one of local, disk, nfs."]),
+        ({"backend": "s3"}, [f"checkpoints_backend is 's3' but must be one of {', '.join(backends.BACKENDS)}."]),
         ({"directory": "/checkpoints"}, ["must be the absolute path of a directory below another one"]),
         ({"directory": "/opt/../etc"}, ["must be the absolute path of a directory below another one"]),
         ({"backend": "disk"}, ["which needs checkpoints_disk_device"]),
