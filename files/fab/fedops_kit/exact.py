@@ -13,7 +13,6 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import cast
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
@@ -26,8 +25,9 @@ from .arithmetic import Aggregated, Arithmetic
 from .errors import NodesUnavailableError, RunFailedError
 from .foreign import ForeignCheck
 from .grid import SteadyGrid
-from .guards import Rejection, site_of
+from .guards import MOST_EXAMPLES, Rejection, site_of
 from .integrity import FINGERPRINT, fingerprint
+from .knowledge._base.jsonable import is_number
 from .knowledge._config.strategies import least_replies_trimmed, trimmed
 from .one_round import Guard, Round
 from .publish import logger
@@ -156,7 +156,7 @@ class ExactStrategy(Strategy):
 
     def _foreign_check(self, method: str, model: ArrayRecord | None) -> ForeignCheck:
         return ForeignCheck(
-            averaged=foreign.averages(self.strategy, method),
+            taken=foreign.taken(self.strategy, method),
             weight=foreign.weight_of(self.strategy),
             model=model,
             loss_key=foreign.loss_of(self.strategy) if model is not None else "",
@@ -355,4 +355,6 @@ def _num_examples(reply: Message) -> int:
     if reply.has_error():
         return 0
     metrics = next(iter(reply.content.metric_records.values()), None)
-    return int(cast("float", metrics.get("num-examples", 0))) if metrics else 0
+    claim = metrics.get("num-examples") if metrics else None
+    # Of a foreign app it may be anything: what is averaged by another metric, or not at all, is not held against it.
+    return int(claim) if is_number(claim) and 0 < claim <= MOST_EXAMPLES else 0

@@ -2,17 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is held of the replies to a strategy that the kit did not make, from ClientApps that know nothing of the kit.
 
-Where Flower's own code averages the replies, they must be like the model, or like one another. Where the app's own code
-takes them, nobody else knows what they should be: only what cannot be read, or holds no numbers, is left out.
+Where Flower's own code takes the replies, they must be what it ends the run over otherwise: like the model, or like one
+another. Where the app's own code takes them, nobody else knows what they should be: only what cannot be read, is not
+what it says that it is, or holds no numbers, is left out.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flwr.app import ArrayRecord, MetricRecord, RecordDict
 from flwr.serverapp.strategy import Strategy
+from flwr.serverapp.strategy.strategy_utils import aggregate_bagging
+from numpy.typing import NDArray
 
 from . import guards
 from .arrays import is_finite, view
@@ -21,6 +25,7 @@ from .knowledge._config.strategies import Strategy as Row
 from .pulling import Bound
 
 _MORE_METRICS = 32  # times those of our own app: nobody has told others how many there may be
+_TREES = "0"  # the array that Flower looks for
 FLOWER = "flwr."  # where the modules of Flower are
 
 Likeness = tuple  # of a reply: what those that are averaged must have in common
@@ -53,8 +58,18 @@ def is_flowers(kind: type) -> bool:
     return kind.__module__.startswith(FLOWER)
 
 
-def averages(strategy: Strategy, method: str, above: tuple[int, ...] = ()) -> bool:
+# What Flower's own code makes of all replies: one model by numbers, one of their trees, or the only reply as it is.
+AVERAGED, JOINED, PASSED_ON = "averaged", "joined", "passed on"
+_OF_TREES = {"FedXgbBagging": JOINED, "FedXgbCyclic": PASSED_ON}
+
+
+def averages(strategy: Strategy, method: str) -> bool:
     """Tell whether Flower's own code makes one of all replies; a method that hands them on to such counts as such."""
+    return taken(strategy, method) == AVERAGED
+
+
+def taken(strategy: Strategy, method: str, above: tuple[int, ...] = ()) -> str:
+    """Return what Flower's own code makes of all replies; nothing where code of the app takes them."""
     wrapped = list(inner(strategy, above))
     for kind in type(strategy).__mro__:
         own = vars(kind).get(method)
@@ -63,17 +78,18 @@ def averages(strategy: Strategy, method: str, above: tuple[int, ...] = ()) -> bo
         if is_flowers(kind):
             if wrapped:
                 break
-            return "Xgb" not in kind.__name__  # joins trees, of any number and size
+            return _OF_TREES.get(kind.__name__, AVERAGED)
         if method not in getattr(getattr(own, "__code__", None), "co_names", ()):
-            return False
-    return bool(wrapped) and all(averages(each, method, (*above, id(strategy))) for each in wrapped)
+            return ""
+    ways = {taken(each, method, (*above, id(strategy))) for each in wrapped}
+    return ways.pop() if len(ways) == 1 else ""
 
 
 @dataclass(frozen=True)
 class ForeignCheck:
     """What a reply must be; it says what is wrong, and nothing when all is well."""
 
-    averaged: bool  # by Flower's own code
+    taken: str  # what Flower's own code makes of all; nothing: the app's own takes them
     weight: str = ""  # the metric that it is averaged by
     model: ArrayRecord | None = None  # what was to be trained; None: an evaluation
     loss_key: str = ""  # the metric that the strategy weights by, where it does
@@ -90,14 +106,17 @@ class ForeignCheck:
 
     def likeness(self, content: RecordDict) -> Likeness:
         """Return what replies must have in common that are averaged; others, nothing."""
-        if not self.averaged:
+        if not self.taken:
             return ()
         return (
             tuple(
-                tuple((name, array.dtype, tuple(array.shape)) for name, array in record.items())
-                for record in content.array_records.values()
+                (key, tuple((name, array.dtype, tuple(array.shape)) for name, array in record.items()))
+                for key, record in content.array_records.items()
+                if self.taken == AVERAGED
             ),
-            tuple(sorted(map(guards.lengths, content.metric_records.values()))),
+            # Flower looks for records and metrics of the first reply in all of them, by their names.
+            tuple(content.array_records) if self.model is not None else (),
+            tuple((key, guards.lengths(record)) for key, record in content.metric_records.items()),
         )
 
     def _size_flaw(self, content: RecordDict) -> str:
@@ -108,7 +127,7 @@ class ForeignCheck:
         return "" if sum(len(array.data) for array in arrays) <= largest else "it is too large for the model"
 
     def _records_flaw(self, content: RecordDict) -> str:
-        if not self.averaged:
+        if not self.taken:
             return ""
         if self.model is not None and len(content.array_records) != 1:
             return f"it holds {len(content.array_records)} models but must hold one"
@@ -119,20 +138,21 @@ class ForeignCheck:
     def _metrics_flaw(self, metrics: MetricRecord) -> str:
         if flaw := guards.metrics_flaw(metrics, _MORE_METRICS):
             return flaw
-        if self.averaged and (
-            flaw := guards.number_flaw(
-                self.weight, metrics.get(self.weight), lambda weight: 0 <= weight <= guards.MOST_EXAMPLES, "at least 0"
-            )
-        ):
+        if self.taken and (flaw := guards.weight_flaw(self.weight, metrics)):
             return flaw
         if flaw := guards.loss_flaw(self.loss_key, metrics):
             return flaw
-        return guards.finite_flaw(metrics) if self.model is None and self.averaged else ""
+        return guards.finite_flaw(metrics) if self.model is None and self.taken else ""
 
     def _arrays_flaw(self, arrays: ArrayRecord) -> str:
         model = self.model if self.model is not None else ArrayRecord()
-        if broken := unsound(arrays, model):
-            return f"the array {broken[0]!r} holds NaN or infinite numbers"
+        if flaw := next(filter(None, (guards.claim_flaw(name, array) for name, array in arrays.items())), ""):
+            return flaw
+        largest = guards.LARGEST if self.taken == AVERAGED else math.inf
+        if broken := unsound(arrays, model, largest):
+            return guards.unsound_flaw(broken[0], view(arrays[broken[0]]))
+        if self.taken == JOINED and self.model is not None and (flaw := _trees_flaw(arrays)):
+            return flaw
         return guards.norm_flaw(arrays, model, self.max_update_norm) if same_layout(arrays, model) else ""
 
 
@@ -141,11 +161,25 @@ def same_layout(arrays: ArrayRecord, model: ArrayRecord) -> bool:
     return arrays.keys() == model.keys() and all(arrays[name].shape == model[name].shape for name in model)
 
 
-def unsound(arrays: ArrayRecord, model: ArrayRecord) -> list[str]:
-    """Name the arrays that hold NaN or infinite numbers, but for those of which that is true in the model as well."""
-    broken = [name for name, array in arrays.items() if not is_finite(view(array))]
-    # A mask may be made of infinite numbers.
-    return [name for name in broken if name not in model or is_finite(view(model[name]))]
+def unsound(arrays: ArrayRecord, model: ArrayRecord, largest: float = math.inf) -> list[str]:
+    """Name the arrays that hold NaN, infinite numbers or some beyond the largest, but for what the model holds too."""
+
+    def has_the_same(name: str, values: NDArray) -> bool:
+        """Tell whether it is so in the model: a mask may be made of infinite numbers, or of the largest there are."""
+        known = view(model[name]) if name in model else None
+        return known is not None and not is_finite(known, largest) and (is_finite(values) or not is_finite(known))
+
+    found = ((name, view(array)) for name, array in arrays.items())
+    return [name for name, values in found if not is_finite(values, largest) and not has_the_same(name, values)]
+
+
+def _trees_flaw(arrays: ArrayRecord) -> str:
+    """Have Flower join the trees of a reply with themselves: what it ends the run over it does so here."""
+    if list(arrays) != [_TREES]:
+        return f"it holds {len(arrays)} arrays but must hold one, named {_TREES}"
+    trees = view(arrays[_TREES]).tobytes()
+    aggregate_bagging(trees, trees)
+    return ""
 
 
 def weight_of(strategy: Strategy) -> str:

@@ -208,12 +208,13 @@ def _record_flaw(content: RecordDict) -> str:
     if len(content.config_records.get(SITE_RECORD, {})) > MOST_ABOUT:
         return f"its record {SITE_RECORD} has more than {MOST_ABOUT} entries"
     metrics = content.metric_records[METRICS]
-    return metrics_flaw(metrics) or number_flaw(
-        WEIGHT,
-        metrics.get(WEIGHT),
-        lambda weight: 0 < weight <= MOST_EXAMPLES,
-        f"above 0 and at most {MOST_EXAMPLES}",
-    )
+    return metrics_flaw(metrics) or weight_flaw(WEIGHT, metrics)
+
+
+def weight_flaw(key: str, metrics: MetricRecord) -> str:
+    """Say what is wrong with the metric that a reply is weighted by: a strategy divides by the sum of all."""
+    words = f"above 0 and at most {MOST_EXAMPLES}"
+    return number_flaw(key, metrics.get(key), lambda weight: 0 < weight <= MOST_EXAMPLES, words)
 
 
 def metrics_flaw(metrics: MetricRecord, times: int = 1) -> str:
@@ -257,11 +258,23 @@ def _array_flaw(name: str, array: Array, expected: Array) -> str:
     if different := kinds - {(_dtype(wanted), wanted.shape)}:
         dtype, shape = min(different)
         return f"the array {name!r} is {dtype}{list(shape)} but must be {_dtype(wanted)}{list(wanted.shape)}"
-    if is_finite(values, LARGEST):
+    return "" if is_finite(values, LARGEST) else unsound_flaw(name, values)
+
+
+def unsound_flaw(name: str, values: NDArray) -> str:
+    """Say what is wrong with an array whose numbers are not all finite and within the largest."""
+    return f"the array {name!r} holds " + (
+        f"numbers beyond {LARGEST:g}" if is_finite(values) else "NaN or infinite numbers"
+    )
+
+
+def claim_flaw(name: str, array: Array) -> str:
+    """Say that an array is not what it says that it is; nothing when it is."""
+    values = view(array)
+    if (_dtype(values), values.shape) == (array.dtype, tuple(array.shape)):
         return ""
-    if is_finite(values):
-        return f"the array {name!r} holds numbers beyond {LARGEST:g}"
-    return f"the array {name!r} holds NaN or infinite numbers"
+    said = f"{array.dtype}{list(array.shape)}"
+    return f"the array {name!r} is {_dtype(values)}{list(values.shape)} but says that it is {said}"
 
 
 def _dtype(values: NDArray) -> str:

@@ -77,7 +77,7 @@ class _Row:
         if not isinstance(cells, list) or len(cells) != 5:
             raise PackingError("its table has a row that is none")
         name, dtype, shape, stype, size = cells
-        if not isinstance(name, str) or not isinstance(dtype, str) or not isinstance(stype, str):
+        if not all(map(_is_sendable, (name, dtype, stype))):
             raise PackingError("its table has a name or a type that is no text")
         if not isinstance(shape, list) or not all(type(each) is int and each >= 0 for each in shape):
             raise PackingError(f"its table has no shape for {name!r}")
@@ -179,9 +179,16 @@ def _read(text: object, bound: Bound | None) -> Table:
         raise PackingError("its table cannot be read") from None
 
 
+def _is_sendable(text: object) -> bool:
+    """Tell whether it is text that a message holds: JSON can write half a character, and nothing else can send it."""
+    return isinstance(text, str) and (text.isascii() or text.encode("utf-8", "replace").decode() == text)
+
+
 def _check_records(table: Table, others: dict[str, Any]) -> None:
     names = [key for key, dummy in table]
-    if not all(isinstance(key, str) for key in names) or len(set(names)) != len(names):
+    if not all(map(_is_sendable, names)):
+        raise PackingError("its table has a name of a record that is no text")
+    if len(set(names)) != len(names):
         raise PackingError("its table names a record twice")
     if {key for key, arrays in table if arrays is None} != others.keys():
         raise PackingError("its table names other records than there are")

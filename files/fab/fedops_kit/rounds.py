@@ -147,7 +147,7 @@ def _figures(central: MetricRecord | None, federated: Mapping[str, Any], num_exa
     return {
         "loss": finite(chosen.pop("loss") if "loss" in chosen else _called(chosen, LOSSES)),
         "accuracy": finite(chosen.pop("accuracy") if "accuracy" in chosen else _called(chosen, ACCURACIES)),
-        "num_examples": int(chosen.pop("num-examples", num_examples)) or None,
+        "num_examples": int(finite(chosen.pop("num-examples", num_examples)) or 0) or None,
         "metrics": {**others, **chosen},
     }
 

@@ -154,6 +154,12 @@ HOSTILE = {
     "a negative shape": (lambda: with_row(0, 2, [-2, -3]), "no shape for 'a'"),
     "a shape that is no list": (lambda: with_row(0, 2, "23"), "no shape for 'a'"),
     "a name that is none": (lambda: with_row(0, 0, 7), "no text"),
+    "half a character": (lambda: with_row(0, 0, "\ud800"), "no text"),
+    "half a character for a type": (lambda: with_row(0, 1, "float32\udfff"), "no text"),
+    "half a character for a record": (
+        lambda: with_table(lambda table: [["\ud800", table[0][1]], table[1]]),
+        "name of a record that is no text",
+    ),
     "a name twice": (lambda: with_row(1, 0, "a"), "names an array twice"),
     "a record twice": (lambda: with_table(lambda table: [*table, table[0]]), "names a record twice"),
     "a record too many": (lambda: with_table(lambda table: [*table, ["more", None]]), "other records than there are"),
