@@ -242,13 +242,19 @@ supervision:
       type: float
       sample: 12.3
     eta_seconds:
-      description: How long the remaining rounds will take at this pace; null before the first.
+      description: >-
+        How long the remaining rounds will take at this pace; null before the first, and for a training that does not
+        go on.
       type: float
       sample: 86.1
     checkpoint:
       description: The newest checkpoint that a round has left, as V(file), V(round) and V(age) in seconds; null before.
       type: dict
       sample: {"file": "checkpoint_round_3.npz", "round": 3, "age": 12.0}
+    checkpoint_directory:
+      description: Where the training keeps its checkpoints; null where it keeps none, or its app does as it likes.
+      type: str
+      sample: /opt/flower/checkpoints
     failed_nodes:
       description: SuperNodes that have failed, stayed silent or were rejected in the last three rounds.
       type: list

@@ -17,6 +17,7 @@ from .desk import Desk, unit_name
 from .endings import AT_WORK, FAILED, FINISHED, GO_ON, STATES, STOPPED, TRAIN_AGAIN, WAIT
 from .memory import Memory, now
 from .request import Request
+from .shared_directories import checkpoint_directory
 from .verdicts import BY_OPERATOR
 
 HALTED = "halted"  # it was to go on, but nobody sees to it
@@ -59,6 +60,8 @@ def picture(
         detail = f"{unit.name} is {unit.state}{f' ({unit.result})' if unit.result else ''}. {detail}".rstrip()
     own = [event for event in history if request.configuration_hash in (None, event.get("configuration_hash"))]
     progress = pace(own)
+    if state not in AT_WORK:
+        progress["eta_seconds"] = None  # nothing is left for what does not go on
     return {
         "state": state,
         "reason": memory.reason,
@@ -76,6 +79,7 @@ def picture(
         "restarts": memory.restart_count,
         "restart_reasons": memory.restarts,
         "checkpoint": last_checkpoint(own, at),
+        "checkpoint_directory": checkpoint_directory(request.run_config),
         **progress,
         "num_rounds": (memory.target if request.continuous else request.num_rounds) or progress["num_rounds"],
         "session": memory.sessions + bool(memory.target),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .._base.jsonable import harmless, harmless_value
-from .._flower.assumptions import ONLINE
+from .._flower.assumptions import OFFLINE, ONLINE
 from .picture import PICTURE, STATUS_UNKNOWN, Row
 from .progress import span_text
 from .promises import promise_lines
@@ -120,8 +120,14 @@ def _supernodes(nodes: Sequence[Row], problem: str | None) -> str:
     head = "SuperNodes   unknown" if unknown else f"SuperNodes   {online} of {len(known)} online"
     if not nodes:
         return head if unknown else "SuperNodes   none registered"
-    rows = [(node.get("name") or NOT_OURS, node.get("node_id") or "-", node.get("status")) for node in nodes]
+    rows = [(node.get("name") or NOT_OURS, node.get("node_id") or "-", _standing(node)) for node in nodes]
     return f"{head}\n{_table(('NAME', 'NODE ID', 'STATUS'), sorted(rows, key=lambda row: str(row[0])))}"
+
+
+def _standing(node: Row) -> str:
+    """Say how a SuperNode is; of one that is away, since when."""
+    since = node.get("offline_at") if node.get("status") == OFFLINE else None
+    return f"{node.get('status')}{f' since {since}' if since else ''}"
 
 
 def _trainings(trainings: Sequence[Row], problem: str | None) -> str:
@@ -190,7 +196,11 @@ def _remarks(training: Row) -> list[str]:
 def _checkpoints(status: Row) -> str:
     """Return the newest checkpoint of each training; a picture of an earlier release has the latest alone."""
     newest = status.get("checkpoints") or list(filter(None, [status.get("checkpoint")]))
-    return "\n".join(map(_checkpoint, newest)) or "Checkpoint   none"
+    seen = {checkpoint["training"] for checkpoint in newest}
+    elsewhere = [
+        training for training in status["trainings"] if training.get("checkpoint") and training["name"] not in seen
+    ]
+    return "\n".join([*map(_checkpoint, newest), *map(_elsewhere, elsewhere)]) or "Checkpoint   none"
 
 
 def _checkpoint(checkpoint: Row) -> str:
@@ -198,6 +208,18 @@ def _checkpoint(checkpoint: Row) -> str:
     return (
         f"Checkpoint   round {checkpoint['round']} of {checkpoint['training']}, {old}, verified\n  {checkpoint['path']}"
     )
+
+
+def _elsewhere(training: Row) -> str:
+    """Tell of a checkpoint that a training says it has, and that was not found where was looked."""
+    checkpoint, directory = training["checkpoint"], training.get("checkpoint_directory")
+    old = _old(checkpoint.get("age")) or "of unknown age"
+    where = (
+        f"{directory}/{checkpoint.get('file')}"
+        if directory
+        else checkpoint.get("file") or "of a name that it alone knows"
+    )
+    return f"Checkpoint   round {checkpoint['round']} of {training['name']}, {old}, not verified\n  {where}"
 
 
 def _warning(problem: str) -> str:

@@ -58,8 +58,15 @@ def test_a_training_at_work_is_one_picture() -> None:
         "seconds_per_round": 4.0,
         "eta_seconds": 4.0,
         "checkpoint": {"file": "checkpoint_round_1.npz", "round": 1, "age": 30.0},
+        "checkpoint_directory": None,
         "failed_nodes": ["a", "b"],
     }
+
+
+def test_it_is_told_where_the_checkpoints_of_a_training_lie() -> None:
+    config = 'checkpoint-enabled = true\ncheckpoint-path = "/srv/kept"\ntraining-name = "other"\n'
+    found = picture(replace(REQUEST, run_config=config), Memory(request_id="1"), AT_WORK, [])
+    assert found["checkpoint_directory"] == "/srv/kept/other"
 
 
 def test_the_run_of_an_older_request_is_not_told_as_one_of_this() -> None:
@@ -100,8 +107,8 @@ def test_a_supervisor_that_systemd_says_nothing_of_is_not_taken_for_dead(detail,
     ],
 )
 def test_a_training_that_nobody_sees_to_is_halted(state, unit, shown) -> None:
-    found = picture(REQUEST, Memory(request_id="1", state=state, detail="so"), unit, [])
-    assert found["state"] == shown
+    found = picture(REQUEST, Memory(request_id="1", state=state, detail="so"), unit, [event(4)])
+    assert (found["state"], found["eta_seconds"]) == (shown, 4.0 if unit is AT_WORK else None)
     expected = "flower-training@default.service is failed (start-limit-hit). so" if shown == "halted" else "so"
     assert found["detail"] == expected
 

@@ -47,7 +47,8 @@ def test_what_the_modules_find_makes_one_picture() -> None:
         "latest": None,
     }
     nothing = {
-        "checkpoint": None, "restarts": 0, "restart_reasons": [], "waiting_for": [], "failed_nodes": [],
+        "checkpoint": None, "checkpoint_directory": None, "restarts": 0, "restart_reasons": [], "waiting_for": [],
+        "failed_nodes": [],
         "seconds_per_round": None, "eta_seconds": None, "problems": [], "promises": None,
         "sites": [], "across_sites": {},
     }  # fmt: skip
@@ -131,6 +132,7 @@ LOOKED_AFTER = {
     "seconds_per_round": 12.34,
     "eta_seconds": 61.7,
     "checkpoint": {"file": "checkpoint_round_3.npz", "round": 3, "age": 12.0},
+    "checkpoint_directory": "/srv/kept/second",
     "failed_nodes": ["supernode2", "supernode3"],
 }
 
@@ -178,7 +180,9 @@ def test_a_federation_at_work() -> None:
     status = {
         "superlink": {"host": "superlink", "healthy": True, "certificate_days": 364},
         "supernodes": [
-            {"name": "supernode2", "node_id": "77", "status": "offline"},
+            {"name": "supernode2", "node_id": "77", "status": "offline", "offline_at": "2026-11-23 06:23:57Z"},
+            {"name": "supernode3", "node_id": "78", "status": "online", "offline_at": "2026-11-23 06:23:57Z"},
+            {"name": "supernode4", "node_id": "79", "status": "offline", "offline_at": None},
             {"name": "supernode1", "node_id": "123456", "status": "online"},
         ],
         "trainings": [
@@ -212,10 +216,12 @@ def test_a_federation_at_work() -> None:
     assert status_page.render(status) == (
         "SuperLink    superlink: healthy, certificate valid for 364 days\n"
         "\n"
-        "SuperNodes   1 of 2 online\n"
+        "SuperNodes   2 of 4 online\n"
         "  NAME         NODE ID   STATUS\n"
         "  supernode1   123456    online\n"
-        "  supernode2   77        offline\n"
+        "  supernode2   77        offline since 2026-11-23 06:23:57Z\n"
+        "  supernode3   78        online\n"
+        "  supernode4   79        offline\n"
         "\n"
         "Trainings\n"
         "  NAME      STATE       ROUND   LOSS     ACCURACY   S/ROUND   LEFT   CHECKPOINT          LOST RUNS   RUN\n"
@@ -229,8 +235,20 @@ def test_a_federation_at_work() -> None:
         "  second: failed in the last rounds: supernode2, supernode3\n"
         "\n"
         "Checkpoint   round 3 of default, 3 min old, verified\n"
-        "  /opt/flower/checkpoints/checkpoint_round_3.npz"
+        "  /opt/flower/checkpoints/checkpoint_round_3.npz\n"
+        "Checkpoint   round 3 of second, 12 s old, not verified\n"
+        "  /srv/kept/second/checkpoint_round_3.npz"
     )
+
+
+def test_what_is_left_to_a_run_that_nobody_supervises_is_told_while_it_goes_on() -> None:
+    run = {"name": "t", "status": "running", "run_id": "9", "history": [{"round": 1, "num_rounds": 3, "seconds": 5.0}]}
+    found = {"host": "h", "health": 200, "certificate_days": 1, "expected": [], "supernodes": [], "latest": None}
+    left = [
+        _picture.federation({**found, "trainings": [{**run, "alive": alive}]})["trainings"][0]["eta_seconds"]
+        for alive in (True, False)
+    ]
+    assert left == [10.0, None]
 
 
 def test_a_clock_that_was_stepped_back_makes_no_age_below_nothing() -> None:
