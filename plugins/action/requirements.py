@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Any
 
@@ -25,7 +27,7 @@ if PROBLEM is None:
 
 
 class ActionModule(ActionBase):
-    """Refuse an ansible-core that the collection does not support, and tags that select nothing; no host is touched."""
+    """Refuse a controller that lacks something, and tags that select nothing; no host is touched."""
 
     BYPASS_HOST_LOOP = True
     TRANSFERS_FILES = False
@@ -33,9 +35,21 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        self.validate_argument_spec({})
+        options = {"packages": {"type": "list", "elements": "str", "default": []}}
+        _validation, arguments = self.validate_argument_spec(options)
         result.update(changed=False)
-        problem = PROBLEM or nothing_selected(self._loader)
+        problem = PROBLEM or missing(arguments["packages"]) or nothing_selected(self._loader)
         if problem is not None:
             result.update(failed=True, msg=problem)
         return result
+
+
+def missing(packages: Iterable[str]) -> str | None:
+    """Return which of these packages the Python of ansible-core lacks, and what to do, or None when it has them all."""
+    lacking = [name for name in packages if find_spec(name) is None]
+    if not lacking:
+        return None
+    return (
+        f"The Python of ansible-core ({sys.executable}) lacks what this playbook needs on the controller:"
+        f" {', '.join(lacking)}. Install it: {sys.executable} -m pip install {' '.join(lacking)}"
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: requirements
-short_description: Refuse an ansible-core that the collection does not support, and tags that select nothing
+short_description: Refuse a controller that lacks something, and tags that select nothing
 version_added: 0.1.0
 description:
   - Fails with one sentence when the controller's ansible-core is older than the collection needs, before anything else
@@ -15,6 +15,12 @@ description:
   - Fails as well when C(--tags) or C(--skip-tags) select no task of the playbooks that run but those that always do.
     Such a run would end well without having done anything.
   - It also makes the tasks after it quicker, since it loads the collection's filters once for all of them.
+options:
+  packages:
+    description: Packages that the Python of ansible-core must have, by the names that they are imported by.
+    type: list
+    elements: str
+    default: []
 author:
   - fedops.flower contributors (@fedops)
 attributes:
@@ -35,6 +41,7 @@ attributes:
 EXAMPLES = r"""
 - name: Check the controller
   fedops.flower.requirements:
+    packages: [cryptography]
 """
 
 RETURN = r"""#"""

@@ -12,7 +12,7 @@ import ipaddress
 import re
 import typing as t
 
-from .._base.layout import HIGHEST_PORT
+from .._base.layout import HIGHEST_PORT, PORT
 from .._base.memory import bound_problems
 
 # SQLite's write-ahead log needs memory that all its users share, which none of these offers.
@@ -21,28 +21,47 @@ NETWORK_FILE_SYSTEMS = (
     *("fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone"),
 )
 _PORTS = ("port", "runtime_port", "fleet_port")
+_NUMBERS = ("health_timeout", "requests_per_second")
+_SIZES = ("memory_max", "executor_memory_max")
+_LISTS = ("fleet_listen", "app_networks")
+NAMES = (*_PORTS, *_NUMBERS, *_SIZES, *_LISTS, "body_max")
 _BODY = re.compile("[0-9]+[kmg]?")
 # Of a SuperNode at a time: two pushes, two pulls, a look for messages and a heartbeat.
 _CONNECTIONS = 6
 
 
 def problems(given: t.Mapping[str, t.Any]) -> list[str]:
-    """Return what is wrong with the variables C(superlink_*), one sentence each. C(given) has them without prefix."""
+    """Return what is wrong with the variables C(superlink_*), one sentence each.
+
+    C(given) has those of C(NAMES) that are set, without prefix.
+    """
     found = [
         f"superlink_fleet_listen has {address}, which must be an address of IPv4, or one of IPv6 in brackets."
-        for address in given["fleet_listen"]
+        for address in _listed(given.get("fleet_listen"))
         if not _is_listened_on(str(address))
     ]
     found += [
         f"superlink_app_networks has {network}, which must be an address or a network such as 192.0.2.0/24."
-        for network in given["app_networks"]
+        for network in _listed(given.get("app_networks"))
         if not _is_network(network)
     ]
-    if not _BODY.fullmatch(str(given["body_max"])):
+    if not _BODY.fullmatch(str(given.get("body_max", "0"))):
         found.append(f"superlink_body_max is {given['body_max']} but must be a size as nginx takes it, such as 32m.")
-    for name in ("memory_max", "executor_memory_max"):
-        found += bound_problems(f"superlink_{name}", given[name])
-    return found + _port_problems({f"superlink_{name}": given[name] for name in _PORTS})
+    for name in _SIZES:
+        found += bound_problems(f"superlink_{name}", given[name]) if name in given else []
+    found += [
+        f"superlink_{name} is {given[name]} but must be a whole number, at least 1."
+        for name in _NUMBERS
+        if name in given and not (str(given[name]).isdecimal() and int(given[name]) > 0)
+    ]
+    return found + _port_problems({f"superlink_{name}": given.get(name, PORT[f"superlink_{name}"]) for name in _PORTS})
+
+
+def _listed(value: t.Any) -> t.Sequence[t.Any]:
+    """Return a list as Ansible makes one of text."""
+    if isinstance(value, str):
+        return [entry.strip() for entry in value.split(",")]
+    return value if isinstance(value, t.Sequence) else [] if value is None else [value]
 
 
 def state_problem(home: str, file_system: str) -> str | None:

@@ -109,6 +109,17 @@ def test_a_limit_to_hosts_that_are_not_worked_on_is_no_success(play, book: str, 
     assert f"Nothing would be done with --limit {limit}: this playbook works on " in said
 
 
+@pytest.mark.parametrize("limit", ["sl", "sn"])
+def test_variables_of_the_superlink_are_refused_before_any_host_is_asked(play, limit: str) -> None:
+    hosts = {"sl": {"superlink_fleet_port": "abc", "superlink_body_max": "much"}}
+    status, said, _told = play(
+        "fedops.flower.site", "-l", limit, inventory={**INVENTORY, "superlink": {"hosts": hosts}}
+    )
+    assert (status, "UNREACHABLE" in said) == (2, False)
+    assert "superlink_fleet_port is abc but must be a port, 1 to 65535." in said
+    assert "superlink_body_max is much but must be a size" in said
+
+
 @pytest.mark.parametrize("book", ["site", "teardown"])
 def test_a_supernode_alone_is_deployed_and_removed(play, book: str) -> None:
     _status, said, _told = play(f"fedops.flower.{book}", "--limit", "sn", "-e", "runtime_home=/nowhere/of/ours")

@@ -55,6 +55,14 @@ def test_a_play_fails_on_it_with_the_sentence(monkeypatch: pytest.MonkeyPatch) -
     assert told(monkeypatch, None) == {"changed": False}
 
 
+def test_what_the_controller_lacks_is_told_with_what_to_run() -> None:
+    assert requirements.missing(["json", "yaml"]) is None
+    assert requirements.missing(["json", "nothing_of_this_name"]) == (
+        f"The Python of ansible-core ({sys.executable}) lacks what this playbook needs on the controller:"
+        f" nothing_of_this_name. Install it: {sys.executable} -m pip install nothing_of_this_name"
+    )
+
+
 def test_every_filter_is_loaded_with_the_action() -> None:
     loaded = subprocess.run([sys.executable, "-c", FILTERS], check=True, capture_output=True, text=True, cwd=ROOT)
     found = {path.stem for path in (ROOT / "plugins" / "filter").glob("*.py")}

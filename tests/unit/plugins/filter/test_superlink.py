@@ -16,7 +16,13 @@ def test_the_filters_tell_what_the_library_tells() -> None:
     assert FILTERS["superlink_state_problem"]("nfs4", "/opt/flower").startswith("runtime_home is /opt/flower, ")
 
 
-@pytest.mark.parametrize("given", [{}, None])
+def test_variables_are_found_by_what_their_names_begin_with() -> None:
+    given = {"superlink_fleet_port": "abc", "port": "of somebody else", "fl_strategy": "Krum"}
+    (problem,) = FILTERS["superlink_problems"](given, "superlink_")
+    assert problem == "superlink_fleet_port is abc but must be a port, 1 to 65535."
+
+
+@pytest.mark.parametrize("given", [7, None])
 def test_other_data_is_refused_in_words(given) -> None:
     with pytest.raises(AnsibleFilterError, match="not the variables of the SuperLink"):
         FILTERS["superlink_problems"](given)

@@ -34,6 +34,13 @@ def test_what_can_be_is_accepted() -> None:
     assert problems({**GOOD, "body_max": "1", "memory_max": "infinity", "executor_memory_max": 4096}) == []
 
 
+def test_what_is_not_given_has_its_default_and_a_list_may_be_text() -> None:
+    assert problems({}) == problems({"fleet_listen": "0.0.0.0, [::]", "app_networks": None}) == []
+    assert problems({"fleet_port": 8000}) == [
+        "superlink_port, superlink_runtime_port and superlink_fleet_port must be three different ports."
+    ]
+
+
 @pytest.mark.parametrize(("told", "given"), WRONG.items())
 def test_each_address_that_is_none_is_named(told, given) -> None:
     (values,) = given.values()
@@ -53,6 +60,10 @@ def test_each_address_that_is_none_is_named(told, given) -> None:
         ("fleet_port", 0, "but must be a port, 1 to 65535."),
         ("port", "65536", "but must be a port, 1 to 65535."),
         ("runtime_port", "https", "but must be a port, 1 to 65535."),
+        ("fleet_port", "", "but must be a port, 1 to 65535."),
+        ("fleet_port", None, "but must be a port, 1 to 65535."),
+        ("health_timeout", "soon", "but must be a whole number, at least 1."),
+        ("requests_per_second", 0, "but must be a whole number, at least 1."),
     ],
 )
 def test_what_cannot_be_is_named_with_the_rule(name, value, rule) -> None:
