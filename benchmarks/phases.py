@@ -57,7 +57,10 @@ def rounds_of(exchange: Exchange) -> list[Round]:
 def _round(exchange: Exchange, push: Mapping[str, Any], end: float) -> Round:
     begin = push["begun"]
     within = [event for event in exchange.server if begin <= event["begun"] < end]
-    pull = [event for event in within if event["what"] == "pull"][-1]
+    pulls = [event for event in within if event["what"] == "pull"]
+    if not pulls:
+        raise BenchmarkError("The ServerApp pulled no reply in a round: it has lost its messages, or was not watched.")
+    pull = pulls[-1]
     saved = sum(event["ended"] - event["begun"] for event in within if event["what"] == "save")
     asked = {
         host: event for host, events in exchange.clients.items() for event in events if begin <= event["started"] < end

@@ -4,7 +4,7 @@
 
 Both train the same model on the same data with the same code, and are submitted with train.yml. They run in turn. A
 round lasts from one moment in which the ServerApp begins to send the model to the next such moment. The model is the
-small one of the demo, or one of so many megabytes that is hardly trained at all.
+small one of the demo, or one of so many megabytes and arrays that is hardly trained at all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from common import ROOT, Spread, bars, machine, new_parser, save, subplots, writ
 from federation import HOME, Federation, require_podman
 from phases import PHASES, Round, rounds_of
 from processor_watch import ProcessorWatch, Usage
-from watched import WatchedHosts, sized_task, watched
+from watched import ARRAYS, WatchedHosts, sized_task, watched
 
 FAB = ROOT / "files" / "fab" / "fedops_app"
 PARTS = ROOT / "benchmarks" / "round"
@@ -205,6 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Boot the hosts, measure, write the figures and the picture, and remove the hosts."""
     parser = new_parser(__doc__)
     parser.add_argument("--megabytes", type=int, default=0, help="size of the model (default: the demo's own)")
+    parser.add_argument("--arrays", type=int, help=f"arrays of a model with a size (default: {ARRAYS})")
     parser.add_argument("--blocks", type=int, default=4, help="how often every app trains (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each training (default: %(default)s)")
     parser.add_argument("--keep-hosts", action="store_true", help="leave the hosts for another time")
@@ -216,16 +217,23 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--blocks is {options.blocks} but must be at least 1")
     if options.megabytes < 0:
         parser.error(f"--megabytes is {options.megabytes} but must be at least 0")
+    if options.arrays is not None and not options.megabytes:
+        parser.error("--arrays needs --megabytes: the demo's model has the arrays that it has")
+    arrays = ARRAYS if options.arrays is None else options.arrays
+    if not 1 <= arrays <= (most := max(1, options.megabytes) * 10**6 // 4):
+        parser.error(f"--arrays is {arrays} but must be from 1 to {most}")
     require_podman(parser)
     facts = machine(ROOT)
     federation = Federation("benchmarks")
-    task = sized_task(options.megabytes) if options.megabytes else nullcontext(FAB / "task.py")
+    task = sized_task(options.megabytes, arrays) if options.megabytes else nullcontext(FAB / "task.py")
     with watched(federation, options.keep_hosts) as hosts, task as path:
         results = results_of(measure(federation, hosts, path, options.blocks, options.rounds))
     for result in results:
         print(told(result))
-    name = f"round_{options.megabytes}mb" if options.megabytes else "round"
-    model = f"{options.megabytes} MB" if options.megabytes else "digits, 0.02 MB"
+    name, model = "round", "digits, 0.02 MB in 4 arrays"
+    if options.megabytes:
+        name = f"round_{options.megabytes}mb" + (f"_{arrays}_arrays" if options.arrays else "")
+        model = f"{options.megabytes} MB in {arrays} arrays"
     content = {"goals": {"ratio": RATIO_GOAL}, "machine": facts, "model": model}
     write_json(options.results / f"{name}.json", {**content, "results": [asdict(result) for result in results]})
     draw(results, model, options.results / f"{name}.png")

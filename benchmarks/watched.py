@@ -19,6 +19,7 @@ from phases import Exchange
 
 STOPWATCH = ROOT / "benchmarks" / "round" / "stopwatch.py"
 TASK = ROOT / "benchmarks" / "model_size" / "task.py"
+ARRAYS = 10  # of its model
 NAME = "stopwatch"
 # What app processes say to its socket goes to the journal of the host, which is closed to them.
 LISTEN = (
@@ -58,11 +59,13 @@ class WatchedHosts:
 
 
 @contextmanager
-def sized_task(megabytes: int) -> Iterator[Path]:
-    """Give the file of a task whose model has a size."""
+def sized_task(megabytes: int, arrays: int = ARRAYS) -> Iterator[Path]:
+    """Give the file of a task whose model has a size, in so many arrays."""
+    source = TASK.read_text(encoding="utf-8")
+    for name, usual, wanted in (("MEGABYTES", 1, megabytes), ("LAYERS", ARRAYS, arrays)):
+        source = source.replace(f"\n{name} = {usual}\n", f"\n{name} = {wanted}\n")
     with tempfile.TemporaryDirectory() as scratch:
         task = Path(scratch) / "task.py"
-        source = TASK.read_text(encoding="utf-8").replace("MEGABYTES = 1\n", f"MEGABYTES = {megabytes}\n")
         task.write_text(source, encoding="utf-8")
         yield task
 

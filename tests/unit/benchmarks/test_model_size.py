@@ -72,7 +72,9 @@ def test_the_picture_opens_with_and_without_a_failure(tmp_path: Path) -> None:
 
 def test_the_size_is_written_into_the_task() -> None:
     with sized_task(7) as task:
-        assert "\nMEGABYTES = 7\n" in task.read_text()
+        assert "\nMEGABYTES = 7\nLAYERS = 10\n" in task.read_text()
+    with sized_task(44, 400) as task:
+        assert "\nMEGABYTES = 44\nLAYERS = 400\n" in task.read_text()
     assert not task.exists()
 
 

@@ -102,6 +102,13 @@ def test_a_supernode_that_says_nothing_is_told() -> None:
         rounds_of(recorded)
 
 
+def test_a_serverapp_that_tells_of_no_reply_is_told() -> None:
+    recorded = exchange()
+    pushes = [event for event in recorded.server if event["what"] == "push"]
+    with pytest.raises(BenchmarkError, match="The ServerApp pulled no reply in a round"):
+        rounds_of(Exchange(pushes, recorded.clients, recorded.supernodes))
+
+
 def test_a_round_in_which_nobody_trained_is_told() -> None:
     recorded = exchange()
     for events in recorded.clients.values():

@@ -86,6 +86,8 @@ def test_only_the_bare_app_is_another_app() -> None:
         (["--rounds", "3"], "--rounds is 3 but must be at least 4"),
         (["--blocks", "0"], "--blocks is 0 but must be at least 1"),
         (["--megabytes", "-1"], "--megabytes is -1 but must be at least 0"),
+        (["--arrays", "60"], "--arrays needs --megabytes"),
+        (["--megabytes", "44", "--arrays", "0"], "--arrays is 0 but must be from 1 to 11000000"),
     ],
 )
 def test_what_cannot_be_measured_is_told(arguments: list[str], complaint: str) -> None:
