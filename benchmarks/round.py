@@ -220,7 +220,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.arrays is not None and not options.megabytes:
         parser.error("--arrays needs --megabytes: the demo's model has the arrays that it has")
     arrays = ARRAYS if options.arrays is None else options.arrays
-    if not 1 <= arrays <= (most := max(1, options.megabytes) * 10**6 // 4):
+    most = max(1, options.megabytes) * 10**6 // 4
+    if not 1 <= arrays <= most:
         parser.error(f"--arrays is {arrays} but must be from 1 to {most}")
     require_podman(parser)
     facts = machine(ROOT)
