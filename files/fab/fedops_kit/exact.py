@@ -22,6 +22,7 @@ from flwr.serverapp.strategy import Strategy
 
 from . import foreign, guards
 from .arithmetic import Aggregated, Arithmetic
+from .attendance import Attendance
 from .errors import NodesUnavailableError, RunFailedError
 from .foreign import ForeignCheck
 from .grid import SteadyGrid
@@ -44,7 +45,13 @@ class ExactStrategy(Strategy):
     """One strategy of Flower, resumed after ``rounds_done`` rounds."""
 
     def __init__(
-        self, strategy: Strategy, guard: Guard, seed: int, rounds_done: int = 0, arithmetic: Arithmetic | None = None
+        self,
+        strategy: Strategy,
+        guard: Guard,
+        seed: int,
+        rounds_done: int = 0,
+        arithmetic: Arithmetic | None = None,
+        attendance: Attendance | None = None,
     ) -> None:
         self.strategy = strategy
         self.rounds_done = rounds_done
@@ -54,6 +61,7 @@ class ExactStrategy(Strategy):
         self._guard = guard
         self._seed = seed
         self._arithmetic = arithmetic or Arithmetic()
+        self._attendance = attendance
         self._claims = Claims()
         self._sites: dict[int, Site] = {}  # of the newest replies, by node
 
@@ -68,7 +76,12 @@ class ExactStrategy(Strategy):
         self.round = Round(self.rounds_done + server_round)
         self._asked = (arrays, config, grid)
         logger.info("Round %d begins", self.round.number)
-        return self._ask(attempt=0)
+        if self._attendance is None or not isinstance(grid, SteadyGrid):
+            return self._ask(attempt=0)
+        self._attendance.rejoin(self.round.number, grid)
+        messages = self._ask(attempt=0)
+        self._attendance.begins(self.round.number, grid.online, grid)
+        return messages
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -132,7 +145,7 @@ class ExactStrategy(Strategy):
             given = ArrayRecord(dict(arrays))
             messages = list(self.strategy.configure_train(self.round.number, given, config, grid))
         self._arithmetic.prepare(self.strategy)
-        self._asked_nodes = [message.metadata.dst_node_id for message in messages]
+        self.round.asked_nodes = [message.metadata.dst_node_id for message in messages]
         self.round.asked = len(messages)
         self.asked_nobody &= not messages
         return messages
@@ -170,7 +183,8 @@ class ExactStrategy(Strategy):
         silent = self._silent(arrived)
         self.round.failed = [*self._errors(ordered, "train"), *silent]
         self.round.unavailable = len(silent) + sum(_is_unavailable(reply) for reply in ordered)
-        self.round.replies = sum(not reply.has_error() for reply in ordered)
+        self.round.counted_nodes = [self._node(reply) for reply in ordered if not reply.has_error()]
+        self.round.replies = len(self.round.counted_nodes)
         self.round.failures = self.round.asked - self.round.replies
         self.round.reports = self._reported(ordered)
         return ordered
@@ -221,7 +235,7 @@ class ExactStrategy(Strategy):
         reason = f"no answer within {self._guard.round_timeout:g} seconds"
         return [
             Rejection(self._known_sites.name(node), "train", reason)
-            for node in self._asked_nodes
+            for node in self.round.asked_nodes
             if node not in answered
         ]
 

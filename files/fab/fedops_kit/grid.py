@@ -51,6 +51,7 @@ class SteadyGrid(Grid):
         self._waiting_since: float | None = None
         self.sites = Sites(os.environ.get(REGISTRY))
         self._asked = Asked(self, (), self._packer)  # the messages of the last exchange
+        self.online: list[int] = []  # by the last look
 
     def wait_for_nodes(self, minimum: int) -> int:
         """Wait until enough nodes are online and return how many are; raise when the budget is spent."""
@@ -62,6 +63,11 @@ class SteadyGrid(Grid):
     def begin_wait(self) -> None:
         """Start the clock of the budget anew: each round may wait as long."""
         self._waiting_since = time.monotonic()
+
+    def pause(self) -> None:
+        """Wait a second for nodes, unless whatever may end that does."""
+        self._while_waiting()
+        time.sleep(1)
 
     def get_node_ids(self) -> Iterable[int]:
         """Return the nodes that are online, by name and then by number.
@@ -76,7 +82,9 @@ class SteadyGrid(Grid):
             nodes = sorted(self._grid.get_nodes(), key=lambda node: (node.name, node.node_id))
         self.sites.see({node.node_id: node.name for node in nodes})
         members = self.sites.members(node.node_id for node in nodes)
-        return [node for node in nodes if node.node_id in members]
+        found = [node for node in nodes if node.node_id in members]
+        self.online = [node.node_id for node in found]
+        return found
 
     def _poll(self, minimum: int | None) -> list[int]:
         nodes = [node.node_id for node in self.get_nodes()]

@@ -17,6 +17,7 @@ from flwr.supercore.run import Run
 
 from . import resume
 from .arithmetic import FIRST, NEWEST, Arithmetic, arithmetics, tell_of_buffers
+from .attendance import Attendance
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .initial import first_model
@@ -89,9 +90,12 @@ class KeptStrategy(Strategy):
             beginning, arithmetic = begin(terms, directory, self._state, initial_arrays, any_model)
             self._state.restore(dict(beginning.state))
             terms.told_by.learn(beginning.code(terms.identity.code))
+            attendance = _attendance(terms, beginning)
             facts = {**self._effective(terms, beginning, grid.run), ARITHMETIC: arithmetic.number}
             terms.told_by.effective(known_line(beginning.checkpoint), facts)
-            rounds = KeptRounds(terms, self._state, beginning, arithmetic, directory, grid, num_rounds, any_model)
+            rounds = KeptRounds(
+                terms, self._state, beginning, arithmetic, directory, grid, num_rounds, any_model, attendance
+            )
             del initial_arrays  # a resumed training has no use for them, and models are large
             return rounds.train(timeout, train_config, evaluate_config, evaluate_fn)
 
@@ -140,6 +144,14 @@ class KeptStrategy(Strategy):
         if terms.guard.foreign:
             facts["promises"] = promises(self._state, bool(terms.values["checkpoint_enabled"]))
         return facts
+
+
+def _attendance(terms: Terms, beginning: Beginning) -> Attendance:
+    """Return what is known of who took part, before what an older training has left is put away."""
+    values, checkpoint, told_by = terms.values, beginning.checkpoint, terms.told_by
+    # Without a checkpoint a lost run is repeated from its first round, and one that was finished is not.
+    anew = checkpoint is None and (values["resume"] == "never" or told_by.has_result)
+    return Attendance.of(told_by, float(values["rejoin_timeout"]), checkpoint.manifest if checkpoint else None, anew)
 
 
 def _directory(terms: Terms, stack: ExitStack) -> CheckpointDirectory | None:

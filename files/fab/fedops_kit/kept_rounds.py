@@ -15,6 +15,7 @@ from flwr.serverapp.strategy import Result, Strategy
 from flwr.supercore.run import Run
 
 from .arithmetic import FIRST, Arithmetic
+from .attendance import Attendance
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .exact import ExactStrategy
@@ -43,6 +44,7 @@ class KeptRounds:
         grid: Grid,
         num_rounds: int,
         any_model: AnyModel | None,
+        attendance: Attendance,
     ) -> None:
         self._terms = terms
         self._state = state
@@ -53,6 +55,7 @@ class KeptRounds:
         self._grid = grid
         self._num_rounds = int(terms.values["num_rounds"]) or num_rounds  # 0: the app's own
         self._any_model = any_model
+        self._attendance = attendance
         required = bool(terms.values["checkpoint_required"])
         self._saver = Saver(directory, required, beginning.checkpoint) if directory else None
 
@@ -67,7 +70,9 @@ class KeptRounds:
         values, done = self._terms.values, self._beginning.rounds_done
         timeout = float(values["round_timeout"]) or timeout  # 0: the app's own
         guard = replace(self._terms.guard, round_timeout=timeout)
-        exact = ExactStrategy(self._state.strategy, guard, int(values["seed"]), done, self._arithmetic)
+        exact = ExactStrategy(
+            self._state.strategy, guard, int(values["seed"]), done, self._arithmetic, self._attendance
+        )
         keeper = RoundKeeper(
             strategy=exact,
             publisher=self._publisher,
@@ -77,6 +82,7 @@ class KeptRounds:
             about=self._about(),
             evaluate=evaluate_fn,
             capture=self._state.capture,
+            attendance=self._attendance,
             round_files=bool(values.get("round_files")),
             last=known_figures(self._beginning.checkpoint),
         )
@@ -108,6 +114,7 @@ class KeptRounds:
                 **keeper.last,
                 "checkpoint": checkpoint.file if checkpoint else None,
                 "sha256": checkpoint.sha256 if checkpoint else None,
+                **self._attendance.told,
                 **not_kept,
             }
         )

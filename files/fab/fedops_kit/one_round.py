@@ -31,6 +31,8 @@ class Round:
     number: int
     started: float = field(default_factory=time.monotonic)
     asked: int = 0
+    asked_nodes: list[int] = field(default_factory=list)
+    counted_nodes: list[int] = field(default_factory=list)  # whose reply is valid
     replies: int = 0  # the valid ones
     attempts: int = 1
     earlier: list[Rejection] = field(default_factory=list)  # what was wrong in attempts that were repeated

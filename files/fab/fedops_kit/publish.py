@@ -10,7 +10,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
@@ -19,11 +19,15 @@ from .errors import RunFailedError
 
 EFFECTIVE, INITIAL, HISTORY, RESULT = "effective.json", "initial.json", "history.jsonl", "result.json"
 FAILURE = "failure.json"
+ROSTER = "roster.json"  # who took part in the last rounds: read by the kit alone
+WAITING = "waiting.json"  # for whom a round waits, while it does
+_ROSTER_LIMIT = 64 << 20  # bytes
 OF_A_ROUND = re.compile(r"round_[1-9][0-9]{0,8}_[a-z_]{1,32}\.json", re.ASCII)  # a file of one round
 PREVIOUS = "previous"
 QUIESCED = "quiesced.json"  # in the folder of orders, while all trainings are to stand still
 FILE_MODE, FOLDER_MODE = 0o640, 0o750  # whoever supervises the training reads it as a member of the group
 
+_HASH = "configuration_hash"
 _OF_SITES = ("sites", "failed", "rejected")  # lists of objects with a site each, in what a round is told with
 _OF_SITES_ALONE = ("sites", "across_sites")  # which the log leaves to the history
 
@@ -88,12 +92,7 @@ class Publisher:
         """Say what the model is before any training: no round of the history, for nothing was trained."""
         content = {**self._common, "time": _now(), "round": 0, **facts}
         _log("initial_model_evaluated", content)
-        if self._directory is None:
-            return
-        try:
-            self._write(INITIAL, content)
-        except OSError as error:
-            logger.warning("%s/%s cannot be written: %s", self._directory, INITIAL, error.strerror)
+        self._try_to_write(INITIAL, content)
 
     def round_finished(self, facts: Mapping[str, object], also: Mapping[str, Retold] | None = None) -> None:
         """Append one round to the history. ``also`` makes files of it, by their names, of what is told."""
@@ -110,6 +109,57 @@ class Publisher:
         except OSError as error:
             # The history is a view; a training must not die of it.
             logger.warning("%s/%s cannot be written: %s", self._directory, HISTORY, error.strerror)
+
+    @property
+    def has_result(self) -> bool:
+        """Tell whether what was trained before has come to its end."""
+        return self._directory is not None and os.path.lexists(self._path(RESULT))
+
+    def roster(self) -> list[Any]:
+        """Return what is remembered of who took part in rounds of this configuration; nothing where it is damaged."""
+        if self._directory is None:
+            return []
+        try:
+            with open(self._path(ROSTER), encoding="utf-8", errors="replace") as stream:
+                found = json.loads(stream.read(_ROSTER_LIMIT))
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, RecursionError) as error:
+            logger.warning("%s/%s cannot be read: %s", self._directory, ROSTER, error)
+            return []
+        own = isinstance(found, Mapping) and found.get(_HASH) == self._common[_HASH]
+        return found["rounds"] if own and isinstance(found.get("rounds"), list) else []
+
+    def forget_roster(self) -> None:
+        """Forget who took part: what was trained before is not repeated."""
+        if self._directory is not None:
+            with suppress(OSError):
+                os.unlink(self._path(ROSTER))
+
+    def keep_roster(self, rounds: Sequence[Mapping[str, object]]) -> None:
+        """Remember who took part."""
+        self._try_to_write(ROSTER, {**self._common, "rounds": rounds})
+
+    def waits(self, number: int, sites: Sequence[str], seconds: float) -> None:
+        """Say for whom a round waits; they are called what they may be called where that is passed on."""
+        facts = {"round": number, "sites": list(sites), "seconds": seconds}
+        _log("waiting_for_sites", {**self._common, **facts})
+        self._try_to_write(WAITING, {**self._common, **facts, "time": _now()})
+
+    def waits_no_more(self) -> None:
+        """Say that nothing is waited for any more."""
+        if self._directory is not None:
+            with suppress(OSError):
+                os.unlink(self._path(WAITING))
+
+    def _try_to_write(self, name: str, content: Mapping[str, object]) -> None:
+        """Write what a training must not die of."""
+        if self._directory is None:
+            return
+        try:
+            self._write(name, content)
+        except OSError as error:
+            logger.warning("%s/%s cannot be written: %s", self._directory, name, error.strerror)
 
     def result(self, facts: Mapping[str, object]) -> None:
         """Say that the training is finished. This file is the proof of it."""

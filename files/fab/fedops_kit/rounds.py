@@ -11,6 +11,7 @@ from typing import Any
 
 from flwr.app import Array, ArrayRecord, MetricRecord
 
+from .attendance import DEVIATION, EXACT, Attendance, said
 from .errors import QuiescedError
 from .exact import ExactStrategy
 from .knowledge._checkpoint.checkpoint import Checkpoint
@@ -42,6 +43,7 @@ class RoundKeeper:
     about: Mapping[str, object]  # what every manifest says of this training
     evaluate: Evaluate | None  # the app's own
     capture: Callable[[], State]  # what the strategy needs in the next round, beside the model
+    attendance: Attendance
     round_files: bool = False  # whether each round leaves a file of its own
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
     _unsaved: tuple[Mapping[str, Array], dict[str, object]] | None = None
@@ -55,10 +57,15 @@ class RoundKeeper:
         finished = self.strategy.round
         central = self.evaluate(finished.number, arrays) if self.evaluate else None
         facts = _figures(central, finished.metrics, finished.num_examples)
+        deviation = self.attendance.ends(
+            finished.number, finished.asked_nodes, finished.counted_nodes if finished.aggregated else ()
+        )
+        self.attendance.note(finished.number, deviation)
         if finished.aggregated:
             self.last = {"loss": facts["loss"], "accuracy": facts["accuracy"]}
             # A mapping of our own: the record is emptied when the next round has made a new model, saved or not.
-            self._unsaved = (dict(arrays), {**self.about, "round": finished.number, **self.last})
+            about = {**self.about, "round": finished.number, **self.last, **self.attendance.manifest}
+            self._unsaved = (dict(arrays), about)
         stands_still = finished.number < self.num_rounds and self.publisher.is_to_stand_still
         saved = self._save() if self._is_due(finished, stands_still) else None
         self._told = {
@@ -74,6 +81,8 @@ class RoundKeeper:
             "rejected": [asdict(rejection) for rejection in finished.rejected],
             "update_norm": finite(finished.update_norm),
             **finished.reports.told(finished.aggregated),
+            EXACT: self.attendance.told[EXACT],
+            **({DEVIATION: {**asdict(deviation), "why": deviation.why}} if deviation else {}),
             "seconds": round(time.monotonic() - finished.started, 3),
             "checkpoint": saved.file if saved else None,
             "checkpoint_problem": self.saver.problem if self.saver else None,
@@ -137,6 +146,7 @@ class RoundKeeper:
         saved = self.saver.save(arrays, self.capture(), about)
         if saved:
             self._unsaved = None
+            self.attendance.saved(saved.round)
         return saved
 
 
@@ -189,6 +199,7 @@ def known_line(checkpoint: Checkpoint | None) -> dict[str, object] | None:
         "metrics": {},
         "failed": [],
         "rejected": [],
+        EXACT: said(checkpoint.manifest).get(EXACT, True),
         "checkpoint": checkpoint.file,
         "checkpoint_problem": None,
         "time": checkpoint.timestamp,

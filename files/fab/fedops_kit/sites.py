@@ -75,6 +75,10 @@ class Sites:
         """Return what a site is called where that may be passed on; its name, where no record has another word."""
         return self._words.pseudonym(name)
 
+    def real(self, text: str) -> str:
+        """Return a text with the names of sites in the place of what they are called."""
+        return self._words.real(text)
+
     def hidden(self, text: str) -> str:
         """Return a text with what sites are called in the place of their names."""
         return self._words.hidden(text)

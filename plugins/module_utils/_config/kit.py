@@ -30,6 +30,7 @@ KIT_ROWS: tuple[Variable, ...] = tuple(
         *APPS_OWN,
         "seed",
         "node_wait_timeout",
+        "rejoin_timeout",
         "on_shortfall",
         "max_update_norm",
         "checkpoint_enabled",

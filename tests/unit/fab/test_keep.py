@@ -492,3 +492,24 @@ def test_who_averages_is_known_of_flowers_code_and_of_what_hands_on_to_it(
     make: Callable[[], Strategy], expected: bool
 ) -> None:
     assert averages(make(), "aggregate_train") is expected
+
+
+def test_an_app_of_ones_own_waits_for_its_sites_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = {"south", "west"}
+    straight = bench.start(FedAdam, "straight")
+    with pytest.raises(Killed):
+        bench.start(FedAdam, "killed", grid={"killed_in_round": 3})
+    monkeypatch.setattr("fedops_kit.grid.SteadyGrid.pause", lambda grid: away.pop())
+    resumed = bench.start(FedAdam, "killed", grid={"offline": away})
+    assert not away
+    assert same(resumed.arrays, straight.arrays)
+    assert bench.published("result.json")["exact"] is True
+
+
+def test_an_app_of_ones_own_says_who_was_missing(bench: Bench) -> None:
+    with pytest.raises(Killed):
+        bench.start(FedAvg, grid={"killed_in_round": 3})
+    bench.start(FedAvg, grid={"offline": {"east"}}, given={"rejoin-timeout": 0})
+    result = bench.published("result.json")
+    assert result["exact"] is False
+    assert result["deviation"] == {"round": 3, "why": "it was trained without east, which took part before"}

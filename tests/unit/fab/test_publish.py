@@ -33,7 +33,7 @@ def test_the_history_has_a_line_for_every_round(federation: Federation) -> None:
     assert set(history[0]) == {
         "event", "training", "run_id", "configuration_hash", "round", "num_rounds", "loss", "accuracy",
         "num_examples", "metrics", "aggregated", "replies", "failures", "attempts", "failed", "rejected", "seconds",
-        "checkpoint", "checkpoint_problem", "time", "update_norm", "sites", "across_sites",
+        "checkpoint", "checkpoint_problem", "time", "update_norm", "sites", "across_sites", "exact",
     }  # fmt: skip
     assert {line["configuration_hash"] for line in history} == {effective["configuration_hash"]}
     assert history[2]["loss"] < history[0]["loss"]
@@ -48,6 +48,7 @@ def test_the_history_has_a_line_for_every_round(federation: Federation) -> None:
         "accuracy": history[2]["accuracy"],
         "checkpoint": "checkpoint_round_3.npz",
         "sha256": manifest["sha256"],
+        "exact": True,
         "time": result["time"],
     }
     assert (manifest["loss"], manifest["accuracy"]) == (result["loss"], result["accuracy"])

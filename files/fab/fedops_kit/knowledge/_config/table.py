@@ -358,6 +358,16 @@ _ROWS: tuple[Variable, ...] = (
         outside_identity=_WAITING,
     ),
     Variable(
+        name="rejoin_timeout",
+        type="int",
+        default=30,
+        title="Seconds to wait for the same sites after a restart",
+        help="How many seconds a run that goes on waits for clients that took part before; each that comes renews it.",
+        group="waiting",
+        minimum=0,
+        outside_identity=_WAITING,
+    ),
+    Variable(
         name="on_shortfall",
         type="str",
         default="retry",
