@@ -39,8 +39,8 @@ RETURN = r"""
 _value:
   description: >-
     The outcome: C(training), C(status), C(details), C(finished), C(run_id), C(rounds), C(loss), C(accuracy),
-    C(restarts), C(restart_reasons), C(waiting_for), C(checkpoint), C(checkpoint_round), C(checkpoint_sha256),
-    C(history), C(last_sites) for P(fedops.flower.sites_table#filter), and C(changed_app).
+    C(exact), C(deviation), C(restarts), C(restart_reasons), C(waiting_for), C(checkpoint), C(checkpoint_round),
+    C(checkpoint_sha256), C(history), C(last_sites) for P(fedops.flower.sites_table#filter), and C(changed_app).
   type: dict
   sample: {"training": "default", "status": "completed", "rounds": 3, "accuracy": 0.93, "restarts": 0}
 """

@@ -15,7 +15,7 @@ from .._base.jsonable import Bounds, harmless_value, is_number
 from .._base.pseudonyms import SiteNames
 from .._flower.assumptions import SHORT_HASH
 from .._supernode.registry import named
-from .._training.sites import REAL, last_sites
+from .._training.sites import REAL, first_deviation, last_sites
 from . import endings
 
 Returned = t.Mapping[str, t.Any]  # what a module has returned
@@ -53,6 +53,8 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
         "rounds": _number(result.get("rounds")) or _number(last.get("round")) or (0 if told else None),
         "loss": _number((result or last).get("loss")),
         "accuracy": _number((result or last).get("accuracy")),
+        "exact": (result or (rounds[-1] if rounds else {})).get("exact"),
+        "deviation": deviation(seen),
         "restarts": supervision.get("restarts") or 0,
         "restart_reasons": [str(entry["reason"]) for entry in supervision.get("restart_reasons") or []],
         "waiting_for": told_names(seen, waiting_for(seen)),
@@ -68,6 +70,13 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
         "last_sites": harmless_value(told_of_sites, ROUNDS),
         "changed_app": changed_app(seen),
     }
+
+
+def deviation(seen: Returned) -> str | None:
+    """Return the first round that is not the one of an undisturbed training, and why."""
+    names = site_names(seen) if seen.get("names") == REAL else SiteNames([])
+    told = own_result(last_look(seen)).get("deviation")
+    return first_deviation([{"round": told["round"], "deviation": told}] if told else own_rounds(seen), names)
 
 
 def changed_app(seen: Returned) -> dict[str, str] | None:

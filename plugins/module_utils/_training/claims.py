@@ -112,6 +112,8 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "accuracy": _NUMBER,
         "checkpoint": _TEXT,
         "sha256": _TEXT,
+        "exact": _FLAG,
+        "deviation": Kind("an object with a round and why", _has(round=_is_count, why=_is_text)),
     },
     FAILURE_FILE: {"run_id": _NAME, "reason": _TEXT, "message": _TEXT},
     HISTORY_FILE: {
@@ -134,6 +136,8 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "failed": _SITES,
         "rejected": _SITES,
         "update_norm": _NUMBER,
+        "exact": _FLAG,
+        "deviation": Kind("an object with why", _has(why=_is_text)),
         "sites": _SITES,
         "across_sites": _TABLE,
     },

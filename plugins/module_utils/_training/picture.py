@@ -18,7 +18,7 @@ from .._base.notation import show
 from .._base.pseudonyms import SiteNames
 from .progress import pace
 from .promises import promises_of
-from .sites import PSEUDONYMS, REAL, last_sites, without_names
+from .sites import PSEUDONYMS, REAL, first_deviation, last_sites, without_names
 
 Row = Mapping[str, Any]
 STATUS_UNKNOWN = "unknown"  # how a SuperNode is while the SuperLink does not answer
@@ -163,6 +163,8 @@ def _training(training: Row, names: SiteNames) -> dict[str, Any]:
         "restart_reasons": supervision.get("restart_reasons", []),
         "waiting_for": supervision.get("waiting_for", []),
         "failed_nodes": supervision.get("failed_nodes", []),
+        "exact": last.get("exact"),
+        "deviation": first_deviation(history, names),
         "promises": promises_of(training),
         "sites": last_sites(history, names)[:SHOWN_SITES],
         "across_sites": last.get("across_sites") or {},

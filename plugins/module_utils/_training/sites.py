@@ -28,6 +28,15 @@ def last_sites(history: Sequence[Mapping[str, Any]], names: SiteNames) -> list[d
     ]
 
 
+def first_deviation(history: Sequence[Mapping[str, Any]], names: SiteNames) -> str | None:
+    """Say in what a training is not the undisturbed one, by the first round that deviates; None where nothing is told.
+
+    Sites are called as C(names) knows them.
+    """
+    told = next((event for event in history if event.get("deviation")), None)
+    return f"round {told['round']}: {names.real(str(told['deviation']['why']))}" if told else None
+
+
 def without_names(picture: Mapping[str, Any], names: SiteNames) -> dict[str, Any]:
     """Return a picture in which nothing names a site or its host, but for the host of the SuperLink."""
     host = picture["superlink"]["host"]

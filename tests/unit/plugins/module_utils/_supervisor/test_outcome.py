@@ -20,6 +20,8 @@ NOTHING = {
     "rounds": None,
     "loss": None,
     "accuracy": None,
+    "exact": None,
+    "deviation": None,
     "restarts": 0,
     "restart_reasons": [],
     "waiting_for": [],
@@ -284,3 +286,26 @@ def test_a_workflow_is_handed_nothing_endless_and_nothing_that_does_more_than_be
 )
 def test_an_app_that_is_another_than_that_of_a_finished_training_is_told(run_, deployed, changed) -> None:
     assert told(run_, deployed={"fab_hash": deployed} if deployed else {})["changed_app"] == changed
+
+
+WHY = "it was trained without site-aaaaaaaaaaab, which took part before"
+
+
+@pytest.mark.parametrize(("names", "site"), [("pseudonyms", "site-aaaaaaaaaaab"), ("real", "site1")])
+def test_a_training_that_is_not_exact_says_since_when_and_why(names: str, site: str) -> None:
+    history = rounds(3, exact=True)
+    history[1:] = [{**event, "exact": False} for event in history[1:]]
+    history[1]["deviation"] = {"why": WHY}
+    result = {"rounds": 3, "exact": False, "deviation": {"round": 2, "why": WHY}}
+    seen = {"name": "default", "asked": ASKED, "names": names}
+    for look in (run(history=history), run("completed", history=history, result=result)):
+        found = outcome({**seen, "run": {**look, "site_names": NAMES}})
+        told = f"round 2: it was trained without {site}, which took part before"
+        assert (found["exact"], found["deviation"]) == (False, told)
+
+
+def test_a_training_that_is_exact_says_so() -> None:
+    result = {"rounds": 3, "exact": True}
+    for look in (run(history=rounds(3, exact=True)), run("completed", history=rounds(3), result=result)):
+        found = outcome({"name": "default", "asked": ASKED, "run": look})
+        assert (found["exact"], found["deviation"]) == (True, None)

@@ -203,6 +203,8 @@ def test_a_claim_of_another_shape_is_refused_with_what_is_wrong(tmp_path, text, 
         ({"failed": [{"site": None}]}, "failed is a list"),
         ({"checkpoint": {"a": 1}}, "checkpoint is an object"),
         ({"time": 7}, "time is another number"),
+        ({"exact": "yes"}, "exact is a text"),
+        ({"deviation": {"why": 7}}, "deviation is an object"),
     ],
 )
 def test_a_round_of_another_shape_is_left_out_and_told(more, said) -> None:
