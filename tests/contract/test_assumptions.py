@@ -259,6 +259,15 @@ def test_run_fields(flwr, completed) -> None:
     assert set(flower.RUN_FIELDS.values()) <= set(row)
 
 
+def test_run_counts(flwr, completed) -> None:
+    rows = answer(flwr, "list", "local")["runs"]
+    (row,) = [row for row in rows if row[flower.RUN_FIELDS["run_id"]] == completed.run_id]
+    assert {name: row[table][key] for name, (table, key) in flower.RUN_COUNTS.items()} == {
+        "traffic": 0, "client_seconds": 0,
+    }  # fmt: skip
+    assert completed.replied is False  # its ServerApp asks nobody, and Flower calls it completed
+
+
 def test_run_alive(flwr) -> None:
     executor = int(Path(flwr.home, "superexec.pid").read_text())
     with frozen(executor):

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._base.errors import FedopsError, NotDeployedError
-from .._base.jsonable import Bounds, harmless, harmless_value, loads, without_colours
+from .._base.jsonable import Bounds, harmless, harmless_value, is_number, loads, without_colours
 from . import assumptions as flower
 
 REASON = 4000  # characters of why something went wrong
@@ -47,6 +47,13 @@ class Run:
     fab_hash: str
     pending_at: str
     starting_at: str = ""
+    traffic: int | None = field(default=None, compare=False)  # bytes of its messages to and from SuperNodes
+    client_seconds: float | None = field(default=None, compare=False)  # that ClientApps took for their replies
+
+    @property
+    def replied(self) -> bool | None:
+        """Tell whether a ClientApp has ever replied, be it with an error; None where Flower does not say."""
+        return None if self.client_seconds is None else self.client_seconds > 0
 
     @property
     def alive(self) -> bool:
@@ -128,6 +135,7 @@ def run_of(row: t.Mapping[str, t.Any]) -> Run:
         fab_hash=str(seen.get("fab_hash", "")),
         pending_at=str(seen.get("pending_at", "")),
         starting_at=_known(seen.get("starting_at")) or "",
+        **{name: _counted(row, *keys) for name, keys in flower.RUN_COUNTS.items()},
     )
 
 
@@ -146,6 +154,12 @@ def node_of(row: t.Mapping[str, t.Any]) -> Node:
 def _renamed(row: t.Mapping[str, t.Any], names: t.Mapping[str, str]) -> dict[str, t.Any]:
     """Return what a row of Flower's says, by our names."""
     return {ours: row[theirs] for ours, theirs in names.items() if theirs in row}
+
+
+def _counted(row: t.Mapping[str, t.Any], table: str, key: str) -> t.Any:
+    found = row.get(table)
+    value = found.get(key) if isinstance(found, t.Mapping) else None
+    return value if is_number(value) else None
 
 
 def _known(value: t.Any) -> str | None:

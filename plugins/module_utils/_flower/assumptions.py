@@ -132,6 +132,13 @@ RUN_FIELDS = _assume(
     "flwr list tells these of each of its runs, in our words and in Flower's.",
     ANSWERS,
 )
+RUN_COUNTS = _assume(
+    "run_counts",
+    {"traffic": ("network-traffic", "total-bytes"), "client_seconds": ("compute-time", "clientapp-seconds")},
+    "flwr list tells these of each of its runs: the bytes of its messages to and from SuperNodes, and the seconds that"
+    " ClientApps took for their replies, which grow with each reply and are 0 before the first.",
+    ANSWERS,
+)
 RUN_PENDING, RUN_STARTING, RUN_RUNNING = ALIVE = _assume(
     "run_alive",
     ("pending", "starting", "running"),

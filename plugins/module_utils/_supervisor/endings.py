@@ -238,6 +238,14 @@ STALLED = Reason(
     "no round was finished in ten times the longest of the last ones, at least `training_stall_timeout`",
     "If rounds may take that long, raise `training_stall_timeout`. Otherwise look at the SuperNodes' journals.",
 )
+SILENCE = Reason(
+    "silence",
+    AGAIN,
+    "Flower has passed on no message of the run for {budget:.0f} seconds: it is stalled.",
+    "of an app that tells of no rounds, no message went to or from a SuperNode in ten times the longest wait for a"
+    " reply, at least `training_stall_timeout`",
+    "If a site may train that long, raise `training_stall_timeout`. Otherwise look at the SuperNodes' journals.",
+)
 TOO_FEW_NODES = Reason(
     "too_few_nodes",
     AGAIN,
@@ -321,6 +329,13 @@ NO_RESULT = Reason(
     "Flower reports the run as completed, but its ServerApp wrote no result.",
     "the run has completed, but its ServerApp wrote no result",
     "Look at the log of the run: the app ended before its last round, or could not write `result.json`.",
+)
+NO_REPLY = Reason(
+    "no_reply",
+    FAILED,
+    "Flower reports the run as completed, but no ClientApp has ever replied: nothing was trained.",
+    "the run of an app that tells of no rounds has completed, but no ClientApp has ever replied",
+    "Look at the log of the run and at the journals of the SuperNodes: nobody was asked, or nobody could answer.",
 )
 NO_PROGRESS = Reason(
     "no_progress",

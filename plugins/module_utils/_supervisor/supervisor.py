@@ -250,7 +250,7 @@ class Supervisor:
         rounds = self._own_rounds
         last = rounds[-1] if rounds else None
         if verdict.reason not in WAITED_FOR:
-            memory.count_fruitless(rounds)
+            memory.count_fruitless(rounds or self._has_replies)
         memory.restarted(verdict.reason, verdict.text, last)
         self.teller.lost(verdict, last)
 
@@ -258,6 +258,15 @@ class Supervisor:
     def _own_rounds(self) -> list[int]:
         """Return the rounds that the last run has finished."""
         return [event["round"] for event in self.folder.history if event.get("run_id") == self.memory.run_id]
+
+    @property
+    def _has_replies(self) -> list[bool]:
+        """Return something where the last run has got replies: an app that tells of no rounds may have had some."""
+        if self.request.reports:
+            return []
+        with suppress(FlwrError):
+            return [True for run in self.flwr.runs() if run.run_id == self.memory.run_id and run.replied]
+        return []
 
     def _is_enough(self) -> bool:
         """Tell whether what was trained is all that is asked for: a run that was adopted may have been shorter."""

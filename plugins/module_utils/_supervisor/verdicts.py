@@ -59,7 +59,7 @@ class Limits:
     stall_floor: float
     first_round: float
     needed: int = 1
-    reports: bool = True  # the app tells of its rounds; without that nothing is known of its pace
+    reports: bool = True  # the app tells of its rounds; without that Flower's counts alone tell of its pace
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,9 @@ class Sighting:
     failure: t.Mapping[str, t.Any] = field(default_factory=dict)  # what it says of its own end
     pending: float = 0.0  # seconds since the run was first seen pending
     quiet: float = 0.0  # seconds without a finished round, not counting those spent waiting
-    rounds: tuple[float, ...] = ()  # seconds that finished rounds took
+    rounds: tuple[float, ...] = ()  # seconds that finished rounds took; without any, those between two replies
+    replied: bool | None = None  # whether a ClientApp ever has; None: Flower does not say
+    superlink_was_away: bool = False  # a short time ago
     fruitless: int = 0  # runs before this one that have finished no round
     online: int | None = None
     missing: tuple[str, ...] = ()  # names of SuperNodes that are not online
@@ -105,11 +107,16 @@ def judge(seen: Sighting, limits: Limits) -> Verdict:
     return _running(seen, limits)
 
 
-def round_budget(rounds: t.Sequence[float], fruitless: int, limits: Limits) -> float:
-    """Return how many seconds a round may take: by those before it, and twice as many each time that was too few."""
-    if not limits.reports:
+def round_budget(rounds: t.Sequence[float], fruitless: int, limits: Limits, is_counted: bool = False) -> float:
+    """Return how many seconds a round may take: by those before it, and twice as many each time that was too few.
+
+    Of an app that tells of no rounds it is the time between two replies, where Flower's counts show them. Those of one
+    round come close together, so that all of them count, and not the last alone.
+    """
+    if not limits.reports and not is_counted:
         return math.inf
-    usual = STALL_FACTOR * max(rounds[-REMEMBERED_ROUNDS:]) if rounds else limits.first_round
+    known = rounds[-REMEMBERED_ROUNDS:] if limits.reports else rounds
+    usual = STALL_FACTOR * max(known) if known else limits.first_round
     return max(limits.stall_floor, usual) * 2 ** min(fruitless, 6)
 
 
@@ -128,6 +135,8 @@ def give_up(fruitless: int, attempts: int) -> Verdict | None:
 def _completed(seen: Sighting, limits: Limits) -> Verdict:
     if limits.reports and not seen.has_result:
         return Verdict.of(endings.NO_RESULT)
+    if not limits.reports and seen.replied is False:
+        return Verdict.of(endings.NO_REPLY)
     return Verdict.of(endings.COMPLETED)
 
 
@@ -143,6 +152,9 @@ def _ended(seen: Sighting) -> Verdict:
         return Verdict.of(endings.FLWR_STOP)
     if seen.word == LOST:
         return Verdict.of(endings.SUPERLINK_FORGOT)
+    if not seen.failure and seen.superlink_was_away and seen.details.startswith(APP_RAISED):
+        # An app that tells of its failures says itself what it was.
+        return Verdict.of(endings.SUPERLINK_LOST, f"The SuperLink was lost: {_told(seen)}")
     if seen.failure or seen.details.startswith(APP_RAISED):
         return _failed(seen)
     if seen.details.startswith(NO_HEARTBEAT_DETAILS) and seen.process != GONE:
@@ -153,9 +165,12 @@ def _ended(seen: Sighting) -> Verdict:
 def _failed(seen: Sighting) -> Verdict:
     """Tell an app that would fail again from one that lacked SuperNodes."""
     reason = endings.TOLD_BY_APP.get(str(seen.failure.get("reason", "")), endings.APP)
-    # It is remembered, for each of the last runs that were lost.
-    text = harmless(str(seen.failure.get("message", "")) or seen.details[len(APP_RAISED) :])
-    return Verdict.of(reason, text)
+    return Verdict.of(reason, _told(seen))
+
+
+def _told(seen: Sighting) -> str:
+    """Return what the app says of its end: it is remembered, for each of the last runs that were lost."""
+    return harmless(str(seen.failure.get("message", "")) or seen.details[len(APP_RAISED) :])
 
 
 def _gone(seen: Sighting) -> Verdict:
@@ -183,9 +198,9 @@ def _pending(seen: Sighting) -> Verdict:
 def _running(seen: Sighting, limits: Limits) -> Verdict:
     if seen.online is not None and seen.online < limits.needed:
         return too_few(seen.online, limits.needed, seen.missing)
-    budget = round_budget(seen.rounds, seen.fruitless, limits)
+    budget = round_budget(seen.rounds, seen.fruitless, limits, seen.replied is not None)
     if seen.quiet > budget:
-        return Verdict.of(endings.STALLED, budget=budget)
+        return Verdict.of(endings.STALLED if limits.reports else endings.SILENCE, budget=budget)
     return Verdict(GO_ON)
 
 

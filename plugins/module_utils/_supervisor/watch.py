@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from .._base.systemd import Unit
-from .._flower.answers import FlwrError
+from .._flower.answers import FlwrError, Run
 from .._flower.assumptions import ALIVE, RUN_PENDING, RUN_RUNNING, RUN_STARTING
 from .._flower.cli import Flwr
 from .._flower.processes import moment
@@ -35,6 +35,7 @@ NO_PROCESS = 5.0  # seconds that a run may be under way without any ServerApp on
 LOOK_AT_THE_SUPERLINK = 5.0  # its unit, which costs next to nothing
 _QUIET, _QUIET_FACTOR = 30.0, 1.5  # without a round for so many seconds, and so many times the usual: count SuperNodes
 ASK_FOR_NODES = 30.0
+AFTER_THE_SUPERLINK = 300.0  # seconds in which an app without the kit may still fail because the SuperLink was away
 
 
 class Watch:
@@ -71,6 +72,11 @@ class Watch:
         self._superlink: Unit | None = None
         self._superlink_seen = self._started
         self.superlink_restarts = 0
+        self._superlink_away: float | None = None  # when that was last seen
+        self._counts: tuple[t.Any, ...] | None = None  # of the run's messages, as Flower has them
+        self._replied: bool | None = None
+        self._reply_at = self._started
+        self._waits: tuple[float, ...] = ()  # seconds until replies came
         self.process_was_found = False  # by the last look
         self._online: int | None = None
         self._missing: tuple[str, ...] = ()
@@ -122,7 +128,9 @@ class Watch:
             failure=self._failure(),
             pending=at - self._pending_since if self._pending_since is not None else 0.0,
             quiet=at - self._progress,
-            rounds=rounds,
+            rounds=rounds if self._request.reports else self._waits,
+            replied=self._replied,
+            superlink_was_away=self._superlink_away is not None and at - self._superlink_away < AFTER_THE_SUPERLINK,
             fruitless=self._memory.fruitless,
             online=self._online,
             missing=self._missing,
@@ -158,6 +166,8 @@ class Watch:
             return
         if self._superlink.pid not in (0, before.pid) and before.pid:
             self.superlink_restarts += 1
+        if self._superlink.pid != before.pid:
+            self._superlink_away = at
         if self._superlink.pid != before.pid and self._word != UNREACHABLE:
             self._asked = None
         # While it is down, the process to come is to be compared with the one that was there.
@@ -186,6 +196,7 @@ class Watch:
         self._settled = self._word != UNREACHABLE
 
     def _away(self, error: FlwrError) -> None:
+        self._superlink_away = self._clock.monotonic()
         self._word, self._details, self._asked = UNREACHABLE, str(error), self._clock.monotonic()
 
     def _ask(self) -> None:
@@ -199,12 +210,26 @@ class Watch:
         run = next((run for run in runs if run.run_id == self._memory.run_id), None)
         self._word, self._details = (run.status, run.details or "") if run else (LOST, "")
         self._starting_at = moment(run.starting_at) if run else None
+        if run:
+            self._count_messages(run, self._asked)
         if self._word in (RUN_PENDING, RUN_STARTING, RUN_RUNNING) and self._finder.forget_forerunner(self._starting_at):
             self._alone_since = None
         if self._word == RUN_PENDING:
             self._pending_since = self._asked if self._pending_since is None else self._pending_since
         else:
             self._pending_since = None
+
+    def _count_messages(self, run: Run, at: float) -> None:
+        """See that messages come and go, of an app that tells of no rounds."""
+        if self._request.reports or run.replied is None:
+            return
+        counts = (run.traffic, run.client_seconds)
+        before = self._counts or counts  # of a run that was adopted, nobody knows how long the first one took
+        if counts != before:
+            self._progress = at
+        if counts[1] != before[1]:
+            self._waits, self._reply_at = (*self._waits, at - self._reply_at), at
+        self._counts, self._replied = counts, run.replied
 
     def _process(self, at: float) -> str:
         """Say whether the run's ServerApp lives, and find out which process it is."""

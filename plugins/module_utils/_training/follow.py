@@ -68,7 +68,7 @@ def describe(folder: TrainingFolder, run: Known) -> dict[str, t.Any]:
     return {
         "name": folder.name,
         **describe_run(run),
-        "finished": run.status == RUN_COMPLETED,
+        "finished": run.status == RUN_COMPLETED and (run.reports or run.replied is not False),
         "history": folder.history,
         "effective": folder.effective,
         "result": folder.result,
@@ -86,7 +86,7 @@ def site_names(home: str) -> list[dict[str, str]]:
 def describe_run(run: Known) -> dict[str, t.Any]:
     """Return a run as a module returns it."""
     values = asdict(run)
-    del values["reports"]
+    del values["reports"], values["replied"]
     values["run_id"] = run.run_id or None
     return values
 

@@ -20,7 +20,8 @@ WITHOUT_KIT: t.Mapping[str, t.Sequence[str]] = {
     ),
     NOT_PROMISED: (
         "a lost run begins at round 1: the app keeps no checkpoints here, and resumes from none",
-        "rounds, history and result are not known",
+        "rounds, history and result are not known; of its progress Flower's counts of messages tell",
+        "the final model lies where its ServerApp writes it: Flower keeps none",
         "a reply that is broken or missing is told by Flower's log alone",
         "an order to stand still does not reach it at the end of a round",
     ),

@@ -38,6 +38,7 @@ class Known:
     details: str | None = None
     alive: bool = False
     reports: bool = False  # its ServerApp leaves files, so that the end of the training is seen in them
+    replied: bool | None = None  # whether a ClientApp ever has; None: nobody knows
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def is_finished(
     # An app that leaves no files: there is only Flower's word for it.
     return (
         latest is not None
+        and latest.replied is not False
         and not latest.reports
         and latest.status == RUN_COMPLETED
         and covers(latest.configuration_hash, latest.num_rounds, configuration_hash, num_rounds)
@@ -144,4 +146,5 @@ def _known(
         details=run.details if run else None,
         alive=run.alive if run else False,
         reports=effective is not None or ended,
+        replied=run.replied if run else None,
     )

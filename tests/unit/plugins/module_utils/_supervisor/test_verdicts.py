@@ -156,6 +156,33 @@ def test_an_app_that_tells_nothing_completes_by_flowers_word_and_is_never_stalle
     assert judge(Sighting("running", quiet=1e9), limits).kind == GO_ON
 
 
+SILENT = replace(LIMITS, reports=False)
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind", "reason"),
+    [
+        (Sighting("completed", replied=True), FINISHED, "completed"),
+        (Sighting("completed", replied=False), FAILED, "no_reply"),
+        (Sighting("running", replied=False, quiet=499), GO_ON, ""),
+        (Sighting("running", replied=False, quiet=501), AGAIN, "silence"),
+        (Sighting("running", replied=True, rounds=(40.0, *[1.0] * 20), quiet=399), GO_ON, ""),
+        (Sighting("running", replied=True, rounds=(40.0, *[1.0] * 20), quiet=401), AGAIN, "silence"),
+        (Sighting("running", replied=True, rounds=(40.0,), quiet=401, online=2), WAIT, "nodes"),
+        (Sighting("failed", RAISED, superlink_was_away=True), AGAIN, "superlink_lost"),
+        (Sighting("failed", RAISED), FAILED, "app"),
+    ],
+)
+def test_of_an_app_that_tells_nothing_flowers_counts_are_known(seen, kind, reason) -> None:
+    verdict = judge(seen, SILENT)
+    assert (verdict.kind, verdict.reason) == (kind, reason)
+
+
+def test_an_app_that_tells_of_its_failure_is_believed_though_the_superlink_was_away() -> None:
+    seen = Sighting("failed", RAISED, superlink_was_away=True, **told(reason="exception"))
+    assert judge(seen, LIMITS).reason == "app"
+
+
 def test_the_budget_of_a_round_follows_the_last_ones_and_grows_when_it_was_too_small() -> None:
     assert round_budget((), 0, LIMITS) == 500
     assert round_budget((1.0, 2.0), 0, LIMITS) == 60
