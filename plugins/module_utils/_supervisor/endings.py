@@ -159,6 +159,15 @@ NODES = Reason(
     "Start those that `waiting_for` names. When it names none, run `fedops.flower.site`: it registers them, also again"
     " when the SuperLink has lost its database.",
 )
+REJOIN = Reason(
+    "rejoin",
+    WAIT,
+    "Round {round} waits for sites that took part before the run was lost: {missing}. It goes on without them after"
+    " fl_rejoin_timeout.",
+    "sites that took part in the round that is repeated are not online; it goes on without them after"
+    " `fl_rejoin_timeout` ([recovery.md](recovery.md#who-must-be-there-to-go-on-exactly))",
+    "Start those that `waiting_for` names, if the model is to be that of an undisturbed training.",
+)
 SUPERLINK = Reason(
     "superlink",
     WAIT,

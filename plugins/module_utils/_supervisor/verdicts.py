@@ -82,6 +82,8 @@ class Sighting:
     replied: bool | None = None  # whether a ClientApp ever has; None: Flower does not say
     superlink_was_away: bool = False  # a short time ago
     fruitless: int = 0  # runs before this one that have finished no round
+    rejoining: tuple[str, ...] = ()  # sites that its round waits for, since they took part before
+    waits_in: int = 0  # that round
     online: int | None = None
     missing: tuple[str, ...] = ()  # names of SuperNodes that are not online
 
@@ -196,6 +198,9 @@ def _pending(seen: Sighting) -> Verdict:
 
 
 def _running(seen: Sighting, limits: Limits) -> Verdict:
+    if seen.rejoining:
+        names = ", ".join(seen.rejoining)
+        return Verdict.of(endings.REJOIN, names=seen.rejoining, round=seen.waits_in, missing=names)
     if seen.online is not None and seen.online < limits.needed:
         return too_few(seen.online, limits.needed, seen.missing)
     budget = round_budget(seen.rounds, seen.fruitless, limits, seen.replied is not None)

@@ -112,7 +112,12 @@ class Watch:
             _QUIET, _QUIET_FACTOR * max(rounds[-5:], default=0.0)
         ):
             self._count_nodes(at)
-        if self._word == UNREACHABLE or (self._online is not None and self._online < self._request.needed_nodes):
+        waiting = self._waiting()
+        if (
+            waiting
+            or self._word == UNREACHABLE
+            or (self._online is not None and self._online < self._request.needed_nodes)
+        ):
             self._progress = at  # such time is not the round's
         unit = self._host.executor() if process == GONE or self._is_stuck(at) else None
         return Sighting(
@@ -132,6 +137,8 @@ class Watch:
             replied=self._replied,
             superlink_was_away=self._superlink_away is not None and at - self._superlink_away < AFTER_THE_SUPERLINK,
             fruitless=self._memory.fruitless,
+            rejoining=tuple(waiting.get("sites", ())),
+            waits_in=waiting.get("round", 0),
             online=self._online,
             missing=self._missing,
         )
@@ -299,6 +306,11 @@ class Watch:
 
     def _has_result(self) -> bool:
         return (self._folder.result or {}).get("run_id") == self._memory.run_id
+
+    def _waiting(self) -> dict[str, t.Any]:
+        """Return for whom a round of this run waits."""
+        waiting = self._folder.waiting or {}
+        return waiting if waiting.get("run_id") == self._memory.run_id else {}
 
     def _failure(self) -> dict[str, t.Any]:
         """Return what the ServerApp says of the end of this run, should it have failed."""

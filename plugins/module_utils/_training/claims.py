@@ -21,11 +21,12 @@ from .._base.guarded import Owners, read_bytes, regular_file
 from .._base.jsonable import CLAIM, Bounds, harmless_value, is_number, is_whole, loads
 from .._base.records import why_unread
 
-EFFECTIVE_FILE, RESULT_FILE, HISTORY_FILE, FAILURE_FILE = (
+EFFECTIVE_FILE, RESULT_FILE, HISTORY_FILE, FAILURE_FILE, WAITING_FILE = (
     "effective.json",
     "result.json",
     "history.jsonl",
     "failure.json",
+    "waiting.json",
 )
 OBJECT_LIMIT = 1 << 20  # bytes of one record
 HISTORY_LIMIT = 16 << 20  # bytes of the history; of a longer one, its end is read
@@ -114,6 +115,11 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "sha256": _TEXT,
         "exact": _FLAG,
         "deviation": Kind("an object with a round and why", _has(round=_is_count, why=_is_text)),
+    },
+    WAITING_FILE: {
+        "run_id": _NAME,
+        "round": Kind(_COUNT.words, _is_count, needed=True),
+        "sites": Kind("a list of texts", _are_texts, needed=True),
     },
     FAILURE_FILE: {"run_id": _NAME, "reason": _TEXT, "message": _TEXT},
     HISTORY_FILE: {

@@ -25,7 +25,16 @@ from .._base.jsonable import is_whole
 from .._base.layout import folder as folder_of
 from .._base.pseudonyms import SiteNames
 from .._supernode.ledger import registered
-from .claims import EFFECTIVE_FILE, FAILURE_FILE, HISTORY_FILE, RESULT_FILE, ClaimError, read_claim, read_history
+from .claims import (
+    EFFECTIVE_FILE,
+    FAILURE_FILE,
+    HISTORY_FILE,
+    RESULT_FILE,
+    WAITING_FILE,
+    ClaimError,
+    read_claim,
+    read_history,
+)
 
 TRAINING_NAME = re.compile(notation.NAME_OF_TRAINING)
 LEDGER_FILE, REQUEST_FILE, MEMORY_FILE = "ledger.json", "request.json", "supervision.json"
@@ -91,6 +100,14 @@ class TrainingFolder:
         return found
 
     @property
+    def waiting(self) -> dict[str, t.Any] | None:
+        """Return for which sites a round of the latest ServerApp waits, by their names; None while it does not."""
+        found = self._own(WAITING_FILE)
+        if found:
+            found["sites"] = [self.site_names.real(site) for site in found["sites"]]
+        return found
+
+    @property
     def site_names(self) -> SiteNames:
         """Return the names of sites, which what ServerApps leave calls by other words."""
         return SiteNames(map(asdict, registered(self.home)))
@@ -153,7 +170,7 @@ class TrainingFolder:
             except records.RecordError as error:
                 found.append(f"its {name} cannot be read: {error}.")
         own = self.run_ids
-        for name in (EFFECTIVE_FILE, RESULT_FILE, FAILURE_FILE):
+        for name in (EFFECTIVE_FILE, RESULT_FILE, FAILURE_FILE, WAITING_FILE):
             try:
                 claim = read_claim(self.published, name, claimants())
                 if claim is not None and claim["run_id"] not in own:

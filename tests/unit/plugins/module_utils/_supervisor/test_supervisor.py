@@ -1476,3 +1476,27 @@ def test_a_slow_first_round_of_an_app_that_was_adopted_is_waited_for(world) -> N
     world.later(4000, lambda: replies(world, "1", 9.0))
     world.later(4100, lambda: (world.set("1", status="completed"), world.die("1")))
     assert world.live() == 0
+
+
+def test_a_round_that_waits_for_sites_that_took_part_is_told_and_takes_no_time(world) -> None:
+    world.ask(stall_floor=60.0, first_round=60.0)
+    words = ["site-aaaaaaaaaaaa", "elsewhere"]
+    world.later(20, lambda: world.write("waiting", {"run_id": "1", "round": 3, "sites": words, "seconds": 300.0}))
+    world.later(320, lambda: os.unlink(f"{world.folder.published}/waiting.json"))
+    for number, at in ((1, 330), (2, 340), (3, 350)):
+        world.later(at, lambda number=number: world.round(number))
+    world.later(360, lambda: world.finish("1"))
+    assert world.live() == 0
+    (waiting,) = world.named("waiting")
+    assert (waiting["reason"], waiting["waiting_for"]) == ("rejoin", words)
+    assert waiting["message"].startswith("Round 3 waits for sites that took part before the run was lost: site-aaaa")
+    assert len(world.named("waiting_over")) == 1
+
+
+@pytest.mark.parametrize("told", [{"run_id": "7", "round": 3, "sites": ["a"]}, {"run_id": "1"}, {"sites": 5}])
+def test_a_wait_of_another_run_and_one_that_is_damaged_are_none(world, told: dict) -> None:
+    world.ask()
+    world.later(10, lambda: world.write("waiting", told))
+    world.later(40, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert world.named("waiting") == []

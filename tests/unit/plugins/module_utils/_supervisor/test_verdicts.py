@@ -111,6 +111,10 @@ def told(**failure: str) -> dict:
         ("running", {"quiet": 501}, AGAIN, "stalled"),
         ("running", {"quiet": 61, "rounds": (1.0,)}, AGAIN, "stalled"),
         ("running", {"quiet": 119, "rounds": (1.0,), "fruitless": 1}, GO_ON, ""),
+        # sites that took part before are waited for, and the time is not the round's
+        ("running", {"rejoining": ("site3",), "process": "living", "waits_in": 4}, WAIT, "rejoin"),
+        ("running", {"rejoining": ("site3",), "process": "gone"}, AGAIN, "serverapp_gone"),
+        ("running", {"rejoining": ("site3",), "stop_asked": True}, STOPPED, "operator"),
         # somebody wants it to stop
         ("stopped", {}, STOPPED, "flwr_stop"),
         ("running", {"stop_asked": True}, STOPPED, "operator"),
@@ -133,6 +137,11 @@ def test_what_is_seen_leads_to_one_verdict(word, seen, kind, reason) -> None:
         (
             Sighting("running", online=1, missing=("a", "b")),
             "1 of 3 SuperNodes that are needed are online. Not online: a, b.",
+        ),
+        (
+            Sighting("running", rejoining=("a", "b"), waits_in=4),
+            "Round 4 waits for sites that took part before the run was lost: a, b. It goes on without them after"
+            " fl_rejoin_timeout.",
         ),
         (
             Sighting("running", online=1),
