@@ -259,8 +259,8 @@ def test_nothing_that_is_passed_on_names_a_site(
     folder = federation.root / "trainings/default"
     files = sorted(path.name for path in folder.iterdir() if path.is_file())
     assert files == [
-        "effective.json", "failure.json", "history.jsonl", "initial.json", "result.json", "round_1_server_eval.json",
-        "round_2_server_eval.json",
+        "effective.json", "failure.json", "history.jsonl", "initial.json", "result.json", "roster.json",
+        "round_1_server_eval.json", "round_2_server_eval.json",
     ]  # fmt: skip
     for name in files:
         assert not [site for site in federation.names if site in (folder / name).read_text()], name
