@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from .._base.jsonable import CLAIM, harmless_value
 from .._base.notation import show
-from .continuity import first_default, later_rows, renamed
+from .continuity import defaults, first_default, later_rows, renamed
 from .kit import identity_of, kit_key
 from .strategies import STRATEGIES
 from .table import BY_KEY, BY_NAME
@@ -52,7 +52,8 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
     implied = {BY_NAME[row].key: value for row, value in untold.items()}
     found = effective.get("run_config")
     found = renamed(found) if isinstance(found, Mapping) else None
-    pairs += _each("Run configuration key {}", run_config, found, implied)
+    told = {key: value for key, value in run_config.items() if not _has_moved(key, value, found or {}, asked_name)}
+    pairs += _each("Run configuration key {}", told, found, implied)
     return _sentences(pairs)
 
 
@@ -66,6 +67,17 @@ def kit_differences(
     pairs = [("The training", run_config[kit_key(BY_NAME["training_name"])], effective.get("training"))]
     pairs += _each("Run configuration key {}", asked, effective.get("run_config"), implied)
     return _sentences(pairs)
+
+
+def _has_moved(key: str, value: object, found: Mapping[str, object], strategy: str) -> bool:
+    """Whether a value differs for one reason: a default, which the strategy does not take, was another one before."""
+    row = BY_KEY.get(key)
+    return (
+        row is not None
+        and not row.applies_to(strategy)
+        and value == row.default_for(strategy)
+        and found.get(key) in defaults(row, strategy)
+    )
 
 
 def _sentences(pairs: list[tuple[str, object, object]]) -> list[str]:

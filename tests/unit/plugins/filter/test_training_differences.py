@@ -52,6 +52,15 @@ def test_a_finished_training_is_held_only_to_what_decides_its_model() -> None:
     ]
 
 
+def test_a_default_of_another_strategy_may_have_moved_since_the_run_began() -> None:
+    earlier = effective(0.5)
+    earlier["run_config"] = {**ASKED.run_config, "qfedavg-q": 0.1}
+    assert ASKED.run_config["qfedavg-q"] == 0.01
+    assert training_differences(earlier, ASKED.toml) == []
+    earlier["run_config"] = {**ASKED.run_config, "qfedavg-q": 0.3}
+    assert training_differences(earlier, ASKED.toml) == ["Run configuration key qfedavg-q was to be 0.01 and is 0.3."]
+
+
 @pytest.mark.parametrize(("published", "run_config"), [(None, ASKED.toml), ({}, "not toml ["), ({}, None)])
 def test_what_cannot_be_compared_is_refused_in_words(published: object, run_config: object) -> None:
     with pytest.raises(AnsibleFilterError):
