@@ -70,10 +70,8 @@ T = TypeVar("T")
 
 
 # begin: pace
-# What Flower waits by itself before it asks again for a piece that is not there, and what it waits here: up to half a
-# second, and in all as long as ever.
+# What Flower waits before it asks again for a piece that is not there: at first, at most, and how often.
 PULLS = {"initial_backoff": 1, "backoff_cap": 10, "max_tries_per_object": 500}
-QUICK_PULLS = {"initial_backoff": 0.05, "backoff_cap": 0.5, "max_tries_per_object": 10_000}
 
 
 class Pace:
@@ -107,16 +105,14 @@ def quicken(pace: Pace, module: str, *pauses: str) -> None:
         print(f"This release of Flower pauses in another way ({module}). That is left to it.", file=sys.stderr)
 
 
-def quicken_pulls(*pulls: Callable[..., Any]) -> None:
-    """Have functions of Flower ask again soon for a piece that is not there yet, where they wait as is known."""
-    for pull in pulls:
-        defaults = pull.__kwdefaults__ or {}
-        if {name: defaults.get(name) for name in PULLS} == PULLS:
-            defaults.update(QUICK_PULLS)
-        else:
-            print(
-                f"This release of Flower pulls in another way ({pull.__name__}). That is left to it.", file=sys.stderr
-            )
+def quicken_pulls(pull: Callable[..., Any], longest: float) -> None:
+    """Have a function of Flower ask again sooner, after so many seconds at most, and for as long as ever."""
+    defaults = pull.__kwdefaults__ or {}
+    if {name: defaults.get(name) for name in PULLS} == PULLS:
+        tries = round(PULLS["max_tries_per_object"] * PULLS["backoff_cap"] / longest)
+        defaults.update(initial_backoff=longest / 10, backoff_cap=longest, max_tries_per_object=tries)
+    else:
+        print(f"This release of Flower pulls in another way ({pull.__name__}). That is left to it.", file=sys.stderr)
 
 
 # end: pace
@@ -229,7 +225,7 @@ def main() -> None:
     # The connection imports the class by its name.
     fleet_http_connection.FleetHttpClient = Client
     quicken(PACE, "flwr.supernode.start_client_internal", "time.sleep(3)", "time.sleep(0.5)")
-    quicken_pulls(pull_objects)
+    quicken_pulls(pull_objects, 2.0)  # all SuperNodes ask one SuperLink
     try:
         flower_supernode()
         print("Starting anew: Flower has given up the connection to the SuperLink.", file=sys.stderr)

@@ -141,7 +141,7 @@ def test_the_connection_of_flower_uses_the_client_of_the_launcher(monkeypatch) -
     finally:
         FLOWER_LOGGER.handlers[:] = handlers
     assert flower.time is launcher["PACE"]
-    assert inflatable_utils.pull_objects.__kwdefaults__["backoff_cap"] == 0.5
+    assert inflatable_utils.pull_objects.__kwdefaults__["backoff_cap"] == 2
     assert used == [launcher["Client"]]
     assert issubclass(launcher["Client"], original)
 
@@ -339,6 +339,14 @@ def test_what_a_supernode_receives_and_sends_makes_its_pauses_short(superlink, s
         assert paused(pace, 3, slept) < 0.5
 
 
+def test_pieces_are_asked_for_sooner_and_for_as_long_as_ever() -> None:
+    def pull(*, initial_backoff: float = 1, backoff_cap: float = 10, max_tries_per_object: int = 500) -> None:
+        raise NotImplementedError
+
+    runpy.run_path(str(LAUNCHER))["quicken_pulls"](pull, 2.0)
+    assert pull.__kwdefaults__ == {"initial_backoff": 0.2, "backoff_cap": 2.0, "max_tries_per_object": 2500}
+
+
 def test_another_release_of_flower_waits_by_itself(monkeypatch, capsys) -> None:
     launcher = runpy.run_path(str(LAUNCHER))
     monkeypatch.setattr(flower, "time", time)
@@ -348,7 +356,7 @@ def test_another_release_of_flower_waits_by_itself(monkeypatch, capsys) -> None:
     def pull(*, initial_backoff: float = 2) -> None:
         raise NotImplementedError
 
-    launcher["quicken_pulls"](pull)
+    launcher["quicken_pulls"](pull, 1.0)
     assert pull.__kwdefaults__ == {"initial_backoff": 2}
     assert capsys.readouterr().err.splitlines() == [
         "This release of Flower pauses in another way (flwr.supernode.start_client_internal). That is left to it.",
