@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
+from typing import Any, cast
 
 import httpx
 from flwr.app import Error, Message, RecordDict
@@ -22,6 +23,7 @@ from flwr.supercore.run import Run
 
 from .errors import SuperLinkLostError, TooFewNodesError
 from .packer import Packer
+from .patience import PatientClient
 from .pulling import STARTED_ANEW, Bound, Fetching, can_fetch, in_own_words
 from .sites import REGISTRY, Sites
 
@@ -44,6 +46,9 @@ class SteadyGrid(Grid):
         while_waiting: Callable[[], None] = lambda: None,
         packer: Packer | None = None,
     ) -> None:
+        if can_fetch(grid):
+            whole = cast(Any, grid)
+            whole._client = PatientClient(whole._runtime_client)
         self._grid = grid
         self._packer = packer or Packer()
         self._while_waiting = while_waiting  # for nodes; may raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import httpx
 import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, Metadata, MetricRecord, RecordDict
@@ -23,6 +24,7 @@ from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid.http_grid import HttpGrid
 
 from fedops_kit import pulling
+from fedops_kit.errors import SuperLinkLostError
 from fedops_kit.grid import SteadyGrid
 from fedops_kit.pulling import REFUSED, STARTED_ANEW, Bound, Fetching
 
@@ -142,6 +144,28 @@ def test_replies_are_fetched_whole_and_confirmed(fetch) -> None:
         (BOB, [BOB] * 4),
     ]
     assert superlink.confirmed == [alice.object_id, bob.object_id]
+
+
+@pytest.mark.parametrize(("answers", "comes"), [(1, True), (6, True), (7, False)])
+def test_a_superlink_whose_database_is_busy_is_asked_again(grid, monkeypatch, answers: int, comes: bool) -> None:
+    superlink, busy = SuperLink(reply_of(ALICE)), [500] * answers
+    look = superlink.PullMessages
+
+    def locked(request: PullAppMessagesRequest) -> PullAppMessagesResponse:
+        if busy:
+            asked = httpx.Request("POST", "https://superlink/v1/runtime/pull-messages")
+            raise httpx.HTTPStatusError("locked", request=asked, response=httpx.Response(busy.pop(), request=asked))
+        return look(request)
+
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    superlink.PullMessages = locked
+    grid._client = superlink
+    steady = SteadyGrid(grid, 1)
+    if comes:
+        assert [numbers(reply) for reply in steady.send_and_receive(asked_of(ALICE))] == [[ALICE] * 4]
+    else:
+        with pytest.raises(SuperLinkLostError, match="The SuperLink was lost: locked"):
+            steady.send_and_receive(asked_of(ALICE))
 
 
 def asked_of(*nodes: int) -> list[Message]:
