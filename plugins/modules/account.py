@@ -11,11 +11,11 @@ short_description: Make the service accounts and their directories
 version_added: 0.1.0
 description:
   - Makes system users, groups and any number of directories and secrets in one execution.
-  - The numbers are part of the promise, since volumes are shared between hosts and with containers.
-    A host where somebody else has them is refused.
+  - The numbers are fixed, since volumes are shared between hosts and with containers.
+    A host where they belong to somebody else is refused.
   - A directory that belongs to another one of the accounts, as it did before there were several, is left as it is and
     returned in RV(old). O(migrate) gives it, and what that account owns in it, to its new owner.
-  - No link is followed but one that root alone could have made.
+  - Follows no link that anybody but root could have made.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

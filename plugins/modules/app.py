@@ -12,11 +12,10 @@ version_added: 0.1.0
 description:
   - Copies the source of a Flower app from the controller to the SuperLink host and builds the Flower App Bundle (FAB)
     there, so that an app that Flower would refuse is refused before any run.
-  - Nothing of the app is executed or imported for that. It is read by a user that systemd makes for the build, which
-    has no network, no rights, and only so much time and memory.
-  - The files travel as one archive, and only when the host does not have them yet.
-  - An app replaces an older one of the same name as a whole. The older one stays in place when the new one does not
-    build.
+  - Executes and imports nothing of the app. A user that systemd makes for the build reads it, without a network or any
+    rights, and with limited time and memory.
+  - The files travel as one archive, and only if the host does not have them yet.
+  - An app replaces an older one of the same name as a whole. If it does not build, the older one stays in place.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -11,7 +11,7 @@ short_description: Keep the checkpoints of a host on the controller, and bring t
 version_added: 0.1.0
 description:
   - All trainings that save to O(path) are kept, each in its folder.
-  - Checkpoints are read and written as the service account, since a server of NFS may show root nothing.
+  - Checkpoints are read and written as the service account, since an NFS server may show root nothing.
   - They travel in pieces, newest first. Each is verified where it arrives, and only then gets its name.
   - A training may go on. What its retention removes meanwhile is left out; the newest checkpoint always arrives, or
     the task fails.

@@ -10,13 +10,13 @@ module: checkpoint_directory
 short_description: Make the directory of checkpoints and prove that they can be saved there
 version_added: 0.1.0
 description:
-  - Makes the directory, gives it to the service account, and takes there every step of a save as that account.
+  - Makes the directory, gives it to the service account, and tries every step of a save there as that account.
     It creates, writes, syncs, locks, renames, links and removes.
-  - Every directory on the way must be root's, and writable by root alone, or the account's own; no link is followed.
-    Below a directory of the account, the account makes its own. What is there already changes its owner only where it
-    is root's and holds nothing but checkpoints.
-  - The proof matters most on NFS, where the server decides what the account may do. What fails is named, with what is
-    most likely behind it. The files of the proof are removed again.
+  - Every directory above it must belong to root and be writable by root alone, or belong to the account; no link is
+    followed. Below a directory of the account, the account makes its own. An existing directory changes its owner only
+    if it belongs to root and holds nothing but checkpoints.
+  - The proof matters most on NFS, where the server decides what the account may do. A step that fails is named, with
+    its most likely cause. The files of the proof are removed again.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -10,12 +10,12 @@ module: checkpoint_fetch
 short_description: Fetch the newest whole checkpoint of a training from its mirror
 version_added: 0.1.0
 description:
-  - Looks in the directory first. When it has a good checkpoint of the training, nothing is done and nobody is asked.
-  - Otherwise the newest checkpoint in the mirror that is whole is brought into the directory, and the training goes on
-    from there. Each is verified against its manifest by size, SHA-256 and the names of its arrays before it gets its
-    name; a damaged one is stepped over and told in RV(problems).
-  - Only what carries a seal of O(secret_file) is believed. The manifest is brought before the arrays, and neither may
-    be larger than it can be.
+  - Looks in the directory first. If that has a good checkpoint of the training, the mirror is not asked.
+  - Otherwise fetches the newest whole checkpoint of the mirror into the directory, from which the training goes on.
+    Each is verified against its manifest by size, SHA-256 and the names of its arrays before it gets its name. A
+    damaged one is skipped and reported in RV(problems).
+  - Accepts only what carries a seal of O(secret_file). The manifest is fetched before the arrays, and the size of both
+    is limited.
   - A mirror that cannot be reached fails the task, since a training that begins anew by mistake costs more.
 author:
   - fedops.flower contributors (@fedops)

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Reads the checkpoints of all trainings that save to a directory, or of one, and verifies each against its manifest
     by size, SHA-256 and the names of its arrays.
-  - A damaged checkpoint does not fail the task; RV(problems) tells of it.
+  - A damaged checkpoint does not fail the task; RV(problems) reports it.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

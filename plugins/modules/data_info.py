@@ -10,8 +10,8 @@ module: data_info
 short_description: Check whether ClientApps can read their data
 version_added: 0.1.0
 description:
-  - Tries to read directories as a ClientApp would, as a member of a group and nobody else.
-  - Looks at the form of the data, where it is said what they are for.
+  - Tries to read directories as a ClientApp would, with the rights of a group and no others.
+  - Checks the form of the data if O(use_case) says what it is for.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -10,7 +10,7 @@ module: disk_info
 short_description: Find a disk for checkpoints and judge whether it may get a file system
 version_added: 0.1.0
 description:
-  - Finds a disk by path, id, label, serial number or UUID, and looks at what is on it.
+  - Finds a disk by path, id, label, serial number or UUID, and reads what is on it.
   - A disk with any signature of a file system, partition table, volume manager or RAID fails the task with what was
     found, unless it is a file system that the role C(checkpoints) has made before, or that O(adopt) takes.
     So does a disk without a known signature that is not empty.

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: files
-short_description: Write text files and have services run from them
+short_description: Write text files and run services from them
 version_added: 0.1.0
 description:
   - Writes text files, enables and starts the services that use them, and restarts or reloads those of which a file has
     changed.
-  - One execution serves all of them. A task for each file, a handler and a start for each service would be a dozen.
-  - All files are written before the first service is touched. Services are touched in the order given, and one that
-    fails does not keep the others from their turn.
-  - What is at the path of a file is shown only when it is a regular file of its owner or of root. A link, a pipe or
-    anything else there is replaced, and neither followed nor read. Directories on the way may be links of root alone.
-  - A service whose unit was written by a run that was cut short is restarted by the next one.
+  - One execution does all of this, which would take a dozen tasks and handlers otherwise.
+  - All files are written before the first service is touched. Services are handled in the order given, and one that
+    fails does not stop the others.
+  - The diff shows the old content only of a regular file that belongs to its owner or to root. A link, a pipe or
+    anything else in its place is replaced, and neither followed nor read. Directories on the way may be links only if
+    root made them.
+  - If a run is cut short after it has written a unit, the next one restarts the service.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -10,12 +10,11 @@ module: initial_model
 short_description: Copy the model that a training begins with to where ServerApps read it
 version_added: 0.1.0
 description:
-  - Looks into a model, C(.npz) or C(.safetensors), before anything is copied or allocated, and refuses what is none. A
-    C(.pt) file is taken where PyTorch is in the environment of the ServerApps, which alone looks into it, for weights
-    alone.
-  - Copies it to C(initial) in the home of Flower, under the name of its hash. A copy that no training asks for any more
-    goes with the next one.
-  - Whether it is the model of the app is seen by the ServerApp, which tells all that differs at once.
+  - Inspects a model, C(.npz) or C(.safetensors), before anything is copied or allocated, and refuses anything else. A
+    C(.pt) file is accepted if PyTorch is in the environment of the ServerApps, which opens it for weights alone.
+  - Copies it to C(initial) in the home of Flower, under the name of its hash. A copy that no training needs any more is
+    removed with the next one.
+  - The ServerApp checks whether it is the model of the app, and lists all differences at once.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: memory_info
-short_description: Tell which SuperNodes of a host were killed for want of memory
+short_description: List the SuperNodes of a host that were killed for want of memory
 version_added: 0.1.0
 description:
-  - Reads in the journal which services of SuperNodes were killed for want of memory in the last 24 hours.
-  - Of the services of a SuperLink host, M(fedops.flower.run_info) tells the same.
+  - Finds in the journal which services of SuperNodes were killed for want of memory in the last 24 hours.
+  - M(fedops.flower.run_info) does the same for the services of a SuperLink host.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

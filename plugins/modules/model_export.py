@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: model_export
-short_description: Bring a model of a training to the controller as a file that others read
+short_description: Export a model of a training to a file on the controller
 version_added: 0.1.0
 description:
   - Takes a round of a training, verifies its checkpoint, and writes the arrays of its model as C(.npz),
     C(.safetensors), C(.pt), or in a form of the app's own.
-  - What writes the file runs as ServerApps do, with their account, sandbox and environment, and without a network. What
-    it has written is data. It may have only so many bytes, and the arrays of C(.npz) and C(.safetensors) are compared
-    with those of the checkpoint; a C(.pt) file is read back by PyTorch.
-  - The file travels in pieces and is hashed where it arrives. It gets its name when it is whole.
+  - The program that writes the file runs as ServerApps do, with their account, sandbox and environment, and without a
+    network. Its output is treated as data. The size is limited, the arrays of C(.npz) and C(.safetensors) are compared
+    with those of the checkpoint, and a C(.pt) file is read back by PyTorch.
+  - The file travels in pieces and is hashed where it arrives. It gets its name once it is whole.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mount_point
-short_description: Make a directory that can only be mounted on
+short_description: Make a mount point that cannot be written to
 version_added: 0.1.0
 description:
-  - Makes a mount point that belongs to root, with mode 0000 and, where the file system knows it, immutable.
-    While nothing is mounted there, nobody can write underneath.
-  - Files that lie in the directory fail the task, or are put aside.
-  - Does nothing while the right thing is mounted there; another one fails the task.
-  - Every directory on the way must be root's, and no link is followed.
+  - Makes a mount point that belongs to root, with mode 0000 and, if the file system supports it, immutable.
+    While nothing is mounted there, nobody can write to it.
+  - If files lie in the directory, the task fails or puts them aside, as O(existing) says.
+  - Does nothing while the right thing is mounted there, and fails if something else is.
+  - Every directory above it must belong to root, and no link is followed.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: program
-short_description: Have a program of the collection on a host
+short_description: Install a program of the collection on a host
 version_added: 0.1.0
 description:
   - Builds one of the collection's own programs on the controller, as one file that Python runs and that needs nothing
-    beside it, and puts it on the host when the host has another one.
+    else, and installs it on the host unless the host already has it.
   - Roles of this collection use it. The program of the supervisor is installed by M(fedops.flower.supervisor).
 author:
   - fedops.flower contributors (@fedops)

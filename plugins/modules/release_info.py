@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_info
-short_description: Look at the releases of a host, and which of them run
+short_description: List the releases of a host, and which of them run
 version_added: 0.1.0
 description:
   - Lists the releases that M(fedops.flower.venv) has built, and Flower's services with the releases that their
-    processes have loaded. The processes themselves tell. A file or a link would say what the next ones will load.
+    processes have loaded. It reads that from the processes. A file or a link would say what the next ones will load.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -12,9 +12,9 @@ version_added: 0.1.0
 description:
   - Fails with one sentence when the controller's ansible-core is older than the collection needs, before anything else
     fails for that reason. Each playbook of the collection begins with it.
-  - Fails as well when C(--tags) or C(--skip-tags) select no task of the playbooks that run but those that always do.
-    Such a run would end well without having done anything.
-  - It also makes the tasks after it quicker, since it loads the collection's filters once for all of them.
+  - Fails as well if C(--tags) or C(--skip-tags) leave only tasks that always run.
+    Such a run would succeed without having done anything.
+  - Makes the tasks after it quicker, since it loads the collection's filters once for all of them.
 options:
   packages:
     description: Packages that the Python of ansible-core must have, by the names that they are imported by.

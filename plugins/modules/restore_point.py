@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: restore_point
-short_description: Keep how Flower runs on a host, and go back to it
+short_description: Save how Flower runs on a host, and return to it
 version_added: 0.1.0
 description:
-  - Keeps the release in use, the units and configuration of Flower's services, and the SuperLink's database through
+  - Saves the release in use, the units and configuration of Flower's services, and the SuperLink's database through
     SQLite's own backup, in a directory that only root can read.
-  - Going back stops the services, brings all of that back and starts them again. The database is brought back when
-    another release was in use meanwhile, which may have migrated it.
+  - Returning stops the services, restores all of that and starts them again. The database is restored if another
+    release was in use meanwhile, which may have migrated it.
   - A point is open until it is closed. While it is, saving again for the same O(token) keeps it.
 author:
   - fedops.flower contributors (@fedops)

@@ -10,8 +10,8 @@ module: room_info
 short_description: Measure the room that the SuperLink host has for a training
 version_added: 0.1.0
 description:
-  - Returns the memory of the host, the room in the directory of the checkpoints, and the size of the model as far as
-    it is known, for M(fedops.flower.training_config) to hold the training against.
+  - Returns the memory of the host, the room in the directory of the checkpoints, and the size of the model if it is
+    known. M(fedops.flower.training_config) checks the training against them.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

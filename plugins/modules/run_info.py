@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: run_info
-short_description: Look at trainings and their runs
+short_description: Read the state of trainings and their runs
 version_added: 0.1.0
 description:
   - Returns the state of a training, the rounds that it has finished, the configuration that it really used,
     and its result.
-  - It can wait on the host for the next round or for the end of the run, so that following a run takes few connections.
+  - Can wait on the host for the next round or for the end of the run, so that following a run takes few connections.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sealed_archive
-short_description: Keep in a sealed archive what a host cannot make again, and bring it back
+short_description: Keep what a host cannot make again in a sealed archive, and restore it
 version_added: 0.1.0
 description:
   - Keeps files with their owner and mode, and SQLite databases as they are at one moment, through SQLite's own backup.
   - The archive is sealed on the host by age, for whoever has one of the private keys, so that no key leaves the host in
-    plain text. There is no way to keep it unsealed.
-  - Archives that earlier releases have sealed as C(ansible-vault) does it can still be opened.
-  - Everything in it has its SHA-256. It is verified whole before anything is brought back.
+    plain text. It cannot be kept unsealed.
+  - Archives that earlier releases have sealed as C(ansible-vault) does can still be opened.
+  - Everything in it has its SHA-256. The whole archive is verified before anything is restored.
 author:
   - fedops.flower contributors (@fedops)
 requirements:

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Prints text on the controller with its line breaks and columns, whatever format the callback plugin gives to
     results.
-  - Use it for tables that a person reads. The same content belongs into a variable or into the statistics for programs.
+  - Use it for tables that a person reads. For programs, put the same content into a variable or the statistics.
 author:
   - fedops.flower contributors (@fedops)
 attributes:

@@ -12,11 +12,11 @@ version_added: 0.1.0
 description:
   - Registers SuperNodes at the SuperLink, so that they, and nobody else, can join the federation, or unregisters them.
   - Flower lists its nodes without names or keys, so the module keeps a registry of them in C(records/supernodes.json)
-    below O(home), which only root writes. Should that be lost, it is built anew from the state database.
+    below O(home), which only root writes. If it is lost, it is rebuilt from the state database.
   - The gateway takes large requests only from the keys in C(records/keys), where the module keeps every key that is
     registered. This needs no reload of the gateway.
-  - A name that comes with another key replaces the node of that name. A key that is registered under one name is
-    refused for another that the inventory has, and so is a key that is given for two names.
+  - A name that comes with another key replaces the node of that name. Refuses a key that is given for two names, or
+    that is registered under another name of the inventory.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: supernode_keys
-short_description: Have the keys of the SuperNodes of a host
+short_description: Make the keys of the SuperNodes of a host
 version_added: 0.1.0
 description:
-  - Makes a private key for each SuperNode of a host, on that host, and returns the public ones. One execution serves
-    all of them.
-  - Keys are ECDSA P-384 in OpenSSH form, made by C(ssh-keygen). A key that is there is the identity of its SuperNode
-    and is never replaced. One that Flower cannot use is refused, before any other is made.
-  - Keys belong to root. systemd hands each to the SuperNode that it is of.
-  - Tells as well of keys of SuperNodes that the host had and is not to have any more.
+  - Makes a private key for each SuperNode of a host, on that host, and returns the public ones, all in one execution.
+  - Keys are ECDSA P-384 in OpenSSH form, made by C(ssh-keygen). An existing key is the identity of its SuperNode
+    and is never replaced. If Flower cannot use one, the task fails before it makes any other.
+  - Keys belong to root. systemd hands each to its SuperNode.
+  - Lists the keys of SuperNodes that the host should no longer have.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

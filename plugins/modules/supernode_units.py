@@ -10,13 +10,13 @@ module: supernode_units
 short_description: Run the SuperNodes of a host
 version_added: 0.1.0
 description:
-  - Writes the units and the configuration of each SuperNode of a host, and has systemd run exactly these. One execution
-    serves all of them.
+  - Writes the units and the configuration of each SuperNode of a host, and makes systemd run exactly these, all in one
+    execution.
   - Each SuperNode has two units. C(flower-supernode) has its key and talks to the SuperLink. C(flower-clientapps) runs
     its ClientApps, as a user that systemd makes for them.
-  - A SuperNode is restarted when something has changed that concerns it, and left alone otherwise.
-  - A SuperNode that the host has and that is not given is stopped, and everything that belongs to it alone is removed,
-    but for its key and its data.
+  - Restarts a SuperNode only if something that concerns it has changed.
+  - Stops a SuperNode of the host that is not given, and removes everything that belongs to it alone, except its key and
+    its data.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -10,8 +10,8 @@ module: supervisor
 short_description: Install the program that supervises trainings
 version_added: 0.1.0
 description:
-  - Installs the program and the template of its units on the SuperLink host, both as root's.
-  - The module M(fedops.flower.training) does so for a training. This one is for a host whose trainings are paused.
+  - Installs the program and the template of its units on the SuperLink host; both belong to root.
+  - M(fedops.flower.training) does the same for a training. This module is for a host whose trainings are paused.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -13,11 +13,11 @@ description:
   - Installs a small supervisor on the SuperLink host, tells it what to train, and lets systemd run it as
     C(flower-training@NAME.service). The supervisor submits the run, follows it, and submits the next when one is lost,
     whether or not anybody is connected.
-  - Then follows the training, with one line in the output for each finished round. Leaving the task, by an
-    interruption or by O(timeout), leaves the training alone.
-  - A training that is finished is left alone, one that is under way is followed, and one that has failed or was stopped
-    is trained again, which an app that keeps checkpoints takes as the order to resume.
-  - One that would save its checkpoints where another supervised training does that is not finished is refused.
+  - Then follows the training, with one line in the output for each finished round. The training goes on if the task
+    ends before it, by an interruption or by O(timeout).
+  - Leaves a finished training alone and follows one that is under way. One that has failed or was stopped is trained
+    again; an app that keeps checkpoints resumes it.
+  - Refuses a training that would save its checkpoints where another supervised, unfinished training does.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

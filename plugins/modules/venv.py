@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: venv
-short_description: Have a release of an environment from a hashed lock, and use it
+short_description: Build a release of an environment from a hashed lock, and use it
 version_added: 0.1.0
 description:
   - Installs exactly what a lock with hashes lists, with C(uv), into a virtual environment that belongs to root.
-  - Each lock and interpreter gives a release of its own, below C(releases) beside O(path). None is changed once it is
-    built.
-  - O(path) is a link to the release in use. It is switched in one step, when the release is whole.
+  - Each lock and interpreter gives a release of its own, below C(releases) beside O(path), which never changes once it
+    is built.
+  - O(path) is a link to the release in use. It is switched in one step, once the release is whole.
   - An environment in the place of the link, from before there were releases, is moved to them.
-  - The lock and the wheels travel from the controller as one archive, and only to a host that is not at that lock.
+  - The lock and the wheels travel from the controller as one archive, and only to a host that does not have that lock.
   - The environment is compiled to bytecode, since the service account cannot write into it.
   - An interpreter that is older than Flower supports is refused.
 author:
