@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: checkpoints_packages
-short_description: Say what a host needs for a place of checkpoints
+short_description: List the packages that a back end of checkpoints needs
 version_added: 0.1.0
 description:
   - Returns the packages of Debian that a backend of the role C(checkpoints) needs.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: facts_problem
-short_description: Tell whether a host's facts take the place of its inventory
+short_description: Check whether a host's facts replace its inventory
 version_added: 0.1.0
 description:
   - Ansible takes facts from the answer of any module, and puts them above the variables of the inventory. A host that

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: flower_program
-short_description: Say how a unit starts a program of Flower
+short_description: Return the command that starts a program of Flower in a unit
 version_added: 0.1.0
 description:
   - Returns the beginning of C(ExecStart=) for a program of Flower, or for C(python) with Flower's libraries.

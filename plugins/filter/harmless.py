@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: harmless
-short_description: Make what a host has said safe to show
+short_description: Make text from a host safe to show
 version_added: 0.1.0
 description:
   - Returns a value whose texts a terminal only prints. Control characters and what turns text round are written as

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: round_limits
-short_description: Tell what a round of a training needs, and how long the first one may take
+short_description: Return what a round of a training needs, and how long the first one may take
 version_added: 0.1.0
 description:
   - Returns what M(fedops.flower.training) takes of a training that M(fedops.flower.training_config) has judged.

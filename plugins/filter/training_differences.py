@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: training_differences
-short_description: Tell where a run does otherwise than asked
+short_description: List where a run differs from what was asked
 version_added: 0.1.0
 description:
   - Compares the effective configuration that a ServerApp has published with the run configuration that was asked for.

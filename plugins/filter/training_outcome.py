@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: training_outcome
-short_description: Tell what a play that trains has come to
+short_description: Return the outcome of a play that trains
 version_added: 0.1.0
 description:
   - Takes what the steps of a play have returned, whether or not it came to all of them, and returns what is true of the

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: unit_sandbox
-short_description: Say what a unit of Flower gives up
+short_description: Return the sandbox of a unit of Flower
 version_added: 0.1.0
 description:
   - Returns the directives of systemd that shut a unit in.
