@@ -11,24 +11,24 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   archive:
-    description: What the controller has sent, on the host. It is not to be set.
+    description: What the controller has sent, on the host. Do not set it.
     type: path
 """
 
     PROGRAM = r"""
 options:
   program:
-    description: SHA-256 of the supervisor's program. It is computed on the controller and is not to be set.
+    description: SHA-256 of the supervisor's program. It is computed on the controller. Do not set it.
     type: str
 """
 
     PIECE = r"""
 options:
   file:
-    description: The file to read a piece of. It is not to be set.
+    description: The file to read a piece of. Do not set it.
     type: str
   offset:
-    description: Where the piece begins. It is not to be set.
+    description: Where the piece begins. Do not set it.
     type: int
     default: 0
 """
@@ -36,6 +36,6 @@ options:
     STAGED = r"""
 options:
   staged:
-    description: What the controller has sent, on the host. It is not to be set.
+    description: What the controller has sent, on the host. Do not set it.
     type: path
 """

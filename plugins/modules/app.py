@@ -55,11 +55,11 @@ options:
       - Home of Flower on the host. The app is deployed to C(app/<name>) below it.
   name:
     description:
-      - Name of the app. It is read from C(pyproject.toml) and is not to be set.
+      - Name of the app. It is read from C(pyproject.toml). Do not set it.
     type: str
   checksum:
     description:
-      - Digest of the source files. It is computed on the controller and is not to be set.
+      - Digest of the source files. It is computed on the controller. Do not set it.
     type: str
 seealso:
   - module: fedops.flower.training

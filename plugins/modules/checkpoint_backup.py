@@ -51,11 +51,11 @@ options:
     choices: [present, restored]
     default: present
   folder:
-    description: The folder of a training that is meant, in O(path) and O(backup). It is not to be set.
+    description: The folder of one training, in O(path) and O(backup). Do not set it.
     type: str
     default: ""
   round:
-    description: The round of O(staged). It is not to be set.
+    description: The round of O(staged). Do not set it.
     type: int
 """
 

@@ -25,7 +25,7 @@ options:
       - The training C(default) has its files in the directory itself, every other one in a folder of its name.
   training:
     description:
-      - Name of the training whose checkpoints are meant, wherever in O(path) it keeps them.
+      - Name of the training whose checkpoints to read, wherever in O(path) it keeps them.
       - By default those of all trainings are.
     type: str
   verify:

@@ -44,7 +44,7 @@ options:
   home:
     description: Home of Flower on the host.
   announced:
-    description: What the controller knows of its file. It is not to be set.
+    description: What the controller knows of its file. Do not set it.
     type: dict
 """
 

@@ -59,7 +59,7 @@ options:
     type: path
     required: true
   finish:
-    description: Whether to remove O(file) on the host. It is not to be set.
+    description: Whether to remove O(file) on the host. Do not set it.
     type: bool
     default: false
 """

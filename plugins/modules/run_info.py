@@ -35,7 +35,7 @@ options:
     default: 0
   wait_for_round:
     description:
-      - Return as soon as the run has finished this round, or has ended. Without it, only the end is waited for.
+      - Return as soon as the run has finished this round, or has ended. Without it, wait for the end only.
       - Takes effect together with O(wait_seconds).
     type: int
   wait_for_change:
@@ -47,7 +47,7 @@ options:
   wait_seconds:
     description:
       - How long to wait, in seconds. V(0) looks once.
-      - A SuperLink that does not answer is waited for as well, because a run outlives its restart.
+      - Includes waiting for a SuperLink that does not answer, because a run outlives its restart.
     type: float
     default: 0
 seealso:
@@ -188,7 +188,7 @@ supervision:
       type: str
       sample: "2026-11-25T19:40:11+00:00"
     waiting_for:
-      description: Names of the SuperNodes that are waited for.
+      description: Names of the SuperNodes that the training waits for.
       type: list
       elements: str
       sample: []
@@ -278,7 +278,7 @@ quiesced:
   type: str
   sample: "2026-11-25T10:00:00+00:00"
 superlink_problem:
-  description: Why Flower could not be asked, so that the trainings are told from files alone; null when it could.
+  description: Why Flower could not be asked, so that the trainings are read from files alone; null if it could.
   returned: when neither O(name) nor O(run_id) is given
   type: str
   sample: "Flower says: Connection to the SuperLink is unavailable. Look at the unit flower-superlink on this host."

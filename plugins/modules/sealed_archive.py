@@ -89,7 +89,7 @@ options:
     description: The password of O(method=vault). It stays on the controller.
     type: str
   opened:
-    description: The archive of O(method=vault) as the controller has opened it, on the host. It is not to be set.
+    description: The archive of O(method=vault) as the controller has opened it, on the host. Do not set it.
     type: path
   user:
     description: The account of the ServerApps on the host that is restored.

@@ -25,7 +25,7 @@ options:
     default: false
   wait_for_online:
     description:
-      - Return as soon as so many of them are online. Too few at the end of O(wait_seconds) are no failure.
+      - Return as soon as this many of them are online. Too few at the end of O(wait_seconds) are no failure.
         Check mode does not wait.
     type: int
     default: 0
@@ -37,7 +37,7 @@ options:
     default: []
   wait_seconds:
     description:
-      - At most so many seconds, in which a SuperLink that does not answer is waited for, too.
+      - Wait at most this many seconds, also for a SuperLink that does not answer.
     type: float
     default: 0
 seealso:
@@ -72,7 +72,7 @@ supernodes:
       sample: hospital-a
     registered:
       description:
-        - Whether the collection has registered it. V(false) is a node that somebody else has let join.
+        - Whether the collection has registered it. V(false) is a node that was registered in another way.
       type: bool
       sample: true
     site:

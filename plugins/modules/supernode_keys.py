@@ -76,7 +76,7 @@ supernodes:
       type: str
       sample: ecdsa-sha2-nistp384 AAAAE2VjZHNh… ward-a
 left:
-  description: The same of SuperNodes whose keys are here and that are not to be.
+  description: The same for SuperNodes whose keys are here and that should not exist.
   returned: success
   type: list
   elements: dict

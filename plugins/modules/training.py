@@ -51,7 +51,7 @@ options:
       - V(present) trains it unless it is already finished.
       - V(stopped) stops it and its run. It stays stopped, even after a reboot, until it is trained again.
         What the run has saved as checkpoints stays.
-      - V(stopped) works without the SuperLink, too. RV(details) and a warning name the run that it could not be told to
+      - V(stopped) also works without the SuperLink. RV(details) and a warning name the run that it could not be told to
         stop, and what to do.
     type: str
     choices: [present, stopped]
@@ -83,7 +83,7 @@ options:
       - V(once) trains O(num_rounds) rounds.
       - V(continuous) trains a session of O(num_rounds) rounds whenever enough SuperNodes are online and one of them has
         joined or come back, or O(session_interval) has passed. Each session goes on from the last checkpoint.
-        It ends when it is stopped, so it is not waited for.
+        It ends when it is stopped, so the task does not wait for it.
     type: str
     choices: [once, continuous]
     default: once
@@ -101,7 +101,7 @@ options:
       - How many SuperNodes must be online for a round, at least 1.
   attempts:
     description:
-      - After so many runs in a row that have finished no round, the training is given up. At least 1.
+      - The training is given up after this many runs in a row that have finished no round. At least 1.
   retry_failed:
     description:
       - Whether to submit another run after one that the app itself has ended with an exception.
@@ -109,15 +109,15 @@ options:
     default: false
   stall_timeout:
     description:
-      - At least so many seconds must pass without a finished round before a run is taken for stalled.
+      - A run counts as stalled only after this many seconds without a finished round.
         The limit is ten times the longest of the last rounds where that is more. At least 1.
   first_round_timeout:
     description:
       - How many seconds the first round may take, when there is no other to compare it with. At least 1.
   wait:
     description:
-      - Whether to follow the training to its end. Otherwise the task ends as soon as a run is under way, or as it is
-        known what is waited for.
+      - Whether to follow the training to its end. Otherwise the task ends once a run is under way, or once it is known
+        what the training waits for.
     type: bool
     default: true
   timeout:

@@ -58,7 +58,7 @@ options:
       - When it is given, the run configuration holds those variables that the app declares in its
         C([tool.flwr.app.config]), because Flower refuses every other key.
         A variable that was set also reaches the app under other names that are usual, such as C(learning-rate) for
-        C(fl_client_lr), and that is told.
+        C(fl_client_lr), which is reported.
       - A variable that was set and that the app does not take is an error.
     type: path
   overlay:

@@ -76,13 +76,13 @@ options:
     type: bool
     default: false
   checksum:
-    description: SHA-256 of O(lock). It is computed on the controller and is not to be set.
+    description: SHA-256 of O(lock). It is computed on the controller. Do not set it.
     type: str
   version:
-    description: The version of Flower in O(lock). It is read on the controller and is not to be set.
+    description: The version of Flower in O(lock). It is read on the controller. Do not set it.
     type: str
   offline:
-    description: Whether there is a O(wheelhouse). It is decided on the controller and is not to be set.
+    description: Whether there is a O(wheelhouse). It is decided on the controller. Do not set it.
     type: bool
     default: false
 """
