@@ -13,7 +13,7 @@ from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expec
 
 def superlink_problems(given: Mapping[str, Any], prefix: str = "") -> list[str]:
     with expecting("These are not the variables of the SuperLink"):
-        return rules.problems({name: given[f"{prefix}{name}"] for name in rules.NAMES if f"{prefix}{name}" in given})
+        return rules.problems({name: given[f"{prefix}{name}"] for name in rules.CHECKED if f"{prefix}{name}" in given})
 
 
 def superlink_state_problem(file_system: str, home: str) -> str:

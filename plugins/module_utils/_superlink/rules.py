@@ -24,7 +24,7 @@ _PORTS = ("port", "runtime_port", "fleet_port")
 _NUMBERS = ("health_timeout", "requests_per_second")
 _SIZES = ("memory_max", "executor_memory_max")
 _LISTS = ("fleet_listen", "app_networks")
-NAMES = (*_PORTS, *_NUMBERS, *_SIZES, *_LISTS, "body_max")
+CHECKED = (*_PORTS, *_NUMBERS, *_SIZES, *_LISTS, "body_max")
 _BODY = re.compile("[0-9]+[kmg]?")
 # Of a SuperNode at a time: two pushes, two pulls, a look for messages and a heartbeat.
 _CONNECTIONS = 6
@@ -33,7 +33,7 @@ _CONNECTIONS = 6
 def problems(given: t.Mapping[str, t.Any]) -> list[str]:
     """Return what is wrong with the variables C(superlink_*), one sentence each.
 
-    C(given) has those of C(NAMES) that are set, without prefix.
+    C(given) has those of C(CHECKED) that are set, without prefix.
     """
     found = [
         f"superlink_fleet_listen has {address}, which must be an address of IPv4, or one of IPv6 in brackets."
