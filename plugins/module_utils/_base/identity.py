@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import os
 import pwd
+import resource
 import typing as t
 from contextlib import contextmanager
 
-from .errors import NotDeployedError
+from .errors import FedopsError, NotDeployedError
 from .layout import APPS, CONTROL, SUPERLINK_ACCOUNT
 
 APPS_USER = APPS.name  # owns the checkpoints and what ServerApps publish
 CONTROL_USER = CONTROL.name  # runs Flower's command line, and owns the records of trainings
 STATE_USER = SUPERLINK_ACCOUNT.name  # owns the SuperLink's database
+
+MOST_MEMORY = 2 << 30  # bytes; a manifest of the largest models takes a few dozen megabytes
 
 
 def account_of(name: str) -> pwd.struct_passwd | None:
@@ -43,22 +46,49 @@ def as_account(name: str) -> t.Iterator[None]:
     """Touch files as an account: C(APPS_USER) for checkpoints, C(CONTROL_USER) for records of trainings.
 
     Its folders are its own, so a link in them could lead root anywhere. Start no process in here: it would inherit
-    the way back to root. Whoever is not root stays who they are.
+    the way back to root. Whoever is not root stays who they are. What the account has planted takes no more memory than
+    C(MOST_MEMORY) beyond what is taken already.
     """
     account = account_of(name)
     if account is None:
         yield
         return
     group, groups = os.getegid(), os.getgroups()
-    os.setgroups(os.getgrouplist(name, account.pw_gid))
-    os.setegid(account.pw_gid)
-    os.seteuid(account.pw_uid)
+    with _bounded_memory():
+        os.setgroups(os.getgrouplist(name, account.pw_gid))
+        os.setegid(account.pw_gid)
+        os.seteuid(account.pw_uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+            os.setgroups(groups)
+
+
+@contextmanager
+def _bounded_memory() -> t.Iterator[None]:
+    """Take so much memory and no more; what would need more is an error of ours."""
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    most = _taken() + MOST_MEMORY
+    if before[0] != resource.RLIM_INFINITY:
+        most = min(most, before[0])
+    resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
     try:
         yield
+    except MemoryError:
+        raise FedopsError(
+            f"What lies there takes more than {MOST_MEMORY} bytes of memory to look at. Look what has been put there,"
+            " and remove it."
+        ) from None
     finally:
-        os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _taken() -> int:
+    """Return how many bytes of memory of its own this process has asked for."""
+    with open("/proc/self/statm", "rb") as stream:
+        return int(stream.read().split()[5]) * resource.getpagesize()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import math
 import typing as t
 from dataclasses import dataclass
 
-from .._base.jsonable import is_whole
+from .._base.jsonable import MOST_VALUES, has_too_many, is_whole
 from .npy import MOST_DIMENSIONS
 from .npz import LONGEST_NAME, MOST_MEMBERS
 
@@ -57,8 +57,11 @@ def read_table(stream: t.IO[bytes], size: int) -> list[Tensor]:
     begin = _LENGTH + length
     if not 2 <= length <= LONGEST_TABLE or begin > size:
         raise ValueError("it does not begin with the table of a .safetensors file")
+    text = stream.read(length)
+    if has_too_many(text):
+        raise ValueError(f"its table has more than {MOST_VALUES} values")
     try:
-        table = json.loads(stream.read(length).decode("utf-8"), object_pairs_hook=_without_doubles)
+        table = json.loads(text.decode("utf-8"), object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as error:
         raise ValueError("its table is no JSON that names every array once") from error
     if not isinstance(table, dict) or len(table) > MOST_MEMBERS:

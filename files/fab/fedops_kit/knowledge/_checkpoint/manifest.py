@@ -17,7 +17,7 @@ import stat
 import typing as t
 
 from .._base.errors import FedopsError
-from .._base.jsonable import canonical_hash, is_whole
+from .._base.jsonable import MOST_VALUES, canonical_hash, has_too_many, is_whole
 from .npy import MOST_DIMENSIONS, NAMES
 
 LIMIT = 64 << 20  # bytes of a manifest; one with an array for every parameter group of the largest models has a few
@@ -76,6 +76,8 @@ def load(path: str) -> t.Any:
             text = stream.read(LIMIT + 1)
         if len(text) > LIMIT:
             raise CheckpointError(f"{path} is no manifest: it has more than {LIMIT} bytes.")
+        if has_too_many(text):
+            raise CheckpointError(f"{path} is no manifest: it has more than {MOST_VALUES} values.")
         return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import resource
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base import identity
@@ -46,3 +47,14 @@ def test_whoever_is_not_root_stays_who_they_are(monkeypatch) -> None:
     assert identity.account_of("no-such-account") is None
     with identity.as_account("no-such-account"):
         pass
+
+
+@as_root
+def test_what_an_account_has_planted_takes_no_more_memory_than_is_allowed(monkeypatch) -> None:
+    monkeypatch.setattr(identity, "MOST_MEMORY", 64 << 20)
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with pytest.raises(FedopsError, match="takes more than 67108864 bytes of memory"), identity.as_account("nobody"):
+        bytearray(512 << 20)
+    assert (os.geteuid(), resource.getrlimit(resource.RLIMIT_DATA)) == (0, before)
+    with identity.as_account("nobody"):
+        assert len(bytearray(16 << 20)) == 16 << 20

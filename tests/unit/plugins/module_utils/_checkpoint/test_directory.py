@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import MOST_VALUES
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import directory as _checkpoints
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import manifest as _manifest
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.lock import open_lock, take_lock
@@ -253,6 +254,15 @@ def test_a_manifest_is_read_only_so_far(tmp_path: Path, monkeypatch: pytest.Monk
     assert verify(str(path)).round == 1
     path.write_text(path.read_text() + " ")
     with pytest.raises(_manifest.CheckpointError, match="is no manifest: it has more than"):
+        verify(str(path))
+
+
+def test_a_manifest_of_more_values_than_any_model_has_is_not_parsed(tmp_path: Path, monkeypatch) -> None:
+    write(tmp_path, 1)
+    path = tmp_path / "checkpoint_round_1.json"
+    path.write_text('{"configuration": [' + ",".join(["{}"] * (MOST_VALUES // 2 + 1)) + "]}")
+    monkeypatch.setattr(_manifest.json, "loads", None)
+    with pytest.raises(CheckpointError, match=f"is no manifest: it has more than {MOST_VALUES} values"):
         verify(str(path))
 
 

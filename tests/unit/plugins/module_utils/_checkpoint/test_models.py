@@ -7,10 +7,12 @@ from __future__ import annotations
 import io
 import json
 import struct
+import tracemalloc
 import zipfile
 from contextlib import suppress
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import MOST_VALUES
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import models, npz, safetensors
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.models import Entry, ModelError
 from hypothesis import given
@@ -183,6 +185,18 @@ def test_a_type_that_numpy_lacks_is_told_by_its_name() -> None:
 def test_anything_else_is_no_safetensors(content: bytes) -> None:
     with pytest.raises(ModelError, match="m.safetensors is no model: "):
         read(content, "m.safetensors")
+
+
+def test_a_table_of_more_values_than_any_model_has_takes_no_memory() -> None:
+    text = b'{"w":[' + b",".join([b"{}"] * (MOST_VALUES // 2 + 1)) + b"]}"
+    content = len(text).to_bytes(8, "little") + text
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelError, match=f"its table has more than {MOST_VALUES} values"):
+            read(content, "m.safetensors")
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(text)
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.binary(max_size=300), st.sampled_from([".npz", ".safetensors"]))
