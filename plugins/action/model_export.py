@@ -111,7 +111,7 @@ class ActionModule(ActionBase):
 def _sha256(path: str) -> str:
     try:
         with Path(path).open("rb") as stream:
-            return models.sha256_of(stream)
+            return models.sha256_of(stream, os.fstat(stream.fileno()).st_size)
     except FileNotFoundError:
         return ""
 

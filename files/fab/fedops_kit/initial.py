@@ -46,7 +46,7 @@ def first_model(values: Mapping[str, Any], untrained: ArrayRecord) -> ArrayRecor
         )
     try:
         with opened(path) as stream:
-            _expect(path, sha256, models.sha256_of(stream))
+            _expect(path, sha256, models.sha256_of(stream, os.fstat(stream.fileno()).st_size))
             arrays = _read(path, stream, untrained)
     except OSError as error:
         raise RunFailedError(f"fl_initial_checkpoint is {path}, which cannot be read: {error.strerror}.") from error

@@ -194,7 +194,7 @@ class Exporter:
             if form in ("npz", "safetensors"):
                 with opened(checkpoint.path) as source:
                     _expect_same(checkpoint, source, stream, name, size)
-            return Exported(checkpoint, work, name, models.sha256_of(stream), size)
+            return Exported(checkpoint, work, name, models.sha256_of(stream, size), size)
 
 
 def read_piece(path: str, made: str, offset: int) -> bytes:

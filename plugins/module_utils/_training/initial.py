@@ -33,7 +33,6 @@ INITIAL_FOLDER, SOURCES = "initial", "sources.json"
 MOST_SOURCES = 1000  # that are remembered
 _COPY = re.compile(rf"([0-9a-f]{{64}})(?:{'|'.join(map(re.escape, FORMATS))})")
 _YOUNG = 86400  # seconds; the training that asks for a copy may not have been written down yet
-_PIECE = 1 << 20
 
 
 class InitialModelError(FedopsError):
@@ -53,7 +52,7 @@ def description(stream: t.IO[bytes], path: str) -> dict[str, t.Any]:
     size = os.fstat(stream.fileno()).st_size
     found = [] if models.format_of(path) == PT else models.entries(stream, path, size)
     arrays = [{"name": one.name, "dtype": one.dtype, "shape": list(one.shape)} for one in found]
-    return {"sha256": models.sha256_of(stream), "bytes": size, "arrays": arrays}
+    return {"sha256": models.sha256_of(stream, size), "bytes": size, "arrays": arrays}
 
 
 class InitialModels:
@@ -94,6 +93,9 @@ class InitialModels:
     ) -> dict[str, t.Any]:
         suffix = models.format_of(source)
         with guarded.regular_file(path, None) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size not in self._sizes:
+                self._expect_room(source, size)  # before it is read: a file may have holes, and claim any size
             about = description(stream, source)
             digest = about["sha256"]
             _expect(source, announced.sha256 if announced else sha256, digest)
@@ -101,10 +103,10 @@ class InitialModels:
                 return {**self._told(False, digest, suffix), **about}
             self._expect_room(source, about["bytes"])
             if not check_mode:
-                self._write(stream, source, digest, suffix)
+                self._write(stream, source, about["bytes"], digest, suffix)
         return {**self._told(True, digest, suffix), **about}
 
-    def _write(self, stream: t.IO[bytes], source: str, digest: str, suffix: str) -> None:
+    def _write(self, stream: t.IO[bytes], source: str, size: int, digest: str, suffix: str) -> None:
         account = checkpoint_owner()
         owners = (os.geteuid(), account.pw_gid if account else os.getegid())
         guarded.make_directory(self.path, 0o750, owners)
@@ -112,7 +114,7 @@ class InitialModels:
         stream.seek(0)
         written = hashlib.sha256()
         with guarded.replacing(self._place(digest, suffix), 0o640, owners) as copy:
-            while piece := stream.read(_PIECE):
+            for piece in models.pieces(stream, size):
                 written.update(piece)
                 copy.write(piece)
             if written.hexdigest() != digest:
@@ -142,9 +144,18 @@ class InitialModels:
     def _has(self, digest: str, suffix: str) -> bool:
         try:
             with guarded.regular_file(self._place(digest, suffix), None, (os.geteuid(),)) as stream:
-                return models.sha256_of(stream) == digest
+                return models.sha256_of(stream, os.fstat(stream.fileno()).st_size) == digest
         except FileNotFoundError:
             return False
+
+    @property
+    def _sizes(self) -> set[int]:
+        """The sizes of the copies that are there."""
+        try:
+            found = [guarded.status(os.path.join(self.path, name)) for name in guarded.names(self.path)]
+        except FileNotFoundError:
+            return set()
+        return {one.st_size for one in found if one}
 
     def _expect_room(self, source: str, size: int) -> None:
         there = os.statvfs(nearest(self.path))

@@ -155,6 +155,38 @@ def test_copies_go_that_no_training_asks_for(take, own_home, tmp_path) -> None:
 
 def test_a_file_that_changes_meanwhile_is_not_taken(take, own_home, tmp_path, monkeypatch) -> None:
     write(tmp_path / "m.npz")
-    monkeypatch.setattr(initial.models, "sha256_of", lambda stream: "0" * 64)
+    monkeypatch.setattr(initial.models, "sha256_of", lambda stream, size: "0" * 64)
     assert "which has changed while it was read" in take(tmp_path / "m.npz")["msg"]
     assert list((own_home / "initial").iterdir()) == []
+
+
+def test_a_file_that_grows_is_read_no_further_than_it_was_long(take, own_home, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("glob.glob", lambda pattern: [pattern])
+    file = tmp_path / "m.pt"
+    file.write_bytes(b"weights")
+    pieces = initial.models.pieces
+
+    def while_it_is_read(stream, size):
+        with file.open("ab") as more:
+            more.write(b"more")
+        yield from pieces(stream, size)
+
+    monkeypatch.setattr(initial.models, "pieces", while_it_is_read)
+    done = take(file)
+    assert Path(done["path"]).read_bytes() == b"weights"
+    assert done["sha256"] == hashlib.sha256(b"weights").hexdigest()
+
+
+def test_a_file_of_holes_is_refused_before_it_is_read(take, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("glob.glob", lambda pattern: [pattern])
+    with (tmp_path / "m.pt").open("wb") as file:
+        file.truncate(1 << 43)
+    monkeypatch.setattr(initial.models, "sha256_of", None)
+    assert f"m.pt of {1 << 43} bytes, but" in take(tmp_path / "m.pt")["msg"]
+
+
+def test_a_copy_that_is_there_needs_no_room(take, tmp_path, monkeypatch) -> None:
+    write(tmp_path / "m.npz")
+    first = take(tmp_path / "m.npz")
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=1, f_frsize=16))
+    assert take(tmp_path / "m.npz")["path"] == first["path"]

@@ -74,13 +74,20 @@ def entries(stream: t.IO[bytes], path: str, size: int) -> list[Entry]:
         raise ModelError(f"{path} is no model: {error}.") from error
 
 
-def sha256_of(stream: t.IO[bytes]) -> str:
-    """Return the hash of a file."""
+def sha256_of(stream: t.IO[bytes], size: int) -> str:
+    """Return the hash of a file of so many bytes: one that somebody else writes to may grow without an end."""
     stream.seek(0)
     digest = hashlib.sha256()
-    while piece := stream.read(_PIECE):
+    for piece in pieces(stream, size):
         digest.update(piece)
     return digest.hexdigest()
+
+
+def pieces(stream: t.IO[bytes], size: int) -> t.Iterator[bytes]:
+    """Yield what comes next in a file, so many bytes at most."""
+    while piece := stream.read(min(_PIECE, size)):
+        size -= len(piece)
+        yield piece
 
 
 def matched(found: t.Sequence[Entry], names: t.Sequence[str]) -> dict[str, Entry]:
