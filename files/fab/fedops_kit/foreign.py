@@ -23,6 +23,7 @@ from .arrays import is_finite, view
 from .knowledge._config.strategies import STRATEGIES
 from .knowledge._config.strategies import Strategy as Row
 from .pulling import Bound
+from .storable import name_flaw
 
 _MORE_METRICS = 32  # times those of our own app: nobody has told others how many there may be
 _TREES = "0"  # the array that Flower looks for
@@ -146,8 +147,11 @@ class ForeignCheck:
 
     def _arrays_flaw(self, arrays: ArrayRecord) -> str:
         model = self.model if self.model is not None else ArrayRecord()
-        if flaw := next(filter(None, (guards.claim_flaw(name, array) for name, array in arrays.items())), ""):
-            return flaw
+        for name, array in arrays.items():
+            if flaw := name_flaw(name):
+                return f"the array {name!r} {flaw}"
+            if flaw := guards.claim_flaw(name, array):
+                return flaw
         largest = guards.LARGEST if self.taken == AVERAGED else math.inf
         if broken := unsound(arrays, model, largest):
             return guards.unsound_flaw(broken[0], view(arrays[broken[0]]))

@@ -22,7 +22,7 @@ _SHOWN = 100  # characters of a name
 def check_storable(model: Mapping[str, Array]) -> None:
     """Raise RunFailedError for a model that could not be restored from a checkpoint as it was."""
     for name, array in model.items():
-        if flaw := _name_flaw(name) or _numbers_flaw(array):
+        if flaw := name_flaw(name) or _numbers_flaw(array):
             raise RunFailedError(
                 f"The model of the app cannot be kept: the array {harmless(repr(name), _SHOWN)} {flaw}."
                 " Mend initial_arrays() in task.py."
@@ -35,7 +35,8 @@ def check_storable(model: Mapping[str, Array]) -> None:
         )
 
 
-def _name_flaw(name: str) -> str:
+def name_flaw(name: str) -> str:
+    """Say why an array cannot have this name in a checkpoint; nothing when it can."""
     if "\0" in name:
         return "has a NUL in its name, which ends a name in an archive"
     try:

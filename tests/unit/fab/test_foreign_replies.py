@@ -94,6 +94,21 @@ def test_what_an_array_says_of_itself_is_held_against_it_for_code_of_the_app(ben
     assert reason in rejected(bench)["south"]
 
 
+@pytest.mark.parametrize("name", ["half \ud800", "nul \0"])
+def test_a_name_that_no_checkpoint_can_hold_is_left_out_for_code_of_the_app(bench: Bench, name: str) -> None:
+    class Joining(Growing):
+        def aggregate_train(self, server_round: int, replies: Any) -> Any:
+            given = [reply.content["weights"] for reply in replies]
+            return ArrayRecord({key: array for record in given for key, array in record.items()}), None
+
+    def spoil(content: RecordDict) -> None:
+        content["weights"][name] = content["weights"]["w"]
+
+    result = bench.start(Joining, grid=lying(spoil, "south"), rounds=1)
+    assert list(rejected(bench)) == ["south"]
+    assert list(result.arrays) == ["w", "n"]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, [1, 2], 2**62])
 def test_a_number_of_examples_that_nothing_is_weighted_by_ends_nothing(bench: Bench, value: object) -> None:
     bench.start(Growing, grid=lying(figure("num-examples", value), "south"), rounds=1)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 LINE_OF_TEXT = 2000  # characters of a text that is one line
 PAGE = 20000  # characters of a text of many lines
-MOST_VALUES = 1 << 21  # of one JSON text: 2^17 arrays, each with its name, type and shape, and something over
+MOST_VALUES = 1 << 22  # of one JSON text; a manifest of ours has fewer, were it as long as any that is read
 MARK = "..."  # stands where something was cut off
 
 # Everything that a terminal acts on, that has no width, or that turns other text round: the categories Cc, Cf, Cs, Zl
