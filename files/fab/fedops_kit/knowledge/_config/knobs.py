@@ -34,6 +34,8 @@ from .variable import Variable
 EXTRA_KEY = "training_run_config['{}']"  # as an operator writes a key of the app
 TABLE_OF_KNOBS = "KNOBS"
 MOST_KNOBS = 200
+MOST_CHOICES = 200  # of a knob
+LONGEST_SOURCE = 1 << 18  # characters of a file with a table; to parse one takes five hundred times as much memory
 LARGEST_KNOB = 2**63 - 1  # as a whole number; Flower's messages hold no larger one
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,7}", re.ASCII)
 _WORDS = ("default", "minimum", "maximum", "choices")
@@ -66,6 +68,13 @@ def table_in(source: str) -> object:
 
     :raises KnobError: when the file is no Python, or the table no plain literal.
     """
+    if len(source) > LONGEST_SOURCE:
+        if TABLE_OF_KNOBS not in source:
+            return {}
+        raise KnobError(
+            f"it has {len(source)} characters, and a file with {TABLE_OF_KNOBS} at most {LONGEST_SOURCE}: move other"
+            " code out of it"
+        )
     try:
         for node in ast.parse(source).body:
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
@@ -189,6 +198,8 @@ def _choices(kind: str, words: Mapping[str, Any]) -> tuple[str, ...]:
     texts = isinstance(choices, (list, tuple)) and all(isinstance(choice, str) for choice in choices)
     if not texts or (choices and kind != "str"):
         raise BadValue("has choices, which must be a list of texts for a text")
+    if len(choices) > MOST_CHOICES:
+        raise BadValue(f"has {len(choices)} choices but may have at most {MOST_CHOICES}")
     return tuple(choices)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.knobs import (
+    LONGEST_SOURCE,
     KnobError,
     flat,
     knobs_in_run,
@@ -28,6 +29,7 @@ TABLE = {
 def test_a_table_is_read_and_not_run() -> None:
     assert table_in(f"import nothing\nKNOBS = {TABLE!r}\nraise RuntimeError\n") == TABLE
     assert table_in(f"KNOBS: dict[str, object] = {TABLE!r}\n") == TABLE
+    assert table_in("x" * LONGEST_SOURCE + "(") == {}  # no table, and too long to be parsed for it
     assert table_in("def f():\n    KNOBS = 1\nother = 2\n") == {}
 
 
@@ -40,6 +42,7 @@ def test_a_table_is_read_and_not_run() -> None:
         ("KNOBS = {[]: 1}", "must be a plain literal"),
         ("KNOBS = " + "(" * 5000 + ")" * 5000, "it is no Python|must be a plain literal"),
         ("\x00", "it is no Python|must be a plain literal"),
+        ("KNOBS = {}\nx = [" + "[]," * (LONGEST_SOURCE // 3) + "]", "and a file with KNOBS at most"),
     ],
 )
 def test_what_is_no_literal_is_refused(source: str, message: str) -> None:
@@ -63,6 +66,7 @@ def test_what_is_no_literal_is_refused(source: str, message: str) -> None:
         ({"a": {"default": 1, "minimum": 3, "maximum": 2}}, "has a minimum of 3 above its maximum of 2"),
         ({"a": {"default": 1, "choices": ["x"]}}, "has choices, which must be a list of texts for a text"),
         ({"a": {"default": "x", "choices": "x"}}, "has choices, which must be a list of texts for a text"),
+        ({"a": {"default": "x", "choices": ["x"] * 201}}, "has 201 choices but may have at most 200"),
         ({"a": {"default": "y", "choices": ["x"]}}, "has the default 'y', which must be one of x"),
         ({"a": float("inf")}, "has the default inf, which must be a number"),
         ({"a": 1, "a.b": 2}, "is a value and a table of others"),
