@@ -112,6 +112,11 @@ finished:
   returned: when O(name) or O(run_id) is given
   type: bool
   sample: true
+code:
+  description: SHA-256 of the user's code that the run trains with; null where nobody has told.
+  returned: success
+  type: str
+  sample: 5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9
 configuration_hash:
   description: Hash of the configuration that was submitted.
   returned: when O(name) or O(run_id) is given

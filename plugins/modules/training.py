@@ -73,6 +73,18 @@ options:
     description:
       - Hash of everything that makes the training what it is. Without it, any run under O(name) is taken for the same.
     type: str
+  code:
+    description:
+      - SHA-256 of the user's code in the app, as M(fedops.flower.training_config) returns it. Without it, any code is
+        taken for the same.
+    type: str
+  code_change:
+    description:
+      - What other code makes of a training that has begun. V(new) makes it another one, which is trained from the
+        first round. V(continue) has it go on with its model.
+    type: str
+    choices: [new, continue]
+    default: new
   num_rounds:
     description:
       - Number of rounds that is asked for, at least 1. A training that ended with fewer rounds is submitted again for
@@ -142,6 +154,7 @@ EXAMPLES = r"""
     unit: "{{ lookup('ansible.builtin.template', 'flower-training@.service.j2') }}"
     run_config: "{{ asked.run_config }}"
     configuration_hash: "{{ asked.configuration_hash }}"
+    code: "{{ asked.code }}"
     num_rounds: "{{ asked.training.num_rounds }}"
 
 - name: Stop the training
@@ -194,6 +207,11 @@ configuration_hash:
   returned: success
   type: str
   sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+code:
+  description: SHA-256 of the user's code that the newest run trains with; null where nobody has told.
+  returned: success
+  type: str
+  sample: 5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9
 num_rounds:
   description: Number of rounds that is asked for.
   returned: success
@@ -263,6 +281,13 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import FLWR_OPTIONS
+from ansible_collections.fedops.flower.plugins.module_utils._config.code import (
+    CODE_CHANGES,
+    GOES_ON,
+    NEW_TRAINING,
+    code_shown,
+    is_same_code,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._config.limits import DEFAULT, range_problems
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import (
@@ -306,6 +331,8 @@ def request_of(params: dict[str, Any]) -> Request:
         app=params["app"],
         run_config=params["run_config"] or "",
         configuration_hash=params["configuration_hash"],
+        code=params["code"] or "",
+        code_change=params["code_change"],
         num_rounds=params["num_rounds"],
         mode=params["mode"],
         session_interval=params["session_interval"],
@@ -351,13 +378,35 @@ def more_trained(folder: TrainingFolder, request: Request) -> str:
     if request.continuous or request.begins_anew or not request.num_rounds:
         return ""
     ends = [(folder.result or {}, "rounds"), ((folder.history or [{}])[-1], "round")]
-    rounds = [end.get(key) for end, key in ends if end.get("configuration_hash") == request.configuration_hash]
+    wanted, codes = request.wanted(None), {entry.run_id: entry.code for entry in folder.ledger}
+    rounds = [
+        end.get(key)
+        for end, key in ends
+        if wanted.is_of(end.get("configuration_hash"), codes.get(str(end.get("run_id"))))
+    ]
     most = max((number for number in rounds if isinstance(number, int)), default=0)
     if most <= request.num_rounds:
         return ""
     return (
         f"{folder.name}: fl_num_rounds is {request.num_rounds} but {most} rounds are trained already. None is taken"
         " back: the model is that of the last one. Ask for more rounds to go on, or choose another fl_training_name."
+    )
+
+
+def other_code(folder: TrainingFolder, request: Request) -> str:
+    """Say what becomes of a training that has other code than before, where it has."""
+    latest = folder.ledger[-1] if folder.ledger else None
+    if latest is None or latest.configuration_hash != request.configuration_hash or request.begins_anew:
+        return ""
+    if is_same_code(latest.code, request.code):
+        return ""
+    codes = f"{folder.name}: the app has other code ({code_shown(latest.code)}, now {code_shown(request.code)})"
+    if request.code_change == GOES_ON:
+        return f"{codes}, and the training goes on with it (fl_code_change is {GOES_ON}). Every round tells both."
+    return (
+        f"{codes}, which makes it another training: it begins at round 1, and what it had is put aside. To go on with"
+        f" its model, set fl_code_change to {GOES_ON} before it has begun; to keep both, choose another"
+        " fl_training_name."
     )
 
 
@@ -398,6 +447,8 @@ def main() -> None:
             "unit": {"type": "str"},
             "run_config": {"type": "str", "default": ""},
             "configuration_hash": {"type": "str"},
+            "code": {"type": "str"},
+            "code_change": {"type": "str", "choices": list(CODE_CHANGES), "default": NEW_TRAINING},
             "num_rounds": {"type": "int"},
             "mode": {"type": "str", "choices": ["once", "continuous"], "default": "once"},
             "session_interval": {"type": "float", "default": DEFAULT["session_interval"]},
@@ -427,7 +478,10 @@ def main() -> None:
             if result["details"]:
                 module.warn(f"{params['name']}: {result['details']}")
         else:
+            other = other_code(supervising.folder, request_of(params))
             result = have_trained(supervising, params, module.check_mode)
+            if other and result.get("submitted"):
+                module.warn(other)
             if more := more_trained(supervising.folder, request_of(params)):
                 module.warn(more)
     module.exit_json(**result)

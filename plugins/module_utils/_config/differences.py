@@ -28,7 +28,13 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
     With ``model_only`` it is held only to what decides the model's bytes: a training that was finished earlier is the
     one that is asked for, whatever its timeouts were.
     """
-    parameters, run_config = training.strategy_parameters, training.run_config
+    parameters, asked_name = training.strategy_parameters, str(training.values["strategy"])
+    # A parameter of another strategy does nothing, and its default may have moved since.
+    run_config = {
+        key: value
+        for key, value in training.run_config.items()
+        if key not in BY_KEY or BY_KEY[key].applies_to(asked_name)
+    }
     variables = STRATEGIES[str(training.values["strategy"])].variables
     untold = _untold(training)
     if model_only:
@@ -40,7 +46,6 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
         }
     strategy = effective.get("strategy")
     strategy = strategy if isinstance(strategy, Mapping) else {}
-    asked_name = str(training.values["strategy"])
     pairs = [
         ("The training", training.values["training_name"], effective.get("training")),
         ("The configuration hash", training.configuration_hash, effective.get("configuration_hash")),

@@ -25,7 +25,7 @@ from .._flower.assumptions import RUN_COMPLETED
 from .._flower.cli import Flwr
 from .._flower.processes import ProcessTable
 from .._training.folder import TrainingFolder
-from .._training.runs import ABSENT, Known, covers, decide, known_runs
+from .._training.runs import ABSENT, Known, decide, is_met_by_result, known_runs
 from .desk import Desk, unit_name
 from .endings import ENDED, FINISHED, STOPPED
 from .memory import Memory
@@ -108,8 +108,7 @@ class Supervising:
         latest = known[-1] if known else Known("", ABSENT)
         if not request.force and self._is_at_it(request, latest):
             return Plan("follow", latest, installation.differences())
-        wanted = request.configuration_hash, request.num_rounds, request.force
-        decision = decide(known, self.folder.result, *wanted)
+        decision = decide(known, self.folder.result, request.wanted(request.num_rounds), request.force)
         if ends and decision.action == "finished" and decision.run:
             return Plan("finished", decision.run)
         return Plan("start", latest, installation.differences())
@@ -247,17 +246,15 @@ class Supervising:
 
     def _finished(self, known: t.Sequence[Known], request: Request) -> Known | None:
         """Return the run that has brought the training to the end that is asked for, without asking Flower."""
-        result = self.folder.result or {}
-        if covers(
-            result.get("configuration_hash"), result.get("rounds"), request.configuration_hash, request.num_rounds
-        ):
+        result, wanted = self.folder.result or {}, request.wanted(request.num_rounds)
+        if is_met_by_result(known, result, wanted):
             run_id = str(result.get("run_id", ""))
             return next((run for run in known if run.run_id == run_id), Known(run_id, RUN_COMPLETED))
         # An app that leaves no result: its supervisor has seen the end.
         memory, had = self.desk.memory, self.desk.request
         if result or memory is None or had is None or memory.state != FINISHED or not known:
             return None
-        enough = covers(had.configuration_hash, had.num_rounds, request.configuration_hash, request.num_rounds)
+        enough = wanted.is_met(had.configuration_hash, had.num_rounds, had.code)
         return replace(known[-1], status=RUN_COMPLETED) if enough and memory.request_id == had.request_id else None
 
 

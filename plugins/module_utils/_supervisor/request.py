@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 
 from .._config.kit import told
 from .._config.limits import DEFAULT
+from .._training.runs import Asked
 from .sound import fits
 
 ONCE, CONTINUOUS = "once", "continuous"
@@ -41,6 +42,8 @@ class Request:
     first_round: float = float(DEFAULT["first_round_timeout"])
     force: bool = False
     request_id: str = ""  # every time that a training is asked for anew
+    code: str = ""  # hash of the user's code in the app; empty: any
+    code_change: str = ""  # what other code makes of the training
 
     @property
     def continuous(self) -> bool:
@@ -49,6 +52,10 @@ class Request:
     @property
     def begins_anew(self) -> bool:
         return told(values_of(self.run_config), "resume") == "never"
+
+    def wanted(self, num_rounds: int | None) -> Asked:
+        """Return what a training must be, with so many rounds, to be the one that is asked for."""
+        return Asked(self.configuration_hash, num_rounds, self.code, self.code_change)
 
     def asks_for(self) -> dict[str, t.Any]:
         """Return what makes a request another one."""

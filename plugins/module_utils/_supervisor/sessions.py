@@ -17,6 +17,7 @@ from .._flower.answers import FlwrError
 from .._flower.cli import Flwr
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
+from .._training.runs import Asked
 from .desk import Desk
 from .endings import RESULT_FACTS, SESSION
 from .journal import Journal
@@ -70,19 +71,20 @@ class Trained:
     asked: int | None = None  # rounds that its newest run was to have in the end
 
 
-def trained(folder: TrainingFolder, configuration_hash: str | None) -> Trained:
-    """Look what a training has of a configuration."""
-
-    def same(other: t.Any) -> bool:
-        return configuration_hash in (None, other)
-
+def trained(folder: TrainingFolder, wanted: Asked) -> Trained:
+    """Look what a training has of what is asked for."""
     result, ledger = folder.result or {}, folder.ledger
-    rounds = [event["round"] for event in folder.history if same(event.get("configuration_hash"))]
-    finished = result.get("rounds") if same(result.get("configuration_hash")) else None
+    codes = {entry.run_id: entry.code for entry in ledger}
+
+    def same(told: t.Mapping[str, t.Any]) -> bool:
+        return wanted.is_of(told.get("configuration_hash"), codes.get(str(told.get("run_id"))))
+
+    rounds = [event["round"] for event in folder.history if same(event)]
+    finished = result.get("rounds") if same(result) else None
     return Trained(
         finished=finished if isinstance(finished, int) else None,
         last=rounds[-1] if rounds else 0,
-        asked=ledger[-1].num_rounds if ledger and same(ledger[-1].configuration_hash) else None,
+        asked=ledger[-1].num_rounds if ledger and same(vars(ledger[-1])) else None,
     )
 
 
@@ -129,7 +131,7 @@ class Sessions:
         memory.online, memory.newcomers = list(between.online), list(newcomers(between))
         if step.kind == BEGIN:
             anew = request.force and request.begins_anew and not memory.began
-            had = Trained() if anew else trained(self._desk.folder, request.configuration_hash)
+            had = Trained() if anew else trained(self._desk.folder, request.wanted(None))
             memory.target = rounds_after(had, request.num_rounds or 1)
             facts = {"session": memory.sessions + 1, "num_rounds": memory.target, "online": memory.online}
             self._journal.event("session_started", f"A session begins. {step.text}", reason=step.reason, **facts)

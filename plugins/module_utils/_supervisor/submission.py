@@ -55,7 +55,7 @@ class Submitter:
         force = request.force and not memory.began
         if force and (alive := [run for run in known if run.alive and run.run_id in own]):
             return Decision("adopt", alive[-1])
-        decision = decide(known, self.folder.result, request.configuration_hash, self.num_rounds, force)
+        decision = decide(known, self.folder.result, request.wanted(self.num_rounds), force)
         if decision.action == "finished" and request.continuous and not memory.target:
             return Decision("submit", decision.run)  # the session before; another one is to come
         return decision
@@ -131,7 +131,8 @@ class Submitter:
 
     def _write_down(self, run_id: str, fab_hash: str) -> None:
         request, rounds = self.request, self.num_rounds
-        self.folder.record(LedgerEntry(run_id, request.configuration_hash, fab_hash, rounds, now(), request.request_id))
+        told = request.configuration_hash, fab_hash, rounds, now(), request.request_id, request.code
+        self.folder.record(LedgerEntry(run_id, *told))
         self.memory.follow(run_id)
         self.desk.remember(self.memory)
 

@@ -59,6 +59,7 @@ class LedgerEntry:
     num_rounds: int | None
     submitted_at: str
     request_id: str = ""  # for which order to train, where a supervisor has submitted it
+    code: str = ""  # hash of the user's code that it trains with; empty where nobody has told
 
 
 class TrainingFolder:
@@ -149,6 +150,7 @@ class TrainingFolder:
                 num_rounds=_whole(run.get("num_rounds")),
                 submitted_at=str(run.get("submitted_at", "")),
                 request_id=str(run.get("request_id", "")),
+                code=_text(run.get("code")) or "",
             )
             for run in (runs if isinstance(runs, list) else [])
             if isinstance(run, dict) and "run_id" in run

@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._config.code import code_shown, is_same_code
 from .._flower.answers import Run
 from .._flower.assumptions import RUN_COMPLETED
 from .folder import RefusedError
@@ -23,7 +24,28 @@ LOST = "lost"  # submitted once, but the SuperLink knows nothing of it: its data
 
 
 class RunConflictError(RefusedError):
-    """Another configuration of the training is alive."""
+    """Another configuration of the training is alive, or one of other code."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for. Without a hash any configuration will do, and without one of the code any code."""
+
+    configuration_hash: str | None = None
+    num_rounds: int | None = None
+    code: str = ""
+    code_change: str = ""
+
+    def is_of(self, configuration_hash: t.Any, code: str | None) -> bool:
+        """Tell whether something with this configuration and code is of the training that is asked for."""
+        same = self.configuration_hash in (None, configuration_hash)
+        return same and is_same_code(code, self.code, self.code_change)
+
+    def is_met(self, configuration_hash: t.Any, rounds: t.Any, code: str | None) -> bool:
+        """Tell whether what was trained is that, with at least as many rounds."""
+        if not self.is_of(configuration_hash, code):
+            return False
+        return self.num_rounds is None or (isinstance(rounds, int) and rounds >= self.num_rounds)
 
 
 @dataclass(frozen=True)
@@ -37,6 +59,7 @@ class Known:
     fab_hash: str | None = None
     details: str | None = None
     alive: bool = False
+    code: str | None = None  # hash of the user's code that it trains with
     reports: bool = False  # its ServerApp leaves files, so that the end of the training is seen in them
     replied: bool | None = None  # whether a ClientApp ever has; None: nobody knows
 
@@ -68,49 +91,55 @@ def known_runs(folder: t.Any, runs: t.Iterable[Run]) -> list[Known]:
 def decide(
     known: t.Sequence[Known],
     result: t.Mapping[str, t.Any] | None,
-    configuration_hash: str | None = None,
-    num_rounds: int | None = None,
+    wanted: Asked,
     force: bool = False,
 ) -> Decision:
-    """Decide what it takes to have a training as asked. Without a hash, any configuration will do."""
+    """Decide what it takes to have a training as asked."""
     alive = [run for run in known if run.alive]
     if force:
         return Decision("submit", None, tuple(alive))
-    others = [run for run in alive if configuration_hash not in (None, run.configuration_hash)]
-    if others:
-        raise RunConflictError(
-            f"Run {others[-1].run_id} is {others[-1].status} with another configuration"
-            f" ({short(others[-1].configuration_hash)}, asked for: {short(configuration_hash)})."
-            " Wait for its end, stop it with state=stopped, replace it with force=true,"
-            " or choose another training name."
-        )
+    for run in reversed(alive):
+        if wanted.configuration_hash not in (None, run.configuration_hash):
+            said = short(run.configuration_hash), short(wanted.configuration_hash)
+            raise _conflict(run, "another configuration", *said)
+        if not is_same_code(run.code, wanted.code):  # whatever is made of other code: a run keeps its own
+            raise _conflict(run, "other code", code_shown(run.code), code_shown(wanted.code))
     if alive:
         return Decision("adopt", alive[-1])
     latest = known[-1] if known else None
-    if is_finished(latest, result, configuration_hash, num_rounds):
+    if is_finished(known, result, wanted):
         return Decision("finished", _that_finished(known, result))
     return Decision("submit", latest)
 
 
-def is_finished(
-    latest: Known | None,
-    result: t.Mapping[str, t.Any] | None,
-    configuration_hash: str | None,
-    num_rounds: int | None,
-) -> bool:
+def _conflict(run: Known, what: str, had: str, wanted: str) -> RunConflictError:
+    return RunConflictError(
+        f"Run {run.run_id} is {run.status} with {what} ({had}, asked for: {wanted})."
+        " Wait for its end, stop it with state=stopped, replace it with force=true, or choose another training name."
+    )
+
+
+def is_finished(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | None, wanted: Asked) -> bool:
     """Tell whether the training was already brought to the end that is asked for."""
-    if result is not None and covers(
-        result.get("configuration_hash"), result.get("rounds"), configuration_hash, num_rounds
-    ):
+    if is_met_by_result(known, result, wanted):
         return True
+    latest = known[-1] if known else None
     # An app that leaves no files: there is only Flower's word for it.
     return (
         latest is not None
         and latest.replied is not False
         and not latest.reports
         and latest.status == RUN_COMPLETED
-        and covers(latest.configuration_hash, latest.num_rounds, configuration_hash, num_rounds)
+        and wanted.is_met(latest.configuration_hash, latest.num_rounds, latest.code)
     )
+
+
+def is_met_by_result(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | None, wanted: Asked) -> bool:
+    """Tell the same by what the latest run that reached its end has left; with which code, our ledger knows."""
+    if result is None:
+        return False
+    code = next((run.code for run in known if run.run_id == result.get("run_id")), None)
+    return wanted.is_met(result.get("configuration_hash"), result.get("rounds"), code)
 
 
 def _that_finished(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | None) -> Known:
@@ -119,13 +148,6 @@ def _that_finished(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | Non
     if run_id is None:
         return known[-1]
     return next((run for run in known if run.run_id == run_id), Known(str(run_id), RUN_COMPLETED))
-
-
-def covers(had_hash: t.Any, had_rounds: t.Any, wanted_hash: str | None, wanted_rounds: int | None) -> bool:
-    """Tell whether what was trained is what is wanted, with at least as many rounds."""
-    if wanted_hash not in (None, had_hash):
-        return False
-    return wanted_rounds is None or (isinstance(had_rounds, int) and had_rounds >= wanted_rounds)
 
 
 def short(configuration_hash: str | None) -> str:
@@ -145,6 +167,7 @@ def _known(
         fab_hash=(run.fab_hash if run else entry.fab_hash) or None,
         details=run.details if run else None,
         alive=run.alive if run else False,
+        code=entry.code or None,
         reports=effective is not None or ended,
         replied=run.replied if run else None,
     )

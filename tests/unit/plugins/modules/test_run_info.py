@@ -25,6 +25,7 @@ ABSENT = {
     "configuration_hash": None,
     "num_rounds": None,
     "fab_hash": None,
+    "code": None,
     "history": [],
     "effective": None,
     "result": None,
@@ -41,6 +42,7 @@ FAILED = {
     "configuration_hash": "h",
     "num_rounds": 3,
     "fab_hash": FAB,
+    "code": None,
 }
 
 

@@ -20,7 +20,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor import o
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory import Memory
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
-from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import LedgerEntry, TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
 
 SLOW = "10117593754731237286"  # running in the recording list_three, stopped in list_after
@@ -253,6 +253,48 @@ def test_fewer_rounds_than_are_trained_already_is_a_warning(
     monkeypatch.setattr(AnsibleModule, "warn", lambda module, text: warnings.append(text))
     run_module("training", **{**ASKED, **more}, archive=archive)
     assert any("fl_num_rounds is 3 but 5 rounds are trained already." in line for line in warnings) is warned
+
+
+OURS, OTHER = "a" * 64, "b" * 64
+
+
+@pytest.mark.parametrize(
+    ("code", "change", "finished", "said"),
+    [
+        (OURS, "new", True, ""),
+        (
+            OTHER,
+            "new",
+            False,
+            "other code (aaaaaaaa, now bbbbbbbb), which makes it another training: it begins at round 1",
+        ),
+        (OTHER, "continue", True, ""),
+    ],
+)
+def test_a_training_that_is_finished_with_other_code_is_another_one_unless_it_goes_on(
+    home, systemd, archive, run_module, monkeypatch, desk, code, change, finished, said
+) -> None:
+    desk.folder.record(LedgerEntry(SLOW, "h", "f", 3, "t", code=OURS))
+    home.answers(list="list_after")
+    home.training(result={"run_id": SLOW, "configuration_hash": "h", "rounds": 3})
+    warnings = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda module, text: warnings.append(text))
+    result = run_module("training", **ASKED, archive=archive, code=code, code_change=change)
+    assert (result["finished"], result["submitted"]) == (finished, not finished)
+    assert [said in line for line in warnings] == ([True] if said else [])
+    if not finished:
+        assert (desk.request.code, desk.request.code_change) == (code, change)
+
+
+def test_more_rounds_with_other_code_are_told_as_that(home, systemd, archive, run_module, monkeypatch, desk) -> None:
+    desk.folder.record(LedgerEntry(SLOW, "h", "f", 2, "t", code=OURS))
+    home.answers(list="list_after")
+    home.training(result={"run_id": SLOW, "configuration_hash": "h", "rounds": 2})
+    warnings = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda module, text: warnings.append(text))
+    run_module("training", **ASKED, archive=archive, code=OTHER, code_change="continue")
+    (said,) = warnings
+    assert "the training goes on with it (fl_code_change is continue)" in said
 
 
 @pytest.mark.parametrize("rounds", [3, 4])

@@ -16,6 +16,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.sessions
     trained,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import LedgerEntry
+from ansible_collections.fedops.flower.plugins.module_utils._training.runs import Asked
 
 
 def between(**values: object) -> Between:
@@ -82,11 +83,16 @@ def test_only_what_was_trained_of_the_same_configuration_counts() -> None:
 
     ours, other = LedgerEntry("1", "h", "f", 9, ""), LedgerEntry("2", "other", "f", 7, "")
     done = {"configuration_hash": "h", "rounds": 6}
-    assert trained(folder(done, [line(6, "h")], ours), "h") == Trained(finished=6, last=6, asked=9)
-    assert trained(folder(None, [line(8, "h")], other, ours), "h") == Trained(last=8, asked=9)
+    assert trained(folder(done, [line(6, "h")], ours), Asked("h")) == Trained(finished=6, last=6, asked=9)
+    assert trained(folder(None, [line(8, "h")], other, ours), Asked("h")) == Trained(last=8, asked=9)
     # Another training had the name since: what is old is put away.
     assert (
-        trained(folder({"configuration_hash": "other", "rounds": 7}, [line(7, "other")], ours, other), "h") == Trained()
+        trained(folder({"configuration_hash": "other", "rounds": 7}, [line(7, "other")], ours, other), Asked("h"))
+        == Trained()
     )
-    assert trained(folder({"configuration_hash": "h", "rounds": None}, []), "h") == Trained()
-    assert trained(folder(done, [line(6, "h")], other), None) == Trained(finished=6, last=6, asked=7)
+    assert trained(folder({"configuration_hash": "h", "rounds": None}, []), Asked("h")) == Trained()
+    coded = LedgerEntry("1", "h", "f", 9, "", code="a")
+    for code, had in (("a", Trained(finished=6, last=6, asked=9)), ("b", Trained())):
+        told = folder({**done, "run_id": "1"}, [{**line(6, "h"), "run_id": "1"}], coded)
+        assert trained(told, Asked("h", None, code)) == had
+    assert trained(folder(done, [line(6, "h")], other), Asked()) == Trained(finished=6, last=6, asked=7)

@@ -752,6 +752,21 @@ def test_a_run_that_was_asked_for_fewer_rounds_is_followed_by_one_for_the_rest(w
     assert world.calls.count("run") == 1
 
 
+def test_a_run_is_written_down_with_the_code_that_was_asked_for(world) -> None:
+    world.ask(code="a" * 64)
+    world.later(10, lambda: world.finish("1"))
+    assert world.live() == 0
+    assert [run.code for run in world.folder.ledger] == ["a" * 64]
+    # The same is finished; with other code it is another training.
+    world.ask(code="a" * 64, request_id="2")
+    assert world.live() == 0
+    assert len(world.runs) == 1
+    world.ask(code="b" * 64, request_id="3")
+    world.later(10, lambda: world.finish("2"))
+    assert world.live() == 0
+    assert [run.code for run in world.folder.ledger] == ["a" * 64, "b" * 64]
+
+
 def test_another_configuration_that_is_alive_is_refused(world) -> None:
     world.ask()
     world.folder.record(LedgerEntry("1", "other", "abcd", 3, ""))

@@ -7,6 +7,7 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import Run
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.runs import (
+    Asked,
     Decision,
     Known,
     RunConflictError,
@@ -16,6 +17,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.runs impor
 
 COMPLETED = Known("1", "completed", "h", 3)
 REPORTED = Known("1", "completed", "h", 3, reports=True)
+CODED = Known("1", "completed", "h", 3, reports=True, code="a")
+SILENT = Known("1", "completed", "h", 3, code="a")
 FAILED = Known("2", "failed", "h", 3, reports=True)
 STOPPED = Known("2", "stopped", "h", 3, reports=True)
 LOST = Known("1", "lost", "h", 3)
@@ -48,31 +51,51 @@ RESULT = {"run_id": "1", "configuration_hash": "h", "rounds": 3}
         pytest.param([COMPLETED], None, ("h", 3), Decision("finished", COMPLETED), id="an app that leaves no files"),
         pytest.param([COMPLETED], None, ("h", 4), Decision("submit", COMPLETED), id="the same, lengthened"),
         pytest.param([COMPLETED], None, ("other", 3), Decision("submit", COMPLETED), id="the same, another hash"),
+        pytest.param([CODED], RESULT, ("h", 3, "a"), Decision("finished", CODED), id="finished with this code"),
+        pytest.param([CODED], RESULT, ("h", 3, "b"), Decision("submit", CODED), id="finished with other code"),
+        pytest.param([CODED], RESULT, ("h", 3, "b", "new"), Decision("submit", CODED), id="the same, said aloud"),
+        pytest.param([CODED], RESULT, ("h", 3, "b", "continue"), Decision("finished", CODED), id="it is the same"),
+        pytest.param([CODED], RESULT, ("h", 3, ""), Decision("finished", CODED), id="nobody has told the code"),
+        pytest.param([REPORTED], RESULT, ("h", 3, "b"), Decision("finished", REPORTED), id="nobody knew the code"),
+        pytest.param([SILENT], None, ("h", 3, "b"), Decision("submit", SILENT), id="no files, and other code"),
+        pytest.param([SILENT], None, ("h", 3, "a"), Decision("finished", SILENT), id="no files, and the same code"),
         pytest.param([FAILED], None, ("h", 3), Decision("submit", FAILED), id="failed"),
         pytest.param([STOPPED], None, ("h", 3), Decision("submit", STOPPED), id="stopped"),
         pytest.param([LOST], None, ("h", 3), Decision("submit", LOST), id="the database is lost"),
     ],
 )
 def test_what_is_done_follows_from_what_is_there(known, result, wanted, expected) -> None:
-    assert decide(known, result, *wanted) == expected
+    assert decide(known, result, Asked(*wanted)) == expected
 
 
 def test_another_configuration_that_is_alive_is_a_conflict() -> None:
     with pytest.raises(RunConflictError, match=r"^Run 3 is running with another configuration \(other, asked for: h\)"):
-        decide([OTHER], RESULT, "h", 3)
+        decide([OTHER], RESULT, Asked("h", 3))
 
 
 def test_another_configuration_is_a_conflict_also_when_a_newer_run_is_as_asked() -> None:
     with pytest.raises(RunConflictError, match=r"^Run 3 is running with another configuration"):
-        decide([OTHER, Known("4", "running", "h", 3, alive=True)], None, "h", 3)
+        decide([OTHER, Known("4", "running", "h", 3, alive=True)], None, Asked("h", 3))
+
+
+@pytest.mark.parametrize("change", ["new", "continue"])
+def test_other_code_that_is_alive_is_a_conflict_whatever_is_to_become_of_it(change: str) -> None:
+    alive = Known("3", "running", "h", 3, alive=True, code="a" * 64)
+    assert decide([alive], None, Asked("h", 3, "a" * 64)) == Decision("adopt", alive)
+    with pytest.raises(
+        RunConflictError,
+        match=r"^Run 3 is running with other code \(aaaaaaaa, asked for: bbbbbbbb\)\. Wait for its end",
+    ):
+        decide([alive], None, Asked("h", 3, "b" * 64, change))
+    assert decide([alive], None, Asked("h", 3, "b" * 64, change), force=True) == Decision("submit", None, (alive,))
 
 
 def test_force_replaces_all_that_are_alive() -> None:
-    assert decide([OLDER, FAILED, OTHER], None, "h", 3, force=True) == Decision("submit", None, (OLDER, OTHER))
+    assert decide([OLDER, FAILED, OTHER], None, Asked("h", 3), force=True) == Decision("submit", None, (OLDER, OTHER))
 
 
 def test_force_replaces_whatever_is_alive_and_repeats_what_is_finished() -> None:
-    assert decide([REPORTED, OTHER], RESULT, "h", 3, force=True) == Decision("submit", None, (OTHER,))
+    assert decide([REPORTED, OTHER], RESULT, Asked("h", 3), force=True) == Decision("submit", None, (OTHER,))
 
 
 def test_a_run_belongs_to_a_training_by_the_ledger_and_not_by_what_a_serverapp_claims(home) -> None:
