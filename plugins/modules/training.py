@@ -59,6 +59,8 @@ options:
   app:
     description:
       - Folder of the Flower app on the SuperLink host. Required for O(state=present).
+      - Of an app that M(fedops.flower.app) has deployed the training has a copy of its own, from which all of its runs
+        are submitted, whatever is deployed in that folder meanwhile.
     type: path
   unit:
     description:
@@ -290,6 +292,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.code import 
 )
 from ansible_collections.fedops.flower.plugins.module_utils._config.limits import DEFAULT, range_problems
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
+from ansible_collections.fedops.flower.plugins.module_utils._flower.pinned import pin, pinned_path
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import (
     Plan,
     Supervising,
@@ -318,6 +321,8 @@ def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: b
         return {"changed": False, "needs_archive": True}
     installation.install(plan.changes, params["archive"])
     if plan.action == "start":
+        latest = supervising.folder.ledger[-1:]  # its run may still be on its way
+        pin(supervising.flwr.home, request.name, params["app"], [entry.fab_hash for entry in latest])
         request = supervising.start(request)
     elif plan.changes:
         supervising.restart()
@@ -328,7 +333,7 @@ def request_of(params: dict[str, Any]) -> Request:
     """Make the request that the supervisor is given."""
     return Request(
         name=params["name"],
-        app=params["app"],
+        app=pinned_path(params["home"], params["name"], params["app"]),
         run_config=params["run_config"] or "",
         configuration_hash=params["configuration_hash"],
         code=params["code"] or "",

@@ -98,6 +98,7 @@ FOLDERS: tuple[Folder, ...] = (
     _roots("app", "the deployed apps, their FABs, and what ServerApps are started from"),
     _roots("app/.flwr", "FLWR_HOME of the ServerApps: nothing that they can write", _SUPERLINK),
     _roots("app/.flwr/apps", "the apps as Flower installs them", _SUPERLINK),
+    _roots("app/of_trainings", "the app of each training, by the hash of its FAB", _SUPERLINK),
     _roots("bin", "launchers"),
     _roots("certificates", "certificates for all, private keys and secrets for root alone", fate=IDENTITY),
     _roots("certificates/supernodes", "keys and secrets of the instances of a host", _SUPERNODE,

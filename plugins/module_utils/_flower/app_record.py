@@ -13,11 +13,12 @@ import os
 import re
 import typing as t
 
-from .._base.guarded import ROOT
+from .._base.guarded import ROOT, status
 from .._base.layout import folder
 from .._base.records import read_object
 from .answers import FlwrError
 
+PINNED_APPS = "app/of_trainings"  # in the layout
 _MOST = 1 << 16  # bytes
 HASH = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
@@ -42,12 +43,32 @@ def read_record(home: str, name: str) -> dict[str, str] | None:
     return {key: found[key] for key in _RULES}
 
 
-def deployed_fab_hash(home: str, app: str) -> str | None:
-    """Return the hash of the FAB of an app by the path of its folder; None when it is not known."""
+def app_record_of(home: str, app: str) -> dict[str, str] | None:
+    """Return the record of an app by the path of its folder; None when nothing is known."""
     name = os.path.basename(app)
     if not _NAME.fullmatch(name) or app != os.path.join(folder(home, "app"), name):
         return None
-    return (read_record(home, name) or {}).get("fab_hash")
+    return read_record(home, name)
+
+
+def deployed_fab_hash(home: str, app: str) -> str | None:
+    """Return the hash of the FAB of an app by the path of its folder; None when it is not known.
+
+    What root has put aside for a training is called by it.
+    """
+    above, name = os.path.split(app)
+    if os.path.dirname(above) == folder(home, PINNED_APPS) and HASH.fullmatch(name):
+        return name if _is_roots(app) else None
+    return (app_record_of(home, app) or {}).get("fab_hash")
+
+
+def _is_roots(path: str) -> bool:
+    """Tell whether a folder is there that root alone can write."""
+    try:
+        found = status(path)
+    except OSError:
+        return False
+    return found is not None and found.st_uid in (ROOT, os.geteuid()) and not found.st_mode & 0o022
 
 
 def check_fab(home: str, app: str, run_id: str, fab_hash: str, stop: t.Callable[[str], object]) -> None:
@@ -57,6 +78,6 @@ def check_fab(home: str, app: str, run_id: str, fab_hash: str, stop: t.Callable[
     if deployed is not None and not (fab_hash and deployed.startswith(fab_hash)):
         stop(run_id)
         raise FlwrError(
-            f"Run {run_id} was stopped: its FAB is {fab_hash[:8]}, but what is deployed of {os.path.basename(app)} is"
-            f" {str(deployed)[:8]}. Look who changed {app}, and deploy it again with the playbook fedops.flower.site."
+            f"Run {run_id} was stopped: its FAB is {fab_hash[:8]}, but what is deployed of {app} is {deployed[:8]}."
+            " Look who changed it, and train again (playbook fedops.flower.train), which deploys it anew."
         )

@@ -24,9 +24,10 @@ from .._base.records import write_object
 from .app import APP_NAME, MOST_APP_FILES, MOST_BYTES, is_inside
 from .app_kit import missing_of_kit
 from .app_record import read_record, record_path
-from .assumptions import FAB_LIMIT
+from .assumptions import FAB_LIMIT, SHORT_HASH
 from .building import Build, Builder, BuildError
-from .fab import FabError, Installation, files_below, write_files
+from .fab import FabError, Installation, digest_of, files_below, write_files
+from .pinned import pinned_hashes
 
 
 class DeploymentError(FedopsError):
@@ -162,8 +163,11 @@ class AppDeployment:
         records = guarded.names(os.path.dirname(self.record_path))
         deployed = [read_record(self.home, os.path.splitext(name)[0]) for name in records]
         kept |= {record["folder"] for record in deployed if record}
+        # The next run of a training is of the app that it has begun with.
+        pinned = tuple(f".{fab_hash[:SHORT_HASH]}" for fab_hash in pinned_hashes(self.home))
         installed = folder(self.home, "app/.flwr/apps")
-        for path in (os.path.join(installed, name) for name in guarded.names(installed) if name not in kept):
+        superfluous = [name for name in guarded.names(installed) if name not in kept and not name.endswith(pinned)]
+        for path in (os.path.join(installed, name) for name in superfluous):
             found = guarded.status(path)
             if found is not None and stat.S_ISDIR(found.st_mode):
                 guarded.remove_tree(path)
@@ -190,14 +194,6 @@ def unpack(archive: str) -> dict[str, bytes]:
     if folders.intersection(files):
         raise DeploymentError("The archive holds something that is a file and a folder.")
     return files
-
-
-def digest_of(files: t.Mapping[str, bytes]) -> str:
-    """Return what C(_app.digest) returns for files that hold this."""
-    total = hashlib.sha256()
-    for name in sorted(files):
-        total.update(f"{name}\0{hashlib.sha256(files[name]).hexdigest()}\n".encode())
-    return total.hexdigest()
 
 
 def _names_and_digests(files: t.Mapping[str, bytes]) -> str:

@@ -12,6 +12,7 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import stat
@@ -169,6 +170,14 @@ def files_below(path: str, most: int = MOST_BYTES) -> dict[str, bytes]:
                 found[relative] = stream.read(most)
             most -= len(found[relative])
     return found
+
+
+def digest_of(files: t.Mapping[str, bytes]) -> str:
+    """Return what C(app.digest) returns for files that hold this."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        total.update(f"{name}\0{hashlib.sha256(files[name]).hexdigest()}\n".encode())
+    return total.hexdigest()
 
 
 def _refuse_foreign(path: str, status: os.stat_result) -> None:

@@ -24,6 +24,7 @@ from .._training.folder import LedgerEntry, TrainingFolder
 from .._training.follow import training_names
 from .._training.runs import Decision, decide, known_runs
 from .desk import Desk
+from .endings import LOG_WARNING
 from .journal import Journal
 from .memory import Memory, now
 from .request import Request, values_of, with_values
@@ -81,6 +82,7 @@ class Submitter:
         memory, request = self.memory, self.request
         memory.submitting = str(time.time())
         self.desk.remember(memory)
+        self._tell_of_another_app()
         with undisturbed():
             try:
                 submission = self.flwr.submit(request.app, self._run_config())
@@ -94,6 +96,20 @@ class Submitter:
             self._write_down(submission.run_id, submission.fab_hash)
         run_id = submission.run_id
         self.journal.event("run_submitted", f"Run {run_id} is submitted.", run_id=run_id, num_rounds=self.num_rounds)
+
+    def _tell_of_another_app(self) -> None:
+        """Say that a training without an app of its own, which an earlier release has begun, gets another one."""
+        before, app = self.folder.ledger[-1:], self.request.app
+        now_hash = deployed_fab_hash(self.flwr.home, app) or ""
+        known = self.request.code or not now_hash or not before or not before[0].fab_hash
+        if known or now_hash.startswith(before[0].fab_hash):
+            return
+        self.journal.say(
+            f"{self.folder.name}: {app} holds another app than run {before[0].run_id} was of (its FAB is"
+            f" {now_hash[:8]}, and was {before[0].fab_hash[:8]}), and the training goes on with it. Train again"
+            " (playbook fedops.flower.train), and it has its own.",
+            LOG_WARNING,
+        )
 
     def _run_config(self) -> str | None:
         """Return what to submit: a training that is to begin anew does so once, and then goes on where it was."""

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The app of a training: a copy of what was deployed when it was asked for, from which all of its runs are submitted.
+
+Another training may have the same app deployed with other code meanwhile. There is a folder for each training and FAB,
+which only root can write, and which is called by the hash of its FAB: a run of any other is stopped.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from .._base import guarded
+from .._base.errors import FedopsError
+from .._base.layout import folder
+from .app_record import HASH, PINNED_APPS, app_record_of
+from .fab import digest_of, files_below, write_files
+
+
+class PinError(FedopsError):
+    """The app of a training cannot be put aside; the message says why and what to do."""
+
+
+def pinned_path(home: str, training: str, app: str) -> str:
+    """Return the folder of a training's own copy of a deployed app; the app itself where nothing is known of it."""
+    record = app_record_of(home, app)
+    return os.path.join(folder(home, PINNED_APPS), training, record["fab_hash"]) if record else app
+
+
+def pin(home: str, training: str, app: str, kept: t.Collection[str] = ()) -> str:
+    """Have a training's own copy of a deployed app, and return its folder. Others of it go, but for these hashes.
+
+    Of those it is enough to know how they begin.
+    """
+    path, record = pinned_path(home, training, app), app_record_of(home, app)
+    if record is None:
+        return app
+    files = files_below(app)
+    if digest_of(files) != record["checksum"]:
+        raise PinError(f"{app} is not as it was deployed. Look who changed it, and train again, which deploys it anew.")
+    own = os.path.dirname(path)
+    for place in (os.path.dirname(own), own):
+        guarded.make_directory(place, 0o755, _us())
+    if not _holds(path, files):
+        staging = guarded.temporary_directory(own, ".staging-", 0o755)
+        try:
+            write_files(os.path.join(staging, "app"), files)
+            if guarded.status(path) is not None:
+                guarded.rename(path, os.path.join(staging, "previous"))
+            guarded.rename(os.path.join(staging, "app"), path)
+        finally:
+            guarded.remove_tree(staging)
+    stay = (os.path.basename(path), *filter(None, kept))
+    for name in guarded.names(own):
+        if not name.startswith(stay):
+            guarded.remove_tree(os.path.join(own, name))
+    return path
+
+
+def pinned_hashes(home: str) -> set[str]:
+    """Return the hashes of the FABs of all trainings that have an app of their own."""
+    root = folder(home, PINNED_APPS)
+    return {name for training in _names(root) for name in _names(os.path.join(root, training)) if HASH.fullmatch(name)}
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return guarded.names(path)
+    except OSError:
+        return []
+
+
+def _holds(path: str, files: t.Mapping[str, bytes]) -> bool:
+    try:
+        return files_below(path) == files
+    except OSError:
+        return False
+
+
+def _us() -> tuple[int, int]:
+    return os.geteuid(), os.getegid()
