@@ -43,6 +43,16 @@ options:
     description: Hash of its configuration, as RV(fedops.flower.training_config#module:configuration_hash).
     type: str
     required: true
+  code:
+    description:
+      - SHA-256 of the user's code in its app, as RV(fedops.flower.training_config#module:code). Without it, a
+        checkpoint of any code is taken.
+    type: str
+  code_change:
+    description: What other code makes of the training, as O(fedops.flower.training#module:code_change).
+    type: str
+    choices: [new, continue]
+    default: new
   base:
     description: The mirror, as rclone names it, for example V(mirror:bucket/flower).
     type: str
@@ -69,6 +79,7 @@ EXAMPLES = r"""
   fedops.flower.checkpoint_fetch:
     training: default
     configuration_hash: "{{ asked.configuration_hash }}"
+    code: "{{ asked.code }}"
     base: mirror:models/flower
     environment_file: /etc/flower-mirror.conf
 """
@@ -116,6 +127,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.module import 
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import CHECKPOINTS_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import arrays_name
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.trainings import directory_of
+from ansible_collections.fedops.flower.plugins.module_utils._config.code import CODE_CHANGES, NEW_TRAINING
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.fetch import Fetcher, FetchError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import (
     RCLONE,
@@ -172,6 +184,8 @@ def main() -> None:
             **CHECKPOINTS_OPTION,
             "training": {"type": "str", "required": True},
             "configuration_hash": {"type": "str", "required": True},
+            "code": {"type": "str"},
+            "code_change": {"type": "str", "choices": list(CODE_CHANGES), "default": NEW_TRAINING},
             "base": {"type": "str", "required": True},
             "environment_file": {"type": "path", "required": True},
             "secret_file": {"type": "path", "default": file(HOME, "mirror_secret"), "no_log": False},
@@ -187,7 +201,8 @@ def main() -> None:
         secret, sealed = read_secret(params["secret_file"]), not params["accept_unsealed"]
         with as_checkpoint_owner():
             place = directory_of(params["path"], params["training"])
-        fetcher = Fetcher(place, params["training"], params["configuration_hash"], bucket, secret, sealed)
+        which = params["training"], params["configuration_hash"]
+        fetcher = Fetcher(place, *which, bucket, secret, sealed, params["code"] or "", params["code_change"])
         if fetcher.local:
             result = {**told(None), "fetched": None}
         else:

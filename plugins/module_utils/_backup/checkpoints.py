@@ -23,6 +23,7 @@ from .._checkpoint.manifest import CheckpointError, UnreadableError
 from .._checkpoint.names import arrays_name, manifest_name
 from .._checkpoint.trainings import directories, has_folder
 from .._checkpoint.verification import verify
+from .._config.code import GOES_ON
 from .._mirror.fetch import Fetcher
 from .._mirror.rules import folder_of
 from .._storage.backends import StorageError, unmounted_problem
@@ -95,9 +96,8 @@ def bring_back(staged: str, number: int, path: str, folder: str, home: str) -> C
     """Move a checkpoint into a folder as the account: verified there, and the manifest last."""
     directory = place_of(path, folder)
     checkpoint = verify(os.path.join(staged, arrays_name(number)))
-    fetcher = Fetcher(
-        directory, checkpoint.training, checkpoint.configuration_hash, _Folder(staged, checkpoint), None, False
-    )
+    which = checkpoint.training, checkpoint.configuration_hash
+    fetcher = Fetcher(directory, *which, _Folder(staged, checkpoint), None, False, checkpoint.code_began, GOES_ON)
     try:
         _make(path, home)
         with as_checkpoint_owner():

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 
 def label_of(training: str, configuration_hash: str, code_began: str = "") -> str:
     """Return what a folder is called that is for the checkpoints of one training."""
-    return "-".join([training, configuration_hash[:8], *([code_began[:8]] if code_began else [])])
+    return f"{training}-{configuration_hash[:8]}" + (f".{code_began[:8]}" if code_began else "")
 
 
 @dataclass(frozen=True)

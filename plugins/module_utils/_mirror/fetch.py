@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import tempfile
 import typing as t
@@ -18,14 +19,15 @@ from datetime import datetime, timezone
 
 from .._base.errors import FedopsError
 from .._base.identity import as_checkpoint_owner
-from .._checkpoint.checkpoint import Checkpoint
+from .._checkpoint.checkpoint import Checkpoint, label_of
 from .._checkpoint.directory import latest_good
 from .._checkpoint.lock import LOCK_BUDGET, open_lock, take_lock
 from .._checkpoint.manifest import LIMIT, CheckpointError, check, load
 from .._checkpoint.names import PREVIOUS, arrays_name, manifest_name
 from .._checkpoint.verification import verify
+from .._config.code import GOES_ON, is_same_code
 from .._storage.probe import sync
-from .rules import Listing, folder_name, rounds
+from .rules import Listing, rounds
 from .seal import SEAL_LENGTH, is_sealed, seal_name
 
 STAGING = ".fetch-"
@@ -64,32 +66,45 @@ class Fetcher:
     """A directory without a good checkpoint of a training, and the mirror that may have one."""
 
     def __init__(
-        self, directory: str, training: str, configuration_hash: str, bucket: Bucket, secret: bytes | None, sealed: bool
+        self,
+        directory: str,
+        training: str,
+        configuration_hash: str,
+        bucket: Bucket,
+        secret: bytes | None,
+        sealed: bool,
+        code: str = "",
+        code_change: str = "",
     ) -> None:
-        """Take the secret of the seals, and whether they are asked for at all."""
+        """Take the secret of the seals, whether they are asked for at all, and the code that the training has."""
         self.directory, self.training, self.configuration_hash = directory, training, configuration_hash
         self.bucket, self.secret, self.sealed = bucket, secret, sealed
+        self.code, self.code_change = code, code_change
         self.problems: list[str] = []
+        self._folder = label_of(training, configuration_hash, code)  # that is looked into
         self._unsealed: list[int] = []
+        self._seen = ""  # code of the newest checkpoint that tells it
 
     @property
     def local(self) -> Checkpoint | None:
         """Return the checkpoint that the training would go on from without the mirror."""
         with as_checkpoint_owner():
-            return latest_good(self.directory, self.configuration_hash, self.training)
+            found = latest_good(self.directory, self.configuration_hash, self.training)
+        return found if found and is_same_code(found.code, self.code, self.code_change) else None
 
     def offered(self) -> list[int]:
         """Return the rounds that the mirror has, newest first; whether they are whole is seen when they are here."""
-        return list(reversed(rounds(self._files())))
+        return [number for files in self._folders().values() for number in reversed(rounds(files))]
 
     def fetch(self, budget: float = LOCK_BUDGET) -> Checkpoint | None:
         """Bring the newest whole checkpoint into the directory and return it; None when the mirror has none."""
-        files = self._files()
-        offered = list(reversed(rounds(files)))
+        offered = [
+            (folder, files, number) for folder, files in self._folders().items() for number in reversed(rounds(files))
+        ]
         if not offered:
             return None
         with self._locked(budget), self._staging() as staging:
-            for number in offered:
+            for self._folder, files, number in offered:
                 try:
                     self._download(number, staging, files)
                     with as_checkpoint_owner():
@@ -104,12 +119,16 @@ class Fetcher:
             raise UnsealedError(self.training, self._unsealed, self.secret is not None)
         return None
 
-    def _files(self) -> t.Mapping[str, int]:
-        return self.bucket.list().get(self._folder, {})
+    def _folders(self) -> dict[str, t.Mapping[str, int]]:
+        """Return the folders that may hold the training: that of its code, then that of before there were such hashes.
 
-    @property
-    def _folder(self) -> str:
-        return folder_name(self.training, self.configuration_hash)
+        One that goes on with other code is in the folder of the code that it began with.
+        """
+        listing, plain = self.bucket.list(), label_of(self.training, self.configuration_hash)
+        wanted = [label_of(self.training, self.configuration_hash, self.code), plain]
+        if not self.code or self.code_change == GOES_ON:
+            wanted += sorted(name for name in listing if re.fullmatch(rf"{re.escape(plain)}\.[0-9a-f]{{8}}", name))
+        return {name: listing[name] for name in wanted if name in listing}
 
     def _download(self, number: int, staging: str, files: t.Mapping[str, int]) -> None:
         """Bring what is small first: the arrays only when the seal says who has put them there."""
@@ -155,6 +174,10 @@ class Fetcher:
     def _check(self, checkpoint: Checkpoint) -> None:
         if (checkpoint.training, checkpoint.configuration_hash) != (self.training, self.configuration_hash):
             raise CheckpointError(f"{checkpoint.path} is of another training.")
+        # One that does not tell its code is of the training that has gone on from it, as the newer ones say.
+        self._seen = checkpoint.code or self._seen
+        if not is_same_code(self._seen, self.code, self.code_change):
+            raise CheckpointError(f"{checkpoint.path} was trained with other code.")
 
     def _place(self, number: int, staging: str) -> None:
         """Give a whole checkpoint its name, the manifest last. What has that name already is put aside, not lost."""

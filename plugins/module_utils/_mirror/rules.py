@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the mirror of a checkpoint directory must hold: what is asked for, what is missing there, what is too much.
 
-In the bucket each training has a folder of its own, NAME-HASH, with the files as they are on the host.
+In the bucket each training has a folder of its own, NAME-HASH or NAME-HASH.CODE, with the files as they
+are on the host.
 This file is private to the collection and may change at any time. It judges; C(_mirroring) and C(_fetching) act.
 """
 
@@ -81,13 +82,9 @@ def problems(wanted: t.Mapping[str, t.Any]) -> list[str]:
     return found
 
 
-def folder_name(training: str, configuration_hash: str) -> str:
-    """Return the folder of a training, named as the app names what it puts aside."""
-    return f"{training}-{configuration_hash[:8]}"
-
-
 def folder_of(checkpoint: Checkpoint) -> str:
-    return folder_name(checkpoint.training, checkpoint.configuration_hash)
+    """Return the folder of a training, named as the app names what it puts aside."""
+    return checkpoint.label
 
 
 def listing(entries: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, dict[str, int]]:

@@ -39,7 +39,7 @@ def test_other_code_is_another_training_and_what_it_had_is_kept(
     assert codes(federation, 2) == (OTHER, OTHER)
     (aside,) = (federation.checkpoints() / "previous").iterdir()
     hash8 = federation.published("effective.json")["configuration_hash"][:8]
-    assert aside.name.startswith(f"default-{hash8}-aaaaaaaa-")
+    assert aside.name.startswith(f"default-{hash8}.aaaaaaaa-")
     assert sorted(path.suffix for path in aside.iterdir()) == [".json", ".json", ".npz", ".npz"]
     assert [line["code"] for line in federation.published("history.jsonl")] == [OTHER, OTHER]
 

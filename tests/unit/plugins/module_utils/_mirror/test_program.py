@@ -497,3 +497,55 @@ def test_a_training_begins_in_its_folder_with_what_the_mirror_has(world: World) 
     assert world.mirror()
     fetcher = fetch.Fetcher(str(world.here / "demo"), "demo", HASH, world.bucket(), world.secret, True)
     assert fetcher.fetch().path == str(world.here / "demo" / "checkpoint_round_1.npz")
+
+
+OURS, OTHER = "b" * 64, "c" * 64
+
+
+@pytest.mark.parametrize(
+    ("code", "change", "round_number"),
+    [
+        (OURS, "new", 2),
+        (OTHER, "new", 9),
+        ("d" * 64, "new", None),  # whose folder is not there, and what is of before has other code
+        ("", "", 5),
+        ("d" * 64, "continue", 5),
+    ],
+)
+def test_what_is_fetched_has_the_code_that_the_training_has(
+    world: World, tmp_path: Path, code: str, change: str, round_number: int | None
+) -> None:
+    """The rounds of two codes have the same numbers, and retention must not take those of the one for the other's."""
+    ours, other = ({"code": code, "code_began": code} for code in (OURS, OTHER))
+    taken_over = {"code": "e" * 64}
+    for here, number, said in (("a", 2, ours), ("b", 9, other), ("c", 4, {}), ("c", 5, taken_over)):
+        world.here = tmp_path / here
+        saved.save(world.here, number, **said)
+        assert world.mirror(keep=1)
+    assert sorted(path.name for path in (world.there / "flower").iterdir()) == [
+        FOLDER,
+        f"{FOLDER}.bbbbbbbb",
+        f"{FOLDER}.cccccccc",
+    ]
+    world.here = tmp_path / "empty"
+    world.here.mkdir()
+    fetcher = fetch.Fetcher(str(world.here), "demo", HASH, world.bucket(), world.secret, True, code, change)
+    found = fetcher.fetch()
+    assert (found.round if found else None) == round_number
+    if round_number is None:
+        assert all("was trained with other code" in problem for problem in fetcher.problems)
+
+
+def test_what_went_on_with_other_code_is_in_the_folder_of_the_first(world: World, tmp_path: Path) -> None:
+    saved.save(world.here, 3, code=OTHER, code_began=OURS)
+    assert world.mirror()
+    assert [path.name for path in (world.there / "flower").iterdir()] == [f"{FOLDER}.bbbbbbbb"]
+    for change, found in (("new", None), ("continue", 3)):
+        empty = tmp_path / change
+        empty.mkdir()
+        fetcher = fetch.Fetcher(str(empty), "demo", HASH, world.bucket(), world.secret, True, "d" * 64, change)
+        assert (fetched.round if (fetched := fetcher.fetch()) else None) == found
+    # A directory with a checkpoint of other code has none that the training would go on from.
+    for change, local in (("new", None), ("continue", 3)):
+        fetcher = fetch.Fetcher(str(world.here), "demo", HASH, world.bucket(), world.secret, True, OURS, change)
+        assert (kept.round if (kept := fetcher.local) else None) == local
