@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -32,6 +33,9 @@ from .knowledge._checkpoint.trainings import has_folder
 from .publish import logger
 from .state import OWN
 
+DAMAGED = "damaged"  # what is put aside under this label is of no use but to look for the reason
+KEPT_DAMAGED = 3  # times that such is kept of, the newest
+_OF_DAMAGED = re.compile(rf"{DAMAGED}-[0-9]{{8}}T[0-9]{{6}}\.[0-9]{{6}}Z", re.ASCII)
 _TEMPORARY = ".partial"
 _FAREWELL = 5.0  # seconds for the storage to take note of the end
 
@@ -144,7 +148,16 @@ class CheckpointDirectory:
             self._repair_latest()
         except OSError as error:
             raise RunFailedError(f"Checkpoints in {self.path} cannot be moved aside: {_cause(error)}.") from error
+        if label == DAMAGED:
+            self._forget_damaged()
         return target
+
+    def _forget_damaged(self) -> None:
+        """Remove what was damaged and put aside long ago: a disk that fails again and again must not fill."""
+        above = os.path.join(self.path, PREVIOUS)
+        for name in sorted(filter(_OF_DAMAGED.fullmatch, os.listdir(above)))[:-KEPT_DAMAGED]:
+            with suppress(OSError):
+                shutil.rmtree(os.path.join(above, name))
 
     def hand_over(self, rounds: Sequence[int], training: str) -> str | None:
         """Move checkpoints to the folder of another training, which then goes on from them; return that.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from . import foreign
 from .arithmetic import FIRST, NEWEST
-from .checkpoints import CheckpointDirectory
+from .checkpoints import DAMAGED, CheckpointDirectory
 from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
 from .knowledge._checkpoint import directory as layout
@@ -131,6 +131,9 @@ def begin(
         logger.info("No checkpoint found of this training in %s: it begins at round 1", directory.path)
         _set_aside(directory, identity.training, directory.rounds(), " ".join(remarks))
         return Beginning(untrained)
+    if mode == "require" and remarks:
+        said = " ".join(remarks), checkpoint.file, checkpoint.round
+        logger.warning("%s fl_resume is require, so the training falls back to %s, after round %d.", *said)
     why = " ".join(remarks) or f"Not all in {directory.path} leads to {checkpoint.file}."
     _set_aside(directory, identity.training, _in_the_way(directory, checkpoint), why)
     directory.publish(checkpoint)
@@ -280,7 +283,7 @@ def _set_aside(directory: CheckpointDirectory, training: str, rounds: list[int],
         left.difference_update(plain)
     for number in sorted(left):
         checkpoint = known.get(number)
-        label = checkpoint.label if checkpoint else "damaged"
+        label = checkpoint.label if checkpoint else DAMAGED
         groups.setdefault(label, []).append(number)
     for label, numbers in groups.items():
         logger.warning("%s What lay in the way is moved to %s.", why, directory.set_aside(numbers, label))

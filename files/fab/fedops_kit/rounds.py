@@ -47,6 +47,7 @@ class RoundKeeper:
     round_files: bool = False  # whether each round leaves a file of its own
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
     _unsaved: tuple[Mapping[str, Array], dict[str, object]] | None = None
+    _overdue: bool = False  # a round in which a checkpoint was due was skipped
     _told: Mapping[str, object] = field(default_factory=dict)  # what was published of the newest round
 
     def __call__(self, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
@@ -133,11 +134,15 @@ class RoundKeeper:
         )
 
     def _is_due(self, finished: Round, stands_still: bool) -> bool:
-        """Tell whether to save now: by the interval, at the end, and in every round after a save that has failed."""
+        """Tell whether to save now: by the interval, at the end, and in every round after a save that has failed.
+
+        What was due in a round that was skipped is due in the next one that makes a model.
+        """
+        due = finished.number % self.interval == 0 or finished.number == self.num_rounds
+        self._overdue = self._overdue or due
         if self.saver is None or self._unsaved is None:
             return False
-        due = finished.number % self.interval == 0 or finished.number == self.num_rounds
-        return stands_still or self.saver.problem is not None or (finished.aggregated and due)
+        return stands_still or self.saver.problem is not None or (finished.aggregated and self._overdue)
 
     def _save(self) -> Checkpoint | None:
         if self.saver is None or self._unsaved is None:
@@ -145,7 +150,7 @@ class RoundKeeper:
         arrays, about = self._unsaved
         saved = self.saver.save(arrays, self.capture(), about)
         if saved:
-            self._unsaved = None
+            self._unsaved, self._overdue = None, False
             self.attendance.saved(saved.round)
         return saved
 

@@ -179,3 +179,11 @@ def test_too_many_silent_nodes_are_a_shortfall(federation: Federation) -> None:
 )
 def test_the_reason_of_a_failed_client_is_told_without_flowers_frame(reason: str, plain: str) -> None:
     assert guards.plain_reason(reason) == plain
+
+
+def test_a_checkpoint_that_was_due_in_a_skipped_round_is_saved_after_the_next_good_one(federation: Federation) -> None:
+    grid = {"fails": in_round(2, 3)}
+    federation.train(num_rounds=8, checkpoint_interval=3, on_shortfall="skip", grid=grid)
+    saved = [line["round"] for line in federation.published("history.jsonl") if line["checkpoint"]]
+    # 4 in the place of 3, and then as ever.
+    assert saved == [4, 6, 8]

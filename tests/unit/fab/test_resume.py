@@ -67,6 +67,32 @@ def test_a_damaged_checkpoint_is_stepped_over_and_put_aside(federation: Federati
     assert archived(federation) == {f"default-{hash8}": pair(3)}
 
 
+def test_require_says_that_it_falls_back_when_the_newest_checkpoint_is_damaged(
+    federation: Federation, caplog: pytest.LogCaptureFixture
+) -> None:
+    federation.train(num_rounds=3)
+    said = "fl_resume is require, so the training falls back to checkpoint_round_2.npz, after round 2."
+    assert trained(federation.train(num_rounds=3, resume="require")) == []
+    assert "falls back" not in caplog.text
+    damage(federation.checkpoints() / "checkpoint_round_3.npz")
+    assert trained(federation.train(num_rounds=4, resume="require")) == [3, 4]
+    assert said in caplog.text
+    assert "checkpoint_round_3.npz is damaged" in caplog.text.partition(said)[0]
+
+
+def test_of_what_was_damaged_the_newest_three_are_kept(federation: Federation) -> None:
+    federation.train(num_rounds=1)
+    (federation.checkpoints() / "previous" / "damaged-by-me").mkdir(parents=True)
+    for dummy in range(5):
+        federation.train(num_rounds=2)
+        (federation.checkpoints() / "checkpoint_round_2.json").write_text("{")
+    federation.train(num_rounds=2)
+    kept = sorted(path.name for path in (federation.checkpoints() / "previous").glob("damaged-*"))
+    assert len(kept) == 4
+    assert kept[-1] == "damaged-by-me"  # which is no name of ours
+    assert all(sorted(os.listdir(federation.checkpoints() / "previous" / name)) == pair(2) for name in kept[:3])
+
+
 @pytest.mark.parametrize("file", ["checkpoint_round_3.json", "checkpoint_round_3.npz"])
 def test_half_a_checkpoint_does_not_count(federation: Federation, file: str) -> None:
     federation.train(num_rounds=3)
