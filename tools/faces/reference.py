@@ -105,7 +105,7 @@ def _identity() -> str:
         "another training, which begins at round 1, unless `fl_code_change` is `continue`: then it goes on with the\n"
         "model, and every round tells the code of now (`code`) and the one that it began with (`code_began`).\n"
         "What the collection brings, the kit, its own app and its use cases, is no part of that, so that an upgrade\n"
-        "makes no training another one. Keys and their defaults are not, either: their values are in the hash above.\n"
+        "makes no training another one. Keys of an app that say how long, where to or how often are not, either.\n"
         "A training of which nobody knows the code takes over what it finds, and says so once.\n\n"
         "A new release changes the hash of no training that is under way. A variable that comes with it counts only\n"
         "once it is set to something other than its first default, which means what trainings did before. If a\n"

@@ -4,7 +4,7 @@
 """The hash of the code that a user brings: an app, or the files of an overlay. It tells trainings apart.
 
 What the collection brings is no part of it, for an upgrade replaces that: the kit, its own app, its use cases, of which
-the name alone counts. Neither are the keys of an app and their defaults, for their values are compared by themselves.
+the name alone counts. Neither are the keys of an app that say how long, where to, or how often.
 
 This module is private to the collection and may change at any time.
 """
@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._base.jsonable import canonical_hash
+from .._config.kit import identity_of
+from .._config.knobs import flat
 from .app import PYPROJECT, digest, document_of, source_files
 from .use_cases import COLLECTION, FOLDER, OWN_APP
 
@@ -36,7 +38,7 @@ def code_hash(path: str, overlay: Mapping[str, str] | None = None) -> str:
     for name, full in source_files(path, overlay).items():
         if name in _ABOUT_THE_APP or (ours and name not in overlay):
             continue
-        counted[name] = _use_case_of(full) or (_without_keys(path, full) if name == PYPROJECT else digest({name: full}))
+        counted[name] = _use_case_of(full) or (_said_by(path, full) if name == PYPROJECT else digest({name: full}))
     return canonical_hash(counted)
 
 
@@ -47,7 +49,8 @@ def _use_case_of(file: str) -> dict[str, str] | None:
     return {"use_case": real[len(place) :].split(os.sep)[0]} if real.startswith(place) else None
 
 
-def _without_keys(path: str, file: str) -> dict[str, Any]:
-    """Return what a C(pyproject.toml) says, without what is compared elsewhere and what is for people."""
+def _said_by(path: str, file: str) -> dict[str, Any]:
+    """Return what a C(pyproject.toml) says of what runs, and the defaults of keys: Flower fills in those not given."""
     section = document_of(path, file).get("tool", {}).get("flwr", {}).get("app", {})
-    return {key: str(section[key]) for key in _OF_THE_CODE if key in section}
+    said = {key: str(section[key]) for key in _OF_THE_CODE if key in section}
+    return {**said, "config": identity_of("", dict(flat(section.get("config", {}))))}

@@ -57,7 +57,8 @@ def test_each_file_of_ones_own_app_counts_by_its_name_and_its_bytes(app: Path) -
 @pytest.mark.parametrize(
     ("name", "old", "new", "other"),
     [
-        (PYPROJECT, "num-rounds = 3", "num-rounds = 30", False),  # compared by its value, or no part of a training
+        (PYPROJECT, "num-rounds = 3", "num-rounds = 30", False),  # how long
+        (PYPROJECT, "num-rounds = 3", "num-rounds = 3\ndepth = 2", True),  # which a run has that is given none
         (PYPROJECT, 'version = "1.2.3"', 'version = "1.2.4"', False),
         (PYPROJECT, "an_app.server:app", "an_app.other:app", True),
         (PYPROJECT, "[tool.flwr.app]\n", '[tool.flwr.app]\nfab-exclude = ["an_app/model.py"]\n', True),
