@@ -11,10 +11,12 @@ import subprocess
 import sys
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.systemd import Unit
+from ansible_collections.fedops.flower.plugins.module_utils._flower.deployment import AppDeployment
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import control as _supervising
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
@@ -22,6 +24,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.memory i
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import LedgerEntry, TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.quiesce_order import give_order
+
+from ..module_utils._flower.test_deployment import Source, deploy, pack
 
 SLOW = "10117593754731237286"  # running in the recording list_three, stopped in list_after
 PROGRAM = b"the supervisor"
@@ -253,6 +257,25 @@ def test_fewer_rounds_than_are_trained_already_is_a_warning(
     monkeypatch.setattr(AnsibleModule, "warn", lambda module, text: warnings.append(text))
     run_module("training", **{**ASKED, **more}, archive=archive)
     assert any("fl_num_rounds is 3 but 5 rounds are trained already." in line for line in warnings) is warned
+
+
+def test_a_training_is_submitted_from_a_copy_of_its_own_whatever_is_deployed_meanwhile(
+    home, systemd, archive, run_module, desk, tmp_path
+) -> None:
+    for name in ("app", "records", "records/apps"):
+        (home.path / name).mkdir()
+        (home.path / name).chmod(0o755)
+    deployment, source = AppDeployment(str(home.path), "an-app", pack), Source(tmp_path)
+    fab_hash = deploy(deployment, source)["fab_hash"]
+    asked = {**ASKED, "app": deployment.path}
+    run_module("training", check_mode=True, **asked)
+    assert not (home.path / "app" / "of_trainings").exists()
+    run_module("training", **asked, archive=archive)
+    assert desk.request.app == str(home.path / "app" / "of_trainings" / "default" / fab_hash)
+    before = Path(desk.request.app, "an_app", "task.py").read_text()
+    source.write("an_app/task.py", "model = 2\n")
+    assert deploy(deployment, source)["fab_hash"] != fab_hash
+    assert Path(desk.request.app, "an_app", "task.py").read_text() == before
 
 
 OURS, OTHER = "a" * 64, "b" * 64

@@ -752,6 +752,17 @@ def test_a_run_that_was_asked_for_fewer_rounds_is_followed_by_one_for_the_rest(w
     assert world.calls.count("run") == 1
 
 
+@pytest.mark.parametrize(("before", "code", "told"), [("beef", "", True), ("abcd", "", False), ("beef", "a", False)])
+def test_a_training_of_before_says_that_it_goes_on_with_another_app(world, monkeypatch, before, code, told) -> None:
+    monkeypatch.setattr(submission, "deployed_fab_hash", lambda home, app: "abcdef01")
+    world.folder.record(LedgerEntry("0", "h", before, 3, "t"))
+    world.ask(code=code)
+    world.later(20, lambda: world.finish("1"))
+    assert world.live() == 0
+    said = "/app holds another app than run 0 was of (its FAB is abcdef01, and was beef)"
+    assert any(said in line for line in world.said) is told
+
+
 def test_a_run_is_written_down_with_the_code_that_was_asked_for(world) -> None:
     world.ask(code="a" * 64)
     world.later(10, lambda: world.finish("1"))
