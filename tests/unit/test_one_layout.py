@@ -36,6 +36,7 @@ MAKERS = {
     "module_utils/_base/guarded.py": GIVEN,
     "module_utils/_base/text_files.py": GIVEN,
     "module_utils/_flower/fab.py": "app",
+    "module_utils/_flower/pinned.py": "app/of_trainings",
     "module_utils/_mirror/fetch.py": "checkpoints",
     "module_utils/_mirror/program.py": "/var/lib/flower-mirror",
     "module_utils/_release/releases.py": "releases",
