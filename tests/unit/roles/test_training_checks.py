@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A training is checked several times, with more and more that is known: each time it is the same training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+TASKS = Path(__file__).resolve().parents[3] / "roles" / "training" / "tasks"
+CHECK = "fedops.flower.training_config"
+KNOWN_LATER = {"initial", "nodes_online", "room", "runtime"}
+
+
+def test_every_check_of_a_training_is_of_the_same_app() -> None:
+    tasks = [task for path in TASKS.glob("*.yml") for task in yaml.safe_load(path.read_text("utf-8"))]
+    checks = [
+        {key: given for key, given in task[CHECK].items() if key not in KNOWN_LATER} for task in tasks if CHECK in task
+    ]
+    assert len(checks) == 3
+    assert checks[0]["kit"] == "{{ app_kit }}"
+    assert checks == checks[:1] * 3
