@@ -20,10 +20,21 @@ def certificate_authority(asked: Mapping[str, str]) -> dict[str, Any]:
 
 
 def certificate_authority_problem(
-    asked: Mapping[str, str], trusted: str, superlink: str, superlink_is_known: bool, replace: bool = False
+    asked: Mapping[str, str],
+    trusted: str,
+    superlink: str,
+    superlink_is_known: bool,
+    replace: bool = False,
+    forgets: bool = False,
 ) -> str:
     found = authority.found(asked["directory"], asked["certificate"], asked["private_key"])
-    return authority.problem(found, authority.Host(trusted or None, superlink, superlink_is_known, replace)) or ""
+    return (
+        authority.problem(found, authority.Host(trusted or None, superlink, superlink_is_known, replace, forgets)) or ""
+    )
+
+
+def certificate_directory(inventory: str | None, sources: Iterable[str] = ()) -> str:
+    return authority.usual_directory(inventory or "", sources)
 
 
 def subject_alt_names(names: Iterable[str], addresses: Iterable[str] = (), extra: Iterable[str] = ()) -> list[str]:
@@ -41,6 +52,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "certificate_authority": certificate_authority,
+            "certificate_directory": certificate_directory,
             "certificate_authority_problem": certificate_authority_problem,
             "days_left": days_left,
             "subject_alt_names": subject_alt_names,

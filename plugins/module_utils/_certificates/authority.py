@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import typing as t
 from dataclasses import dataclass
 
 
@@ -42,6 +43,25 @@ def found(directory: str, certificate: str, private_key: str) -> Authority:
     return Authority(directory, certificate, private_key, checksum, os.path.exists(private_key))
 
 
+def usual_directory(inventory: str, sources: t.Iterable[str] = ()) -> str:
+    """Return where an authority is kept, beside the inventory of the SuperLink; empty where that has no directory.
+
+    C(inventory) is the directory that the SuperLink's host is listed in, C(sources) what Ansible has read as
+    inventories. It reads every file below a directory as one, so that nothing is put there, unless it is there already.
+    """
+    if not inventory:
+        return ""
+    inside = os.path.join(inventory, "certificates")
+    around = [source for source in sources if os.path.isdir(source) and is_below(inventory, os.path.abspath(source))]
+    if not around or os.path.exists(inside):
+        return inside
+    return os.path.join(os.path.dirname(os.path.abspath(min(around, key=len))), "certificates")
+
+
+def is_below(path: str, directory: str) -> bool:
+    return os.path.commonpath([os.path.abspath(path), directory]) == directory
+
+
 @dataclass(frozen=True)
 class Host:
     """What speaks for or against an authority on one host of the federation."""
@@ -50,6 +70,7 @@ class Host:
     superlink: str
     superlink_is_known: bool  # it takes part in this play, or is about to have an authority made
     replace: bool = False
+    forgets: bool = False  # what is made on the controller now ends with this job
 
 
 def problem(it: Authority, host: Host) -> str | None:
@@ -59,6 +80,13 @@ def problem(it: Authority, host: Host) -> str | None:
             "certificates_ca_directory is empty, and this inventory has no directory of its own."
             " Set certificates_ca_directory to a directory on the controller that is kept."
         )
+    for name, path in (("certificate", it.certificate), ("private_key", it.private_key)):
+        if path and not path.startswith(("/", "~")):
+            return (
+                f"certificates_ca_{name} is {path} but must be an absolute path on the controller: Ansible would take"
+                " this one as relative to the collection. Begin it, or certificates_ca_directory, with"
+                " '{{ inventory_dir }}/' to keep it beside the inventory."
+            )
     said = f"certificates_ca_certificate is {it.certificate}"
     if it.exists:
         return None if host.replace or host.trusted in (None, it.checksum) else f"{said}, {_ANOTHER}"
@@ -77,7 +105,7 @@ def problem(it: Authority, host: Host) -> str | None:
             f" nobody knows which one it trusts. Put ca.crt and ca.key back there, or run site for {host.superlink}"
             " first."
         )
-    return None
+    return f"{said}, {_FORGOTTEN}" if host.forgets and host.trusted is None else None
 
 
 _ANOTHER = (
@@ -88,6 +116,10 @@ _ANOTHER = (
 _NOT_THERE = (
     "and neither exists on the controller. Put your certificate authority there, or leave both variables unset to have"
     " one made in certificates_ca_directory."
+)
+_FORGOTTEN = (
+    "which does not exist, and one that is made in this job of AWX would be thrown away with it, with the key that"
+    " every later job needs. Make one once and give it to the job template as a credential: docs/awx.md says how."
 )
 _LOST = (
     "but this host already trusts a certificate authority. Put ca.crt and ca.key back there (an execution environment"

@@ -28,6 +28,11 @@ def test_an_authority_is_told_of_as_the_role_asks(asked, tmp_path) -> None:
     assert judge(asked, "b", "sl", True, replace=True) == ""
 
 
+def test_an_inventory_without_a_directory_has_none_for_an_authority(tmp_path) -> None:
+    assert FILTERS["certificate_directory"](None) == ""
+    assert FILTERS["certificate_directory"](str(tmp_path), []) == f"{tmp_path}/certificates"
+
+
 def test_a_moment_that_is_none_is_refused_in_words() -> None:
     assert FILTERS["days_left"]("20000101000000Z") < 0
     for moment in (None, "", "2026-01-01"):

@@ -12,6 +12,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._certificates.author
     Host,
     found,
     problem,
+    usual_directory,
 )
 
 MISSING = Authority("/ca", "/ca/ca.crt", "/ca/ca.key")
@@ -31,6 +32,8 @@ STRANGER = replace(NEW, superlink_is_known=False)
         (replace(THERE, has_key=False), TRUSTS),  # nothing is to be signed, perhaps
         (THERE, replace(TRUSTS, superlink_is_known=False)),  # one SuperNode more
         (THERE, replace(TRUSTS, trusted="b", replace=True)),
+        (THERE, replace(NEW, forgets=True)),
+        (Authority("", "/mine/ca.crt", "", "a"), TRUSTS),
         (Authority("", "/mine/ca.crt", "/mine/ca.key", "a", True), TRUSTS),
         (Authority("/ca", "/mine/ca.crt", "/mine/ca.key", "a", True), TRUSTS),
     ],
@@ -46,6 +49,16 @@ def test_an_authority_that_is_neither_lost_nor_another_one_is_used(authority, ho
         (replace(MISSING, has_key=True), NEW, "which does not exist, but its private key /ca/ca.key does. "),
         (replace(MISSING, private_key="/k/ca.key"), NEW, "and certificates_ca_private_key is /k/ca.key, and neither "),
         (MISSING, TRUSTS, "which does not exist on the controller, but this host already trusts a certificate "),
+        (
+            MISSING,
+            replace(NEW, forgets=True),
+            "which does not exist, and one that is made in this job of AWX would be ",
+        ),
+        (
+            MISSING,
+            replace(TRUSTS, forgets=True),
+            "which does not exist on the controller, but this host already trusts ",
+        ),
         (MISSING, STRANGER, "which does not exist on the controller, and sl is not part of this play, "),
         (replace(MISSING, directory="/d"), STRANGER, "and certificates_ca_private_key is /ca/ca.key, and neither "),
         (THERE, replace(TRUSTS, trusted="b"), "but this host trusts another certificate authority. "),
@@ -56,6 +69,28 @@ def test_an_authority_is_never_lost_split_or_replaced_unasked(authority, host, t
     assert said.startswith(f"certificates_ca_certificate is {authority.certificate}") or not authority.directory
     assert said.removeprefix(f"certificates_ca_certificate is {authority.certificate}").lstrip(", ").startswith(told)
     assert said.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "name"),
+    [("pki/ca.crt", "pki/ca.key", "certificate"), ("/pki/ca.crt", "ca.key", "private_key")],
+)
+def test_a_relative_path_is_refused_where_it_would_lead_into_the_collection(certificate, key, name) -> None:
+    said = problem(Authority("pki", certificate, key), NEW)
+    assert said.startswith(f"certificates_ca_{name} is {certificate if name == 'certificate' else key} but must be an ")
+
+
+def test_it_is_kept_beside_the_inventory_and_never_where_ansible_reads_inventories(tmp_path) -> None:
+    folder = tmp_path / "inventories"
+    (folder / "hub").mkdir(parents=True)
+    beside, inside = str(tmp_path / "certificates"), folder / "hub" / "certificates"
+    assert usual_directory("") == usual_directory("", [str(folder)]) == ""
+    assert usual_directory(str(tmp_path), [str(tmp_path / "hosts.ini")]) == beside
+    assert usual_directory(str(folder), [str(folder), "/elsewhere/hosts.ini"]) == beside
+    assert usual_directory(str(folder / "hub"), [f"{folder}/"]) == beside
+    assert usual_directory(str(folder / "hub"), [str(folder / "hub" / "hosts.ini")]) == str(inside)
+    inside.mkdir()
+    assert usual_directory(str(folder / "hub"), [str(folder)]) == str(inside)
 
 
 def test_it_is_looked_for_on_this_machine(tmp_path) -> None:

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All hosts have the certificate authority of the SuperLink's inventory, wherever their own are listed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+BOOK = [
+    {
+        "hosts": "all", "gather_facts": False,
+        "vars_files": [str(ROOT / "roles/certificates/vars/main.yml")],
+        "tasks": [{"ansible.builtin.debug": {"msg": "{{ inventory_hostname }}={{ told }}"}}],
+    }
+]  # fmt: skip
+
+
+@pytest.fixture
+def told(tmp_path):
+    """Return what the role computes for each host of inventories, as files of a folder."""
+
+    def tell(expression: str, files: dict[str, str], sources: list[str], **extra: str) -> dict[str, str]:
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        defaults = (ROOT / "roles/certificates/defaults/main.yml").read_text()
+        (tmp_path / "group_vars").mkdir(exist_ok=True)
+        (tmp_path / "defaults.yml").write_text(defaults)
+        book = [{**BOOK[0], "vars_files": [str(tmp_path / "defaults.yml"), *BOOK[0]["vars_files"]]}]
+        (tmp_path / "book.yml").write_text(json.dumps(book).replace("told", expression))
+        done = subprocess.run(
+            [Path(sys.executable).with_name("ansible-playbook"), *(f"-i{tmp_path / source}" for source in sources),
+             tmp_path / "book.yml", "-e", json.dumps(extra)],
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8",
+                 "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections")},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        lines = [line.split('"')[3] for line in done.stdout.splitlines() if '"msg": ' in line]
+        return dict(line.split("=", 1) for line in lines)
+
+    return tell
+
+
+FILES = {"hub/hosts.ini": "[superlink]\nsl\n", "sites/hosts.ini": "[supernodes]\nsn\n"}
+
+
+@pytest.mark.parametrize(
+    ("sources", "kept"),
+    [(["sites/hosts.ini", "hub/hosts.ini"], "hub/certificates"), (["hub", "sites"], "certificates")],
+)
+def test_there_is_one_directory_for_all_hosts(told, tmp_path, sources, kept) -> None:
+    found = told("certificates_ca_directory", FILES, sources)
+    assert found == dict.fromkeys(("sl", "sn"), str(tmp_path / kept))
+
+
+@pytest.mark.parametrize(
+    ("extra", "forgotten"),
+    [
+        ({}, "False"),
+        ({"awx_job_id": "7"}, "True"),
+        ({"awx_job_id": "7", "certificates_ca_directory": "/volume"}, "False"),
+    ],
+)
+def test_what_awx_forgets_is_known(told, extra, forgotten) -> None:
+    assert told("__certificates_are_forgotten", FILES, ["hub/hosts.ini"], **extra) == {"sl": forgotten}
