@@ -95,7 +95,7 @@ class Venv:
         # The service account cannot write bytecode later, and Flower starts a process per message.
         wheels = ["--offline", "--no-index", "--find-links", os.path.join(work, "wheels")] if self.offline else []
         _run(
-            [uv, "pip", "sync", "--no-config", "--quiet", "--require-hashes", "--compile-bytecode",
+            [uv, "pip", "sync", "--no-config", "--system-certs", "--quiet", "--require-hashes", "--compile-bytecode",
              "--link-mode", "copy", "--cache-dir", os.path.join(work, "cache"),
              "--python", os.path.join(path, "bin", "python"), *wheels, os.path.join(work, "requirements.txt")],
             work, UV_DEFAULT_INDEX=self.index_url,

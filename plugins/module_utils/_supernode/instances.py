@@ -28,6 +28,7 @@ _HIDDEN = (
     "supernode.toml",
 )
 
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PROXY = re.compile("(https?|no|all)_proxy", re.IGNORECASE)
 
 
@@ -99,8 +100,18 @@ def endpoint(address: str, port: object) -> str:
 
 
 def proxies(environment: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return what of the ClientApps' environment the SuperNode itself needs."""
-    return {name: value for name, value in environment.items() if _PROXY.fullmatch(name)}
+    """Return what of the ClientApps' environment the SuperNode itself needs: a proxy, and what is reached without it.
+
+    The loopback is: SuperNode and ClientApps speak with each other there, and no proxy would find the one of this host.
+    """
+    found = {name: value for name, value in environment.items() if _PROXY.fullmatch(name)}
+    if not any(value for name, value in found.items() if name.lower() != "no_proxy"):
+        return found
+    for name, other in (("no_proxy", "NO_PROXY"), ("NO_PROXY", "no_proxy")):
+        given = str(environment.get(name) or environment.get(other) or "")
+        kept = [entry.strip() for entry in given.split(",") if entry.strip()]
+        found[name] = ",".join([*kept, *(address for address in _LOOPBACK if address not in kept)])
+    return found
 
 
 @dataclass(frozen=True)

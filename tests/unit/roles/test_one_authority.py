@@ -40,7 +40,7 @@ def told(tmp_path):
              tmp_path / "book.yml", "-e", json.dumps(extra)],
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8",
                  "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections")},
-            capture_output=True, text=True, timeout=120, check=False,
+            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         lines = [line.split('"')[3] for line in done.stdout.splitlines() if '"msg": ' in line]

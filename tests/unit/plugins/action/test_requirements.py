@@ -76,3 +76,9 @@ def test_every_playbook_begins_with_it(playbook: Path) -> None:
     while imported := task.get("ansible.builtin.import_tasks"):
         task = yaml.safe_load((playbook.parent / imported).read_text(encoding="utf-8"))[0]
     assert "fedops.flower.requirements" in task
+
+
+@pytest.mark.parametrize("playbook", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.name)
+def test_no_other_strategy_takes_the_order_out_of_a_play(playbook: Path) -> None:
+    plays = [play for play in yaml.safe_load(playbook.read_text(encoding="utf-8")) if "hosts" in play]
+    assert [play.get("strategy") for play in plays] == ["ansible.builtin.linear"] * len(plays)
