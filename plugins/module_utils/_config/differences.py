@@ -28,14 +28,9 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
     With ``model_only`` it is held only to what decides the model's bytes: a training that was finished earlier is the
     one that is asked for, whatever its timeouts were.
     """
-    parameters, asked_name = training.strategy_parameters, str(training.values["strategy"])
-    # A parameter of another strategy does nothing, and its default may have moved since.
-    run_config = {
-        key: value
-        for key, value in training.run_config.items()
-        if key not in BY_KEY or BY_KEY[key].applies_to(asked_name)
-    }
-    variables = STRATEGIES[str(training.values["strategy"])].variables
+    parameters, run_config = training.strategy_parameters, training.run_config
+    asked_name = str(training.values["strategy"])
+    variables = STRATEGIES[asked_name].variables
     untold = _untold(training)
     if model_only:
         parameters = {name: value for name, value in parameters.items() if variables[name] in training.identity}

@@ -68,7 +68,9 @@ def test_everything_of_it_is_read(ward) -> None:
     assert ward.folder.problems == []
     assert (ward.request.configuration_hash, ward.request.num_rounds) == (asked()["configuration_hash"], 4)
     later = {row.key: row.default for row in continuity.later_rows()}  # rows that it did not know
-    assert {**later, **continuity.renamed(values_of(ward.request.run_config))} == values_of(asked()["run_config"])
+    had, asks = {**later, **continuity.renamed(values_of(ward.request.run_config))}, values_of(asked()["run_config"])
+    idle = {row.key for row in continuity.VARIABLES if not row.applies_to("FedAdam")}  # whose defaults may have moved
+    assert {key: had[key] for key in had.keys() - idle} == {key: asks[key] for key in asks.keys() - idle}
     assert (ward.memory.state, ward.memory.run_id, ward.memory.began, ward.memory.told) == ("running", "1", True, 2)
     assert differences(Training.from_variables(VARIABLES), ward.folder.effective) == []
 
