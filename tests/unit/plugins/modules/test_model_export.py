@@ -152,9 +152,9 @@ def test_without_pytorch_that_is_told(fetch, tmp_path) -> None:
     assert "PyTorch is not in the environment of the ServerApps" in fetch(format="pt")["msg"]
 
 
-def app(fetch, source: str) -> None:
+def app(fetch, source: str, place: str = "app/mine") -> None:
     """Deploy an app, and have the training ask for it."""
-    folder = fetch.home / "app" / "mine"
+    folder = fetch.home / place
     (folder / "pkg").mkdir(parents=True, exist_ok=True)
     (folder / "pkg" / "__init__.py").touch()
     (folder / "pkg" / "task.py").write_text(source)
@@ -178,6 +178,16 @@ def test_an_app_writes_a_form_of_its_own(fetch, tmp_path) -> None:
     assert result["dest"] == str(fetch.home / "models" / "default_round_1.keras")
     assert Path(result["dest"]).read_text() == " ".join(MODEL)
     assert fetch(format="app", check_mode=True)["dest"] == str(fetch.home / "models" / "default_round_1")
+
+
+def test_the_app_is_the_copy_that_the_training_has_and_no_other_trainings(fetch, tmp_path) -> None:
+    save_round(tmp_path, 1)
+    source = "def export(arrays, path):\n    path.write_text('own')\n"
+    app(fetch, source, f"app/of_trainings/default/{'a' * 64}")
+    assert Path(fetch(format="app")["dest"]).read_text() == "own"
+    for place in (f"app/of_trainings/other/{'a' * 64}", "elsewhere/mine"):
+        app(fetch, source, place)
+        assert "The app of the training default is not known on this host" in fetch(format="app")["msg"]
 
 
 def test_a_bundle_becomes_one_file(fetch, tmp_path) -> None:
