@@ -35,10 +35,10 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        options = {"packages": {"type": "list", "elements": "str", "default": []}}
+        options = {"imports": {"type": "list", "elements": "str", "default": []}}
         _validation, arguments = self.validate_argument_spec(options)
         result.update(changed=False)
-        problem = PROBLEM or missing(arguments["packages"]) or nothing_selected(self._loader)
+        problem = PROBLEM or missing(arguments["imports"]) or nothing_selected(self._loader)
         if problem is not None:
             result.update(failed=True, msg=problem)
         return result

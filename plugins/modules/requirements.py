@@ -16,7 +16,7 @@ description:
     Such a run would succeed without having done anything.
   - Makes the tasks after it quicker, since it loads the collection's filters once for all of them.
 options:
-  packages:
+  imports:
     description: Packages that the Python of ansible-core must have, by the names that they are imported by.
     type: list
     elements: str
@@ -41,7 +41,7 @@ attributes:
 EXAMPLES = r"""
 - name: Check the controller
   fedops.flower.requirements:
-    packages: [cryptography]
+    imports: [cryptography]
 """
 
 RETURN = r"""#"""
