@@ -13,9 +13,8 @@ from federation import HOME, Federation
 
 Act = Callable[[Federation], object]
 
-SERVER_APP, CLIENT_APP = (
-    f"^{HOME}/releases/[^ ]*/bin/python[^ ]* {HOME}/venv/bin/flwr-{which}app " for which in ("server", "client")
-)
+SERVER_APP = f"^{HOME}/releases/[^ ]*/bin/python[^ ]* {HOME}/venv/bin/flwr-serverapp "
+CLIENT_APP = f"^{HOME}/venv/bin/python[^ ]* -P {HOME}/bin/flower-clientapps flwr-clientapp "
 TRAINING = "flower-training@recovery-*"
 # Packets go nowhere, without a word, as when a cable is cut. What a host says to itself still arrives.
 PARTITION = """\
