@@ -13,6 +13,7 @@ The liars know what all honest sites have learned in a round, which is the most 
 
 from __future__ import annotations
 
+import copy
 import statistics
 import sys
 import tempfile
@@ -27,12 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import numpy as np
 from byzantine import ALIKE, SEEDS, SITES, STRATEGIES, UNLIKE
 from common import machine, new_parser, write_json
-from flwr.app import Array, ArrayRecord, Message
+from flwr.app import Array, ArrayRecord, Message, RecordDict
 from numpy.typing import NDArray
 from simulation import SimulatedGrid, Simulation
 
 from fedops_kit.errors import RunFailedError
 from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint
+from fedops_kit.packing import pack, unpack
 
 LIARS = 2
 TRAINING = {"num_rounds": 30, "local_epochs": 3}
@@ -117,14 +119,20 @@ class CrookedGrid(SimulatedGrid):
 
     @staticmethod
     def _send(reply: Message, model: Model) -> None:
-        sent = reply.content.array_records["arrays"]
+        content = _unpacked(reply)
+        sent = content.array_records["arrays"]
         record = ArrayRecord({name: Array(np.asarray(model[name]).astype(array.dtype)) for name, array in sent.items()})
-        reply.content["arrays"] = record
-        reply.content.config_records[SITE_RECORD][FINGERPRINT] = fingerprint(record)
+        content["arrays"] = record
+        content.config_records[SITE_RECORD][FINGERPRINT] = fingerprint(record)
+        reply.content = pack(content)
+
+
+def _unpacked(message: Message) -> RecordDict:
+    return unpack(copy.deepcopy(message.content))  # what is unpacked is emptied
 
 
 def _numbers(message: Message) -> Model:
-    return {name: array.numpy() for name, array in message.content.array_records["arrays"].items()}
+    return {name: array.numpy() for name, array in _unpacked(message).array_records["arrays"].items()}
 
 
 @dataclass(frozen=True)
