@@ -17,6 +17,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,11 @@ def raw(name: str, array: Array, dtype: str, shape: str, content: bytes = b"") -
 class Site:
     """What the site knows of a round, and the replies that it makes of it."""
 
-    def __init__(self, message: Message, app: Any) -> None:
-        self.message = message
-        self.model = message.content.array_records["arrays"]
-        self.integrity = app
+    def __init__(self, message: Message, kit: Kit) -> None:
+        self.integrity, self.packing = kit.integrity, kit.packing
+        is_packed = self.packing.PACKED in message.content
+        content = self.packing.unpack(message.content) if is_packed else message.content
+        self.model = content.array_records["arrays"]
 
     def content(self, arrays: ArrayRecord, site: str = "site2", metrics: dict | None = None) -> RecordDict:
         """Return a reply that is whole in everything but what it is made of."""
@@ -90,8 +92,54 @@ class Site:
         """Return the model with an array more."""
         return ArrayRecord({**dict(self.model.items()), "more": Array(np.zeros(64 * MEGABYTE // 8))})
 
+    def table(self, change: Callable[[list], object], version: int = 1, text: bytes = b"") -> RecordDict:
+        """Return a packed reply whose table lies: changed, or a text of its own."""
+        content = self.packing.pack(self.content(ArrayRecord(dict(self.model.items()))))
+        rows = json.loads(content[self.packing.PACKED]["table"])
+        change(rows)
+        table = text or json.dumps(rows).encode()
+        content[self.packing.PACKED] = ConfigRecord({"version": version, "table": table})
+        return content
+
+    def other_parts(self) -> RecordDict:
+        """Return a packed reply whose parts are arrays."""
+        content = self.table(lambda rows: None)
+        content[self.packing.PARTS] = ArrayRecord({"0": Array(np.zeros(10))})
+        return content
+
     def attacks(self) -> dict[str, Callable[[], RecordDict | Error]]:
         """Return the attacks in their order, one for each round."""
+        found = self.arrays()
+        packed = {f"{name}, packed": partial(self.packed, make) for name, make in found.items()}
+        return {**found, **packed, **self.tables()}
+
+    def packed(self, make: Callable[[], RecordDict | Error]) -> RecordDict | Error:
+        """Return an attack as the app packs it."""
+        made = make()
+        return made if isinstance(made, Error) else self.packing.pack(made)
+
+    def tables(self) -> dict[str, Callable[[], RecordDict | Error]]:
+        """Return the attacks on what tells of the parts."""
+        empty = [[f"n{number}", "float32", [0], "numpy.ndarray", 0] for number in range(200_000)]
+
+        def size(number: int) -> RecordDict:
+            return self.table(lambda rows: rows[0][1][0].__setitem__(-1, number))
+
+        return {
+            "an array twice": lambda: self.table(lambda rows: rows[0][1].append(rows[0][1][0])),
+            "a record twice": lambda: self.table(lambda rows: rows.append(rows[0])),
+            "sizes that do not add up": lambda: size(1),
+            "a negative size": lambda: size(-1),
+            "2 GB announced": lambda: size(2 << 30),
+            "200,000 names": lambda: self.table(lambda rows: rows[0][1].extend(empty)),
+            "an unknown version": lambda: self.table(lambda rows: None, version=99),
+            "a table that is none": lambda: self.table(lambda rows: None, text=b"{}"),
+            "a table too deep": lambda: self.table(lambda rows: None, text=b"[" * 100_000),
+            "other parts": self.other_parts,
+        }
+
+    def arrays(self) -> dict[str, Callable[[], RecordDict | Error]]:
+        """Return the attacks by arrays, metrics, names and errors."""
         return {
             "void array": lambda: self.first("'|V0'", "(-1,)"),
             "empty bytes": lambda: self.first("'|S0'", "(-1,)"),
@@ -106,13 +154,21 @@ class Site:
         }
 
 
-def app_of(fab: bytes) -> Any:
-    """Return the part of the app that makes fingerprints, from what the SuperLink gives to every site."""
+@dataclass(frozen=True)
+class Kit:
+    """What an attacker uses of the app."""
+
+    integrity: Any
+    packing: Any
+
+
+def kit_of(fab: bytes) -> Kit:
+    """Return what makes fingerprints and packs, from what the SuperLink gives to every site."""
     folder = tempfile.mkdtemp()
     zipfile.ZipFile(io.BytesIO(fab)).extractall(folder)
     sys.path.insert(0, folder)
     package = next(Path(folder).glob("*/integrity.py")).parent.name
-    return importlib.import_module(f"{package}.integrity")
+    return Kit(*(importlib.import_module(f"{package}.{name}") for name in ("integrity", "packing")))
 
 
 @contextlib.contextmanager
@@ -188,7 +244,7 @@ def main() -> None:
                 )
                 message.metadata.__dict__["_message_id"] = tree.object_id
                 run = _get_run(run_id)
-                site = Site(message, app_of(get_fab(run.fab_hash, run_id).content))
+                site = Site(message, kit_of(get_fab(run.fab_hash, run_id).content))
                 attacks = site.attacks()
                 name = list(attacks)[len(told["rounds"]) % len(attacks)]
                 made = attacks[name]()
