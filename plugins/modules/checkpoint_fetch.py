@@ -22,6 +22,7 @@ author:
 requirements:
   - rclone on the host
 extends_documentation_fragment:
+  - fedops.flower.code
   - fedops.flower.layout.checkpoints
   - fedops.flower.layout.mirror_secret
   - fedops.flower.flwr.idempotent
@@ -43,16 +44,6 @@ options:
     description: Hash of its configuration, as RV(fedops.flower.training_config#module:configuration_hash).
     type: str
     required: true
-  code:
-    description:
-      - SHA-256 of the user's code in its app, as RV(fedops.flower.training_config#module:code). Without it, a
-        checkpoint of any code is taken.
-    type: str
-  code_change:
-    description: What other code makes of the training, as O(fedops.flower.training#module:code_change).
-    type: str
-    choices: [new, continue]
-    default: new
   base:
     description: The mirror, as rclone names it, for example V(mirror:bucket/flower).
     type: str

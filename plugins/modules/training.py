@@ -21,6 +21,7 @@ description:
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
+  - fedops.flower.code
   - fedops.flower.flwr
   - fedops.flower.sent
   - fedops.flower.sent.program
@@ -75,18 +76,6 @@ options:
     description:
       - Hash of everything that makes the training what it is. Without it, any run under O(name) is taken for the same.
     type: str
-  code:
-    description:
-      - SHA-256 of the user's code in the app, as M(fedops.flower.training_config) returns it. Without it, any code is
-        taken for the same.
-    type: str
-  code_change:
-    description:
-      - What other code makes of a training that has begun. V(new) makes it another one, which is trained from the
-        first round. V(continue) has it go on with its model.
-    type: str
-    choices: [new, continue]
-    default: new
   num_rounds:
     description:
       - Number of rounds that is asked for, at least 1. A training that ended with fewer rounds is submitted again for

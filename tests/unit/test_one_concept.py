@@ -19,6 +19,7 @@ LONGER = {
     "files/fab/fedops_kit/checkpoints.py": "class",
     "files/fab/fedops_kit/exact.py": "class",
     "files/fab/fedops_kit/guards.py": "rules",
+    "files/fab/fedops_kit/publish.py": "class",
     "files/fab/fedops_kit/pulling.py": "class",
     "plugins/module_utils/_base/layout.py": "table",
     "plugins/module_utils/_config/rules.py": "table",
@@ -26,6 +27,7 @@ LONGER = {
     "plugins/module_utils/_flower/assumptions.py": "table",
     "plugins/module_utils/_supervisor/endings.py": "table",
     "plugins/module_utils/_supervisor/supervisor.py": "class",
+    "plugins/module_utils/_supervisor/watch.py": "class",
     "roles/training/meta/argument_specs.yml": "table",
 }
 GENERATED = "files/fab/fedops_kit/knowledge/"

@@ -196,6 +196,22 @@ def rounds_in(content: bytes) -> tuple[list[dict[str, t.Any]], str]:
     return rounds, f"{problems[0]} (in a line; {len(problems)} in all are left out)"
 
 
+def replay(events: t.Iterable[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Return the rounds that lead to the newest model.
+
+    A resumed run repeats the rounds after its checkpoint, and a run of another configuration starts again:
+    a round that is finished once more undoes itself and all that came after it.
+    """
+    history: list[dict[str, t.Any]] = []
+    for event in events:
+        if history and event.get("configuration_hash") != history[-1].get("configuration_hash"):
+            history = []
+        while history and history[-1]["round"] >= event["round"]:  # the rounds of a history only grow
+            history.pop()
+        history.append(event)
+    return history
+
+
 def _value(content: bytes) -> t.Any:
     try:
         return loads(content.decode("utf-8", "replace"))

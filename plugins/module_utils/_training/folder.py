@@ -34,6 +34,7 @@ from .claims import (
     ClaimError,
     read_claim,
     read_history,
+    replay,
 )
 
 TRAINING_NAME = re.compile(notation.NAME_OF_TRAINING)
@@ -231,22 +232,6 @@ def make_folder(path: str) -> None:
     """Have a folder of the account that supervises trainings."""
     with as_keeper(path):
         os.makedirs(path, FOLDER_MODE, exist_ok=True)
-
-
-def replay(events: t.Iterable[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """Return the rounds that lead to the newest model.
-
-    A resumed run repeats the rounds after its checkpoint, and a run of another configuration starts again:
-    a round that is finished once more undoes itself and all that came after it.
-    """
-    history: list[dict[str, t.Any]] = []
-    for event in events:
-        if history and event.get("configuration_hash") != history[-1].get("configuration_hash"):
-            history = []
-        while history and history[-1]["round"] >= event["round"]:  # the rounds of a history only grow
-            history.pop()
-        history.append(event)
-    return history
 
 
 def read_object(path: str) -> dict[str, t.Any] | None:
