@@ -17,7 +17,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.training imp
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 LOCK = str(ROOT / "roles" / "runtime" / "files" / "requirements.txt")
-MARK = "{{ 7*7 }}{% for x in range(3) %}{{ lookup('pipe', 'echo pwned') }}{% endfor %}{# c #}"
+MARK = "{{ 8191*8191 }}{% for x in range(3) %}{{ lookup('pipe', 'echo pwned') }}{% endfor %}{# c #}"
 EVIL = f"a\x1b]0;owned\x07\u202e{MARK}\x9b2J"
 SHOWN = f"a\\x1b]0;owned\\x07\\u202e{MARK}\\x9b2J"
 
@@ -75,7 +75,7 @@ REPORT = [
         "vars": {
             "fl_training_name": "t",
             "__training_asked": {
-                "configuration_hash": "h", "provable": True, "app": None,
+                "configuration_hash": "h", "code": "c", "provable": True, "app": None,
                 "training": {"training_name": "t", "strategy": "FedAvg", "checkpoint_path": "/c",
                              "checkpoint_enabled": True, "min_available_clients": 2, "min_fit_clients": 2},
             },
@@ -141,7 +141,7 @@ def play(tmp_path):
 
 def is_text_alone(said: str) -> None:
     """Fail where something was templated, or would be acted on."""
-    assert "49" not in said.replace(MARK, "")
+    assert "67092481" not in said.replace(MARK, "")
     assert "pwned" not in said.replace(MARK, "").replace(json.dumps(MARK)[1:-1], "")
     assert not [c for c in said if c not in "\n\t" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")]
 
