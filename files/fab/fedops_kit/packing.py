@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.common.constant import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE
 
+from .knowledge._base.jsonable import is_whole
+
 if TYPE_CHECKING:
     from .pulling import Bound
 
@@ -79,9 +81,9 @@ class _Row:
         name, dtype, shape, stype, size = cells
         if not all(map(_is_sendable, (name, dtype, stype))):
             raise PackingError("its table has a name or a type that is no text")
-        if not isinstance(shape, list) or not all(type(each) is int and each >= 0 for each in shape):
+        if not isinstance(shape, list) or not all(is_whole(each) and each >= 0 for each in shape):
             raise PackingError(f"its table has no shape for {name!r}")
-        if type(size) is not int or size < 0:
+        if not is_whole(size) or size < 0:
             raise PackingError(f"its table has no size for {name!r}")
         return cls(name, dtype, tuple(shape), stype, size)
 
@@ -221,10 +223,10 @@ def _check_sizes(rows: list[_Row], parts: list[Array], bound: Bound | None) -> N
 
 def _taken_out(rows: list[_Row], parts: ArrayRecord) -> Iterator[Array]:
     """Yield the arrays of a table that fits; a part goes as soon as its last array is there."""
-    data, place = b"", 0
+    data, place, names = b"", 0, [*parts][::-1]
     for row in rows:
         if row.size and place == len(data):
-            data, place = parts.pop(next(iter(parts))).data, 0
+            data, place = parts.pop(names.pop()).data, 0
         whole = row.size == len(data)
         yield Array(row.dtype, row.shape, row.stype, data if whole else data[place : place + row.size])
         place += row.size
