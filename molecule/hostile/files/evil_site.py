@@ -17,9 +17,9 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -63,7 +63,7 @@ def raw(name: str, array: Array, dtype: str, shape: str, content: bytes = b"") -
 class Site:
     """What the site knows of a round, and the replies that it makes of it."""
 
-    def __init__(self, message: Message, kit: Kit) -> None:
+    def __init__(self, message: Message, kit: SimpleNamespace) -> None:
         self.integrity, self.packing = kit.integrity, kit.packing
         is_packed = self.packing.PACKED in message.content
         content = self.packing.unpack(message.content) if is_packed else message.content
@@ -154,21 +154,13 @@ class Site:
         }
 
 
-@dataclass(frozen=True)
-class Kit:
-    """What an attacker uses of the app."""
-
-    integrity: Any
-    packing: Any
-
-
-def kit_of(fab: bytes) -> Kit:
+def kit_of(fab: bytes) -> SimpleNamespace:
     """Return what makes fingerprints and packs, from what the SuperLink gives to every site."""
     folder = tempfile.mkdtemp()
     zipfile.ZipFile(io.BytesIO(fab)).extractall(folder)
     sys.path.insert(0, folder)
     package = next(Path(folder).glob("*/integrity.py")).parent.name
-    return Kit(*(importlib.import_module(f"{package}.{name}") for name in ("integrity", "packing")))
+    return SimpleNamespace(**{name: importlib.import_module(f"{package}.{name}") for name in ("integrity", "packing")})
 
 
 @contextlib.contextmanager

@@ -8,11 +8,11 @@ import importlib.util
 import multiprocessing
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, Error, Message, RecordDict
+from flwr.app import Array, ArrayRecord, Message, RecordDict
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
 from flwr.supercore.task_identity import TaskIdentity
 
@@ -20,8 +20,11 @@ ROOT = Path(__file__).parents[3]
 HOSTILE = ROOT / "molecule" / "hostile"
 sys.path.insert(0, str(ROOT / "files" / "fab"))
 
-from fedops_kit import guards, integrity  # noqa: E402
+from fedops_kit import guards, integrity, packing  # noqa: E402
+from fedops_kit.packer import Packer  # noqa: E402
+from fedops_kit.pulling import Bound  # noqa: E402
 
+KIT = SimpleNamespace(integrity=integrity, packing=packing)
 MODEL = ArrayRecord({"weights": Array(np.zeros((4, 3))), "bias": Array(np.zeros(3))})
 
 
@@ -43,9 +46,10 @@ def message(monkeypatch: pytest.MonkeyPatch) -> Message:
 
 
 def attacks(message: Message) -> dict:
-    return evil_site.Site(message, integrity).attacks()
+    return evil_site.Site(message, KIT).attacks()
 
 
+ERRORS = ("20 MB of an error", "20 MB of an error, packed")
 NAMES = list(evil_site.Site.attacks(evil_site.Site.__new__(evil_site.Site)))
 
 
@@ -57,9 +61,9 @@ def test_flower_carries_every_attack(message: Message, name: str) -> None:
 
 def _judged(message: Message, name: str, pipe: multiprocessing.connection.Connection) -> None:
     attack = attacks(message)[name]()
-    site = evil_site.Site(message, integrity)
+    site = evil_site.Site(message, KIT)
     honest = [Message(site.content(MODEL, f"site{number}"), reply_to=message) for number in (1, 3)]
-    reply = Message(attack, reply_to=message)
+    reply = Packer().open(1, Message(attack, reply_to=message), Bound.of([message]))
     kept, rejected = guards.sift([reply, *honest], guards.TrainingCheck(MODEL))
     pipe.send(([each is reply for each in kept], [str(each) for each in rejected]))
 
@@ -74,10 +78,10 @@ def test_the_app_keeps_the_honest_replies_and_no_attack(message: Message, name: 
     process.join()
     assert process.exitcode == 0
     kept, rejected = here.recv()
-    if isinstance(attacks(message)[name](), Error):
+    if name in ERRORS:
         assert (kept, rejected) == ([True, False, False], [])  # strategies skip errors
     else:
-        assert kept == [False, False]
+        assert kept in ([False, False], [True, False, False])  # what is packed wrongly is an error in its place
         assert len(rejected) == 1
         assert len(rejected[0]) < 2000
         assert rejected[0].isprintable()
