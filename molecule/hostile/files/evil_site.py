@@ -36,7 +36,7 @@ from flwr.proto.fleet_pb2 import (
 from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
 from flwr.proto.node_pb2 import Node
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
-from flwr.supercore.inflatable.inflatable_utils import pull_and_inflate_object_from_tree
+from flwr.supercore.inflatable.inflatable_utils import ObjectPushError, pull_and_inflate_object_from_tree
 from flwr.supercore.interceptors.http.runtime_version import RuntimeVersionHttpInterceptor
 from flwr.supercore.primitives.asymmetric import generate_key_pairs, public_key_to_bytes
 from flwr.supernode.fleet_http_client import FleetHttpClient
@@ -245,8 +245,9 @@ def main() -> None:
                 objects = get_all_nested_objects(reply)
                 tree = get_object_tree(reply)
                 wanted, session = send(remove_content_from_message(reply) if reply.has_content() else reply, tree, 1.0)
-                for object_id in wanted:
-                    push_object(run_id, session, object_id, objects[object_id].deflate())
+                with contextlib.suppress(ObjectPushError):  # the ServerApp has refused it by what it announces
+                    for object_id in wanted:
+                        push_object(run_id, session, object_id, objects[object_id].deflate())
                 told["rounds"].append(name)
             except Exception as error:  # the next round is another attack
                 told["rounds"].append(f"{type(error).__name__}")
