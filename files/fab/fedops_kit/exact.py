@@ -146,7 +146,6 @@ class ExactStrategy(Strategy):
             messages = list(self.strategy.configure_train(self.round.number, given, config, grid))
         self._arithmetic.prepare(self.strategy)
         self.round.asked_nodes = [message.metadata.dst_node_id for message in messages]
-        self.round.asked = len(messages)
         self.asked_nobody &= not messages
         return messages
 
@@ -184,8 +183,6 @@ class ExactStrategy(Strategy):
         self.round.failed = [*self._errors(ordered, "train"), *silent]
         self.round.unavailable = len(silent) + sum(_is_unavailable(reply) for reply in ordered)
         self.round.counted_nodes = [self._node(reply) for reply in ordered if not reply.has_error()]
-        self.round.replies = len(self.round.counted_nodes)
-        self.round.failures = self.round.asked - self.round.replies
         self.round.reports = self._reported(ordered)
         return ordered
 

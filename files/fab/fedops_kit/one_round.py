@@ -30,15 +30,12 @@ class Round:
 
     number: int
     started: float = field(default_factory=time.monotonic)
-    asked: int = 0
     asked_nodes: list[int] = field(default_factory=list)
     counted_nodes: list[int] = field(default_factory=list)  # whose reply is valid
-    replies: int = 0  # the valid ones
     attempts: int = 1
     earlier: list[Rejection] = field(default_factory=list)  # what was wrong in attempts that were repeated
     failed: list[Rejection] = field(default_factory=list)  # whose reply was an error, and who stayed silent
     unavailable: int = 0  # how many of them were just not there
-    failures: int = 0  # errors, rejected replies, and nodes that did not answer in time
     rejected: list[Rejection] = field(default_factory=list)  # replies left out, of training and of evaluation
     aggregated: bool = False
     train_metrics: dict[str, Any] = field(default_factory=dict)
@@ -46,3 +43,18 @@ class Round:
     num_examples: int = 0  # that the nodes evaluated on
     update_norm: float | None = None  # of the model as a whole
     reports: Reports = field(default_factory=Reports)  # of its sites
+
+    @property
+    def asked(self) -> int:
+        """How many nodes were asked."""
+        return len(self.asked_nodes)
+
+    @property
+    def replies(self) -> int:
+        """How many replies are valid."""
+        return len(self.counted_nodes)
+
+    @property
+    def failures(self) -> int:
+        """How many are not: errors, rejected replies, and nodes that did not answer in time."""
+        return self.asked - self.replies
