@@ -15,7 +15,7 @@ from typing import Any
 
 from .grid import SteadyGrid
 from .knowledge._base.jsonable import harmless, is_whole
-from .publish import Publisher, logger
+from .publish import ROSTER, WAITING, Publisher, logger
 from .sites import Sites
 
 EXACT, DEVIATION = "exact", "deviation"  # in history, result and manifest
@@ -87,7 +87,7 @@ class Attendance:
         """
         done = int(manifest["round"]) if manifest else 0
         if anew:
-            publisher.forget_roster()
+            publisher.forget(ROSTER)
         before = _read(publisher.roster(), done)
         return cls(publisher, patience, done, bool(done or before), before, said(manifest or {}))
 
@@ -120,7 +120,7 @@ class Attendance:
                 grid.pause()
                 absent = self._absent(number, grid)
         finally:
-            self.publisher.waits_no_more()
+            self.publisher.forget(WAITING)
         if absent:
             self._given_up.update(absent)
             logger.warning("Round %d goes on without %s.", number, self._sites.real(_listed(sorted(absent))))
@@ -133,7 +133,7 @@ class Attendance:
         reference = self._reference(number)
         if reference and set(reference.names.values()) != set(roll.names.values()):
             self._goes_astray(number)
-        self._given_up.difference_update(self._now[number].names.values())
+        self._given_up.difference_update(roll.names.values())
         self._write()
 
     def ends(self, number: int, asked: Iterable[int], counted: Iterable[int]) -> Deviation:

@@ -130,11 +130,11 @@ class Publisher:
         own = isinstance(found, Mapping) and found.get(_HASH) == self._common[_HASH]
         return found["rounds"] if own and isinstance(found.get("rounds"), list) else []
 
-    def forget_roster(self) -> None:
-        """Forget who took part: what was trained before is not repeated."""
+    def forget(self, name: str) -> None:
+        """Remove a file of this training that is true no more."""
         if self._directory is not None:
             with suppress(OSError):
-                os.unlink(self._path(ROSTER))
+                os.unlink(self._path(name))
 
     def keep_roster(self, rounds: Sequence[Mapping[str, object]]) -> None:
         """Remember who took part."""
@@ -145,12 +145,6 @@ class Publisher:
         facts = {"round": number, "sites": list(sites), "seconds": seconds}
         _log("waiting_for_sites", {**self._common, **facts})
         self._try_to_write(WAITING, {**self._common, **facts, "time": _now()})
-
-    def waits_no_more(self) -> None:
-        """Say that nothing is waited for any more."""
-        if self._directory is not None:
-            with suppress(OSError):
-                os.unlink(self._path(WAITING))
 
     def _try_to_write(self, name: str, content: Mapping[str, object]) -> None:
         """Write what a training must not die of."""
@@ -235,8 +229,8 @@ class Publisher:
 
     def _is_told(self, number: object) -> bool:
         """Tell whether the history has a round of this configuration."""
-        wanted = number, self._common["configuration_hash"]
-        return any((line.get("round"), line.get("configuration_hash")) == wanted for line in self._lines())
+        wanted = number, self._common[_HASH]
+        return any((line.get("round"), line.get(_HASH)) == wanted for line in self._lines())
 
     def _lines(self) -> Iterator[Mapping[str, object]]:
         """Return the lines of the history that are whole."""
