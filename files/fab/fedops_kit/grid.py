@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
@@ -23,14 +22,13 @@ from flwr.supercore.run import Run
 
 from .errors import SuperLinkLostError, TooFewNodesError
 from .packer import Packer
-from .patience import PatientClient
+from .patience import PatientClient, about
 from .pulling import STARTED_ANEW, Bound, Fetching, can_fetch, in_own_words
 from .sites import REGISTRY, Sites
 
 # Seconds between two looks for replies, as Flower's own grid has them. Here they are a tenth of that at first, and
 # later a tenth of the time since the last reply: those of one round come close together.
 _LONGEST_PAUSE, _SHARE = 3.0, 0.1
-_CHANCE = random.Random()  # the global one is the app's
 _REALLY_WAITING = 5.0  # seconds; whoever asks for nodes still then does not have enough
 
 _GRACE = 5.0  # seconds that a SuperNode which was started anew has beyond what the others took
@@ -135,7 +133,7 @@ class SteadyGrid(Grid):
             now = time.monotonic()
             if arrived or (fetching and fetching.is_under_way):
                 latest = now
-            pause = min(_LONGEST_PAUSE, _SHARE * max(_LONGEST_PAUSE, now - latest)) * _CHANCE.uniform(0.8, 1.2)
+            pause = about(min(_LONGEST_PAUSE, _SHARE * max(_LONGEST_PAUSE, now - latest)))
             time.sleep(pause if end is None else min(pause, max(end - now, 0)))
         asked.end()
         return iter(replies)

@@ -43,5 +43,10 @@ def patiently(ask: Callable[..., T], *arguments: Any) -> T:
         except httpx.HTTPStatusError as error:
             if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
                 raise
-        time.sleep(pause * _CHANCE.uniform(0.8, 1.2))
+        time.sleep(about(pause))
     return ask(*arguments)
+
+
+def about(seconds: float) -> float:
+    """Return as much, give or take a fifth: those who wait for the same need not ask at the same moment."""
+    return seconds * _CHANCE.uniform(0.8, 1.2)
