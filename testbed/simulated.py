@@ -148,6 +148,11 @@ class SimulatedGrid(Grid):
         self.on_the_wire(site, message)
 
 
+def trained(grid: SimulatedGrid) -> list[int]:
+    """Return the rounds that a grid was asked to train."""
+    return sorted({number for kind, number, dummy in grid.log if kind == "train"})
+
+
 @dataclass
 class Federation:
     """Sites with data, and trainings on them; every training has its own checkpoint directory."""

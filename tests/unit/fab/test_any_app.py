@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from any_app import NODES, AnyApp
-from simulated import Killed, SimulatedGrid
+from simulated import Killed, SimulatedGrid, trained
 
 from fedops_kit.knowledge._checkpoint.directory import inspect
 
@@ -54,10 +54,6 @@ def model_of(name: str, folder: Path) -> bytes:
     return (folder / MODELS[name]).read_bytes()
 
 
-def trained(app: AnyApp) -> list[int]:
-    return sorted({number for kind, number, dummy in app.last.log if kind == "train"})
-
-
 @every_app
 def test_with_two_lines_it_ends_as_it_does_without(tmp_path: Path, name: str) -> None:
     """But for the last bits: without the kit, sums are made in the order in which replies come."""
@@ -72,7 +68,7 @@ def test_with_two_lines_it_ends_as_it_does_without(tmp_path: Path, name: str) ->
             assert one.files == other.files
             for array in one.files:
                 np.testing.assert_allclose(one[array], other[array], atol=1e-5)
-    assert trained(plain) == trained(kept) == [1, 2, 3, 4, 5]
+    assert trained(plain.last) == trained(kept.last) == [1, 2, 3, 4, 5]
 
 
 @every_app
@@ -82,7 +78,7 @@ def test_a_killed_run_resumes_with_the_true_rounds_and_ends_with_the_same_bytes(
     with pytest.raises(Killed):
         app.train("killed", grid={"killed_in_round": 3}, **{"num-server-rounds": ROUNDS})
     killed = app.train("killed", **{"num-server-rounds": ROUNDS})
-    assert trained(app) == [3, 4, 5]
+    assert trained(app.last) == [3, 4, 5]
     assert model_of(name, killed) == model_of(name, straight)
     result, effective = published(tmp_path, "result.json"), published(tmp_path, "effective.json")
     assert result["rounds"] == ROUNDS
@@ -103,7 +99,7 @@ def test_ten_kills_of_its_process_leave_the_bytes_of_an_undisturbed_training(tmp
     assert reached == sorted(reached)
     assert 0 < reached[-1] < ROUNDS_TO_KILL
     killed = app.train("killed", **{"num-server-rounds": ROUNDS_TO_KILL})
-    assert trained(app)[0] == reached[-1] + 1
+    assert trained(app.last)[0] == reached[-1] + 1
     assert model_of(name, killed) == model_of(name, straight)
 
 

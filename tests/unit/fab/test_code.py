@@ -7,16 +7,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from simulated import Federation
+from simulated import Federation, trained
 
 from fedops_kit.errors import RunFailedError
 from fedops_kit.knowledge.version import VERSION
 
 OURS, OTHER, THIRD = "a" * 64, "b" * 64, "c" * 64
-
-
-def trained(grid: object) -> list[int]:
-    return sorted({number for kind, number, dummy in grid.log if kind == "train"})
 
 
 def codes(federation: Federation, number: int) -> tuple[str | None, str | None]:

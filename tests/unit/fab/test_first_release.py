@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulated import Federation, digits
+from simulated import Federation, digits, trained
 
 from fedops_kit.knowledge._config import continuity, training
 from fedops_kit.knowledge._config.table import BY_KEY, VARIABLES
@@ -36,10 +36,6 @@ def run_config(federation: Federation, **more: object) -> dict[str, object]:
     """Return what its request says, on this machine."""
     asked = tomllib.loads(REQUEST["run_config"])
     return {**asked, "checkpoint-path": str(federation.checkpoints()), **more}
-
-
-def trained(grid: object) -> list[int]:
-    return sorted({number for kind, number, dummy in grid.log if kind == "train"})
 
 
 def test_its_request_goes_on_from_its_checkpoint(ward: Federation) -> None:

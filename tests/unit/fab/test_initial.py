@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
-from simulated import Federation, Killed, SimulatedGrid
+from simulated import Federation, Killed, trained
 
 from fedops_kit.errors import RunFailedError
 from fedops_kit.initial import first_model
@@ -28,10 +28,6 @@ def sha256(path: Path) -> str:
 
 def asked(path: Path) -> dict[str, object]:
     return {"initial_checkpoint": str(path), "initial_sha256": sha256(path)}
-
-
-def trained(grid: SimulatedGrid) -> list[int]:
-    return sorted({number for kind, number, dummy in grid.log if kind == "train"})
 
 
 def write(path: Path, arrays: Arrays) -> Path:

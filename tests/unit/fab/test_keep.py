@@ -25,7 +25,7 @@ from flwr.serverapp.strategy import (
     Result,
     Strategy,
 )
-from simulated import Killed, SimulatedGrid
+from simulated import Killed, SimulatedGrid, trained
 
 from fedops_kit import keep
 from fedops_kit.errors import QuiescedError, RunFailedError
@@ -105,7 +105,7 @@ class Bench:
         return json.loads((self.root / "trainings/default" / name).read_text())
 
     def trained(self) -> list[int]:
-        return sorted({number for kind, number, dummy in self.grid.log if kind == "train"})
+        return trained(self.grid)
 
 
 @pytest.fixture

@@ -8,13 +8,9 @@ import os
 from pathlib import Path
 
 import pytest
-from simulated import Federation, Killed
+from simulated import Federation, Killed, trained
 
 from fedops_kit.errors import RunFailedError
-
-
-def trained(grid: object) -> list[int]:
-    return sorted({number for kind, number, dummy in grid.log if kind == "train"})
 
 
 def damage(path: Path) -> None:

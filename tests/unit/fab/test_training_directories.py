@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from faults import Died, Disk, Fault
 from flwr.app import Array, ArrayRecord
-from simulated import Federation, Killed, SimulatedGrid
+from simulated import Federation, Killed, trained
 from test_checkpoint_faults import about
 
 from fedops_app import run, strategies
@@ -28,10 +28,6 @@ from fedops_kit.state import KeptState
 ROOT = Path(__file__).parents[3]
 DEFAULT = Training.from_variables({})
 OTHER = Training.from_variables({"fl_training_name": "other"})
-
-
-def trained(grid: SimulatedGrid) -> list[int]:
-    return sorted({number for kind, number, dummy in grid.log if kind == "train"})
 
 
 def files(path: Path) -> set[str]:
