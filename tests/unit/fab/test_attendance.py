@@ -20,15 +20,15 @@ ANY = {"min_available_clients": 2, "num_rounds": ROUNDS}
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[SimulatedGrid]:
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[SteadyGrid]:
     """The grids that were waited at, a second each, which does not pass."""
-    seen: list[SimulatedGrid] = []
+    seen: list[SteadyGrid] = []
     clock = [0.0]
 
     def pause(steady: SteadyGrid) -> None:
         steady._while_waiting()
         clock[0] += 1.0
-        seen.append(steady._grid)  # type: ignore[arg-type]
+        seen.append(steady)
 
     monkeypatch.setattr(SteadyGrid, "pause", pause)
     monkeypatch.setattr("fedops_kit.attendance.time", SimpleNamespace(monotonic=lambda: clock[0]))
