@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE), str(ROOT / "testbed"), str(ROOT / "files/fab")]
 
+from bench import Bench  # noqa: E402
 from simulated import Federation, digits  # noqa: E402
 
 
@@ -35,3 +36,11 @@ def federation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Federation:
     monkeypatch.setenv("FEDOPS_TRAININGS_DIR", str(tmp_path / "trainings"))
     monkeypatch.setattr("fedops_kit.exact.RETRY_PAUSES", (0.0, 0.0, 0.0))
     return federation
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """What starts strategies of others, without waiting between repetitions."""
+    monkeypatch.setenv("FEDOPS_TRAININGS_DIR", str(tmp_path / "trainings"))
+    monkeypatch.setattr("fedops_kit.exact.RETRY_PAUSES", (0.0, 0.0, 0.0))
+    return Bench(tmp_path)

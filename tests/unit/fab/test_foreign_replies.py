@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bench import NODES, Bench, Growing, Wrapping
 from flwr.app import Array, ArrayRecord, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp.strategy import FedAdam, FedAvg, FedMedian, FedTrimmedAvg, FedXgbBagging, Krum, Strategy
-from test_keep import Bench, Growing, Wrapping, bench
 
 from fedops_kit.foreign import AVERAGED, JOINED, PASSED_ON, taken
-
-__all__ = ["bench"]  # a fixture
 
 Spoil = Callable[[RecordDict], "RecordDict | None"]
 
@@ -121,12 +119,8 @@ def test_figures_of_an_evaluation_by_code_of_the_app_end_nothing(bench: Bench, v
         def aggregate_evaluate(self, server_round: int, replies: Any) -> MetricRecord:
             return MetricRecord({"num-examples": value})
 
-    bench.start(Own, grid=lying(figure("num-examples", value), *bench_sites(), work="evaluate"), rounds=1)
+    bench.start(Own, grid=lying(figure("num-examples", value), *NODES.values(), work="evaluate"), rounds=1)
     assert rejected(bench) == {}
-
-
-def bench_sites() -> tuple[str, ...]:
-    return ("north", "south", "west", "east")
 
 
 def test_a_mask_of_the_largest_numbers_is_part_of_the_model_but_hides_no_nan(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bench import Bench, client, same
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.clientapp.mod import fixedclipping_mod
@@ -21,7 +22,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import Federation
 from test_exact_resume import variables
-from test_keep import Bench, bench, client, same
 
 from fedops_app import client_app
 from fedops_kit import dtypes, packed, packing
@@ -30,8 +30,6 @@ from fedops_kit.knowledge._config.strategies import STRATEGIES
 from fedops_kit.packer import Packer
 from fedops_kit.packing import PACKED, PARTS, PackingError, pack, unpack
 from fedops_kit.pulling import Bound
-
-__all__ = ["bench"]  # a fixture
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "uint8", "bool", "complex64", ">f4")
 
