@@ -21,6 +21,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.table import
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, from_context
 from flwr.cli.config_utils import load_and_validate
 
+from ..first_hashes import HASHES, RECORDED_HASHES
+
 ROOT = Path(__file__).resolve().parents[3]
 GENERATED = (
     "roles/training/defaults/main/generated.yml",
@@ -127,11 +129,6 @@ def test_the_copy_in_the_app_works_by_itself(tmp_path):
     assert done.stdout.strip() == Training.from_variables({}).configuration_hash
 
 
-HASHES = json.loads((ROOT / "tests/unit/recorded/hashes.json").read_text())
-for _given in (entry["variables"] for entry in HASHES):
-    for _name, _record in continuity.DEFAULTS.items():
-        if len(_record) > 1:  # whoever began with a default that has moved since sets it, as the refusal says
-            _given.setdefault(BY_NAME[_name].ansible, _record[0].get(_given["fl_strategy"], _record[0][""]))
 HASH_ALL = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -167,9 +164,6 @@ def rewrite(path, old, new):
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
-
-
-RECORDED_HASHES = [entry["configuration_hash"] for entry in HASHES]
 
 
 @pytest.mark.parametrize(("kind", "default"), [("int", 7), ("float", 0.5), ("bool", True), ("str", "plain")])

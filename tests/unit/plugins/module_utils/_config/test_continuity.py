@@ -22,8 +22,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower import app_c
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import App
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import for_app
 
+from ....first_hashes import HASHES, RECORDED_HASHES
+
 RECORDED = Path(__file__).parents[3] / "recorded"
-HASHES = json.loads((RECORDED / "hashes.json").read_text())
 WARD = json.loads((RECORDED / "published" / "ward" / "effective.json").read_text())
 NEW_ROWS = [
     ("int", 7, 8, {}),
@@ -60,22 +61,8 @@ def rows(monkeypatch) -> Callable[..., None]:
     return replace
 
 
-FIRST_DEFAULTS = {BY_NAME[name].ansible: record[0] for name, record in continuity.DEFAULTS.items() if len(record) > 1}
-
-
 def hashes() -> list[str]:
-    """Whoever began with a default that has moved since sets it, as the refusal says."""
-    first = [
-        {name: default.get(entry["variables"]["fl_strategy"], default[""]) for name, default in FIRST_DEFAULTS.items()}
-        for entry in HASHES
-    ]
-    return [
-        Training.from_variables({**kept, **entry["variables"]}).configuration_hash
-        for kept, entry in zip(first, HASHES, strict=True)
-    ]
-
-
-RECORDED_HASHES = [entry["configuration_hash"] for entry in HASHES]
+    return [Training.from_variables(entry["variables"]).configuration_hash for entry in HASHES]
 
 
 def test_the_hashes_of_the_first_release_stand() -> None:
