@@ -17,13 +17,10 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
-sys.path.insert(0, str(HERE))
+from . import saved
 
-import saved  # noqa: E402
-
-RECORDED = json.loads((HERE / "module_utils" / "fixtures" / "flwr" / "recorded.json").read_text())
+ROOT = Path(__file__).resolve().parents[3]
+RECORDED = json.loads((Path(__file__).parent / "module_utils" / "fixtures" / "flwr" / "recorded.json").read_text())
 
 CLAIMS = ("effective", "result", "failure")  # what ServerApps write
 

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import saved
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._mirror import rclone
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import seal_of
+
+from .. import saved
 
 FAKE = Path(__file__).resolve().parents[1] / "rclone.py"
 HASH = "a" * 64

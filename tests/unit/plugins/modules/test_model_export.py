@@ -21,7 +21,8 @@ from ansible_collections.fedops.flower.plugins.action import model_export as act
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import models
 from ansible_collections.fedops.flower.plugins.module_utils._training import export, export_program
 from ansible_collections.fedops.flower.plugins.module_utils._training.export import Exporter
-from saved import save
+
+from ..saved import save
 
 MODEL = {
     "z/weight": np.arange(6, dtype=np.float32).reshape(2, 3),

@@ -18,7 +18,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.verification import verify
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from saved import save
+
+from ...saved import save
 
 HASH, OTHER = "a" * 64, "b" * 64
 

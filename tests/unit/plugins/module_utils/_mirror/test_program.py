@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import saved
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._base.escape import environment_line
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.directory import inspect
 from ansible_collections.fedops.flower.plugins.module_utils._mirror import fetch, program, rclone
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import Rclone, RcloneError
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.seal import is_sealed, read_secret, seal_of
+
+from ... import saved
 
 FAKE = Path(__file__).resolve().parents[2] / "rclone.py"
 HASH = "a" * 64
