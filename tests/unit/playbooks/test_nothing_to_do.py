@@ -5,16 +5,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ..plays import play_in
+
 ROOT = Path(__file__).resolve().parents[3]
-COMMAND = Path(sys.executable).with_name("ansible-playbook")
 PLAYBOOKS = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "playbooks").glob("*.yml")}
 INVENTORY = {
     "superlink": {"hosts": {"sl": None}},
@@ -30,15 +28,7 @@ def play(tmp_path: Path):
 
     def play(book: str, *how: str, hosts: str = json.dumps(INVENTORY)) -> tuple[int, str, dict]:
         (tmp_path / "inventory.yml").write_text(hosts)
-        done = subprocess.run(
-            [COMMAND, "--check", "-i", tmp_path / "inventory.yml", book, *how],
-            env={
-                "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "COLUMNS": "2000",
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"), "ANSIBLE_SHOW_CUSTOM_STATS": "1",
-                "ANSIBLE_NOCOLOR": "1",
-            },
-            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        done = play_in(tmp_path, "--check", "-i", tmp_path / "inventory.yml", book, *how)
         told = done.stdout.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2]
         return done.returncode, done.stdout + done.stderr, json.loads(told) if told else {}
 

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import unicodedata
 from pathlib import Path
@@ -14,8 +12,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 
+from ..plays import play_in
+
 ROOT = Path(__file__).resolve().parents[3]
-PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 LOCK = str(ROOT / "roles" / "runtime" / "files" / "requirements.txt")
 MARK = "{{ 8191*8191 }}{% for x in range(3) %}{{ lookup('pipe', 'echo pwned') }}{% endfor %}{# c #}"
 EVIL = f"a\x1b]0;owned\x07\u202e{MARK}\x9b2J"
@@ -126,14 +125,8 @@ def play(tmp_path):
     inventory.write_text(json.dumps(INVENTORY))
 
     def play(book: str, *how: str, **variables: str) -> str:
-        done = subprocess.run(
-            [PLAYBOOK, "-i", inventory, book, *how, "-e", json.dumps(variables)],
-            env={
-                "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"), "ANSIBLE_SHOW_CUSTOM_STATS": "1",
-            },
-            cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        how = ("-i", inventory, book, *how, "-e", json.dumps(variables))
+        done = play_in(tmp_path, *how, collections=tmp_path / "collections", timeout=300)
         return done.stdout + done.stderr
 
     return play

@@ -5,21 +5,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-BOOK = [
-    {
-        "hosts": "all", "gather_facts": False,
-        "vars_files": [str(ROOT / "roles/certificates/vars/main.yml")],
-        "tasks": [{"ansible.builtin.debug": {"msg": "{{ inventory_hostname }}={{ told }}"}}],
-    }
-]  # fmt: skip
+from ..plays import play_in
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "certificates"
 
 
 @pytest.fixture
@@ -30,18 +22,13 @@ def told(tmp_path):
         for name, text in files.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)
-        defaults = (ROOT / "roles/certificates/defaults/main.yml").read_text()
-        (tmp_path / "group_vars").mkdir(exist_ok=True)
-        (tmp_path / "defaults.yml").write_text(defaults)
-        book = [{**BOOK[0], "vars_files": [str(tmp_path / "defaults.yml"), *BOOK[0]["vars_files"]]}]
-        (tmp_path / "book.yml").write_text(json.dumps(book).replace("told", expression))
-        done = subprocess.run(
-            [Path(sys.executable).with_name("ansible-playbook"), *(f"-i{tmp_path / source}" for source in sources),
-             tmp_path / "book.yml", "-e", json.dumps(extra)],
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8",
-                 "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections")},
-            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        book = {
+            "hosts": "all", "gather_facts": False,
+            "vars_files": [str(ROLE / kind / "main.yml") for kind in ("defaults", "vars")],
+            "tasks": [{"ansible.builtin.debug": {"msg": "{{ inventory_hostname }}={{ " + expression + " }}"}}],
+        }  # fmt: skip
+        (tmp_path / "book.yml").write_text(json.dumps([book]))
+        done = play_in(tmp_path, *(f"-i{tmp_path / source}" for source in sources), "book.yml", "-e", json.dumps(extra))
         assert done.returncode == 0, done.stdout + done.stderr
         lines = [line.split('"')[3] for line in done.stdout.splitlines() if '"msg": ' in line]
         return dict(line.split("=", 1) for line in lines)

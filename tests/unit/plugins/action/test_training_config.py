@@ -5,9 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.users_code i
 from ansible_collections.fedops.flower.plugins.modules import training_config
 
 from ...apps import pyproject
+from ...plays import play_in
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -43,20 +41,8 @@ def play(folder, arguments=None, variables=None, extra="", flags=()):
     playbook = [{"hosts": "all", "gather_facts": False, "vars": variables or {}, "tasks": tasks}]
     (folder / "play.yml").write_text(yaml.safe_dump(playbook))
     (folder / "extra.yml").write_text(extra or "{}")
-    command = [Path(sys.executable).with_name("ansible-playbook"), "-i", "192.0.2.1,192.0.2.2,"]
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "ANSIBLE_HOME": str(folder / "ansible"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-        "COLUMNS": "2000",
-    }
-    done = subprocess.run(
-        [*command, *flags, "-e", f"@{folder / 'extra.yml'}", folder / "play.yml"],
-        env=environment, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+    inventory, given = ("-i", "192.0.2.1,192.0.2.2,"), ("-e", f"@{folder / 'extra.yml'}")
+    done = play_in(folder, *inventory, *flags, *given, folder / "play.yml")
     result = folder / "result-192.0.2.1.json"
     assert result.exists(), done.stdout + done.stderr
     return json.loads(result.read_text()), done.stdout + done.stderr
