@@ -24,7 +24,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.situation im
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME, RUNTIME_NAMES
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, merged, node_count
-from ansible_collections.fedops.flower.plugins.module_utils._flower.app import PYPROJECT, read_app, source_files
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app import PYPROJECT, App, read_app, source_files
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import AppConfig, for_app
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_kit import depends_on_numpy, with_kit
 from ansible_collections.fedops.flower.plugins.module_utils._flower.users_code import code_hash
@@ -71,14 +71,15 @@ class ActionModule(ActionBase):
             online, room = node_count(arguments["nodes_online"]), Room.of(arguments["room"] or {})
             runtime, home = arguments["runtime"], arguments["home"]
             problems += check(variables, online, runtime, room, home)
-            if path := arguments["app"]:
-                code = code_hash(os.path.abspath(path), arguments["overlay"])
+            app = read_app(os.path.abspath(arguments["app"]), arguments["overlay"]) if arguments["app"] else None
+            if app:
+                code = code_hash(app.path, arguments["overlay"])
                 problems += _other_code(variables.get(CODE), code)
                 variables[CODE] = code
             # Keys of the app are checked even when variables are wrong, so that everything is told at once.
             sound = {} if _errors(problems) else variables
             training = Training.from_variables(sound, runtime, home)
-            config = _app_config(arguments, training)
+            config = _app_config(arguments, app, training)
         problems = worst_first([*problems, *(config.problems if config else ())])
         self._warn(problems)
         # Infos speak of the variables alone: the first check, without nodes and model, has shown them.
@@ -125,13 +126,11 @@ def _errors(problems: Iterable[Problem]) -> list[str]:
     return [problem.message for problem in problems if problem.severity == ERROR]
 
 
-def _app_config(arguments: Mapping[str, Any], training: Training) -> AppConfig | None:
-    if arguments["app"]:
-        path, overlay = os.path.abspath(arguments["app"]), arguments["overlay"]
-        app = read_app(path, overlay)
+def _app_config(arguments: Mapping[str, Any], app: App | None, training: Training) -> AppConfig | None:
+    if app:
         if not arguments["kit"]:
             return for_app(app, training, arguments["extra"] or {})
-        files = source_files(path, overlay)
+        files = source_files(app.path, arguments["overlay"])
         config = for_app(with_kit(app, files), training, arguments["extra"] or {})
         return config if depends_on_numpy(files[PYPROJECT]) else replace(config, problems=(*config.problems, _NO_NUMPY))
     for name in ("extra", "overlay", "kit"):

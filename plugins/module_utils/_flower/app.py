@@ -75,9 +75,9 @@ def read_app(path: str, overlay: Mapping[str, str] | None = None) -> App:
     overlay = _checked(overlay or {})
     file = overlay.get(PYPROJECT, os.path.join(path, PYPROJECT))
     document = document_of(path, file)
-    project = _table(document, "project")
-    section = _table(document, "tool", "flwr", "app")
-    components = _table(section, "components")
+    project = table_of(document, "project")
+    section = table_of(document, "tool", "flwr", "app")
+    components = table_of(section, "components")
     found: dict[str, Any] = {
         "[project] name": project.get("name"),
         "[project] version": project.get("version"),
@@ -94,7 +94,7 @@ def read_app(path: str, overlay: Mapping[str, str] | None = None) -> App:
     for (label, value), rule in zip(found.items(), (APP_NAME, VERSION, PUBLISHER)):
         if not rule.fullmatch(value):
             raise AppError(f"{file}: {label} is {value[:100]!r} but must match {rule.pattern}.")
-    config = dict(flat(_table(section, "config")))
+    config = dict(flat(table_of(section, "config")))
     odd = [key for key, value in config.items() if not isinstance(value, (str, int, float))]
     if odd:
         raise AppError(
@@ -130,7 +130,7 @@ def declaring(app: App, overlay: Mapping[str, str] | None = None) -> str | None:
         else f"{before.rstrip()}\n\n[tool.flwr.app.config]\n{lines}"
     )
     with suppress(AppError):
-        if dict(flat(_table(_loaded(file, text), "tool", "flwr", "app", "config"))) == app.config:
+        if dict(flat(table_of(_loaded(file, text), "tool", "flwr", "app", "config"))) == app.config:
             return text
     raise AppError(
         f"{file} leaves no place for {', '.join(app.undeclared)}, which the task declares as knobs. Declare them in its"
@@ -255,7 +255,8 @@ def _loaded(file: str, text: str) -> dict[str, Any]:
         raise AppError(f"{file} cannot be read: {error}.") from error
 
 
-def _table(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def table_of(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return a table inside of others; an empty one where it is missing, or no table."""
     for name in names:
         document = document.get(name, {})
         if not isinstance(document, dict):

@@ -18,7 +18,7 @@ from typing import Any
 from .._base.jsonable import canonical_hash
 from .._config.kit import identity_of
 from .._config.knobs import flat
-from .app import PYPROJECT, digest, document_of, source_files
+from .app import PYPROJECT, digest, document_of, source_files, table_of
 from .use_cases import COLLECTION, FOLDER, OWN_APP
 
 # Which code runs, and which files become part of the FAB.
@@ -51,6 +51,6 @@ def _use_case_of(file: str) -> dict[str, str] | None:
 
 def _said_by(path: str, file: str) -> dict[str, Any]:
     """Return what a C(pyproject.toml) says of what runs, and the defaults of keys: Flower fills in those not given."""
-    section = document_of(path, file).get("tool", {}).get("flwr", {}).get("app", {})
+    section = table_of(document_of(path, file), "tool", "flwr", "app")
     said = {key: str(section[key]) for key in _OF_THE_CODE if key in section}
-    return {**said, "config": identity_of("", dict(flat(section.get("config", {}))))}
+    return {**said, "config": identity_of("", dict(flat(table_of(section, "config"))))}

@@ -167,6 +167,21 @@ def test_an_app_of_ones_own_is_given_what_it_declares(tmp_path, their_app):
     assert result["problems"] == []
 
 
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ("tool = 3\n", "theirs is not a Flower app: its pyproject.toml lacks [project] name"),
+        ("{}day = 2024-01-01\n", "[tool.flwr.app.config] day is 2024-01-01 but Flower takes only text"),
+    ],
+)
+def test_what_is_no_app_fails_in_words_before_its_code_is_hashed(tmp_path, their_app, told, message):
+    file = their_app / "pyproject.toml"
+    file.write_text(told.format(file.read_text()))
+    result, dummy = play(tmp_path, {"app": str(their_app)})
+    assert result["failed"]
+    assert message in result["msg"]
+
+
 def test_a_knob_of_ones_own_task_is_given_to_the_collections_app(tmp_path):
     task = tmp_path / "task.py"
     task.write_text('KNOBS = {"augment-strength": {"default": 0.1, "minimum": 0, "maximum": 1}}\n')
