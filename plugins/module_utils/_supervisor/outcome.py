@@ -40,7 +40,8 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
     supervision = run.get("supervision") or {}
     result = own_result(known)
     rounds = own_rounds(seen)
-    last = progress(rounds)
+    last, newest = progress(rounds), rounds[-1] if rounds else {}
+    names = site_names(seen) if seen.get("names") == REAL else SiteNames([])
     checkpoint = kept_checkpoint(seen)
     # An app of one's own tells nothing of its rounds.
     told = bool(known) and (bool(rounds or result) or (seen.get("asked") or {}).get("provable", True))
@@ -53,8 +54,8 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
         "rounds": _number(result.get("rounds")) or _number(last.get("round")) or (0 if told else None),
         "loss": _number((result or last).get("loss")),
         "accuracy": _number((result or last).get("accuracy")),
-        "exact": (result or (rounds[-1] if rounds else {})).get("exact"),
-        "deviation": deviation(seen),
+        "exact": (result or newest).get("exact"),
+        "deviation": deviation(result, rounds, names),
         "restarts": supervision.get("restarts") or 0,
         "restart_reasons": [str(entry["reason"]) for entry in supervision.get("restart_reasons") or []],
         "waiting_for": told_names(seen, waiting_for(seen)),
@@ -62,8 +63,7 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
         "checkpoint_round": checkpoint.get("round"),
         "checkpoint_sha256": checkpoint.get("sha256"),
     }
-    sites = last_sites(rounds, site_names(seen) if seen.get("names") == REAL else SiteNames([]))
-    told_of_sites = {"sites": sites, "across_sites": (rounds[-1].get("across_sites") or {}) if rounds else {}}
+    told_of_sites = {"sites": last_sites(rounds, names), "across_sites": newest.get("across_sites") or {}}
     return {
         **harmless_value(words, WORDS),
         "history": harmless_value(rounds, ROUNDS),
@@ -72,11 +72,10 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
     }
 
 
-def deviation(seen: Returned) -> str | None:
+def deviation(result: Returned, rounds: t.Sequence[Returned], names: SiteNames) -> str | None:
     """Return the first round that is not the one of an undisturbed training, and why."""
-    names = site_names(seen) if seen.get("names") == REAL else SiteNames([])
-    told = own_result(last_look(seen)).get("deviation")
-    return first_deviation([{"round": told["round"], "deviation": told}] if told else own_rounds(seen), names)
+    told = result.get("deviation")
+    return first_deviation([{"round": told["round"], "deviation": told}] if told else rounds, names)
 
 
 def changed_app(seen: Returned) -> dict[str, str] | None:
