@@ -83,9 +83,9 @@ class Memory:
         """Learn from what the latest ServerApp says it used whether one of these runs has begun."""
         self.began = self.began or (effective or {}).get("run_id") in runs
 
-    def count_fruitless(self, rounds: t.Collection[int]) -> None:
+    def count_fruitless(self, bore_fruit: bool) -> None:
         """Count the runs in a row that have finished no round."""
-        self.fruitless = 0 if rounds else self.fruitless + 1
+        self.fruitless = 0 if bore_fruit else self.fruitless + 1
 
 
 def now(precision: str = "seconds") -> str:

@@ -160,7 +160,7 @@ class Supervisor:
         if error.code == INVALID_RUN_CONFIG:
             return Verdict.of(endings.RUN_CONFIG, str(error))
         memory = self.memory
-        memory.count_fruitless(())
+        memory.count_fruitless(False)
         self.journal.event(endings.FLOWER_REFUSED.event, str(error), code=error.code)
         if verdict := give_up(memory.fruitless, self.request.attempts):
             return replace(verdict, text=f"{verdict.text} The last one: {error}")
@@ -233,7 +233,7 @@ class Supervisor:
             return self._completed(verdict) if self._is_enough() else None
         if verdict.kind == QUIESCED and not self.desk.quiesce:
             # Resumed in the meantime: it goes on at once, but not for ever when an app merely says so.
-            memory.count_fruitless(self._own_rounds)
+            memory.count_fruitless(bool(self._own_rounds))
             return None
         return verdict
 
@@ -250,7 +250,7 @@ class Supervisor:
         rounds = self._own_rounds
         last = rounds[-1] if rounds else None
         if verdict.reason not in WAITED_FOR:
-            memory.count_fruitless(rounds or self._has_replies)
+            memory.count_fruitless(bool(rounds) or self._has_replies())
         memory.restarted(verdict.reason, verdict.text, last)
         self.teller.lost(verdict, last)
 
@@ -259,14 +259,13 @@ class Supervisor:
         """Return the rounds that the last run has finished."""
         return [event["round"] for event in self.folder.history if event.get("run_id") == self.memory.run_id]
 
-    @property
-    def _has_replies(self) -> list[bool]:
-        """Return something where the last run has got replies: an app that tells of no rounds may have had some."""
+    def _has_replies(self) -> bool:
+        """Tell whether the last run has got replies: an app that tells of no rounds may have had some."""
         if self.request.reports:
-            return []
+            return False
         with suppress(FlwrError):
-            return [True for run in self.flwr.runs() if run.run_id == self.memory.run_id and run.replied]
-        return []
+            return any(run.run_id == self.memory.run_id and run.replied for run in self.flwr.runs())
+        return False
 
     def _is_enough(self) -> bool:
         """Tell whether what was trained is all that is asked for: a run that was adopted may have been shorter."""
