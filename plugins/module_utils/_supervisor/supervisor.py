@@ -19,7 +19,7 @@ from .._flower.assumptions import INVALID_RUN_CONFIG
 from .._flower.cli import Flwr
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import submission_lock
-from .._training.runs import RunConflictError
+from .._training.runs import RunConflictError, is_met_by_result
 from . import endings
 from .desk import Desk, recall
 from .endings import AGAIN, ENDINGS, FAILED, FINISHED, QUIESCED, STARTING, STOPPED, WAITED_FOR
@@ -270,10 +270,10 @@ class Supervisor:
     def _is_enough(self) -> bool:
         """Tell whether what was trained is all that is asked for: a run that was adopted may have been shorter."""
         result, wanted = self.folder.result or {}, self.request.wanted(self.submitter.num_rounds)
-        entry = next((run for run in self.folder.ledger if run.run_id == self.memory.run_id), None)
+        ledger = self.folder.ledger
         if result.get("run_id") == self.memory.run_id:
-            code = entry.code if entry else None
-            return wanted.is_met(result.get("configuration_hash"), result.get("rounds"), code)
+            return is_met_by_result(ledger, result, wanted)
+        entry = next((run for run in ledger if run.run_id == self.memory.run_id), None)
         return entry is None or wanted.is_met(entry.configuration_hash, entry.num_rounds, entry.code)
 
     def _clear_away(self) -> None:

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from .._base.guarded import names
 from .._base.layout import folder as folder_of
 from .._flower.answers import FlwrError, FlwrUnreachableError, Run
-from .._flower.assumptions import RUN_COMPLETED, RUN_RUNNING, SILENT
+from .._flower.assumptions import RUN_RUNNING, SILENT
 from .._flower.cli import Flwr
 from .._supernode.ledger import registered
 from .folder import TRAINING_NAME, TrainingFolder
@@ -68,7 +68,7 @@ def describe(folder: TrainingFolder, run: Known) -> dict[str, t.Any]:
     return {
         "name": folder.name,
         **describe_run(run),
-        "finished": run.status == RUN_COMPLETED and (run.reports or run.replied is not False),
+        "finished": run.is_completed,
         "history": folder.history,
         "effective": folder.effective,
         "result": folder.result,

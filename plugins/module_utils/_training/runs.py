@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .._config.code import code_shown, is_same_code
 from .._flower.answers import Run
 from .._flower.assumptions import RUN_COMPLETED
-from .folder import RefusedError
+from .folder import LedgerEntry, RefusedError
 
 UNREACHABLE = "unreachable"  # the SuperLink does not answer
 ABSENT = "absent"  # nothing was ever submitted
@@ -62,6 +62,11 @@ class Known:
     code: str | None = None  # hash of the user's code that it trains with
     reports: bool = False  # its ServerApp leaves files, so that the end of the training is seen in them
     replied: bool | None = None  # whether a ClientApp ever has; None: nobody knows
+
+    @property
+    def is_completed(self) -> bool:
+        """Tell whether it was completed; Flower says so as well of a run without files in which nothing was trained."""
+        return self.status == RUN_COMPLETED and (self.reports or self.replied is not False)
 
 
 @dataclass(frozen=True)
@@ -127,14 +132,15 @@ def is_finished(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | None, 
     # An app that leaves no files: there is only Flower's word for it.
     return (
         latest is not None
-        and latest.replied is not False
         and not latest.reports
-        and latest.status == RUN_COMPLETED
+        and latest.is_completed
         and wanted.is_met(latest.configuration_hash, latest.num_rounds, latest.code)
     )
 
 
-def is_met_by_result(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | None, wanted: Asked) -> bool:
+def is_met_by_result(
+    known: t.Iterable[Known | LedgerEntry], result: t.Mapping[str, t.Any] | None, wanted: Asked
+) -> bool:
     """Tell the same by what the latest run that reached its end has left; with which code, our ledger knows."""
     if result is None:
         return False
