@@ -271,12 +271,12 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import short_hash
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import FLWR_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._config.code import (
     CODE_CHANGES,
     GOES_ON,
     NEW_TRAINING,
-    code_shown,
     is_same_code,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._config.limits import DEFAULT, range_problems
@@ -293,7 +293,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request 
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import RefusedError, TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import describe, latest_run
-from ansible_collections.fedops.flower.plugins.module_utils._training.runs import ABSENT, Known, short
+from ansible_collections.fedops.flower.plugins.module_utils._training.runs import ABSENT, Known
 
 
 def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -362,7 +362,7 @@ def told(supervising: Supervising, plan: Plan, request: Request) -> dict[str, An
     if plan.changed:
         before, after = _shown(plan.run), {**_shown(plan.run), "supervisor": "up to date"}
         if anew:
-            after.update(run_id=None, status="submitted", configuration=short(request.configuration_hash))
+            after.update(run_id=None, status="submitted", configuration=short_hash(request.configuration_hash))
         result["diff"] = {"before": {**before, "supervisor": ", ".join(plan.changes) or "up to date"}, "after": after}
     return result
 
@@ -394,7 +394,7 @@ def other_code(folder: TrainingFolder, request: Request) -> str:
         return ""
     if is_same_code(latest.code, request.code):
         return ""
-    codes = f"{folder.name}: the app has other code ({code_shown(latest.code)}, now {code_shown(request.code)})"
+    codes = f"{folder.name}: the app has other code ({short_hash(latest.code)}, now {short_hash(request.code)})"
     if request.code_change == GOES_ON:
         return f"{codes}, and the training goes on with it (fl_code_change is {GOES_ON}). Every round tells both."
     return (
@@ -428,7 +428,7 @@ def have_stopped(supervising: Supervising, check_mode: bool) -> dict[str, Any]:
 
 
 def _shown(run: Known) -> dict[str, Any]:
-    return {"run_id": run.run_id or None, "status": run.status, "configuration": short(run.configuration_hash)}
+    return {"run_id": run.run_id or None, "status": run.status, "configuration": short_hash(run.configuration_hash)}
 
 
 def main() -> None:

@@ -19,13 +19,14 @@ from .arithmetic import FIRST, NEWEST
 from .checkpoints import DAMAGED, CheckpointDirectory
 from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
+from .knowledge._base.notation import short_hash
 from .knowledge._checkpoint import directory as layout
 from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._checkpoint.manifest import CheckpointError
 from .knowledge._checkpoint.names import LATEST_FILES, arrays_name
 from .knowledge._checkpoint.plain import plain_text
 from .knowledge._checkpoint.verification import verify
-from .knowledge._config.code import code_shown, is_same_code
+from .knowledge._config.code import is_same_code
 from .knowledge.version import VERSION
 from .publish import logger
 from .state import State
@@ -231,7 +232,7 @@ def _differences(
         ] or ["its hash"]
     if not is_same_code(code, identity.code, identity.code_change):
         differences.append(
-            f"code {code_shown(code)}, now {code_shown(identity.code)} (fl_code_change: continue goes on)"
+            f"code {short_hash(code)}, now {short_hash(identity.code)} (fl_code_change: continue goes on)"
         )
     if (number := arithmetic_of(checkpoint)) not in (FIRST, NEWEST):
         differences.append(f"arithmetic {harmless(repr(number), _SHOWN)}, which this release does not know")

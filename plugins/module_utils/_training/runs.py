@@ -13,7 +13,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._config.code import code_shown, is_same_code
+from .._base.notation import short_hash
+from .._config.code import is_same_code
 from .._flower.answers import Run
 from .._flower.assumptions import RUN_COMPLETED
 from .folder import LedgerEntry, RefusedError
@@ -105,10 +106,10 @@ def decide(
         return Decision("submit", None, tuple(alive))
     for run in reversed(alive):
         if wanted.configuration_hash not in (None, run.configuration_hash):
-            said = short(run.configuration_hash), short(wanted.configuration_hash)
+            said = short_hash(run.configuration_hash), short_hash(wanted.configuration_hash)
             raise _conflict(run, "another configuration", *said)
         if not is_same_code(run.code, wanted.code):  # whatever is made of other code: a run keeps its own
-            raise _conflict(run, "other code", code_shown(run.code), code_shown(wanted.code))
+            raise _conflict(run, "other code", short_hash(run.code), short_hash(wanted.code))
     if alive:
         return Decision("adopt", alive[-1])
     latest = known[-1] if known else None
@@ -154,11 +155,6 @@ def _that_finished(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | Non
     if run_id is None:
         return known[-1]
     return next((run for run in known if run.run_id == run_id), Known(str(run_id), RUN_COMPLETED))
-
-
-def short(configuration_hash: str | None) -> str:
-    """Return as much of a hash as a person compares."""
-    return configuration_hash[:8] if configuration_hash else "unknown"
 
 
 def _known(

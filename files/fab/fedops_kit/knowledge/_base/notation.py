@@ -45,6 +45,11 @@ def show(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
+def short_hash(digest: str | None) -> str:
+    """As much of a hash as a person compares."""
+    return digest[:8] if digest else "unknown"
+
+
 def to_toml(value: object) -> str:
     """A value of a training variable as TOML, of the type that Flower compares with the app's default."""
     if isinstance(value, bool):

@@ -18,8 +18,3 @@ def is_same_code(then: str | None, now: str | None, change: str | None = NEW_TRA
     Where nobody has told the one or the other, as before there were such hashes, it takes over what it finds.
     """
     return not then or not now or then == now or change == GOES_ON
-
-
-def code_shown(code: str | None) -> str:
-    """Return as much of a hash of code as a person compares."""
-    return code[:8] if code else "unknown"

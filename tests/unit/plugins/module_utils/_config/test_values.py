@@ -8,7 +8,7 @@ import datetime
 import tomllib
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base.notation import is_unset, show, to_toml
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import is_unset, short_hash, show, to_toml
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME, VARIABLES
 from ansible_collections.fedops.flower.plugins.module_utils._config.values import BadValue, parse
 from hypothesis import given
@@ -162,3 +162,7 @@ def test_a_value_is_shown_as_a_person_writes_it(value, shown):
 def test_a_value_survives_toml(value):
     read = tomllib.loads(f"key = {to_toml(value)}")["key"]
     assert (type(read), read) == (type(value), value)
+
+
+def test_a_person_compares_eight_digits_of_a_hash():
+    assert [short_hash(digest) for digest in ("0123456789", "", None)] == ["01234567", "unknown", "unknown"]
