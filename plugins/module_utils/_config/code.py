@@ -10,6 +10,7 @@ from __future__ import annotations
 
 NEW_TRAINING, GOES_ON = "new", "continue"
 CODE_CHANGES = (NEW_TRAINING, GOES_ON)
+OF_CODE = ("code_change", "code_sha256")  # the variables about it, by their names in the table
 
 
 def is_same_code(then: str | None, now: str | None, change: str | None = NEW_TRAINING) -> bool:

@@ -12,14 +12,12 @@ from collections.abc import Mapping
 
 from .._base.jsonable import CLAIM, harmless_value
 from .._base.notation import show
+from .code import OF_CODE
 from .continuity import defaults, first_default, later_rows, renamed
 from .kit import identity_of, kit_key
 from .strategies import STRATEGIES
 from .table import BY_KEY, BY_NAME
 from .training import EXTRA, Training
-
-# A run that was submitted before there were such hashes takes over what it finds.
-_OF_CODE = ("code_change", "code_sha256")
 
 
 def differences(training: Training, effective: Mapping[str, object], model_only: bool = False) -> list[str]:
@@ -63,7 +61,8 @@ def kit_differences(
     """The same of an app that has the kit, by the keys that it was given: its strategy is its own."""
     decisive = identity_of("", run_config)
     asked = {key: value for key, value in run_config.items() if key in decisive or not model_only}
-    implied = {key: run_config[key] for key in map(kit_key, map(BY_NAME.__getitem__, _OF_CODE)) if key in run_config}
+    of_code = [kit_key(BY_NAME[name]) for name in OF_CODE]
+    implied = {key: run_config[key] for key in of_code if key in run_config}
     pairs = [("The training", run_config[kit_key(BY_NAME["training_name"])], effective.get("training"))]
     pairs += _each("Run configuration key {}", asked, effective.get("run_config"), implied)
     return _sentences(pairs)
@@ -95,7 +94,8 @@ def _untold(training: Training) -> dict[str, object]:
         **{
             row.name: first_default(row, strategy) if row.identity else training.default_of(row) for row in later_rows()
         },
-        **{name: training.values[name] for name in _OF_CODE},
+        # A run that was submitted before there were such hashes takes over what it finds.
+        **{name: training.values[name] for name in OF_CODE},
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from .._base.jsonable import canonical_hash, is_whole
 from .._base.notation import quoted, show, to_toml
+from .._config.code import OF_CODE
 from .._config.continuity import FIRST, later_rows
 from .._config.kit import APPS_OWN, KIT_ROWS, apps_keys, has_kit, identity_of, kit_key
 from .._config.knobs import EXTRA_KEY, flat, of_value, read_knobs
@@ -25,7 +26,7 @@ from .._config.variable import Variable
 from .app import App
 
 # The collection itself tells trainings apart by these; an app need not know them.
-OWN_KEYS = tuple(BY_NAME[name].key for name in ("training_name", "code_change", "code_sha256"))
+OWN_KEYS = tuple(BY_NAME[name].key for name in ("training_name", *OF_CODE))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from .code import OF_CODE
 from .continuity import first_default
 from .synonyms import keys_of
 from .table import BY_NAME, VARIABLES
@@ -42,8 +43,7 @@ KIT_ROWS: tuple[Variable, ...] = tuple(
         "resume",
         "initial_checkpoint",
         "initial_sha256",
-        "code_change",
-        "code_sha256",
+        *OF_CODE,
     )
 )
 
