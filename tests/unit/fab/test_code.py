@@ -10,6 +10,7 @@ import pytest
 from simulated import Federation, trained
 
 from fedops_kit.errors import RunFailedError
+from fedops_kit.knowledge._checkpoint.manifest import CheckpointError, check, sealed
 from fedops_kit.knowledge.version import VERSION
 
 OURS, OTHER, THIRD = "a" * 64, "b" * 64, "c" * 64
@@ -112,8 +113,6 @@ def test_what_saved_a_checkpoint_is_told_beside_what_goes_on_from_it(
 
 @pytest.mark.parametrize("code", ["../x", "A" * 64, 1, None])
 def test_a_manifest_with_a_code_that_is_no_hash_is_none(federation: Federation, code: object) -> None:
-    from fedops_kit.knowledge._checkpoint.manifest import CheckpointError, check, sealed
-
     federation.train(num_rounds=1, code_sha256=OURS)
     manifest = json.loads((federation.checkpoints() / "checkpoint_round_1.json").read_text())
     check("there", 1, manifest)

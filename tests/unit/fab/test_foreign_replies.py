@@ -13,7 +13,16 @@ import pytest
 from bench import NODES, Bench, Growing, Wrapping
 from flwr.app import Array, ArrayRecord, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
-from flwr.serverapp.strategy import FedAdam, FedAvg, FedMedian, FedTrimmedAvg, FedXgbBagging, Krum, Strategy
+from flwr.serverapp.strategy import (
+    FedAdam,
+    FedAvg,
+    FedMedian,
+    FedTrimmedAvg,
+    FedXgbBagging,
+    FedXgbCyclic,
+    Krum,
+    Strategy,
+)
 
 from fedops_kit.foreign import AVERAGED, JOINED, PASSED_ON, taken
 
@@ -200,8 +209,6 @@ def test_trees_that_cannot_be_joined_are_left_out_by_name(bench: Bench, lie: str
 
 
 def test_what_becomes_of_replies_is_known_of_flowers_strategies_for_trees() -> None:
-    from flwr.serverapp.strategy import FedXgbCyclic
-
     kinds = {FedAvg: AVERAGED, FedXgbBagging: JOINED, FedXgbCyclic: PASSED_ON}
     assert {kind: taken(kind(), "aggregate_train") for kind in kinds} == kinds
     assert taken(FedXgbBagging(), "aggregate_evaluate") == AVERAGED

@@ -287,9 +287,7 @@ def test_a_node_that_fails_otherwise_is_asked_once(federation: Federation) -> No
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name != "no parts"])
-def test_a_reply_that_is_packed_wrongly_is_left_out_by_name(
-    federation: Federation, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_reply_that_is_packed_wrongly_is_left_out_by_name(federation: Federation, name: str) -> None:
     make, said = HOSTILE[name]
 
     def hostile(site: str, message: Message) -> None:

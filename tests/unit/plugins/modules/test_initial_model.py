@@ -160,7 +160,7 @@ def test_a_file_that_changes_meanwhile_is_not_taken(take, own_home, tmp_path, mo
     assert list((own_home / "initial").iterdir()) == []
 
 
-def test_a_file_that_grows_is_read_no_further_than_it_was_long(take, own_home, tmp_path, monkeypatch) -> None:
+def test_a_file_that_grows_is_read_no_further_than_it_was_long(take, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("glob.glob", lambda pattern: [pattern])
     file = tmp_path / "m.pt"
     file.write_bytes(b"weights")
