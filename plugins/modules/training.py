@@ -296,9 +296,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.follow imp
 from ansible_collections.fedops.flower.plugins.module_utils._training.runs import ABSENT, Known
 
 
-def have_trained(supervising: Supervising, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def have_trained(
+    supervising: Supervising, request: Request, params: dict[str, Any], check_mode: bool
+) -> dict[str, Any]:
     """Have the supervisor at work, unless the training is finished."""
-    request = request_of(params)
     installation = SupervisorFiles(supervising.flwr.home, params["program"], params["unit"])
     plan = supervising.plan(request, installation)
     if plan.action == "start":
@@ -472,11 +473,12 @@ def main() -> None:
             if result["details"]:
                 module.warn(f"{params['name']}: {result['details']}")
         else:
-            other = other_code(supervising.folder, request_of(params))
-            result = have_trained(supervising, params, module.check_mode)
+            request = request_of(params)
+            other = other_code(supervising.folder, request)
+            result = have_trained(supervising, request, params, module.check_mode)
             if other and result.get("submitted"):
                 module.warn(other)
-            if more := more_trained(supervising.folder, request_of(params)):
+            if more := more_trained(supervising.folder, request):
                 module.warn(more)
     module.exit_json(**result)
 
