@@ -51,6 +51,11 @@ def app_record_of(home: str, app: str) -> dict[str, str] | None:
     return read_record(home, name)
 
 
+def own_apps(home: str, training: str) -> str:
+    """Return the folder of what root has put aside for a training: its copies of an app, by the hash of their FAB."""
+    return os.path.join(folder(home, PINNED_APPS), training)
+
+
 def deployed_fab_hash(home: str, app: str) -> str | None:
     """Return the hash of the FAB of an app by the path of its folder; None when it is not known.
 

@@ -17,7 +17,7 @@ import typing as t
 from .._base import guarded
 from .._base.errors import FedopsError
 from .._base.layout import folder
-from .app_record import HASH, PINNED_APPS, app_record_of
+from .app_record import HASH, PINNED_APPS, app_record_of, own_apps
 from .fab import digest_of, files_below, write_files
 
 
@@ -28,7 +28,7 @@ class PinError(FedopsError):
 def pinned_path(home: str, training: str, app: str) -> str:
     """Return the folder of a training's own copy of a deployed app; the app itself where nothing is known of it."""
     record = app_record_of(home, app)
-    return os.path.join(folder(home, PINNED_APPS), training, record["fab_hash"]) if record else app
+    return os.path.join(own_apps(home, training), record["fab_hash"]) if record else app
 
 
 def pin(home: str, training: str, app: str, kept: t.Collection[str] = ()) -> str:
@@ -36,13 +36,14 @@ def pin(home: str, training: str, app: str, kept: t.Collection[str] = ()) -> str
 
     Of those it is enough to know how they begin.
     """
-    path, record = pinned_path(home, training, app), app_record_of(home, app)
+    record = app_record_of(home, app)
     if record is None:
         return app
     files = files_below(app)
     if digest_of(files) != record["checksum"]:
         raise PinError(f"{app} is not as it was deployed. Look who changed it, and train again, which deploys it anew.")
-    own = os.path.dirname(path)
+    own = own_apps(home, training)
+    path = os.path.join(own, record["fab_hash"])
     for place in (os.path.dirname(own), own):
         guarded.make_directory(place, 0o755, _us())
     if not _holds(path, files):

@@ -35,7 +35,7 @@ from .._checkpoint.manifest import CheckpointError, opened
 from .._checkpoint.names import arrays_name
 from .._checkpoint.trainings import directory_of
 from .._checkpoint.verification import verify
-from .._flower.app_record import PINNED_APPS
+from .._flower.app_record import own_apps
 from .._flower.assumptions import QUIET
 from .folder import REQUEST_FILE, TrainingFolder
 
@@ -156,7 +156,7 @@ class Exporter:
         request = os.path.join(TrainingFolder(self.home, self.training).path, REQUEST_FILE)
         app = (read_object(request) or {}).get("app")
         # As it was deployed, or the copy of it that the training has for itself.
-        places = folder(self.home, "app"), os.path.join(folder(self.home, PINNED_APPS), self.training)
+        places = folder(self.home, "app"), own_apps(self.home, self.training)
         if not isinstance(app, str) or os.path.dirname(app) not in places:
             raise ExportError(
                 f"The app of the training {self.training} is not known on this host: train it here first."
