@@ -107,7 +107,7 @@ def _make_folders(base: str, folder: str, user: str) -> None:
         if guarded.status(whole) is None:
             owner, group, mode = folder_of(path)
             users, groups = _owners(owner, user), _owners(group, user)
-            owners = (users[0], groups[1]) if users and groups else (os.geteuid(), os.getegid())
+            owners = (users[0], groups[1]) if users and groups else guarded.us()
             guarded.make_directory(whole, mode, owners)
 
 

@@ -44,6 +44,11 @@ class UnsafeFileError(OSError):
         return f"{self.filename} {self.reason}"
 
 
+def us() -> tuple[int, int]:
+    """Return who we are, as the owners of a file or directory."""
+    return os.geteuid(), os.getegid()
+
+
 @contextmanager
 def directory(path: str) -> t.Iterator[int]:
     """Open a directory and give its descriptor; every link on the way must be one that root alone could have made."""

@@ -106,4 +106,4 @@ def _make_directories(path: str) -> None:
     """Make a directory with those above it that are missing."""
     if guarded.status(path) is None:
         _make_directories(os.path.dirname(path))
-        guarded.make_directory(path, 0o755, (os.geteuid(), os.getegid()))
+        guarded.make_directory(path, 0o755, guarded.us())

@@ -137,12 +137,12 @@ class AppDeployment:
     def _put_in_place(self, source: str, fab: bytes, record: dict[str, str], staging: str) -> None:
         """Exchange the app's folder, its FAB and its record; the old folder goes with the staging folder."""
         old = self.record
-        guarded.write_bytes(os.path.join(self.root, record["fab_file"]), fab, 0o644, _us())
+        guarded.write_bytes(os.path.join(self.root, record["fab_file"]), fab, 0o644, guarded.us())
         if guarded.status(self.path) is not None:
             guarded.rename(self.path, os.path.join(staging, "previous"))
         guarded.rename(source, self.path)
         self._install(record, fab)
-        write_object(self.record_path, record, 0o644, _us())
+        write_object(self.record_path, record, 0o644, guarded.us())
         if old and old["fab_file"] != record["fab_file"]:
             guarded.remove(os.path.join(self.root, old["fab_file"]))
         guarded.remove(f"{self.path}.json")  # the record of an earlier version, which anybody may have written
@@ -198,10 +198,6 @@ def unpack(archive: str) -> dict[str, bytes]:
 
 def _names_and_digests(files: t.Mapping[str, bytes]) -> str:
     return "".join(f"{name} {digest_of({name: files[name]})[:12]}\n" for name in sorted(files))
-
-
-def _us() -> tuple[int, int]:
-    return os.geteuid(), os.getegid()
 
 
 def _short(record: t.Mapping[str, str] | None) -> str:

@@ -123,7 +123,7 @@ class Installation:
     def make(self) -> None:
         """Install the app, in place of what is there."""
         for path in (os.path.dirname(self.parent), self.parent):
-            guarded.make_directory(path, 0o755, _us())
+            guarded.make_directory(path, 0o755, guarded.us())
         staging = guarded.temporary_directory(self.parent, ".staging-", 0o755)
         try:
             write_files(os.path.join(staging, "app"), self.files)
@@ -136,16 +136,16 @@ class Installation:
 
 def write_files(path: str, files: t.Mapping[str, bytes]) -> None:
     """Make a folder with these files, which everybody can read. They survive a power failure."""
-    guarded.make_directory(path, 0o755, _us())
+    guarded.make_directory(path, 0o755, guarded.us())
     made = {""}
     for name, content in files.items():
         parts = name.split("/")
         for end in range(1, len(parts)):
             folder = "/".join(parts[:end])
             if folder not in made:
-                guarded.make_directory(os.path.join(path, folder), 0o755, _us())
+                guarded.make_directory(os.path.join(path, folder), 0o755, guarded.us())
                 made.add(folder)
-        guarded.write_bytes(os.path.join(path, name), content, 0o644, _us())
+        guarded.write_bytes(os.path.join(path, name), content, 0o644, guarded.us())
 
 
 def files_below(path: str, most: int = MOST_BYTES) -> dict[str, bytes]:
@@ -183,7 +183,3 @@ def digest_of(files: t.Mapping[str, bytes]) -> str:
 def _refuse_foreign(path: str, status: os.stat_result) -> None:
     if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise guarded.UnsafeFileError(path, "can be written by others")
-
-
-def _us() -> tuple[int, int]:
-    return os.geteuid(), os.getegid()

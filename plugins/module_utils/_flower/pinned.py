@@ -45,7 +45,7 @@ def pin(home: str, training: str, app: str, kept: t.Collection[str] = ()) -> str
     own = own_apps(home, training)
     path = os.path.join(own, record["fab_hash"])
     for place in (os.path.dirname(own), own):
-        guarded.make_directory(place, 0o755, _us())
+        guarded.make_directory(place, 0o755, guarded.us())
     if not _holds(path, files):
         staging = guarded.temporary_directory(own, ".staging-", 0o755)
         try:
@@ -80,7 +80,3 @@ def _holds(path: str, files: t.Mapping[str, bytes]) -> bool:
         return files_below(path) == files
     except OSError:
         return False
-
-
-def _us() -> tuple[int, int]:
-    return os.geteuid(), os.getegid()

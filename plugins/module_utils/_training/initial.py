@@ -120,9 +120,7 @@ class InitialModels:
             if written.hexdigest() != digest:
                 raise InitialModelError(f"fl_initial_checkpoint is {source}, which has changed while it was read.")
         known = list(self._sources.items())[-MOST_SOURCES + 1 :]
-        write_object(
-            os.path.join(self.path, SOURCES), {**dict(known), source: digest}, 0o600, (os.geteuid(), os.getegid())
-        )
+        write_object(os.path.join(self.path, SOURCES), {**dict(known), source: digest}, 0o600, guarded.us())
 
     def _remembered(self, source: str, sha256: str | None, suffix: str) -> dict[str, t.Any]:
         """Go on with the copy of a file that is gone: checkpoints are moved when a training begins beside them."""
