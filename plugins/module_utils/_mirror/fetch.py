@@ -81,7 +81,6 @@ class Fetcher:
         self.bucket, self.secret, self.sealed = bucket, secret, sealed
         self.code, self.code_change = code, code_change
         self.problems: list[str] = []
-        self._folder = label_of(training, configuration_hash, code)  # that is looked into
         self._unsealed: list[int] = []
         self._seen = ""  # code of the newest checkpoint that tells it
 
@@ -94,23 +93,21 @@ class Fetcher:
 
     def offered(self) -> list[int]:
         """Return the rounds that the mirror has, newest first; whether they are whole is seen when they are here."""
-        return [number for files in self._folders().values() for number in reversed(rounds(files))]
+        return [number for dummy, number, files in self._offers()]
 
     def fetch(self, budget: float = LOCK_BUDGET) -> Checkpoint | None:
         """Bring the newest whole checkpoint into the directory and return it; None when the mirror has none."""
-        offered = [
-            (folder, files, number) for folder, files in self._folders().items() for number in reversed(rounds(files))
-        ]
-        if not offered:
+        offers = self._offers()
+        if not offers:
             return None
         with self._locked(budget), self._staging() as staging:
-            for self._folder, files, number in offered:
+            for folder, number, files in offers:
                 try:
-                    self._download(number, staging, files)
+                    self._download(folder, number, staging, files)
                     with as_checkpoint_owner():
                         self._check(verify(os.path.join(staging, arrays_name(number))))
                 except CheckpointError as error:
-                    self.problems.append(str(error).replace(staging, f"The mirror's {self._folder}"))
+                    self.problems.append(str(error).replace(staging, f"The mirror's {folder}"))
                     continue
                 with as_checkpoint_owner():
                     self._place(number, staging)
@@ -118,6 +115,12 @@ class Fetcher:
         if self._unsealed:
             raise UnsealedError(self.training, self._unsealed, self.secret is not None)
         return None
+
+    def _offers(self) -> list[tuple[str, int, t.Mapping[str, int]]]:
+        """Return each round that the mirror has, with its folder and what lies there, in the order to be tried."""
+        return [
+            (folder, number, files) for folder, files in self._folders().items() for number in reversed(rounds(files))
+        ]
 
     def _folders(self) -> dict[str, t.Mapping[str, int]]:
         """Return the folders that may hold the training: that of its code, then that of before there were such hashes.
@@ -130,14 +133,14 @@ class Fetcher:
             wanted += sorted(name for name in listing if re.fullmatch(rf"{re.escape(plain)}\.[0-9a-f]{{8}}", name))
         return {name: listing[name] for name in wanted if name in listing}
 
-    def _download(self, number: int, staging: str, files: t.Mapping[str, int]) -> None:
+    def _download(self, folder: str, number: int, staging: str, files: t.Mapping[str, int]) -> None:
         """Bring what is small first: the arrays only when the seal says who has put them there."""
         seal = io.BytesIO()
         if self.sealed and seal_name(number) not in files:
-            self._refuse_seal(number, "has no seal")
-        self._bring(manifest_name(number), staging, LIMIT)
+            self._refuse_seal(folder, number, "has no seal")
+        self._bring(folder, manifest_name(number), staging, LIMIT)
         if self.sealed:
-            self.bucket.download(self._folder, seal_name(number), seal, SEAL_LENGTH)
+            self.bucket.download(folder, seal_name(number), seal, SEAL_LENGTH)
         with as_checkpoint_owner():
             path = os.path.join(staging, manifest_name(number))
             manifest = load(path)
@@ -145,7 +148,7 @@ class Fetcher:
         checkpoint = Checkpoint(os.path.join(staging, arrays_name(number)), manifest)
         self._check(checkpoint)
         if self.sealed and not is_sealed(checkpoint, self.secret, seal.getvalue()):
-            self._refuse_seal(number, "has no seal of this host's secret")
+            self._refuse_seal(folder, number, "has no seal of this host's secret")
         if files[arrays_name(number)] != manifest["bytes"]:
             raise CheckpointError(
                 f"{checkpoint.path} is damaged: it has {files[arrays_name(number)]} bytes, its manifest says"
@@ -155,19 +158,19 @@ class Fetcher:
             there = os.statvfs(staging)
         if manifest["bytes"] > there.f_bavail * there.f_frsize:
             raise FetchError(f"{self.directory} has no room for {arrays_name(number)}, of {manifest['bytes']} bytes.")
-        self._bring(arrays_name(number), staging, manifest["bytes"])
+        self._bring(folder, arrays_name(number), staging, manifest["bytes"])
 
-    def _refuse_seal(self, number: int, said: str) -> t.NoReturn:
+    def _refuse_seal(self, folder: str, number: int, said: str) -> t.NoReturn:
         self._unsealed.append(number)
-        raise CheckpointError(f"The mirror's {self._folder}/{arrays_name(number)} {said}.")
+        raise CheckpointError(f"The mirror's {folder}/{arrays_name(number)} {said}.")
 
-    def _bring(self, name: str, staging: str, limit: int) -> None:
+    def _bring(self, folder: str, name: str, staging: str, limit: int) -> None:
         # Opened as the account, which owns what it will hold; rclone itself needs a file of root's.
         with as_checkpoint_owner():
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             target = os.open(os.path.join(staging, name), flags, 0o640)
         with open(target, "wb") as stream:
-            self.bucket.download(self._folder, name, stream, limit)
+            self.bucket.download(folder, name, stream, limit)
             stream.flush()
             os.fsync(stream.fileno())
 
