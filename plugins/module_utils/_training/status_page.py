@@ -206,22 +206,23 @@ def _checkpoints(status: Row) -> str:
 
 
 def _checkpoint(checkpoint: Row) -> str:
-    old = _old(checkpoint["age"]) or "of unknown age"
-    return (
-        f"Checkpoint   round {checkpoint['round']} of {checkpoint['training']}, {old}, verified\n  {checkpoint['path']}"
-    )
+    return _kept(checkpoint, checkpoint["training"], "verified", checkpoint["path"])
 
 
 def _elsewhere(training: Row) -> str:
     """Tell of a checkpoint that a training says it has, and that was not found where was looked."""
     checkpoint, directory = training["checkpoint"], training.get("checkpoint_directory")
-    old = _old(checkpoint.get("age")) or "of unknown age"
     where = (
         f"{directory}/{checkpoint.get('file')}"
         if directory
         else checkpoint.get("file") or "of a name that it alone knows"
     )
-    return f"Checkpoint   round {checkpoint['round']} of {training['name']}, {old}, not verified\n  {where}"
+    return _kept(checkpoint, training["name"], "not verified", where)
+
+
+def _kept(checkpoint: Row, training: str, state: str, where: str) -> str:
+    old = _old(checkpoint.get("age")) or "of unknown age"
+    return f"Checkpoint   round {checkpoint['round']} of {training}, {old}, {state}\n  {where}"
 
 
 def _warning(problem: str) -> str:
