@@ -171,12 +171,11 @@ class Watch:
         before, self._superlink, self._superlink_seen = self._superlink, self._host.superlink(), at
         if before is None or before.load != "loaded" or self._superlink.load != "loaded":
             return
-        if self._superlink.pid not in (0, before.pid) and before.pid:
-            self.superlink_restarts += 1
         if self._superlink.pid != before.pid:
             self._superlink_away = at
-        if self._superlink.pid != before.pid and self._word != UNREACHABLE:
-            self._asked = None
+            self.superlink_restarts += bool(self._superlink.pid and before.pid)
+            if self._word != UNREACHABLE:
+                self._asked = None
         # While it is down, the process to come is to be compared with the one that was there.
         self._superlink = replace(self._superlink, pid=self._superlink.pid or before.pid)
 
