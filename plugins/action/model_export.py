@@ -15,6 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import is_whole
+from ansible_collections.fedops.flower.plugins.module_utils._base.reading import sha256_of
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import models
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.models import NPZ, SAFETENSORS
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
@@ -111,7 +112,7 @@ class ActionModule(ActionBase):
 def _sha256(path: str) -> str:
     try:
         with Path(path).open("rb") as stream:
-            return models.sha256_of(stream, os.fstat(stream.fileno()).st_size)
+            return sha256_of(stream, os.fstat(stream.fileno()).st_size)
     except FileNotFoundError:
         return ""
 

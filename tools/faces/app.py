@@ -37,6 +37,7 @@ COPIED = (
     "_base/home",
     "_base/notation",
     "_base/pseudonyms",
+    "_base/reading",
     "_base/runtimes",
     "_checkpoint/npy",
     "_checkpoint/npz",

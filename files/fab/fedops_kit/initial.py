@@ -19,6 +19,7 @@ from .dtypes import BFLOAT16
 from .dtypes import array as array_of
 from .errors import RunFailedError
 from .knowledge._base.jsonable import harmless
+from .knowledge._base.reading import sha256_of
 from .knowledge._checkpoint import models
 from .knowledge._checkpoint.manifest import CheckpointError, opened
 from .knowledge._checkpoint.models import CONTROLLER, NPZ, PT, Entry, ModelError
@@ -46,7 +47,7 @@ def first_model(values: Mapping[str, Any], untrained: ArrayRecord) -> ArrayRecor
         )
     try:
         with opened(path) as stream:
-            _expect(path, sha256, models.sha256_of(stream, os.fstat(stream.fileno()).st_size))
+            _expect(path, sha256, sha256_of(stream, os.fstat(stream.fileno()).st_size))
             arrays = _read(path, stream, untrained)
     except OSError as error:
         raise RunFailedError(f"fl_initial_checkpoint is {path}, which cannot be read: {error.strerror}.") from error

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 
 from .._base import guarded
 from .._base.layout import DATABASE
-from .contents import ARCHIVED_SUPERLINK, CONTENTS, expect_all, hash_of, place_for, rule_for
+from .._base.reading import sha256_of
+from .contents import ARCHIVED_SUPERLINK, CONTENTS, expect_all, place_for, rule_for
 from .database import snapshot
 from .kept import MOST_FILES, RECORD, Rule, wanted
 from .sealing import Seal
@@ -112,8 +113,7 @@ def _add_file(archive: tarfile.TarFile, name: str, path: str) -> dict[str, t.Any
     with guarded.regular_file(path, None) as stream:
         size = os.fstat(stream.fileno()).st_size
         archive.addfile(_info(name, size), stream)
-        stream.seek(0)
-        digest = hash_of(stream, size)
+        digest = sha256_of(stream, size)
     return {"sha256": digest, "mode": 0o600, "account": True}
 
 

@@ -8,7 +8,6 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import typing as t
@@ -20,7 +19,6 @@ from .kept import FLAT, RULES, Rule, place_of, rule_of
 CONTENTS = "contents.json"  # the name of the list that is in an archive
 ARCHIVED_SUPERLINK, ARCHIVED_FILES = "superlink", "files"  # what an archive holds
 HOLDS = (ARCHIVED_SUPERLINK, ARCHIVED_FILES)
-_CHUNK = 1 << 20
 _SHOWN = 10  # problems that are named
 _FLAT = Rule(FLAT, None, 0o644)
 
@@ -67,15 +65,6 @@ def expect_all(required: t.Iterable[str], there: t.Container[str | None], place:
     """Raise ArchiveError unless all that is required is there."""
     if lacking := [name for name in required if name not in there]:
         raise ArchiveError(f"{place} lacks {', '.join(lacking)}.")
-
-
-def hash_of(stream: t.IO[bytes], size: int) -> str:
-    """Return the SHA-256 of so many bytes, or of all where there are fewer."""
-    digest, left = hashlib.sha256(), size
-    while chunk := stream.read(min(_CHUNK, left)):
-        digest.update(chunk)
-        left -= len(chunk)
-    return digest.hexdigest()
 
 
 def listed(names: t.Sequence[str], between: str = ", ") -> str:

@@ -19,9 +19,8 @@ from urllib.parse import quote
 
 from .._base import guarded
 from .._base.errors import FedopsError
+from .._base.reading import pieces
 from .._storage.probe import as_user
-
-_CHUNK = 1 << 20
 
 
 class ArchiveError(FedopsError):
@@ -56,10 +55,7 @@ def snapshot(source: str, target: str) -> None:
         copy = os.path.join(folder, "copy.db")
         _refuse_damage(as_user(found.st_uid, found.st_gid, lambda: _copy(source, copy)), source)
         with guarded.regular_file(copy, None, (found.st_uid,)) as stream, _created(target) as kept:
-            left = os.fstat(stream.fileno()).st_size
-            while chunk := stream.read(min(_CHUNK, left)):
-                kept.write(chunk)
-                left -= len(chunk)
+            kept.writelines(pieces(stream, os.fstat(stream.fileno()).st_size))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -17,7 +17,8 @@ import typing as t
 
 from .._base import guarded
 from .._base.layout import APPS, DATABASE, Account
-from .contents import ARCHIVED_SUPERLINK, hash_of, listed, rule_for
+from .._base.reading import sha256_of
+from .contents import ARCHIVED_SUPERLINK, listed, rule_for
 from .database import ArchiveError, check_database
 from .kept import BORN, folder_of
 from .sealing import Seal
@@ -115,7 +116,7 @@ def _is_same(path: str, entry: t.Mapping[str, t.Any]) -> bool:
     """Tell whether a file is there with the very contents."""
     try:
         with guarded.regular_file(path, entry["bytes"]) as stream:
-            return hash_of(stream, entry["bytes"]) == entry["sha256"]
+            return sha256_of(stream, entry["bytes"]) == entry["sha256"]
     except OSError:
         return False
 

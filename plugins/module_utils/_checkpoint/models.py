@@ -9,7 +9,6 @@ This module is private to the collection and may change at any time. It needs no
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import typing as t
@@ -27,7 +26,6 @@ CONTROLLER = "controller:"  # what a path on the controller begins with
 _MEMBER = ".npy"
 _UNNAMED = re.compile(r"arr_(0|[1-9][0-9]*)")
 _STATE = re.compile(r"_*state/")  # what we call the arrays that an optimizer carries
-_PIECE = 1 << 20
 _MOST_TOLD = 20  # differences
 _SHOWN = 100  # characters of a name
 
@@ -72,22 +70,6 @@ def entries(stream: t.IO[bytes], path: str, size: int) -> list[Entry]:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise ModelError(f"{path} is no model: {error}.") from error
-
-
-def sha256_of(stream: t.IO[bytes], size: int) -> str:
-    """Return the hash of a file of so many bytes: one that somebody else writes to may grow without an end."""
-    stream.seek(0)
-    digest = hashlib.sha256()
-    for piece in pieces(stream, size):
-        digest.update(piece)
-    return digest.hexdigest()
-
-
-def pieces(stream: t.IO[bytes], size: int) -> t.Iterator[bytes]:
-    """Yield what comes next in a file, so many bytes at most."""
-    while piece := stream.read(min(_PIECE, size)):
-        size -= len(piece)
-        yield piece
 
 
 def matched(found: t.Sequence[Entry], names: t.Sequence[str]) -> dict[str, Entry]:

@@ -8,16 +8,13 @@ This file is private to the collection and may change at any time. It needs neit
 
 from __future__ import annotations
 
-import hashlib
 import os
-import typing as t
 
+from .._base.reading import sha256_of
 from .checkpoint import Checkpoint
 from .manifest import CheckpointError, UnreadableError, check, load, opened
 from .names import arrays_name, manifest_name, round_of
 from .npz import members
-
-_CHUNK = 1 << 20
 
 
 def verify(path: str) -> Checkpoint:
@@ -57,7 +54,7 @@ def verify_arrays(checkpoint: Checkpoint) -> None:
             size = os.fstat(stream.fileno()).st_size
             if size != manifest["bytes"]:
                 raise CheckpointError(f"{path} is damaged: it has {size} bytes, its manifest says {manifest['bytes']}.")
-            digest = _sha256(stream, size)
+            digest = sha256_of(stream, size)
             if digest != checkpoint.sha256:
                 raise CheckpointError(
                     f"{path} is damaged: its SHA-256 is {digest}, its manifest says {checkpoint.sha256}."
@@ -69,11 +66,3 @@ def verify_arrays(checkpoint: Checkpoint) -> None:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}.") from error
-
-
-def _sha256(stream: t.IO[bytes], left: int) -> str:
-    digest = hashlib.sha256()
-    while chunk := stream.read(min(_CHUNK, left)):
-        digest.update(chunk)
-        left -= len(chunk)
-    return digest.hexdigest()

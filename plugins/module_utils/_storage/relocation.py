@@ -16,6 +16,7 @@ import stat
 import typing as t
 from contextlib import contextmanager, suppress
 
+from .._base.reading import pieces
 from .probe import StepError, as_user, sync
 
 _PARTIAL = ".partial"
@@ -141,11 +142,8 @@ def _arrive(path: str, make: t.Callable[[str], t.Any]) -> None:
 
 def _copy(stream: t.BinaryIO, path: str) -> None:
     found = os.fstat(stream.fileno())
-    left = found.st_size  # of one that grows meanwhile no more than it was
     with open(path, "xb") as copy:
-        while chunk := stream.read(min(_CHUNK, left)):
-            copy.write(chunk)
-            left -= len(chunk)
+        copy.writelines(pieces(stream, found.st_size))
         copy.flush()
         os.fchmod(copy.fileno(), stat.S_IMODE(found.st_mode) & 0o777 | 0o600)
         os.utime(copy.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))

@@ -26,6 +26,7 @@ from .._base.hardening import CLOSED_DOORS, SANDBOXES, Directives
 from .._base.identity import APPS_USER, as_checkpoint_owner
 from .._base.jsonable import loads
 from .._base.layout import folder
+from .._base.reading import sha256_of
 from .._base.records import read_object
 from .._base.transient import APART, in_transient_unit, last_words
 from .._checkpoint import models, safetensors
@@ -197,7 +198,7 @@ class Exporter:
             if form in ("npz", "safetensors"):
                 with opened(checkpoint.path) as source:
                     _expect_same(checkpoint, source, stream, name, size)
-            return Exported(checkpoint, work, name, models.sha256_of(stream, size), size)
+            return Exported(checkpoint, work, name, sha256_of(stream, size), size)
 
 
 def read_piece(path: str, made: str, offset: int) -> bytes:

@@ -18,7 +18,7 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
-from .._base import guarded
+from .._base import guarded, reading
 from .._base.errors import FedopsError
 from .._base.files import nearest
 from .._base.identity import checkpoint_owner
@@ -52,7 +52,7 @@ def description(stream: t.IO[bytes], path: str) -> dict[str, t.Any]:
     size = os.fstat(stream.fileno()).st_size
     found = [] if models.format_of(path) == PT else models.entries(stream, path, size)
     arrays = [{"name": one.name, "dtype": one.dtype, "shape": list(one.shape)} for one in found]
-    return {"sha256": models.sha256_of(stream, size), "bytes": size, "arrays": arrays}
+    return {"sha256": reading.sha256_of(stream, size), "bytes": size, "arrays": arrays}
 
 
 class InitialModels:
@@ -114,7 +114,7 @@ class InitialModels:
         stream.seek(0)
         written = hashlib.sha256()
         with guarded.replacing(self._place(digest, suffix), 0o640, owners) as copy:
-            for piece in models.pieces(stream, size):
+            for piece in reading.pieces(stream, size):
                 written.update(piece)
                 copy.write(piece)
             if written.hexdigest() != digest:
@@ -142,7 +142,7 @@ class InitialModels:
     def _has(self, digest: str, suffix: str) -> bool:
         try:
             with guarded.regular_file(self._place(digest, suffix), None, (os.geteuid(),)) as stream:
-                return models.sha256_of(stream, os.fstat(stream.fileno()).st_size) == digest
+                return reading.sha256_of(stream, os.fstat(stream.fileno()).st_size) == digest
         except FileNotFoundError:
             return False
 

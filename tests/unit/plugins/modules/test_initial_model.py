@@ -155,7 +155,7 @@ def test_copies_go_that_no_training_asks_for(take, own_home, tmp_path) -> None:
 
 def test_a_file_that_changes_meanwhile_is_not_taken(take, own_home, tmp_path, monkeypatch) -> None:
     write(tmp_path / "m.npz")
-    monkeypatch.setattr(initial.models, "sha256_of", lambda stream, size: "0" * 64)
+    monkeypatch.setattr(initial.reading, "sha256_of", lambda stream, size: "0" * 64)
     assert "which has changed while it was read" in take(tmp_path / "m.npz")["msg"]
     assert list((own_home / "initial").iterdir()) == []
 
@@ -164,14 +164,14 @@ def test_a_file_that_grows_is_read_no_further_than_it_was_long(take, tmp_path, m
     monkeypatch.setattr("glob.glob", lambda pattern: [pattern])
     file = tmp_path / "m.pt"
     file.write_bytes(b"weights")
-    pieces = initial.models.pieces
+    pieces = initial.reading.pieces
 
     def while_it_is_read(stream, size):
         with file.open("ab") as more:
             more.write(b"more")
         yield from pieces(stream, size)
 
-    monkeypatch.setattr(initial.models, "pieces", while_it_is_read)
+    monkeypatch.setattr(initial.reading, "pieces", while_it_is_read)
     done = take(file)
     assert Path(done["path"]).read_bytes() == b"weights"
     assert done["sha256"] == hashlib.sha256(b"weights").hexdigest()
@@ -181,7 +181,7 @@ def test_a_file_of_holes_is_refused_before_it_is_read(take, tmp_path, monkeypatc
     monkeypatch.setattr("glob.glob", lambda pattern: [pattern])
     with (tmp_path / "m.pt").open("wb") as file:
         file.truncate(1 << 43)
-    monkeypatch.setattr(initial.models, "sha256_of", None)
+    monkeypatch.setattr(initial.reading, "sha256_of", None)
     assert f"m.pt of {1 << 43} bytes, but" in take(tmp_path / "m.pt")["msg"]
 
 
