@@ -59,9 +59,7 @@ def picture(
         state = HALTED
         detail = f"{unit.name} is {unit.state}{f' ({unit.result})' if unit.result else ''}. {detail}".rstrip()
     own = [event for event in history if request.configuration_hash in (None, event.get("configuration_hash"))]
-    progress = pace(own)
-    if state not in AT_WORK:
-        progress["eta_seconds"] = None  # nothing is left for what does not go on
+    progress = pace(own, state in AT_WORK)
     return {
         "state": state,
         "reason": memory.reason,

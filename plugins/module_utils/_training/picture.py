@@ -134,20 +134,14 @@ def mirror_state(text: str | None) -> dict[str, Any] | None:
     return {**state, "backlog": [str(file) for file in backlog] if isinstance(backlog, list) else []}
 
 
-def _run_alone(training: Row, history: Sequence[Row]) -> Row:
-    far = pace(history)
-    return {
-        **far,
-        "eta_seconds": far["eta_seconds"] if training.get("alive") else None,
-        "state": training.get("status"),
-    }
-
-
 def _training(training: Row, names: SiteNames) -> dict[str, Any]:
     history = training.get("history") or []
     last = history[-1] if history else {}
     # Without a supervisor there is the run alone.
-    supervision = training.get("supervision") or _run_alone(training, history)
+    supervision = training.get("supervision") or {
+        **pace(history, bool(training.get("alive"))),
+        "state": training.get("status"),
+    }
     return {
         **{key: training.get(key) for key in ("name", "status", "details", "run_id")},
         **{key: last.get(key) for key in ("round", "loss", "accuracy", "checkpoint_problem")},

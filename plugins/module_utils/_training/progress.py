@@ -87,8 +87,11 @@ def round_line(name: str, event: Look) -> str:
     return "  ".join(parts)
 
 
-def pace(history: t.Sequence[Look]) -> dict[str, t.Any]:
-    """Return how far a training is, how long a round takes, and how long the rest will take where that can be told."""
+def pace(history: t.Sequence[Look], goes_on: bool = True) -> dict[str, t.Any]:
+    """Return how far a training is, how long a round takes, and how long the rest will take where that can be told.
+
+    Nothing is left for one that does not go on.
+    """
     last = history[-1] if history else {}
     spans = [_span(before, event) for before, event in zip([{}, *history], history)][-PACE_ROUNDS:]
     known = [span for span in spans if span is not None]
@@ -98,7 +101,7 @@ def pace(history: t.Sequence[Look]) -> dict[str, t.Any]:
         "round": last.get("round") or 0,
         "num_rounds": last.get("num_rounds"),
         "seconds_per_round": usual,
-        "eta_seconds": None if usual is None else max(left, 0) * usual,
+        "eta_seconds": max(left, 0) * usual if goes_on and usual is not None else None,
     }
 
 
