@@ -293,7 +293,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request 
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.shared_directories import refuse_shared
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import RefusedError, TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import describe, latest_run
-from ansible_collections.fedops.flower.plugins.module_utils._training.runs import ABSENT, Known
+from ansible_collections.fedops.flower.plugins.module_utils._training.runs import ABSENT, Known, belongs_to
 
 
 def have_trained(
@@ -373,12 +373,8 @@ def more_trained(folder: TrainingFolder, request: Request) -> str:
     if request.continuous or request.begins_anew or not request.num_rounds:
         return ""
     ends = [(folder.result or {}, "rounds"), ((folder.history or [{}])[-1], "round")]
-    wanted, codes = request.wanted(None), {entry.run_id: entry.code for entry in folder.ledger}
-    rounds = [
-        end.get(key)
-        for end, key in ends
-        if wanted.is_of(end.get("configuration_hash"), codes.get(str(end.get("run_id"))))
-    ]
+    same = belongs_to(request.wanted(None), folder.ledger)
+    rounds = [end.get(key) for end, key in ends if same(end)]
     most = max((number for number in rounds if isinstance(number, int)), default=0)
     if most <= request.num_rounds:
         return ""

@@ -9,7 +9,6 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import time
-import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from .._flower.answers import FlwrError
 from .._flower.cli import Flwr
 from .._supernode.registry import list_supernodes, named
 from .._training.folder import TrainingFolder
-from .._training.runs import Asked
+from .._training.runs import Asked, belongs_to
 from .desk import Desk
 from .endings import RESULT_FACTS, SESSION
 from .journal import Journal
@@ -74,11 +73,7 @@ class Trained:
 def trained(folder: TrainingFolder, wanted: Asked) -> Trained:
     """Look what a training has of what is asked for."""
     result, ledger = folder.result or {}, folder.ledger
-    codes = {entry.run_id: entry.code for entry in ledger}
-
-    def same(told: t.Mapping[str, t.Any]) -> bool:
-        return wanted.is_of(told.get("configuration_hash"), codes.get(str(told.get("run_id"))))
-
+    same = belongs_to(wanted, ledger)
     rounds = [event["round"] for event in folder.history if same(event)]
     finished = result.get("rounds") if same(result) else None
     return Trained(

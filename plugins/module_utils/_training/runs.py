@@ -49,6 +49,15 @@ class Asked:
         return self.num_rounds is None or (isinstance(rounds, int) and rounds >= self.num_rounds)
 
 
+def belongs_to(wanted: Asked, ledger: t.Iterable[LedgerEntry]) -> t.Callable[[t.Mapping[str, t.Any]], bool]:
+    """Return what tells whether a result or a round is of the training that is asked for.
+
+    It says of which run it is; with which code that trains, our ledger knows.
+    """
+    codes = {entry.run_id: entry.code for entry in ledger}
+    return lambda told: wanted.is_of(told.get("configuration_hash"), codes.get(str(told.get("run_id"))))
+
+
 @dataclass(frozen=True)
 class Known:
     """A run of a training, and what it was asked to do where that is known."""
