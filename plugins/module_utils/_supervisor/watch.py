@@ -304,14 +304,16 @@ class Watch:
         )
 
     def _has_result(self) -> bool:
-        return (self._folder.result or {}).get("run_id") == self._memory.run_id
+        return bool(self._own(self._folder.result))
 
     def _waiting(self) -> dict[str, t.Any]:
         """Return for whom a round of this run waits."""
-        waiting = self._folder.waiting or {}
-        return waiting if waiting.get("run_id") == self._memory.run_id else {}
+        return self._own(self._folder.waiting)
 
     def _failure(self) -> dict[str, t.Any]:
         """Return what the ServerApp says of the end of this run, should it have failed."""
-        failure = self._folder.failure or {}
-        return failure if failure.get("run_id") == self._memory.run_id else {}
+        return self._own(self._folder.failure)
+
+    def _own(self, claim: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        """Return what is told of this run, and nothing where it is of another one."""
+        return claim if claim and claim.get("run_id") == self._memory.run_id else {}
