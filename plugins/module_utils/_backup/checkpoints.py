@@ -25,7 +25,6 @@ from .._checkpoint.trainings import directories, has_folder
 from .._checkpoint.verification import verify
 from .._config.code import GOES_ON
 from .._mirror.fetch import Fetcher
-from .._mirror.rules import folder_of
 from .._storage.backends import StorageError, unmounted_problem
 from .._storage.ground import Ground
 from .._storage.mount_guard import is_guarded
@@ -174,7 +173,7 @@ class _Folder:
 
     def list(self) -> dict[str, dict[str, int]]:
         names = (self._checkpoint.file, manifest_name(self._checkpoint.round))
-        return {folder_of(self._checkpoint): {name: os.path.getsize(os.path.join(self._path, name)) for name in names}}
+        return {self._checkpoint.label: {name: os.path.getsize(os.path.join(self._path, name)) for name in names}}
 
     def download(self, folder: str, name: str, target: t.IO[bytes], limit: int) -> None:
         with open(os.path.join(self._path, name), "rb") as source:

@@ -25,7 +25,7 @@ from .._checkpoint.names import PREVIOUS, arrays_name, manifest_name
 from .._checkpoint.trainings import directories
 from .._checkpoint.verification import verify
 from .rclone import Rclone, RcloneError
-from .rules import folder_of, missing, overtaken, superfluous
+from .rules import missing, overtaken, superfluous
 from .seal import read_secret, seal_name, seal_of
 
 _STATE = "state.json"
@@ -84,7 +84,7 @@ class Mirror:
                 return
             checkpoint = lacking[0]
             tried.add(checkpoint.manifest["manifest_sha256"])
-            folder, number = folder_of(checkpoint), checkpoint.round
+            folder, number = checkpoint.label, checkpoint.round
             try:
                 verify(checkpoint.path)
                 # In this order: without its manifest nobody takes a checkpoint for one.
@@ -152,7 +152,7 @@ class Mirror:
             return [
                 os.path.relpath(checkpoint.path, self.directory)
                 for checkpoint in self._checkpoints()
-                if self.state.copied.get(folder_of(checkpoint), {}).get(str(checkpoint.round)) != self._seal(checkpoint)
+                if self.state.copied.get(checkpoint.label, {}).get(str(checkpoint.round)) != self._seal(checkpoint)
             ]
         return self.state.values["backlog"]
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the mirror of a checkpoint directory must hold: what is asked for, what is missing there, what is too much.
 
-In the bucket each training has a folder of its own, NAME-HASH or NAME-HASH.CODE, with the files as they
-are on the host.
+In the bucket each training has a folder of its own, NAME-HASH or NAME-HASH.CODE as the app names what it puts aside,
+with the files as they are on the host.
 This file is private to the collection and may change at any time. It judges; C(_mirroring) and C(_fetching) act.
 """
 
@@ -82,11 +82,6 @@ def problems(wanted: t.Mapping[str, t.Any]) -> list[str]:
     return found
 
 
-def folder_of(checkpoint: Checkpoint) -> str:
-    """Return the folder of a training, named as the app names what it puts aside."""
-    return checkpoint.label
-
-
 def listing(entries: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, dict[str, int]]:
     """Sort what C(rclone lsjson) lists by folders; what lies deeper is not ours to look at."""
     folders: dict[str, dict[str, int]] = {}
@@ -108,7 +103,7 @@ def missing(
     """Return the checkpoints that are not in the mirror as they are here; the newest of each, worth most, first."""
     trainings: dict[str, list[Checkpoint]] = {}
     for checkpoint in sorted(local, key=lambda checkpoint: checkpoint.round, reverse=True):
-        trainings.setdefault(folder_of(checkpoint), []).append(checkpoint)
+        trainings.setdefault(checkpoint.label, []).append(checkpoint)
     ranked = [checkpoint for rank in zip_longest(*trainings.values()) for checkpoint in rank if checkpoint]
     return [checkpoint for checkpoint in ranked if not _arrived(checkpoint, remote, copied, seal)]
 
@@ -122,7 +117,7 @@ def overtaken(local: t.Sequence[Checkpoint], remote: Listing, doubtful: t.Collec
     """
     newest: dict[str, int] = {}
     for checkpoint in local:
-        folder = folder_of(checkpoint)
+        folder = checkpoint.label
         newest[folder] = max(checkpoint.round, newest.get(folder, 0), *doubtful)
     found = {
         folder: [number for number in rounds(remote.get(folder, {})) if number > last]
@@ -143,7 +138,7 @@ def superfluous(
     """
     here: dict[str, set[int]] = {}
     for checkpoint in local:
-        here.setdefault(folder_of(checkpoint), set()).add(checkpoint.round)
+        here.setdefault(checkpoint.label, set()).add(checkpoint.round)
     found = {}
     for folder, kept in here.items():
         whole = rounds(remote.get(folder, {}))
@@ -159,7 +154,7 @@ def _numbers(pattern: re.Pattern[str], names: t.Iterable[str]) -> list[int]:
 
 
 def _arrived(checkpoint: Checkpoint, remote: Listing, copied: Copied, seal: t.Callable[[Checkpoint], str]) -> bool:
-    folder, number = folder_of(checkpoint), checkpoint.round
+    folder, number = checkpoint.label, checkpoint.round
     files = remote.get(folder, {})
     return (
         copied.get(folder, {}).get(str(number)) == seal(checkpoint)
