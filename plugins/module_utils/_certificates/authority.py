@@ -52,13 +52,15 @@ def usual_directory(inventory: str, sources: t.Iterable[str] = ()) -> str:
     if not inventory:
         return ""
     inside = os.path.join(inventory, "certificates")
-    around = [source for source in sources if os.path.isdir(source) and is_below(inventory, os.path.abspath(source))]
+    around = [source for source in sources if os.path.isdir(source) and _holds(source, inventory)]
     if not around or os.path.exists(inside):
         return inside
     return os.path.join(os.path.dirname(os.path.abspath(min(around, key=len))), "certificates")
 
 
-def is_below(path: str, directory: str) -> bool:
+def _holds(directory: str, path: str) -> bool:
+    """Tell whether a path lies in a directory at any depth, or is that directory."""
+    directory = os.path.abspath(directory)
     return os.path.commonpath([os.path.abspath(path), directory]) == directory
 
 
