@@ -49,7 +49,14 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def between(text: str, begin: str, end: str, new: str, path: str) -> str:
     """The text with the part between two markers renewed."""
+    before, dummy, after = parted(text, begin, end, path)
+    return before + begin + new + end + after
+
+
+def parted(text: str, begin: str, end: str, path: str) -> tuple[str, str, str]:
+    """What is before two markers, between them and after them."""
     if text.count(begin) != 1 or text.count(end) != 1:
         raise SystemExit(f"{path} must hold these two lines, once each:\n{begin}{end}")
     before, dummy, rest = text.partition(begin)
-    return before + begin + new + end + rest.partition(end)[2]
+    inside, dummy, after = rest.partition(end)
+    return before, inside, after

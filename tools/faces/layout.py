@@ -16,7 +16,7 @@ from module_utils._release.releases import KEPT
 from module_utils._storage.backends import BACKENDS
 from module_utils._storage.disks import FILE_SYSTEMS
 
-from . import between
+from . import between, parted
 
 PAGE, FILES_PAGE = "docs/security.md", "docs/files.md"
 # It runs on hosts, without the collection.
@@ -65,10 +65,11 @@ def files(root: Path) -> dict[str, str]:
 def _paced(root: Path) -> str:
     """The launcher of ClientApps, with the pace of the SuperNode's: each is a file of its own on a host."""
     end = "# end: pace\n"
-    whole = (root / SUPERNODE_LAUNCHER).read_text("utf-8").partition("# begin: pace\n")[2].partition(end)[0]
+    source = (root / SUPERNODE_LAUNCHER).read_text("utf-8")
+    dummy, pace, dummy = parted(source, "# begin: pace\n", end, SUPERNODE_LAUNCHER)
     text = (root / CLIENTAPPS_LAUNCHER).read_text("utf-8")
     begin = "# begin: pace (tools/generate.py copies it from flower-supernode.py)\n"
-    return between(text, begin, end, whole, CLIENTAPPS_LAUNCHER)
+    return between(text, begin, end, pace, CLIENTAPPS_LAUNCHER)
 
 
 def _defaults(root: Path) -> dict[str, str]:
