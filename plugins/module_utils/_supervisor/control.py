@@ -25,7 +25,7 @@ from .._flower.assumptions import RUN_COMPLETED
 from .._flower.cli import Flwr
 from .._flower.processes import ProcessTable
 from .._training.folder import TrainingFolder
-from .._training.runs import ABSENT, Known, decide, is_met_by_result, known_runs
+from .._training.runs import ABSENT, Known, decide, is_met_by_result, known_runs, that_finished
 from .desk import Desk, unit_name
 from .endings import ENDED, FINISHED, STOPPED
 from .memory import Memory
@@ -246,10 +246,9 @@ class Supervising:
 
     def _finished(self, known: t.Sequence[Known], request: Request) -> Known | None:
         """Return the run that has brought the training to the end that is asked for, without asking Flower."""
-        result, wanted = self.folder.result or {}, request.wanted(request.num_rounds)
+        result, wanted = self.folder.result, request.wanted(request.num_rounds)
         if is_met_by_result(known, result, wanted):
-            run_id = str(result.get("run_id", ""))
-            return next((run for run in known if run.run_id == run_id), Known(run_id, RUN_COMPLETED))
+            return that_finished(known, result)
         # An app that leaves no result: its supervisor has seen the end.
         memory, had = self.desk.memory, self.desk.request
         if result or memory is None or had is None or memory.state != FINISHED or not known:

@@ -123,7 +123,7 @@ def decide(
         return Decision("adopt", alive[-1])
     latest = known[-1] if known else None
     if is_finished(known, result, wanted):
-        return Decision("finished", _that_finished(known, result))
+        return Decision("finished", that_finished(known, result))
     return Decision("submit", latest)
 
 
@@ -158,7 +158,7 @@ def is_met_by_result(
     return wanted.is_met(result.get("configuration_hash"), result.get("rounds"), code)
 
 
-def _that_finished(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | None) -> Known:
+def that_finished(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | None) -> Known:
     """Return the run that reached the end; a newer one may have failed before it did anything."""
     run_id = (result or {}).get("run_id")
     if run_id is None:

@@ -134,6 +134,13 @@ def test_the_directory_of_a_training_that_goes_on_is_refused_before_anything_is_
     assert run_module("training", check_mode=check_mode, **asked)["submitted"] is True
 
 
+def test_what_is_asked_for_without_a_hash_and_rounds_is_not_finished_where_nothing_was_trained(
+    home, systemd, archive, run_module
+) -> None:
+    result = run_module("training", **{**ASKED, "configuration_hash": None, "num_rounds": None}, archive=archive)
+    assert (result["status"], result["finished"], systemd.orders[-1:]) == ("submitted", False, ["start"])
+
+
 def test_check_mode_changes_nothing(home, systemd, run_module, tmp_path) -> None:
     (home.path / "bin" / "flwr").unlink()
     result = run_module("training", check_mode=True, **ASKED)
