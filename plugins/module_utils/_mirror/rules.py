@@ -19,8 +19,6 @@ from .._checkpoint.checkpoint import Checkpoint
 from .._checkpoint.names import arrays_name, manifest_name
 from .seal import seal_name
 
-REMOTE = "mirror"  # the name that the configuration of rclone gives to the bucket
-
 # What lies in the bucket: of each folder the files and their sizes.
 Listing = t.Mapping[str, t.Mapping[str, int]]
 # What was seen to arrive: of each folder the rounds, and the seal that went with each.
