@@ -8,14 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
 from ansible_collections.fedops.flower.plugins.module_utils._base.fence import networks
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
-def fence_networks(given: object, variable: str = "") -> dict[str, list[str]]:
-    with errors_as(AnsibleFilterError), about(variable):
-        return networks(given)
+def fence_networks(given: object, variable: str = "This") -> dict[str, list[str]]:
+    with errors_as(AnsibleFilterError):
+        return networks(given, variable)
 
 
 class FilterModule:

@@ -57,6 +57,7 @@ _FIELDS = (
     ("data_directory", "supernode_data_directory"),
     ("site", "supernode_site"),
     ("node_config", "supernode_node_config"),
+    ("app_networks", "supernode_app_networks"),
     ("memory_max", "supernode_memory_max"),
 )
 

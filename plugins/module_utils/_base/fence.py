@@ -12,30 +12,45 @@ import ipaddress
 import typing as t
 
 from .errors import FedopsError
-from .notation import is_unset, show
+from .notation import listed, show
+
+_FAMILIES = {4: "ip", 6: "ip6"}  # as nftables names them
 
 
 class FenceError(FedopsError):
     """A network is none."""
 
 
-def networks(given: object) -> dict[str, list[str]]:
-    """Return networks by C(ip) and C(ip6), without those that lie in another; FenceError for what is none."""
-    if is_unset(given):
-        given = []
-    if isinstance(given, (str, bytes)) or not isinstance(given, t.Sequence):
-        raise FenceError(f"The networks are {show(given)} but must be a list, such as [10.1.0.0/16].")
-    found: dict[int, list[t.Any]] = {4: [], 6: []}
-    for one in given:
-        try:
-            if not isinstance(one, str):
-                raise ValueError
-            network = ipaddress.ip_network(str(one))
-        except ValueError:
-            rule = "must be a network or an address, such as 10.1.0.0/16, with no bits set behind its length"
-            raise FenceError(f"A network is {show(one)} but {rule}.") from None
-        found[network.version].append(network)
+def network_problems(variable: str, given: object) -> list[str]:
+    """Return what is wrong with a list of networks, a sentence each."""
+    return [
+        f"{variable} has {show(one)}, which must be a network or an address, such as 10.1.0.0/16 or 10.1.2.3."
+        " The bits after a network's prefix length must be zero."
+        for one in listed(given)
+        if not _is_network(one)
+    ]
+
+
+def networks(given: object, variable: str) -> dict[str, list[str]]:
+    """Return networks by the family that they are of, C(ip) or C(ip6), without those that lie in another one.
+
+    A family that has none is left out. FenceError for what is no network.
+    """
+    problems = network_problems(variable, given)
+    if problems:
+        raise FenceError("\n".join(problems))
+    found: dict[int, list[t.Any]] = {}
+    for one in listed(given):
+        network = ipaddress.ip_network(one)
+        found.setdefault(network.version, []).append(network)
     return {
-        name: [str(network) for network in ipaddress.collapse_addresses(found[version])]
-        for name, version in (("ip", 4), ("ip6", 6))
+        _FAMILIES[version]: [str(network) for network in ipaddress.collapse_addresses(found[version])]
+        for version in sorted(found)
     }
+
+
+def _is_network(given: object) -> bool:
+    try:
+        return isinstance(given, str) and "%" not in given and ipaddress.ip_network(given) is not None
+    except ValueError:
+        return False

@@ -12,8 +12,10 @@ import ipaddress
 import re
 import typing as t
 
+from .._base.fence import network_problems
 from .._base.layout import HIGHEST_PORT, PORT
 from .._base.memory import bound_problems
+from .._base.notation import listed
 
 # SQLite's write-ahead log needs memory that all its users share, which none of these offers.
 NETWORK_FILE_SYSTEMS = (
@@ -37,14 +39,10 @@ def problems(given: t.Mapping[str, t.Any]) -> list[str]:
     """
     found = [
         f"superlink_fleet_listen has {address}, which must be an address of IPv4, or one of IPv6 in brackets."
-        for address in _listed(given.get("fleet_listen"))
+        for address in listed(given.get("fleet_listen"))
         if not _is_listened_on(str(address))
     ]
-    found += [
-        f"superlink_app_networks has {network}, which must be an address or a network such as 192.0.2.0/24."
-        for network in _listed(given.get("app_networks"))
-        if not _is_network(network)
-    ]
+    found += network_problems("superlink_app_networks", given.get("app_networks"))
     if not _BODY.fullmatch(str(given.get("body_max", "0"))):
         found.append(f"superlink_body_max is {given['body_max']} but must be a size as nginx takes it, such as 32m.")
     for name in _SIZES:
@@ -55,13 +53,6 @@ def problems(given: t.Mapping[str, t.Any]) -> list[str]:
         if name in given and not (str(given[name]).isdecimal() and int(given[name]) > 0)
     ]
     return found + _port_problems({f"superlink_{name}": given.get(name, PORT[f"superlink_{name}"]) for name in _PORTS})
-
-
-def _listed(value: t.Any) -> t.Sequence[t.Any]:
-    """Return a list as Ansible makes one of text."""
-    if isinstance(value, str):
-        return [entry.strip() for entry in value.split(",")]
-    return value if isinstance(value, t.Sequence) else [] if value is None else [value]
 
 
 def state_problem(home: str, file_system: str) -> str | None:
@@ -98,12 +89,5 @@ def _is_listened_on(text: str) -> bool:
         if text.startswith("[") and text.endswith("]"):
             return "%" not in text and ipaddress.IPv6Address(text[1:-1]) is not None
         return ipaddress.IPv4Address(text) is not None
-    except ValueError:
-        return False
-
-
-def _is_network(value: t.Any) -> bool:
-    try:
-        return "%" not in str(value) and ipaddress.ip_network(str(value), strict=False) is not None
     except ValueError:
         return False

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._base.escape import EscapeError, path, toml_value
+from .._base.fence import network_problems
 from .._base.home import DATA, HOME
 from .._base.jsonable import is_whole
 from .._base.layout import HIGHEST_PORT, PORT, SUPERNODE_STATE
@@ -40,6 +41,7 @@ class HostVariables:
     data_directory: str | None = None
     site: str | None = None
     node_config: t.Any = None
+    app_networks: t.Any = None
     memory_max: t.Any = None
     superlink_address: str = ""
     superlink_port: object = ""
@@ -53,6 +55,7 @@ class HostVariables:
             *self._config_problems("supernode", self.node_config),
             *self._path_problems("supernode_data_directory", self.data_directory),
             *self._site_problems(),
+            *network_problems("supernode_app_networks", self.app_networks),
             *(bound_problems("supernode_memory_max", self.memory_max) if not is_unset(self.memory_max) else ()),
         ]
         if is_unset(self.instances):

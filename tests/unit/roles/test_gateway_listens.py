@@ -23,16 +23,3 @@ def test_no_address_of_ipv6_is_listened_on_without_it(computed, files, asked, li
     found = {"files": [{"path": path} for path in files]}
     given = {"superlink_fleet_listen": asked, "__superlink_found": found}
     assert computed("superlink", "__superlink_listens", **given) == listens
-
-
-@pytest.mark.parametrize(
-    ("asked", "networks"),
-    [
-        ([], []),
-        (None, []),
-        (["192.0.2.0/24", "2001:db8::/32"], ["192.0.2.0/24", "2001:db8::/32"]),
-        ("192.0.2.0/24,2001:db8::/32", ["192.0.2.0/24", "2001:db8::/32"]),
-    ],
-)
-def test_networks_may_be_text(computed, asked, networks) -> None:
-    assert computed("superlink", "__superlink_networks", superlink_app_networks=asked) == networks

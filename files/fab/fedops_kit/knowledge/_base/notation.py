@@ -9,6 +9,7 @@ Private to the collection: it may change at any time.
 from __future__ import annotations
 
 import math
+import typing as t
 
 # Of a training, as a pattern: the name of a folder and of a unit, too.
 NAME_OF_TRAINING = "[a-z0-9][a-z0-9-]{0,62}"
@@ -18,6 +19,15 @@ _SHOWN_CHARACTERS = 60
 def is_unset(value: object) -> bool:
     """Nothing, an empty answer and blanks all mean: use the default."""
     return value is None or (isinstance(value, str) and not value.strip())
+
+
+def listed(value: object) -> t.Sequence[t.Any]:
+    """Return the entries of a list, which may be text with commas, as surveys make it; one value is a list of it."""
+    if is_unset(value):
+        return []
+    if isinstance(value, str):
+        return [entry.strip() for entry in value.split(",")]
+    return value if isinstance(value, t.Sequence) else [value]
 
 
 def is_plain(value: object) -> bool:

@@ -16,7 +16,7 @@ GOOD = {
     "fleet_port": "443",
     "port": 8000,
     "runtime_port": 8001,
-    "app_networks": ["192.0.2.7/24", "192.0.2.7", "2001:db8::/32"],
+    "app_networks": ["192.0.2.0/24", "192.0.2.7", "2001:db8::/32"],
     "body_max": "32m",
     "memory_max": "4G",
     "executor_memory_max": "80%",
@@ -25,7 +25,6 @@ WRONG = {
     "superlink_fleet_listen has ": {
         "fleet_listen": ["::", "[192.0.2.1]", "300.1.1.1", "*", "[fe80::1%eth0]", "0.0.0.0; a"]
     },
-    "superlink_app_networks has ": {"app_networks": ["192.0.2.0/33", "a.example.org", "", "192.0.2.0/24 accept", 7]},
 }
 
 
@@ -39,6 +38,11 @@ def test_what_is_not_given_has_its_default_and_a_list_may_be_text() -> None:
     assert problems({"fleet_port": 8000}) == [
         "superlink_port, superlink_runtime_port and superlink_fleet_port must be three different ports."
     ]
+
+
+def test_what_apps_may_reach_is_told_as_on_supernodes() -> None:
+    (problem,) = problems({**GOOD, "app_networks": ["192.0.2.0/24", "192.0.2.7/24"]})
+    assert problem.startswith("superlink_app_networks has '192.0.2.7/24', which must be a network or an address, ")
 
 
 @pytest.mark.parametrize(("told", "given"), WRONG.items())

@@ -329,6 +329,13 @@ def test_a_bound_on_memory_is_told_before_a_host_is_touched() -> None:
     assert problem.startswith("supernode_memory_max is lots but must be a number of bytes, ")
 
 
+def test_a_network_that_is_none_is_told_with_the_rest() -> None:
+    assert SuperNodeHost("h", app_networks=["10.1.0.0/16"]).problems == []
+    of_the_network, of_the_memory = SuperNodeHost("h", app_networks=["10.1.2.3/8"], memory_max="lots").problems
+    assert of_the_network.startswith("supernode_app_networks has '10.1.2.3/8', which must be a network or an address, ")
+    assert of_the_memory.startswith("supernode_memory_max is lots ")
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [("10.0.0.1", "10.0.0.1:9092"), ("fl.example", "fl.example:9092"), ("fd00::1", "[fd00::1]:9092")],
