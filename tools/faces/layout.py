@@ -16,14 +16,11 @@ from module_utils._release.releases import KEPT
 from module_utils._storage.backends import BACKENDS
 from module_utils._storage.disks import FILE_SYSTEMS
 
-from . import between, parted
+from . import between
 
 PAGE, FILES_PAGE = "docs/security.md", "docs/files.md"
 # It runs on hosts, without the collection.
 LAUNCHER = "roles/superlink/files/flwr.py"
-SUPERNODE_LAUNCHER, CLIENTAPPS_LAUNCHER = (
-    f"roles/supernode/files/flower-{name}.py" for name in ("supernode", "clientapps")
-)
 # Role and variable of each default that is the layout's, or that of what lies there.
 DEFAULTS: dict[str, dict[str, str | int]] = {
     "runtime": {
@@ -59,17 +56,7 @@ def files(root: Path) -> dict[str, str]:
         quiet,
         LAUNCHER,
     )
-    return {PAGE: text, FILES_PAGE: page, LAUNCHER: launcher, CLIENTAPPS_LAUNCHER: _paced(root), **_defaults(root)}
-
-
-def _paced(root: Path) -> str:
-    """The launcher of ClientApps, with the pace of the SuperNode's: each is a file of its own on a host."""
-    end = "# end: pace\n"
-    source = (root / SUPERNODE_LAUNCHER).read_text("utf-8")
-    dummy, pace, dummy = parted(source, "# begin: pace\n", end, SUPERNODE_LAUNCHER)
-    text = (root / CLIENTAPPS_LAUNCHER).read_text("utf-8")
-    begin = "# begin: pace (tools/generate.py copies it from flower-supernode.py)\n"
-    return between(text, begin, end, pace, CLIENTAPPS_LAUNCHER)
+    return {PAGE: text, FILES_PAGE: page, LAUNCHER: launcher, **_defaults(root)}
 
 
 def _defaults(root: Path) -> dict[str, str]:

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import httpx
 
-PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds
 ASKED_AGAIN = (
     "ConfirmMessageReceived",
     "GetNodes",
@@ -21,22 +20,15 @@ ASKED_AGAIN = (
     "PushObject",
 )  # changes nothing twice
 T = TypeVar("T")
+
+
+# begin: patience
+PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds
 _CHANCE = random.Random()  # the global one is the app's
 
 
-class PatientClient:
-    """A client of the SuperLink that asks again."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._client, name)
-        return partial(patiently, found) if name in ASKED_AGAIN else found
-
-
 def patiently(ask: Callable[..., T], *arguments: Any) -> T:
-    """Return what it answers, at once or later."""
+    """Return what it answers, at once or after a while: with 500 the SuperLink answers that its database is busy."""
     for pause in PAUSES:
         try:
             return ask(*arguments)
@@ -50,3 +42,17 @@ def patiently(ask: Callable[..., T], *arguments: Any) -> T:
 def about(seconds: float) -> float:
     """Return as much, give or take a fifth: those who wait for the same need not ask at the same moment."""
     return seconds * _CHANCE.uniform(0.8, 1.2)
+
+
+# end: patience
+
+
+class PatientClient:
+    """A client of the SuperLink that asks again."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        return partial(patiently, found) if name in ASKED_AGAIN else found

@@ -65,7 +65,6 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 NODE_ID = Path("node-id")  # in the directory that this SuperNode alone writes to
 FORGOTTEN = "Ignoring message %s"
 CLOCKS_AGREE = 3.0  # seconds; an answer tells whole ones, and has taken a while
-AFTER_500 = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds
 T = TypeVar("T")
 
 
@@ -116,6 +115,31 @@ def quicken_pulls(pull: Callable[..., Any], longest: float) -> None:
 
 
 # end: pace
+
+
+# begin: patience (tools/generate.py copies it from patience.py)
+PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds
+_CHANCE = random.Random()  # the global one is the app's
+
+
+def patiently(ask: Callable[..., T], *arguments: Any) -> T:
+    """Return what it answers, at once or after a while: with 500 the SuperLink answers that its database is busy."""
+    for pause in PAUSES:
+        try:
+            return ask(*arguments)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+                raise
+        time.sleep(about(pause))
+    return ask(*arguments)
+
+
+def about(seconds: float) -> float:
+    """Return as much, give or take a fifth: those who wait for the same need not ask at the same moment."""
+    return seconds * _CHANCE.uniform(0.8, 1.2)
+
+
+# end: patience
 
 
 PACE = Pace()
@@ -174,19 +198,7 @@ class Client(FleetHttpClient):
         return patiently(push)
 
     def PullObject(self, request: PullObjectRequest) -> PullObjectResponse:
-        return patiently(lambda: super(Client, self).PullObject(request))
-
-
-def patiently(ask: Callable[[], T]) -> T:
-    """Ask again after a 500, which the SuperLink answers when its database is busy: Flower drops the whole message."""
-    for pause in AFTER_500:
-        try:
-            return ask()
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise
-        time.sleep(pause * random.uniform(0.8, 1.2))
-    return ask()
+        return patiently(super().PullObject, request)
 
 
 def refusal(response: httpx.Response) -> str:

@@ -66,7 +66,8 @@ def checkout(tmp_path):
     )
     for name in ("tools/faces", *folders):
         shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("tools/generate.py", "files/fab/pyproject.toml", "README.md", "galaxy.yml"):
+    patience = "files/fab/fedops_kit/patience.py"
+    for name in ("tools/generate.py", "files/fab/pyproject.toml", patience, "README.md", "galaxy.yml"):
         shutil.copy(ROOT / name, tmp_path / name)
     generate(tmp_path)
     return tmp_path
@@ -84,6 +85,15 @@ def test_a_stale_file_is_named_and_renewed(checkout, name):
     assert (done.returncode, done.stderr) == (1, f"{name} is stale. Run tools/generate.py.\n")
     assert generate(checkout).returncode == 0
     assert generate(checkout, "--check").returncode == 0
+
+
+@pytest.mark.parametrize(("name", "line"), [("supernode", "PAUSES = "), ("clientapps", "PULLS = ")])
+def test_a_part_that_a_launcher_has_in_common_with_another_file_is_renewed(checkout, name, line):
+    launcher = checkout / f"roles/supernode/files/flower-{name}.py"
+    launcher.write_text(launcher.read_text().replace(line, f"{line}None and "))
+    assert generate(checkout, "--check").stderr.startswith(f"roles/supernode/files/flower-{name}.py is stale.")
+    generate(checkout)
+    assert launcher.read_text() == (ROOT / f"roles/supernode/files/flower-{name}.py").read_text()
 
 
 def test_a_missing_file_is_stale(checkout):

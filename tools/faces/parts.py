@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parts that files have in common which cannot import one another: each is a file of its own on a host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import between, parted
+
+SUPERNODE, CLIENTAPPS = (f"roles/supernode/files/flower-{name}.py" for name in ("supernode", "clientapps"))
+# The name of a part, the file that has it, and the one that has a copy.
+PARTS = (
+    ("pace", SUPERNODE, CLIENTAPPS),
+    ("patience", "files/fab/fedops_kit/patience.py", SUPERNODE),
+)
+
+
+def files(root: Path) -> dict[str, str]:
+    written = {}
+    for name, source, copy in PARTS:
+        end = f"# end: {name}\n"
+        dummy, part, dummy = parted((root / source).read_text("utf-8"), f"# begin: {name}\n", end, source)
+        begin = f"# begin: {name} (tools/generate.py copies it from {Path(source).name})\n"
+        written[copy] = between((root / copy).read_text("utf-8"), begin, end, part, copy)
+    return written
