@@ -12,7 +12,7 @@ import ipaddress
 import typing as t
 
 from .errors import FedopsError
-from .notation import listed, show
+from .notation import as_list, show
 
 _FAMILIES = {4: "ip", 6: "ip6"}  # as nftables names them
 
@@ -26,7 +26,7 @@ def network_problems(variable: str, given: object) -> list[str]:
     return [
         f"{variable} has {show(one)}, which must be a network or an address, such as 10.1.0.0/16 or 10.1.2.3."
         " The bits after a network's prefix length must be zero."
-        for one in listed(given)
+        for one in as_list(given)
         if not _is_network(one)
     ]
 
@@ -40,7 +40,7 @@ def networks(given: object, variable: str) -> dict[str, list[str]]:
     if problems:
         raise FenceError("\n".join(problems))
     found: dict[int, list[t.Any]] = {}
-    for one in listed(given):
+    for one in as_list(given):
         network = ipaddress.ip_network(one)
         found.setdefault(network.version, []).append(network)
     return {

@@ -14,6 +14,7 @@ import hmac
 import json
 
 from .._base.errors import FedopsError
+from .._base.notation import counted
 from .._checkpoint.checkpoint import Checkpoint
 
 SEAL_LENGTH = 64  # letters of a seal
@@ -50,6 +51,7 @@ def read_secret(path: str) -> bytes:
 def checked_secret(secret: bytes, path: str) -> bytes:
     if not SHORTEST_SECRET <= len(secret) <= LONGEST_SECRET:
         raise FedopsError(
-            f"{path} has {len(secret)} bytes but must have {SHORTEST_SECRET} to {LONGEST_SECRET} to be a secret."
+            f"{path} has {counted(len(secret), 'byte')} but must have {SHORTEST_SECRET} to {LONGEST_SECRET} to be a"
+            " secret."
         )
     return secret

@@ -15,7 +15,7 @@ import typing as t
 from .._base.fence import network_problems
 from .._base.layout import HIGHEST_PORT, PORT
 from .._base.memory import bound_problems
-from .._base.notation import listed
+from .._base.notation import as_list
 
 # SQLite's write-ahead log needs memory that all its users share, which none of these offers.
 NETWORK_FILE_SYSTEMS = (
@@ -39,7 +39,7 @@ def problems(given: t.Mapping[str, t.Any]) -> list[str]:
     """
     found = [
         f"superlink_fleet_listen has {address}, which must be an address of IPv4, or one of IPv6 in brackets."
-        for address in listed(given.get("fleet_listen"))
+        for address in as_list(given.get("fleet_listen"))
         if not _is_listened_on(str(address))
     ]
     found += network_problems("superlink_app_networks", given.get("app_networks"))

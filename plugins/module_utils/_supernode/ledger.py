@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from .._base import guarded
 from .._base.errors import FedopsError
 from .._base.layout import file, folder
+from .._base.notation import counted
 from .._base.pseudonyms import pseudonym_of
 from .._base.records import RecordError, read_record, write_object
 
@@ -103,7 +104,7 @@ def federation_secret(home: str) -> bytes:
         guarded.write_bytes(path, secret, 0o600)
     if len(secret) < _SHORTEST_SECRET:
         raise SuperNodeError(
-            f"{path} has {len(secret)} bytes but must have {_SHORTEST_SECRET} or more to be a secret."
+            f"{path} has {counted(len(secret), 'byte')} but must have {_SHORTEST_SECRET} or more to be a secret."
             " Restore it from a backup, or remove it to have new pseudonyms."
         )
     return secret

@@ -20,6 +20,7 @@ import zipfile
 import zlib
 from itertools import islice
 
+from .._base.notation import counted
 from .._checkpoint.npy import LONGEST
 from .._flower.use_cases import USE_CASES
 
@@ -100,7 +101,7 @@ def _table_flaw(lines: t.Iterator[str]) -> str:
         return "has no rows. It needs a line of names, and then a line of numbers for each row"
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(rows[0]):
-            return f"has {len(row)} values in row {number}, and {len(rows[0])} names. Correct it"
+            return f"has {counted(len(row), 'value')} in row {number}, and {counted(len(rows[0]), 'name')}. Correct it"
         if not all(map(_is_number, row)):
             return f"has something that is no number in row {number}. Correct it"
     return ""

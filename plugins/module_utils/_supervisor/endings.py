@@ -154,7 +154,7 @@ NOTHING = "Nothing."
 NODES = Reason(
     "nodes",
     WAIT,
-    "{online} of {needed} SuperNodes that are needed are online.{missing}",
+    "SuperNodes online: {online} of {needed} needed.{missing}",
     "too few SuperNodes are online; `waiting_for` names those that are not, as far as any others are registered",
     "Start those that `waiting_for` names. When it names none, run `fedops.flower.site`: it registers them, also again"
     " when the SuperLink has lost its database.",
@@ -192,7 +192,7 @@ DIRECTORY_BUSY = Reason(
 PAUSE = Reason(
     "pause",
     WAIT,
-    "{fruitless} runs in a row have finished no round; the next begins in {seconds:g} s.",
+    "Runs in a row without a finished round: {fruitless}. The next begins in {seconds:g} s.",
     "nothing but time, after runs that have finished no round",
     "Look at the `run_lost` events before it.",
 )
@@ -349,7 +349,7 @@ NO_REPLY = Reason(
 NO_PROGRESS = Reason(
     "no_progress",
     GIVEN_UP,
-    "{fruitless} runs in a row have ended without finishing a round. The events above say why each did."
+    "Runs in a row without a finished round: {fruitless}. The events above say why each ended."
     " Remove the cause, then train again.",
     "`training_attempts` runs in a row have finished no round",
     "Remove the cause that the `run_lost` events name, then train again.",

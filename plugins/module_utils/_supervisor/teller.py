@@ -12,6 +12,7 @@ import typing as t
 from contextlib import suppress
 from dataclasses import replace
 
+from .._base.notation import counted
 from .._base.systemd import notify
 from .._flower.answers import FlwrError
 from .._flower.cli import Flwr
@@ -116,7 +117,7 @@ class Teller:
 
 def result_text(result: t.Mapping[str, t.Any]) -> str:
     """Say what a training has come to."""
-    parts = [f"{result['rounds']} rounds"] if result.get("rounds") else []
+    parts = [counted(result["rounds"], "round")] if result.get("rounds") else []
     parts += [f"{key} {result[key]:.4f}" for key in ("loss", "accuracy") if isinstance(result.get(key), (int, float))]
     parts += [str(result["checkpoint"])] if result.get("checkpoint") else []
     return ", ".join(parts)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .._base.jsonable import harmless, harmless_value
+from .._base.notation import counted
 from .._flower.assumptions import OFFLINE, ONLINE
 from .picture import PICTURE, STATUS_UNKNOWN, Row
 from .progress import span_text
@@ -103,7 +104,7 @@ def _spread(spread: Any, digits: int) -> str:
 def _superlink(superlink: Row) -> str:
     health = "healthy" if superlink.get("healthy") else "NOT HEALTHY"
     days = superlink.get("certificate_days")
-    certificate = "certificate unknown" if days is None else f"certificate valid for {days} days"
+    certificate = "certificate unknown" if days is None else f"certificate valid for {counted(days, 'day')}"
     line = f"SuperLink    {superlink['host']}: {health}, {certificate}"
     if superlink.get("problem"):
         line += f"\n  DOES NOT ANSWER. {superlink['problem']}\n  What follows is what the files on its host tell."

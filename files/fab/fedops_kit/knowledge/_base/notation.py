@@ -21,7 +21,7 @@ def is_unset(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def listed(value: object) -> t.Sequence[t.Any]:
+def as_list(value: object) -> t.Sequence[t.Any]:
     """Return the entries of a list, which may be text with commas, as surveys make it; one value is a list of it."""
     if is_unset(value):
         return []
@@ -53,6 +53,11 @@ def show(value: object) -> str:
         text = f"a value of type {type(value).__name__}"
     text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something whose plural ends with an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def short_hash(digest: str | None) -> str:

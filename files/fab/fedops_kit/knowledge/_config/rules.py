@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from .._base.notation import counted
 from .situation import ERROR, INFO, WARNING, Problem, Situation
 from .sizing import checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
 from .sizing import said as size
@@ -76,7 +77,7 @@ def _enough_nodes_online_to_outvote(it: Situation) -> Iterator[Problem]:
         yield it.problem(
             ERROR,
             "num_malicious",
-            f"{_needs(it, needed)} SuperNodes online, and {it.nodes_online} are",
+            f"{_needs(it, needed)} SuperNodes, and only {it.nodes_online} can be reached",
             f"Start more SuperNodes{_fewer_malicious(it, it.nodes_online)}, or choose another {it.name('strategy')}.",
         )
 
@@ -114,7 +115,7 @@ def _reachable(it: Situation, name: str) -> Iterator[Problem]:
         yield it.problem(
             ERROR,
             name,
-            f"only {it.nodes_online} SuperNodes are online, so that every round would wait in vain",
+            f"only {counted(it.nodes_online, 'SuperNode')} can be reached, so that every round would wait in vain",
             f"Start more SuperNodes, or set {it.name(name)} to {it.nodes_online} or less."
             if it.nodes_online
             else "Start the SuperNodes.",
@@ -146,7 +147,7 @@ def _selects_liars(it: Situation) -> Iterator[Problem]:
         yield it.problem(
             ERROR,
             it.strategy.selects,
-            f"of {asked} clients that train only {honest} are honest when {it.name('num_malicious')} are not",
+            f"of {asked} clients that train only {honest} would be honest when {it.name('num_malicious')} are not",
             f"Set {it.name(it.strategy.selects)} to {honest} or less.",
         )
 
@@ -161,7 +162,7 @@ def _trims_nothing(it: Situation) -> Iterator[Problem]:
         yield it.problem(
             WARNING,
             "trim_beta",
-            f"int({beta} x {replies}) is 0, so that of {replies} replies nothing is trimmed",
+            f"int({beta} x {replies}) is 0, so that nothing is trimmed",
             f"Have {least_replies_trimmed(beta)} clients or more train in a round"
             f"{_larger_beta(it, replies)}, or use FedMedian.",
         )
@@ -217,9 +218,9 @@ def _enough_memory(it: Situation) -> Iterator[Problem]:
         yield it.problem(
             ERROR,
             "min_fit_clients" if it.number("min_fit_clients") == replies else "fraction_train",
-            f"{replies} replies of {size(it.room.model)} to a round need {size(needed)} of memory on the SuperLink host"
-            f", which has {size(it.room.memory)}",
-            f"Give it more memory, or have at most {possible} clients train in a round."
+            f"the replies to a round, {replies} x {size(it.room.model)}, need {size(needed)} of memory on the SuperLink"
+            f" host, which has {size(it.room.memory)}",
+            f"Give it more memory, or have at most {counted(possible, 'client')} train in a round."
             if possible
             else "Give it more memory: it does not suffice for one reply.",
         )

@@ -184,7 +184,7 @@ def test_what_is_said_with_the_nodes_that_are_online(variables, online, expected
         ),
         (
             {"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 3},
-            "fl_trim_beta is 0.2 but int(0.2 x 3) is 0, so that of 3 replies nothing is trimmed. Have 5 clients or "
+            "fl_trim_beta is 0.2 but int(0.2 x 3) is 0, so that nothing is trimmed. Have 5 clients or "
             "more train in a round, set fl_trim_beta to at least 0.3334, or use FedMedian.",
         ),
         (
@@ -321,7 +321,7 @@ def test_what_a_round_aggregates_must_fit_into_memory():
     assert said(variables, nodes_online=11, **room(500, memory)) == [("error", "fl_fraction_train")]
     assert said({**variables, "fl_fraction_train": 0.5}, nodes_online=20, **room(500, memory)) == []
     (told,) = messages(variables, nodes_online=11, **room(500, memory))
-    assert told.startswith("fl_fraction_train is 1.0 but 11 replies of 500 MB to a round need ")
+    assert told.startswith("fl_fraction_train is 1.0 but the replies to a round, 11 x 500 MB, need ")
     assert told.endswith("Give it more memory, or have at most 10 clients train in a round.")
     assert (
         said({**variables, "fl_min_fit_clients": 11}, nodes_online=11, **room(500, memory))

@@ -54,7 +54,7 @@ def test_data_of_the_right_form_are_taken(tmp_path, use_case, name, content) -> 
         ("image-classification", "train", b"", "holds train, which is no folder. Make it one, with a folder for each"),
         ("image-classification", "train/1.png", b"", "has no folder of a class. Give each class one"),
         ("image-classification", "test.npz", PICTURES, "holds no train.npz and no train. Put the data there"),
-        ("anomaly-detection", "train.csv", b"a,b\n1,2\n1\n", "has 1 values in row 3, and 2 names. Correct it"),
+        ("anomaly-detection", "train.csv", b"a,b\n1,2\n1\n", "has 1 value in row 3, and 2 names. Correct it"),
         ("anomaly-detection", "train.csv", b"a,b\n1,secret\n", "has something that is no number in row 2. Correct it"),
         ("anomaly-detection", "train.csv", b"a,b\n", "has no rows. It needs a line of names"),
         ("anomaly-detection", "train.csv", b"\xff\xfe", "is no UTF-8 text. Write it anew"),

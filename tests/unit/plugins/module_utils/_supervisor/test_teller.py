@@ -28,6 +28,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._training.folder imp
     [
         ({}, ""),
         ({"rounds": 3, "loss": 0.25, "accuracy": 0.987654}, "3 rounds, loss 0.2500, accuracy 0.9877"),
+        ({"rounds": 1}, "1 round"),
         ({"rounds": 3, "loss": None, "checkpoint": "c.npz"}, "3 rounds, c.npz"),
     ],
 )

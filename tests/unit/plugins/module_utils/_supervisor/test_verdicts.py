@@ -136,7 +136,7 @@ def test_what_is_seen_leads_to_one_verdict(word, seen, kind, reason) -> None:
         (Sighting("failed", RAISED, **told(message="Only 2 of 3")), "Only 2 of 3"),
         (
             Sighting("running", online=1, missing=("a", "b")),
-            "1 of 3 SuperNodes that are needed are online. Not online: a, b.",
+            "SuperNodes online: 1 of 3 needed. Not online: a, b.",
         ),
         (
             Sighting("running", rejoining=("a", "b"), waits_in=4),
@@ -145,7 +145,7 @@ def test_what_is_seen_leads_to_one_verdict(word, seen, kind, reason) -> None:
         ),
         (
             Sighting("running", online=1),
-            "1 of 3 SuperNodes that are needed are online. No other SuperNode is registered."
+            "SuperNodes online: 1 of 3 needed. No other SuperNode is registered."
             " The playbook fedops.flower.site registers them, also again when the SuperLink has lost its database.",
         ),
         (

@@ -124,7 +124,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
 
 LOOKED_AFTER = {
     "state": "waiting",
-    "detail": "1 of 2 SuperNodes that are needed are online. Not online: supernode2.",
+    "detail": "SuperNodes online: 1 of 2 needed. Not online: supernode2.",
     "waiting_for": ["supernode2"],
     "restarts": 4,
     "restart_reasons": [
@@ -229,7 +229,7 @@ def test_a_federation_at_work() -> None:
         "  NAME      STATE       ROUND   LOSS     ACCURACY   S/ROUND   LEFT   CHECKPOINT          LOST RUNS   RUN\n"
         "  default   completed   8/8     0.5100   0.9000     -         -      round 8             0           9\n"
         "  second    waiting     3/8     -        -          12.3      61 s   round 3, 12 s old   4           12\n"
-        "  second: waiting. 1 of 2 SuperNodes that are needed are online. Not online: supernode2.\n"
+        "  second: waiting. SuperNodes online: 1 of 2 needed. Not online: supernode2.\n"
         "  second: run 1 was lost at 10:01 after round 1. It is gone.\n"
         "  second: run 2 was lost at 10:02 after round 2. It is gone.\n"
         "  second: run 3 was lost at 10:03 after round 3. It is gone.\n"
@@ -488,13 +488,13 @@ def test_nothing_in_the_picture_or_the_page_does_more_than_be_read() -> None:
 
 def test_a_service_that_was_killed_for_want_of_memory_is_named() -> None:
     found = {
-        "host": "superlink", "health": 200, "certificate_days": 12, "expected": [], "supernodes": [], "trainings": [],
+        "host": "superlink", "health": 200, "certificate_days": 1, "expected": [], "supernodes": [], "trainings": [],
         "latest": None, "memory_problems": ["The SuperLink was killed.\x1b[2J"],
         "memory_of_hosts": {"ward-b": ["The SuperNode was killed.\x1b[2J" + "a" * 9999, 7] + ["x"] * 99, "ward-a": "x"},
     }  # fmt: skip
     picture = _picture.federation(found)
     lines = status_page.render(picture).splitlines()
-    assert lines[0] == "SuperLink    superlink: healthy, certificate valid for 12 days"
+    assert lines[0] == "SuperLink    superlink: healthy, certificate valid for 1 day"
     assert lines[1].startswith("  WARNING. The SuperLink was killed.")
     assert "\x1b" not in lines[1]
     told = [line for line in lines if "ward-" in line]
