@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from module_utils._base.notation import to_toml
 from module_utils._config.continuity import first_default
-from module_utils._config.table import VARIABLES
+from module_utils._config.table import LOCAL, VARIABLES
+from module_utils._config.variable import Variable
 
 from . import NOTICE, between, continuity, licence
 
 PYPROJECT = "files/fab/pyproject.toml"
+SETTINGS = "files/fab/fedops_app/settings.py"
+FIELDS = {"client_lr": "learning_rate"}  # as tasks know a variable, where that is not its name
 GALAXY = "galaxy.yml"
 KNOWLEDGE = "files/fab/fedops_kit/knowledge"
 BEGIN = f"# --- begin: {NOTICE} ---\n"
@@ -57,7 +61,17 @@ COPIED = (
 def files(root: Path) -> dict[str, str]:
     pyproject = between((root / PYPROJECT).read_text("utf-8"), BEGIN, END, _config(), PYPROJECT)
     knowledge = _knowledge(root / "plugins/module_utils", continuity.files(root))
-    return {PYPROJECT: pyproject, **knowledge, f"{KNOWLEDGE}/version.py": _version(root)}
+    begin, end = "    # begin: local (tools/generate.py writes it)\n", "    # end: local\n"
+    fields = "".join(_field(row) for row in VARIABLES if row.group == LOCAL)
+    settings = between((root / SETTINGS).read_text("utf-8"), begin, end, fields, SETTINGS)
+    return {PYPROJECT: pyproject, SETTINGS: settings, **knowledge, f"{KNOWLEDGE}/version.py": _version(root)}
+
+
+def _field(row: Variable) -> str:
+    """What a client is told, as a field of a dataclass."""
+    default = json.dumps(row.default) if row.type == "str" else row.default
+    name = FIELDS.get(row.name, row.name)
+    return f'    {name}: {row.type} = field(default={default}, metadata={{"key": "{row.key}"}})\n'
 
 
 def _version(root: Path) -> str:

@@ -37,10 +37,8 @@ def train(message: Message, context: Context) -> Message:
     """Train on the data of this site."""
     site = _site(context)
     config: dict[str, Any] = dict(message.content.config_records["config"])
-    settings = Settings(
-        learning_rate=config["client-lr"],
-        local_epochs=config["local-epochs"],
-        batch_size=config["batch-size"],
+    settings = Settings.of(
+        config,
         proximal_mu=config.get("proximal-mu", 0.0),  # only FedProx sends it
         seed=derive_seed(config["seed"], config["server-round"], site),
         extra=_knobs(config),

@@ -21,7 +21,7 @@ from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._config.knobs import TABLE_OF_KNOBS, knobs_in_run
 from fedops_kit.knowledge._config.sizing import Room
 from fedops_kit.knowledge._config.strategies import STRATEGIES
-from fedops_kit.knowledge._config.table import BY_NAME
+from fedops_kit.knowledge._config.table import BY_NAME, LOCAL, VARIABLES
 from fedops_kit.knowledge._config.training import EXTRA, Training, check
 from fedops_kit.one_round import Guard
 from fedops_kit.publish import logger
@@ -100,8 +100,8 @@ def _check(training: Training, online: int, found: Room) -> None:
 
 def _train_config(training: Training) -> ConfigRecord:
     """What the ServerApp decides for the clients; ``server-round`` and ``proximal-mu`` are Flower's to add."""
-    names = ("seed", "client_lr", "local_epochs", "batch_size", "demo_attacks")
-    return ConfigRecord({**{BY_NAME[name].key: training.values[name] for name in names}, **_knobs(training)})
+    rows = (BY_NAME["seed"], *(row for row in VARIABLES if row.group == LOCAL), BY_NAME["demo_attacks"])
+    return ConfigRecord({**{row.key: training.values[row.name] for row in rows}, **_knobs(training)})
 
 
 def _knobs(training: Training) -> dict[str, Any]:

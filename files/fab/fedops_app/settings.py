@@ -6,19 +6,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The knobs of one local training. The seed differs by round and site, and repeats when the round is repeated."""
 
-    learning_rate: float
-    local_epochs: int
-    batch_size: int
+    # begin: local (tools/generate.py writes it)
+    learning_rate: float = field(default=0.1, metadata={"key": "client-lr"})
+    local_epochs: int = field(default=1, metadata={"key": "local-epochs"})
+    batch_size: int = field(default=32, metadata={"key": "batch-size"})
+    # end: local
     proximal_mu: float
     seed: int
     extra: Mapping[str, bool | int | float | str] = field(default_factory=dict)  # the app's own knobs, by key
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], **more: Any) -> Settings:
+        """Return the settings that the config of a message has by their keys, and more."""
+        keys = {each.name: each.metadata["key"] for each in fields(cls) if each.metadata}
+        return cls(**{name: config[key] for name, key in keys.items()}, **more)
 
 
 def derive_seed(seed: int, round_number: int, site: str) -> int:

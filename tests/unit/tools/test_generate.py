@@ -66,8 +66,16 @@ def checkout(tmp_path):
     )
     for name in ("tools/faces", *folders):
         shutil.copytree(ROOT / name, tmp_path / name)
-    patience = "files/fab/fedops_kit/patience.py"
-    for name in ("tools/generate.py", "files/fab/pyproject.toml", patience, "README.md", "galaxy.yml"):
+    single = (
+        "tools/generate.py",
+        "files/fab/pyproject.toml",
+        "files/fab/fedops_app/settings.py",
+        "files/fab/fedops_kit/patience.py",
+        "README.md",
+        "galaxy.yml",
+    )
+    for name in single:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     generate(tmp_path)
     return tmp_path

@@ -22,11 +22,12 @@ from .variable import Variable
 
 RUNTIME_NAMES = tuple(runtimes.RUNTIMES)
 
+LOCAL = "local"  # the group of what clients are told, as settings of their task
 GROUPS = {
     "training": "What to train",
     "clients": "Who takes part",
     "strategy": "Parameters of strategies",
-    "local": "Training on the clients",
+    LOCAL: "Training on the clients",
     "waiting": "Time, luck and missing replies",
     "checkpoints": "Checkpoints and resume",
     "telling": "What is told of each round",
@@ -305,7 +306,7 @@ _ROWS: tuple[Variable, ...] = (
         default=0.1,
         title="Client learning rate",
         help="The learning rate of the training on the clients; also told to strategies that ask for it.",
-        group="local",
+        group=LOCAL,
         minimum=0,
         exclusive_minimum=True,
     ),
@@ -315,7 +316,7 @@ _ROWS: tuple[Variable, ...] = (
         default=1,
         title="Local epochs",
         help="How often a client goes through its data in one round.",
-        group="local",
+        group=LOCAL,
         minimum=1,
     ),
     Variable(
@@ -324,7 +325,7 @@ _ROWS: tuple[Variable, ...] = (
         default=32,
         title="Batch size",
         help="How many examples make one step of the training on a client.",
-        group="local",
+        group=LOCAL,
         minimum=1,
     ),
     Variable(
