@@ -140,10 +140,12 @@ class Reason:
 
     word: str  # which stays the same, for programs
     kind: str  # what it leads to: an ending, WAIT or IDLE
-    sentence: str  # for a person, with facts in braces; empty where Flower, the app or the host says it
+    # For a person, with facts in braces; of what the app tells, how its words begin, for the documents. Empty where
+    # Flower or the host says it, or the app in several ways.
+    sentence: str
     meaning: str  # for the documents
     action: str  # what an operator does about it
-    told_by_app: bool = False  # the ServerApp gives this word in failure.json; the sentence is its own
+    told_by_app: bool = False  # the ServerApp gives this word in failure.json, and its own sentence
     is_waited_for: bool = False  # the next run begins when it is over, and a run lost for it does not count as one
     event: str = ""  # in the journal, where it is not the one of the ending
 
@@ -258,7 +260,7 @@ SILENCE = Reason(
 TOO_FEW_NODES = Reason(
     "too_few_nodes",
     AGAIN,
-    "",
+    "Only {online} SuperNodes were online after {seconds} seconds.",
     "the ServerApp waited `fl_node_wait_timeout` seconds for SuperNodes; the next run begins when they are there",
     "Start the SuperNodes that the message names.",
     told_by_app=True,
@@ -275,7 +277,7 @@ NODES_UNAVAILABLE = Reason(
 SUPERLINK_LOST = Reason(
     "superlink_lost",
     AGAIN,
-    "",
+    "The SuperLink was lost: {error}",
     "the ServerApp lost the SuperLink in a way that Flower does not try again",
     "Look at the journal of `flower-superlink` at that time.",
     told_by_app=True,

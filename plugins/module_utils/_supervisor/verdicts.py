@@ -172,7 +172,8 @@ def _failed(seen: Sighting) -> Verdict:
 
 def _told(seen: Sighting) -> str:
     """Return what the app says of its end: it is remembered, for each of the last runs that were lost."""
-    return harmless(str(seen.failure.get("message", "")) or seen.details[len(APP_RAISED) :])
+    told = harmless(str(seen.failure.get("message", "")) or seen.details[len(APP_RAISED) :])
+    return told or "The app does not say why."
 
 
 def _gone(seen: Sighting) -> Verdict:

@@ -133,6 +133,10 @@ PAGE = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
 FLOWERS = "## Flower itself says"
 ERRORS = PAGE.partition("<!-- end: reasons -->")[2].partition(FLOWERS)[0]
 PHRASES = [phrase for row in re.findall(r"^\| (`.*?) \|", ERRORS, re.M) for phrase in re.findall(r"`([^`]+)`", row)]
+# How the table of endings says that an app begins.
+PHRASES += [
+    re.sub("{.*?}", "…", it.sentence.partition(". ")[0].rstrip(".")) for it in REASONS if it.told_by_app and it.sentence
+]
 MESSAGES = messages()
 
 

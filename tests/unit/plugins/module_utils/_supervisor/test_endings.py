@@ -69,7 +69,7 @@ def test_a_sentence_is_whole(reason) -> None:
 
 
 def test_the_app_and_the_supervisor_know_the_same_reasons() -> None:
-    errors = "".join(path.read_text("utf-8") for path in (ROOT / "files" / "fab").glob("*/errors.py"))
+    errors = "".join(path.read_text("utf-8") for path in (ROOT / "files" / "fab").glob("fedops_*/*.py"))
     said = set(re.findall(r'^    reason = "(\w+)"', errors, re.M))
     assert said == set(endings.TOLD_BY_APP) | APP_ALONE
     documented = (ROOT / "docs" / "files.md").read_text("utf-8")

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import APP_RAISED
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor import endings
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.endings import (
     AGAIN,
     FAILED,
@@ -23,6 +24,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.verdicts
     UNREACHABLE,
     Limits,
     Sighting,
+    Verdict,
     give_up,
     judge,
     pause,
@@ -127,6 +129,12 @@ def test_what_is_seen_leads_to_one_verdict(word, seen, kind, reason) -> None:
     assert (verdict.kind, verdict.reason) == (kind, reason)
     assert verdict.ends == (kind not in (GO_ON, WAIT))
     assert bool(verdict.text) == (kind != GO_ON)
+
+
+@pytest.mark.parametrize("reason", [*endings.TOLD_BY_APP.values(), endings.APP], ids=lambda reason: reason.word)
+def test_an_app_that_gives_a_reason_and_no_words_is_believed(reason) -> None:
+    verdict = judge(Sighting("running", process="gone", failure={"reason": reason.word, "message": ""}), LIMITS)
+    assert verdict == Verdict(reason.kind, reason.word, "The app does not say why.")
 
 
 @pytest.mark.parametrize(
