@@ -24,9 +24,10 @@ from . import foreign, guards
 from .arithmetic import Aggregated, Arithmetic
 from .attendance import Attendance
 from .errors import NodesUnavailableError, RunFailedError
+from .flaws import MOST_EXAMPLES
 from .foreign import ForeignCheck
 from .grid import SteadyGrid
-from .guards import MOST_EXAMPLES, Rejection, site_of
+from .guards import Rejection, site_of
 from .integrity import FINGERPRINT, fingerprint
 from .knowledge._base.jsonable import is_number
 from .knowledge._config.strategies import least_replies_trimmed, trimmed

@@ -18,11 +18,11 @@ from flwr.serverapp.strategy import Strategy
 from flwr.serverapp.strategy.strategy_utils import aggregate_bagging
 from numpy.typing import NDArray
 
-from . import guards
+from . import flaws, guards
 from .arrays import is_finite, view
+from .bound import Bound
 from .knowledge._config.strategies import STRATEGIES
 from .knowledge._config.strategies import Strategy as Row
-from .pulling import Bound
 from .storable import name_flaw
 
 _MORE_METRICS = 32  # times those of our own app: nobody has told others how many there may be
@@ -137,27 +137,27 @@ class ForeignCheck:
         return ""
 
     def _metrics_flaw(self, metrics: MetricRecord) -> str:
-        if flaw := guards.metrics_flaw(metrics, _MORE_METRICS):
+        if flaw := flaws.metrics_flaw(metrics, _MORE_METRICS):
             return flaw
-        if self.taken and (flaw := guards.weight_flaw(self.weight, metrics)):
+        if self.taken and (flaw := flaws.weight_flaw(self.weight, metrics)):
             return flaw
-        if flaw := guards.loss_flaw(self.loss_key, metrics):
+        if flaw := flaws.loss_flaw(self.loss_key, metrics):
             return flaw
-        return guards.finite_flaw(metrics) if self.model is None and self.taken else ""
+        return flaws.finite_flaw(metrics) if self.model is None and self.taken else ""
 
     def _arrays_flaw(self, arrays: ArrayRecord) -> str:
         model = self.model if self.model is not None else ArrayRecord()
         for name, array in arrays.items():
             if flaw := name_flaw(name):
                 return f"the array {name!r} {flaw}"
-            if flaw := guards.claim_flaw(name, array):
+            if flaw := flaws.claim_flaw(name, array):
                 return flaw
-        largest = guards.LARGEST if self.taken == AVERAGED else math.inf
+        largest = flaws.LARGEST if self.taken == AVERAGED else math.inf
         if broken := unsound(arrays, model, largest):
-            return guards.unsound_flaw(broken[0], view(arrays[broken[0]]))
+            return flaws.unsound_flaw(broken[0], view(arrays[broken[0]]))
         if self.taken == JOINED and self.model is not None and (flaw := _trees_flaw(arrays)):
             return flaw
-        return guards.norm_flaw(arrays, model, self.max_update_norm) if same_layout(arrays, model) else ""
+        return flaws.norm_flaw(arrays, model, self.max_update_norm) if same_layout(arrays, model) else ""
 
 
 def same_layout(arrays: ArrayRecord, model: ArrayRecord) -> bool:

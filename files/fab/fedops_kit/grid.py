@@ -20,10 +20,11 @@ from flwr.serverapp import Grid
 from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, ObjectPushError
 from flwr.supercore.run import Run
 
+from .bound import Bound
 from .errors import SuperLinkLostError, TooFewNodesError
 from .packer import Packer
 from .patience import PatientClient, about
-from .pulling import STARTED_ANEW, Bound, Fetching, can_fetch, in_own_words
+from .pulling import STARTED_ANEW, Fetching, can_fetch, in_own_words
 from .sites import REGISTRY, Sites
 
 # Seconds between two looks for replies, as Flower's own grid has them. Here they are a tenth of that at first, and

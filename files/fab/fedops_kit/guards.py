@@ -7,38 +7,30 @@ Flower checks all replies of a round together and ends the run over one of them;
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from flwr.app import Array, ArrayRecord, Error, Message, MetricRecord, RecordDict
-from numpy.typing import NDArray
+from flwr.app import ArrayRecord, Error, Message, MetricRecord, RecordDict
 
 from . import integrity
-from .arrays import is_finite, update_norm, view
-from .dtypes import BFLOAT16, is_bfloat16
+from .bound import Bound
+from .flaws import (
+    array_flaw,
+    finite_flaw,
+    loss_flaw,
+    metrics_flaw,
+    names_flaw,
+    norm_flaw,
+    plain,
+    weight_flaw,
+)
 from .integrity import SITE_RECORD
-from .knowledge._base.jsonable import harmless
-from .pulling import REFUSED, Bound
+from .pulling import REFUSED
 
 ARRAYS, METRICS, WEIGHT = "arrays", "metrics", "num-examples"  # as the ClientApp names them
-MOST_EXAMPLES = 2**53  # a count; the sum of larger weights could overflow, which makes a model of zeros
-
-# What a site may report beside its model. The names reach the history, logs and tables; what is more than a person
-# looks at is of no use there, and everything is kept for every round.
-MOST_METRICS = 64
-LONGEST_METRIC_NAME = 64  # characters
-MOST_VALUES = 1024  # of a metric that is a list, such as one value for each class
 MOST_ABOUT = 16  # entries of the record that names the site
-
-# The largest number of a model. No weight comes near it, and squares of it, added up over any model, are still numbers
-# in float32: one site could else make every strategy that squares updates end the run.
-LARGEST = 1e12
-LARGEST_LOSS = 1e12  # QFedAvg raises it to a power
-
-SHOWN = 500  # characters of a text that a site chose
 
 
 @dataclass(frozen=True)
@@ -72,30 +64,17 @@ class TrainingCheck:
             or _integrity_flaw(content)
             or _record_flaw(content)
             or loss_flaw(self.loss_key, content.metric_records[METRICS])
-            or _names_flaw(list(arrays), list(self.model))
-            or next(filter(None, (_array_flaw(name, arrays[name], self.model[name]) for name in arrays)), "")
+            or names_flaw(list(arrays), list(self.model))
+            or next(filter(None, (array_flaw(name, arrays[name], self.model[name]) for name in arrays)), "")
             or norm_flaw(arrays, self.model, self.max_update_norm, self.parameters)
         )
 
     def _size_flaw(self, arrays: ArrayRecord) -> str:
         """Say what is wrong before anything is computed: many names may stand for one array, which is large."""
-        if len(arrays) != len(self.model) and (flaw := _names_flaw(list(arrays), list(self.model))):
+        if len(arrays) != len(self.model) and (flaw := names_flaw(list(arrays), list(self.model))):
             return flaw
         largest = Bound(sum(len(array.data) for array in self.model.values())).numbers
         return "" if sum(len(array.data) for array in arrays.values()) <= largest else "it is too large for the model"
-
-
-def norm_flaw(arrays: ArrayRecord, model: ArrayRecord, most: float, names: Iterable[str] | None = None) -> str:
-    """Say that an update is longer than allowed; nothing when it is not, or ``most`` is 0, which bounds nothing.
-
-    ``names`` are the arrays that count; None: all.
-    """
-    if not most:
-        return ""
-    norm = update_norm(arrays, model, names)
-    return (
-        "" if norm <= most else f"the norm of its update is {norm:g} but must be at most {most:g} (fl_max_update_norm)"
-    )
 
 
 def check_evaluation(content: RecordDict) -> str:
@@ -105,24 +84,6 @@ def check_evaluation(content: RecordDict) -> str:
     if flaw := _record_flaw(content):
         return flaw
     return finite_flaw(content.metric_records[METRICS])
-
-
-def finite_flaw(metrics: MetricRecord) -> str:
-    """Say which metric is no finite number; nothing when all are."""
-    for name, value in metrics.items():
-        if not all(math.isfinite(number) for number in (value if isinstance(value, list) else [value])):
-            return f"{name} is no finite number"  # it would be the average of all sites
-    return ""
-
-
-def loss_flaw(key: str, metrics: MetricRecord) -> str:
-    """Say what is wrong with the loss that a strategy weights sites by; nothing where it does not."""
-    if not key:
-        return ""
-    # The strategy raises it to a power, which is no number for a negative one.
-    if flaw := number_flaw(key, metrics.get(key), lambda loss: loss >= 0, "at least 0"):
-        return flaw
-    return number_flaw(key, metrics.get(key), lambda loss: loss <= LARGEST_LOSS, f"at most {LARGEST_LOSS:g}")
 
 
 def metric_names(content: RecordDict) -> tuple[tuple[str, int], ...]:
@@ -211,91 +172,13 @@ def _record_flaw(content: RecordDict) -> str:
     return metrics_flaw(metrics) or weight_flaw(WEIGHT, metrics)
 
 
-def weight_flaw(key: str, metrics: MetricRecord) -> str:
-    """Say what is wrong with the metric that a reply is weighted by: a strategy divides by the sum of all."""
-    words = f"above 0 and at most {MOST_EXAMPLES}"
-    return number_flaw(key, metrics.get(key), lambda weight: 0 < weight <= MOST_EXAMPLES, words)
-
-
-def metrics_flaw(metrics: MetricRecord, times: int = 1) -> str:
-    """Say what is wrong with the names of metrics, or with how many there are; nothing when all is well.
-
-    ``times`` is by how much more is taken than of our own app.
-    """
-    most, longest, most_values = MOST_METRICS * times, LONGEST_METRIC_NAME * times, MOST_VALUES * times
-    if len(metrics) > most:
-        return f"it reports {len(metrics)} metrics but at most {most} are taken"
-    for name, value in metrics.items():
-        if not name or len(name) > longest or name != harmless(name):
-            return (
-                f"a metric is called {plain(name, longest)!r}, which is not 1 to {longest} characters that can be read"
-            )
-        if isinstance(value, list) and len(value) > most_values:
-            return f"the metric {name!r} has {len(value)} values but at most {most_values} are taken"
-    return ""
-
-
 def _integrity_flaw(content: RecordDict) -> str:
     about = content.config_records.get(SITE_RECORD)
     flaw = integrity.flaw(content.array_records[ARRAYS], about.get(integrity.FINGERPRINT) if about else None)
     return flaw and f"it {flaw}"
 
 
-def _names_flaw(names: list[str], expected: list[str]) -> str:
-    if names == expected:
-        return ""
-    there, known = set(names), set(expected)
-    if missing := [name for name in expected if name not in there]:
-        return f"the array {missing[0]!r} of the model is missing"
-    if unknown := [name for name in names if name not in known]:
-        return f"the array {unknown[0]!r} is not one of the model's"
-    return "its arrays are not in the order of the model's"  # some strategies count
-
-
-def _array_flaw(name: str, array: Array, expected: Array) -> str:
-    values, wanted = view(array), view(expected)
-    kinds = {(_dtype(values), values.shape), (array.dtype, tuple(array.shape))}  # what it is, what it says it is
-    if different := kinds - {(_dtype(wanted), wanted.shape)}:
-        dtype, shape = min(different)
-        return f"the array {name!r} is {dtype}{list(shape)} but must be {_dtype(wanted)}{list(wanted.shape)}"
-    return "" if is_finite(values, LARGEST) else unsound_flaw(name, values)
-
-
-def unsound_flaw(name: str, values: NDArray) -> str:
-    """Say what is wrong with an array whose numbers are not all finite and within the largest."""
-    return f"the array {name!r} holds " + (
-        f"numbers beyond {LARGEST:g}" if is_finite(values) else "NaN or infinite numbers"
-    )
-
-
-def claim_flaw(name: str, array: Array) -> str:
-    """Say that an array is not what it says that it is; nothing when it is."""
-    values = view(array)
-    if (_dtype(values), values.shape) == (array.dtype, tuple(array.shape)):
-        return ""
-    said = f"{array.dtype}{list(array.shape)}"
-    return f"the array {name!r} is {_dtype(values)}{list(values.shape)} but says that it is {said}"
-
-
-def _dtype(values: NDArray) -> str:
-    return BFLOAT16 if is_bfloat16(values) else str(values.dtype)
-
-
-def number_flaw(name: str, value: object, rule: Callable[[float], bool], words: str) -> str:
-    """Say what is wrong with a number; nothing when it is one by the rule."""
-    if value is None:
-        return f"{name} is missing"
-    if isinstance(value, (int, float)) and math.isfinite(value) and rule(value):
-        return ""
-    return f"{name} is {value} but must be {words}"
-
-
 def _usual(likenesses: list[tuple]) -> tuple | None:
     """Return what more than half of the replies have in common; None where there is no such."""
     counted = Counter(likenesses)
     return next((found for found, count in counted.items() if 2 * count > len(likenesses)), None)
-
-
-def plain(text: str, limit: int = SHOWN) -> str:
-    """Return a text that a site may have chosen as one line, of bounded length, that nothing but a reader acts on."""
-    return harmless(text, limit)

@@ -10,10 +10,11 @@ from flwr.app import Error, Message, RecordDict
 from flwr.app.message import make_message
 from flwr.common.constant import SUPERLINK_NODE_ID
 
-from .guards import plain
+from .bound import Bound
+from .flaws import plain
 from .packing import NOT_READ, PACKED, PARTS, Made, PackingError, pack, unpack
 from .publish import logger
-from .pulling import REFUSED, Bound
+from .pulling import REFUSED
 
 # What a ClientApp of our own says that looks for arrays where they are before they are packed.
 _NOT_FOUND = repr("arrays")

@@ -14,15 +14,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.common.constant import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE
 
+from .bound import Bound
 from .knowledge._base.jsonable import is_whole
-
-if TYPE_CHECKING:
-    from .pulling import Bound
 
 PACKED = "fedops.packed"  # the record with the table; without one, it says that its sender can unpack
 PARTS = "fedops.parts"  # the record with the parts

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from flwr.app import Array, Error, Message
 from flwr.app.message import make_message
-from flwr.common.constant import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE, SUPERLINK_NODE_ID, ErrorCode
+from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 from flwr.common.serde_utils import metadata_from_proto
 from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, ObjectTree, PullObjectRequest, PullObjectResponse
 from flwr.proto.message_pb2 import Message as Announced
@@ -33,6 +33,7 @@ from flwr.supercore.inflatable.inflatable_object import (
 )
 from flwr.supercore.inflatable.inflatable_utils import get_num_workers, inflate_object_from_contents
 
+from .bound import PER_CHUNK, Bound
 from .knowledge._config.sizing import said
 from .publish import logger
 
@@ -40,53 +41,7 @@ STARTED_ANEW = "the SuperNode was started anew, and what it was working at is lo
 REFUSED = 1000  # the code of an error that stands for a reply that was not taken; Flower's own end below
 
 _CHUNK = "ArrayChunk"  # the kind of piece that holds numbers
-_SLACK = 16 << 20  # bytes; a model of another shape, if it is no larger than this, is told as that
-_RECORDS = 1 << 20  # bytes of metrics, names, and what else is no number of an array
-_PER_ARRAY = 1 << 10  # bytes that say what an array is, its name aside
-_PER_CHUNK = 1 << 7  # bytes that name a piece, twice
-_PIECES = 64  # of a reply without a model: itself, its records, and what a later release of Flower may add
 _MOST_STRAYS = 100  # messages that nobody asked for, told and removed one by one
-
-
-@dataclass(frozen=True)
-class Bound:
-    """What a reply may have. Twice the model: one of doubles in the place of floats is told by name and type."""
-
-    model: int  # bytes of the arrays of the model
-    arrays: int = 0
-    names: int = 0  # bytes of their names
-
-    @classmethod
-    def of(cls, messages: Iterable[Message]) -> Bound:
-        """Return what the replies to some messages may have; an evaluation answers with metrics alone."""
-        training = next((each for each in messages if each.metadata.message_type.startswith("train")), None)
-        if training is None:
-            return cls(0)
-        arrays = [item for record in training.content.array_records.values() for item in record.items()]
-        return cls(
-            sum(len(array.data) for dummy, array in arrays),
-            len(arrays),
-            sum(len(name.encode()) for name, dummy in arrays),
-        )
-
-    @property
-    def numbers(self) -> int:
-        """How many bytes of arrays."""
-        return 2 * self.model + _SLACK
-
-    @property
-    def records(self) -> int:
-        """How many bytes of everything else. JSON writes a character of a name in six."""
-        return _RECORDS + 2 * (_PER_ARRAY * self.arrays + 6 * self.names + _PER_CHUNK * self._chunks)
-
-    @property
-    def pieces(self) -> int:
-        """How many pieces."""
-        return _PIECES + 2 * (self.arrays + self._chunks)
-
-    @property
-    def _chunks(self) -> int:
-        return self.arrays + self.numbers // FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE + 1
 
 
 class _RefusedError(Exception):
@@ -120,7 +75,7 @@ class _Arriving:
             self.pieces[name] = content
             self.numbers += len(content) if is_chunk else 0
             self.records += 0 if is_chunk else len(content)
-            if self.numbers > self.bound.numbers + _PER_CHUNK * len(self.pieces):
+            if self.numbers > self.bound.numbers + PER_CHUNK * len(self.pieces):
                 raise _RefusedError(self._too_large())
             if self.records > self.bound.records:
                 raise _RefusedError(f"it has more than {said(self.bound.records)} beside the numbers of its arrays")
@@ -145,7 +100,7 @@ class _Arriving:
             if kind == Array.__qualname__:
                 numbers = json.loads(get_object_body(content, Array))["arraychunk_ids"]
                 size += sum(len(self.pieces[children[number]]) for number in numbers)
-        return size - _PER_CHUNK * len(self.pieces)
+        return size - PER_CHUNK * len(self.pieces)
 
     def _too_large(self) -> str:
         model = f"the model has {said(self.bound.model)}" if self.bound.model else "no model was asked for"

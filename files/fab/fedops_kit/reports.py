@@ -16,8 +16,9 @@ from typing import Any
 from flwr.app import ArrayRecord, MetricRecord, RecordDict
 
 from .arrays import update_norm
+from .flaws import plain
 from .foreign import same_layout
-from .guards import WEIGHT, Rejection, plain
+from .guards import WEIGHT, Rejection
 from .integrity import FINGERPRINT, SITE_RECORD
 from .knowledge._base.jsonable import is_number
 

@@ -34,12 +34,13 @@ from flwr.supercore.task_identity import TaskIdentity  # noqa: E402
 from test_pulling import SuperLink, metadata, reply_of, swap  # noqa: E402
 
 from fedops_kit import guards  # noqa: E402
+from fedops_kit.bound import Bound  # noqa: E402
 from fedops_kit.checkpoints import CheckpointDirectory  # noqa: E402
 from fedops_kit.integrity import FINGERPRINT, fingerprint  # noqa: E402
 from fedops_kit.knowledge._checkpoint import directory as layout  # noqa: E402
 from fedops_kit.knowledge._checkpoint.manifest import CheckpointError, sealed  # noqa: E402
 from fedops_kit.knowledge._checkpoint.verification import verify  # noqa: E402
-from fedops_kit.pulling import Bound, Fetching  # noqa: E402
+from fedops_kit.pulling import Fetching  # noqa: E402
 from fedops_kit.sites import Sites  # noqa: E402
 
 MEMORY = 4 << 30  # bytes of address space: what allocates by a claim ends here

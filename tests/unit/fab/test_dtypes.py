@@ -13,7 +13,7 @@ from flwr.app import Array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedops_kit import dtypes, guards
+from fedops_kit import dtypes, flaws
 from fedops_kit.arrays import update_norm
 
 INFINITE = 0x7F80
@@ -97,8 +97,8 @@ def test_counts_are_rounded_and_stay_in_range(made: list[float], dtype: str, exp
 )
 def test_what_is_no_number_is_found_in_bfloat16_too(number: float, flaw: str) -> None:
     model = dtypes.array(bfloat16([1.0, 1.0]))
-    assert flaw in guards._array_flaw("w", dtypes.array(bfloat16([1.0, number])), model)
-    assert bool(guards._array_flaw("w", dtypes.array(bfloat16([1.0, number])), model)) == bool(flaw)
+    assert flaw in flaws.array_flaw("w", dtypes.array(bfloat16([1.0, number])), model)
+    assert bool(flaws.array_flaw("w", dtypes.array(bfloat16([1.0, number])), model)) == bool(flaw)
 
 
 def test_the_length_of_an_update_in_bfloat16() -> None:
@@ -108,4 +108,4 @@ def test_the_length_of_an_update_in_bfloat16() -> None:
 
 def test_bfloat16_and_two_bytes_of_something_else_are_told_apart_by_name() -> None:
     reply, model = Array(np.array([1, 2], np.uint16)), dtypes.array(bfloat16([1.0, 1.0]))
-    assert guards._array_flaw("w", reply, model) == "the array 'w' is uint16[2] but must be bfloat16[2]"
+    assert flaws.array_flaw("w", reply, model) == "the array 'w' is uint16[2] but must be bfloat16[2]"

@@ -25,11 +25,11 @@ from test_exact_resume import variables
 
 from fedops_app import client_app
 from fedops_kit import dtypes, packed, packing
+from fedops_kit.bound import Bound
 from fedops_kit.integrity import fingerprint
 from fedops_kit.knowledge._config.strategies import STRATEGIES
 from fedops_kit.packer import Packer
 from fedops_kit.packing import PACKED, PARTS, PackingError, pack, unpack
-from fedops_kit.pulling import Bound
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "uint8", "bool", "complex64", ">f4")
 

@@ -24,9 +24,10 @@ from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid.http_grid import HttpGrid
 
 from fedops_kit import pulling
+from fedops_kit.bound import Bound
 from fedops_kit.errors import SuperLinkLostError
 from fedops_kit.grid import SteadyGrid
-from fedops_kit.pulling import REFUSED, STARTED_ANEW, Bound, Fetching
+from fedops_kit.pulling import REFUSED, STARTED_ANEW, Fetching
 
 ALICE, BOB, SUPERLINK = 11, 22, 1
 MODEL = Bound(4 * 8, 1, len("weight"))

@@ -15,7 +15,7 @@ from flwr.app import Array, ArrayRecord
 from simulated import Federation
 
 from fedops_app import task
-from fedops_kit import dtypes, guards
+from fedops_kit import dtypes, flaws
 from fedops_kit.checkpoints import CheckpointDirectory
 from fedops_kit.errors import RunFailedError
 from fedops_kit.initial import first_model
@@ -126,6 +126,6 @@ class Name(str):
 
 def test_names_are_looked_at_once_each() -> None:
     names, theirs = ([Name(f"layer.{number}") for number in range(2000)] for _side in range(2))
-    assert guards._names_flaw(theirs[::-1], names) == "its arrays are not in the order of the model's"
-    assert guards._names_flaw([*theirs[:-1], Name("other")], names) == "the array 'layer.1999' of the model is missing"
+    assert flaws.names_flaw(theirs[::-1], names) == "its arrays are not in the order of the model's"
+    assert flaws.names_flaw([*theirs[:-1], Name("other")], names) == "the array 'layer.1999' of the model is missing"
     assert Name.compared < 10 * len(names)  # each with each would be a million times
