@@ -20,6 +20,10 @@ def superlink_state_problem(file_system: str, home: str) -> str:
     return rules.state_problem(home, file_system) or ""
 
 
+def gateway_listens(asked: Any, has_ipv6: bool) -> list[str]:
+    return rules.listens(asked, has_ipv6)
+
+
 def gateway_connections(supernodes: int) -> dict[str, int]:
     return rules.connections(int(supernodes))
 
@@ -28,6 +32,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "gateway_connections": gateway_connections,
+            "gateway_listens": gateway_listens,
             "superlink_problems": superlink_problems,
             "superlink_state_problem": superlink_state_problem,
         }

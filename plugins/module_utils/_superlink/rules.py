@@ -66,6 +66,11 @@ def state_problem(home: str, file_system: str) -> str | None:
     )
 
 
+def listens(asked: t.Any, has_ipv6: bool) -> list[str]:
+    """Return where the gateway listens: a kernel without IPv6 refuses such an address, and nginx would not start."""
+    return [address for address in map(str, as_list(asked)) if has_ipv6 or not address.startswith("[")]
+
+
 def connections(supernodes: int) -> dict[str, int]:
     """Return how many connections the gateway takes: from one address, from all of them, and to the SuperLink."""
     per_address = max(256, _CONNECTIONS * supernodes)

@@ -12,6 +12,8 @@ FILTERS = FilterModule().filters()
 
 def test_the_filters_tell_what_the_library_tells() -> None:
     assert FILTERS["gateway_connections"]("100") == {"per_address": 600, "in_all": 2400, "upstream": 600}
+    assert FILTERS["gateway_listens"]("0.0.0.0, [::]", True) == ["0.0.0.0", "[::]"]
+    assert FILTERS["gateway_listens"](["0.0.0.0", "[::]"], False) == ["0.0.0.0"]
     assert FILTERS["superlink_state_problem"]("xfs", "/opt/flower") == ""
     assert FILTERS["superlink_state_problem"]("nfs4", "/opt/flower").startswith("runtime_home is /opt/flower, ")
 
