@@ -42,8 +42,10 @@ options:
     type: str
     default: default
   round:
-    description: The round; the newest good one by default.
-    type: int
+    description:
+      - The number of the round, or V(best) for the best one that early stopping has found. By default it is the newest
+        good one.
+    type: str
   format:
     description:
       - V(npz) is what C(numpy.load) opens, V(safetensors) what its library reads, V(pt) a dictionary of tensors for
@@ -154,7 +156,7 @@ def main() -> None:
             **CHECKPOINTS_OPTION,
             **HOME_OPTION,
             "training": {"type": "str", "default": "default"},
-            "round": {"type": "int"},
+            "round": {"type": "str"},
             "format": {"type": "str", "choices": list(EXPORT_FORMS), "default": "npz"},
             "dest": {"type": "path", "required": True},
             **PIECE_OPTIONS,

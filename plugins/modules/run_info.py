@@ -151,6 +151,11 @@ effective:
   returned: when O(name) or O(run_id) is given
   type: dict
   sample: {"training": "default", "strategy": {"name": "FedAvg"}}
+stopped_early:
+  description: How early stopping has ended the training before its last round; null where it has not.
+  returned: when O(name) or O(run_id) is given
+  type: str
+  sample: stopped early at round 14, best was round 9 (loss 0.4123)
 result:
   description: The outcome of the training; null as long as it has none.
   returned: when O(name) or O(run_id) is given
@@ -401,6 +406,7 @@ def _foreign(flwr: Flwr, run_id: str, lines: int) -> dict[str, Any]:
         "history": [],
         "effective": None,
         "result": None,
+        "stopped_early": None,
         "problems": [],
         "supervision": None,
         "log_tail": log_tail(flwr, run, lines),

@@ -237,6 +237,11 @@ effective:
   returned: success
   type: dict
   sample: {"training": "default", "strategy": {"name": "FedAvg"}}
+stopped_early:
+  description: How early stopping has ended the training before its last round; null where it has not.
+  returned: success
+  type: str
+  sample: stopped early at round 14, best was round 9 (loss 0.4123)
 result:
   description: The outcome of the training; null for an app that does not tell.
   returned: success

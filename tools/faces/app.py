@@ -36,6 +36,7 @@ COPIED = (
     "_config/training",
     "_config/synonyms",
     "_config/kit",
+    "_config/stopping",
     "_base/errors",
     "_base/jsonable",
     "_base/home",

@@ -27,7 +27,16 @@ from .knowledge._checkpoint import directory as layout
 from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._checkpoint.lock import LOCK_BUDGET, open_lock, take_lock
 from .knowledge._checkpoint.manifest import CheckpointError, UnreadableError, opened, sealed
-from .knowledge._checkpoint.names import LATEST_ARRAYS, LATEST_MANIFEST, PREVIOUS, SAVED, arrays_name, manifest_name
+from .knowledge._checkpoint.names import (
+    BEST_ARRAYS,
+    BEST_MANIFEST,
+    LATEST_ARRAYS,
+    LATEST_MANIFEST,
+    PREVIOUS,
+    SAVED,
+    arrays_name,
+    manifest_name,
+)
 from .knowledge._checkpoint.plain import plain_rounds
 from .knowledge._checkpoint.trainings import has_folder
 from .publish import logger
@@ -193,11 +202,13 @@ class CheckpointDirectory:
 
     def publish(self, checkpoint: Checkpoint) -> None:
         """Let the latest be this one, which a run that died may have saved and not yet published."""
-        if layout.latest_problems(self.path, checkpoint):
-            try:
-                self._publish_latest(checkpoint.round, checkpoint.manifest)
-            except OSError as error:
-                raise RunFailedError(f"{self.path} cannot be written: {_cause(error)}.") from error
+        try:
+            if layout.latest_problems(self.path, checkpoint):
+                self._publish_latest(checkpoint)
+            else:
+                self._publish_best(checkpoint)
+        except OSError as error:
+            raise RunFailedError(f"{self.path} cannot be written: {_cause(error)}.") from error
 
     def _write(
         self, number: int, arrays: Mapping[str, Array], state: Mapping[str, NDArray], about: Mapping[str, object]
@@ -221,8 +232,9 @@ class CheckpointDirectory:
             }
         )
         self._write_manifest(manifest_name(number), manifest)
-        self._publish_latest(number, manifest)
-        return Checkpoint(os.path.join(self.path, arrays_name(number)), manifest)
+        checkpoint = Checkpoint(os.path.join(self.path, arrays_name(number)), manifest)
+        self._publish_latest(checkpoint)
+        return checkpoint
 
     def _move(self, names: Iterable[str], target: str) -> None:
         """Move files so that no power cut parts arrays from their manifest: all are there before one is gone here."""
@@ -274,23 +286,39 @@ class CheckpointDirectory:
             npz.write_all(stream, text.encode())
             os.fsync(stream.fileno())
 
-    def _publish_latest(self, number: int, manifest: Mapping[str, object]) -> None:
-        self._write_manifest(LATEST_MANIFEST, manifest)
-        link = os.path.join(self.path, LATEST_ARRAYS)
-        os.symlink(arrays_name(number), link + _TEMPORARY)
-        os.rename(link + _TEMPORARY, link)
-        _sync_directory(self.path)
+    def _publish_latest(self, checkpoint: Checkpoint) -> None:
+        self._point(LATEST_ARRAYS, LATEST_MANIFEST, checkpoint)
+        self._publish_best(checkpoint)
         if self._shared not in (None, self.path):
             with suppress(OSError):  # who watches the directory of all looks from time to time as well
                 Path(self._shared, SAVED).touch()
+
+    def _publish_best(self, newest: Checkpoint) -> None:
+        """Let the best be the one that the newest names; there is none where early stopping looks for none."""
+        kept = layout.list_checkpoints(self.path) if newest.best_round else []
+        best = next((checkpoint for checkpoint in kept if checkpoint.round == newest.best_round), None)
+        if best is None:
+            for name in (BEST_ARRAYS, BEST_MANIFEST):
+                with suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self.path, name))
+        elif layout.link_problems(self.path, best, BEST_ARRAYS, BEST_MANIFEST):
+            self._point(BEST_ARRAYS, BEST_MANIFEST, best)
+
+    def _point(self, arrays: str, manifest: str, checkpoint: Checkpoint) -> None:
+        """Let a link and a copy of its manifest be those of a checkpoint."""
+        self._write_manifest(manifest, checkpoint.manifest)
+        link = os.path.join(self.path, arrays)
+        os.symlink(checkpoint.file, link + _TEMPORARY)
+        os.rename(link + _TEMPORARY, link)
+        _sync_directory(self.path)
 
     def _repair_latest(self) -> None:
         """Let the latest be the newest that is still there."""
         remaining = layout.list_checkpoints(self.path)
         if remaining:
-            self._publish_latest(remaining[-1].round, remaining[-1].manifest)
+            self._publish_latest(remaining[-1])
             return
-        for name in (LATEST_ARRAYS, LATEST_MANIFEST):
+        for name in (LATEST_ARRAYS, LATEST_MANIFEST, BEST_ARRAYS, BEST_MANIFEST):
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.path, name))
 
@@ -301,7 +329,9 @@ class CheckpointDirectory:
         # Strict: what the disk fails to show for a moment is not what is superfluous.
         checkpoints = layout.list_checkpoints(self.path, strict=True)
         kept = {checkpoint.round for checkpoint in checkpoints[-self._keep_last :]}
-        if self._keep_best and (best := _best(checkpoints)):
+        if any(checkpoint.round == checkpoints[-1].best_round for checkpoint in checkpoints):
+            kept.add(checkpoints[-1].best_round)
+        elif self._keep_best and (best := _best(checkpoints)):
             kept.add(best.round)
         for number in set(self.rounds()) - kept:
             for name in (manifest_name(number), arrays_name(number)):

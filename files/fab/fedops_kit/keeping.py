@@ -22,7 +22,7 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .initial import first_model
 from .kept_rounds import KeptRounds, app_of
-from .knowledge._checkpoint.checkpoint import Checkpoint
+from .knowledge._checkpoint.checkpoint import EARLY_STOPPING, Checkpoint
 from .knowledge._checkpoint.trainings import directory_of
 from .knowledge._config.kit import KIT_PACKAGE
 from .knowledge.version import VERSION
@@ -30,6 +30,7 @@ from .promises import promises
 from .resume import ARITHMETIC, KIT, AnyModel, Beginning, arithmetic_of
 from .rounds import Evaluate, known_line
 from .state import Capture, KeptState, Restore, State
+from .stopping import EarlyStopping, check_stopping
 from .storable import check_storable
 from .terms import Terms, of_any_app
 
@@ -91,10 +92,14 @@ class KeptStrategy(Strategy):
             self._state.restore(dict(beginning.state))
             terms.told_by.learn(beginning.code(terms.identity.code))
             attendance = _attendance(terms, beginning)
+            manifest = beginning.checkpoint.manifest if beginning.checkpoint else None
+            stopping = EarlyStopping.begin(terms.values, manifest)
             facts = {**self._effective(terms, beginning, grid.run), ARITHMETIC: arithmetic.number}
+            if stopping.settings:
+                facts[EARLY_STOPPING] = stopping.settings.told
             terms.told_by.effective(known_line(beginning.checkpoint), facts)
             rounds = KeptRounds(
-                terms, self._state, beginning, arithmetic, directory, grid, num_rounds, any_model, attendance
+                terms, self._state, beginning, arithmetic, directory, grid, num_rounds, any_model, attendance, stopping
             )
             del initial_arrays  # a resumed training has no use for them, and models are large
             return rounds.train(timeout, train_config, evaluate_config, evaluate_fn)
@@ -181,6 +186,7 @@ def begin(
 
     def check(checkpoint: Checkpoint, kept: State) -> None:
         state.check(ways[arithmetic_of(checkpoint)].seen(untrained), kept)
+        check_stopping(checkpoint.manifest)
 
     first = partial(first_model, terms.values, untrained)
     if directory is None:

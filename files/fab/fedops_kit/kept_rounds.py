@@ -20,6 +20,7 @@ from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
 from .exact import ExactStrategy
 from .grid import SteadyGrid
+from .knowledge._config.stopping import stopping_text
 from .knowledge.version import VERSION
 from .packer import Packer
 from .publish import logger
@@ -28,6 +29,7 @@ from .room import room
 from .rounds import Evaluate, RoundKeeper, known_figures
 from .saving import Saver
 from .state import KeptState
+from .stopping import EarlyStopping, EndedEarly
 from .terms import Terms
 
 
@@ -45,6 +47,7 @@ class KeptRounds:
         num_rounds: int,
         any_model: AnyModel | None,
         attendance: Attendance,
+        stopping: EarlyStopping,
     ) -> None:
         self._terms = terms
         self._state = state
@@ -56,6 +59,7 @@ class KeptRounds:
         self._num_rounds = int(terms.values["num_rounds"]) or num_rounds  # 0: the app's own
         self._any_model = any_model
         self._attendance = attendance
+        self._stopping = stopping
         required = bool(terms.values["checkpoint_required"])
         self._saver = Saver(directory, required, beginning.checkpoint) if directory else None
 
@@ -69,6 +73,7 @@ class KeptRounds:
         """Train the rounds that remain, and publish the result."""
         values, done = self._terms.values, self._beginning.rounds_done
         timeout = float(values["round_timeout"]) or timeout  # 0: the app's own
+        stopping = self._stopping
         guard = replace(self._terms.guard, round_timeout=timeout)
         exact = ExactStrategy(
             self._state.strategy, guard, int(values["seed"]), done, self._arithmetic, self._attendance
@@ -83,42 +88,55 @@ class KeptRounds:
             evaluate=evaluate_fn,
             capture=self._state.capture,
             attendance=self._attendance,
+            stopping=stopping,
             round_files=bool(values.get("round_files")),
             last=known_figures(self._beginning.checkpoint),
         )
-        if self._num_rounds > done:
+        if self._num_rounds > done and not stopping.is_over:
             # Our own ClientApp unpacks; another says so, or is sent its arrays one by one.
             packer = Packer(presumed=not guard.foreign)
             steady = SteadyGrid(self._grid, float(values["node_wait_timeout"]), keeper.heed_quiesce, packer)
             self._publisher.names = steady.sites
             self._check_nodes(steady)
-            found = _started(exact)(
-                grid=steady,
-                initial_arrays=self._initial_arrays(),
-                num_rounds=self._num_rounds - done,
-                timeout=timeout,
-                train_config=train_config,
-                evaluate_config=evaluate_config,
-                evaluate_fn=partial(self._end_of_round, keeper),
-            )
+            initial = self._initial_arrays()
+            try:
+                found = _numbered(
+                    _started(exact)(
+                        grid=steady,
+                        initial_arrays=initial,
+                        num_rounds=self._num_rounds - done,
+                        timeout=timeout,
+                        train_config=train_config,
+                        evaluate_config=evaluate_config,
+                        evaluate_fn=partial(self._end_of_round, keeper),
+                    ),
+                    done,
+                )
+            except EndedEarly:
+                found = keeper.result
             keeper.finish()
-            self._tell_skipped(exact)
+            if not found.arrays:
+                found.arrays = initial  # no round has made a model; where one has, Flower returns the last
+            if not stopping.is_over:
+                self._tell_skipped(exact)
         else:
             found = Result(self._beginning.arrays)
-            self._tell_trained_already()
+            self._tell_trained_already(stopping)
+        rounds = exact.last_aggregated or done
         checkpoint = self._saver.checkpoint if self._saver else None
         not_kept = {"not_kept": sorted(self._state.changed)} if self._state.changed else {}
         self._publisher.result(
             {
-                "rounds": exact.last_aggregated or done,
+                "rounds": rounds,
                 **keeper.last,
+                **stopping.told(rounds < self._num_rounds),
                 "checkpoint": checkpoint.file if checkpoint else None,
                 "sha256": checkpoint.sha256 if checkpoint else None,
                 **self._attendance.told,
                 **not_kept,
             }
         )
-        return _numbered(found, done)
+        return found
 
     def _end_of_round(self, keeper: RoundKeeper, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
         if news := self._state.watch():
@@ -153,8 +171,12 @@ class KeptRounds:
                 self._num_rounds,
             )
 
-    def _tell_trained_already(self) -> None:
+    def _tell_trained_already(self, stopping: EarlyStopping) -> None:
         done = self._beginning.rounds_done
+        if done < self._num_rounds:
+            said = stopping_text({"round": done, **stopping.told(True)})
+            logger.info("The training is finished already: it has %s", said)
+            return
         logger.info("All %d rounds are trained already", self._num_rounds)
         if done > self._num_rounds:
             logger.warning(

@@ -10,22 +10,21 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from flwr.app import Array, ArrayRecord, MetricRecord
+from flwr.serverapp.strategy import Result
 
 from .attendance import DEVIATION, EXACT, Attendance, said
 from .errors import QuiescedError
 from .exact import ExactStrategy
 from .knowledge._checkpoint.checkpoint import Checkpoint
+from .knowledge._config.stopping import stopping_text
 from .one_round import Round
 from .publish import Publisher, finite, logger
 from .round_files import round_file, server_eval
 from .saving import Saver
 from .state import State
+from .stopping import CENTRAL, OF_SITES, OF_TRAINING, SPELLINGS, EarlyStopping, EndedEarly
 
 _LETTERS = 1 << 15  # of all metrics in a line
-
-# As apps call them that do not call them loss and accuracy.
-LOSSES = ("eval_loss", "test_loss", "val_loss", "eval-loss", "test-loss", "test_logloss", "log_loss", "mse")
-ACCURACIES = ("eval_acc", "eval_accuracy", "test_acc", "test_accuracy", "val_accuracy", "eval-acc", "eval-accuracy")
 
 # What Flower calls an evaluate function: it is told the number of a round and the model.
 Evaluate = Callable[[int, ArrayRecord], MetricRecord | None]
@@ -44,9 +43,13 @@ class RoundKeeper:
     evaluate: Evaluate | None  # the app's own
     capture: Callable[[], State]  # what the strategy needs in the next round, beside the model
     attendance: Attendance
+    stopping: EarlyStopping
     round_files: bool = False  # whether each round leaves a file of its own
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
+    result: Result = field(default_factory=Result)  # of a training that is ended early
     _unsaved: tuple[Mapping[str, Array], dict[str, object]] | None = None
+    # The best model so far with its state, which could not be saved: newer ones must not take its place.
+    _owed: tuple[Mapping[str, Array], State, dict[str, object]] | None = None
     _overdue: bool = False  # a round in which a checkpoint was due was skipped
     _told: Mapping[str, object] = field(default_factory=dict)  # what was published of the newest round
 
@@ -62,13 +65,19 @@ class RoundKeeper:
             finished.number, finished.asked_nodes, finished.counted_nodes if finished.aggregated else ()
         )
         self.attendance.note(finished.number, deviation)
+        is_best = False
         if finished.aggregated:
+            measured = {CENTRAL: central, OF_SITES: finished.metrics, OF_TRAINING: finished.train_metrics}
+            is_best = self.stopping.look(finished.number, measured)
             self.last = {"loss": facts["loss"], "accuracy": facts["accuracy"]}
             # A mapping of our own: the record is emptied when the next round has made a new model, saved or not.
-            about = {**self.about, "round": finished.number, **self.last, **self.attendance.manifest}
-            self._unsaved = (dict(arrays), about)
-        stands_still = finished.number < self.num_rounds and self.publisher.is_to_stand_still
-        saved = self._save() if self._is_due(finished, stands_still) else None
+            said = {**self.attendance.manifest, **self.stopping.manifest}
+            self._unsaved = (dict(arrays), {**self.about, "round": finished.number, **self.last, **said})
+        is_over = self.stopping.is_over
+        stands_still = finished.number < self.num_rounds and not is_over and self.publisher.is_to_stand_still
+        saved = self._save() if self._is_due(finished, stands_still or is_best or is_over) else None
+        if is_best and self.saver and self._unsaved and not saved:
+            self._owed = self._unsaved[0], self.capture(), self._unsaved[1]
         self._told = {
             "round": finished.number,
             "num_rounds": self.num_rounds,
@@ -82,6 +91,7 @@ class RoundKeeper:
             "rejected": [asdict(rejection) for rejection in finished.rejected],
             "update_norm": finite(finished.update_norm),
             **finished.reports.told(finished.aggregated),
+            **self.stopping.told(finished.number < self.num_rounds),
             EXACT: self.attendance.told[EXACT],
             **({DEVIATION: {**asdict(deviation), "why": deviation.why}} if deviation else {}),
             "seconds": round(time.monotonic() - finished.started, 3),
@@ -92,12 +102,32 @@ class RoundKeeper:
         self.publisher.round_finished(self._told, also)
         if stands_still:
             self._end_quiesced()
+        if self.stopping.settings:
+            self._end_early(finished, arrays, central)
         return central
+
+    def _end_early(self, finished: Round, arrays: ArrayRecord, central: MetricRecord | None) -> None:
+        """Keep what Flower would return of the rounds so far, and end them when it is time."""
+        number, result = finished.number, self.result
+        for metrics, found in (
+            (finished.train_metrics, result.train_metrics_clientapp),
+            (finished.metrics, result.evaluate_metrics_clientapp),
+        ):
+            if metrics:
+                found[number] = MetricRecord(metrics)
+        if central is not None:
+            result.evaluate_metrics_serverapp[number] = central
+        if self.stopping.is_over and number < self.num_rounds:
+            result.arrays = arrays
+            said = stopping_text({"round": number, **self.stopping.told(True)})
+            logger.info("Round %d is the last one of this training: it has %s", number, said)
+            raise EndedEarly
 
     def _evaluate_untrained(self, arrays: ArrayRecord) -> MetricRecord | None:
         central = self.evaluate(0, arrays) if self.evaluate else None
         if central is not None:
             self.publisher.initial_model_evaluated(_figures(central, {}, 0))
+            self.result.evaluate_metrics_serverapp[0] = central
         return central
 
     def heed_quiesce(self) -> None:
@@ -112,8 +142,10 @@ class RoundKeeper:
         """Save the last model, where rounds after it were skipped or its save has failed; fail when that cannot be."""
         if self.saver and self._unsaved:
             arrays, about = self._unsaved
+            if self._owed:
+                self.saver.insist(*self._owed)
             saved = self.saver.insist(arrays, self.capture(), about)
-            self._unsaved = None
+            self._unsaved = self._owed = None
             if self._told["checkpoint_problem"]:  # it is over: say the round once more, which replaces it
                 self.publisher.round_finished({**self._told, "checkpoint": saved.file, "checkpoint_problem": None})
 
@@ -133,8 +165,8 @@ class RoundKeeper:
             " (playbook fedops.flower.resume)."
         )
 
-    def _is_due(self, finished: Round, stands_still: bool) -> bool:
-        """Tell whether to save now: by the interval, at the end, and in every round after a save that has failed.
+    def _is_due(self, finished: Round, asked: bool) -> bool:
+        """Tell whether to save now: by the interval, when asked, and in every round after a save that has failed.
 
         What was due in a round that was skipped is due in the next one that makes a model.
         """
@@ -142,12 +174,15 @@ class RoundKeeper:
         self._overdue = self._overdue or due
         if self.saver is None or self._unsaved is None:
             return False
-        return stands_still or self.saver.problem is not None or (finished.aggregated and self._overdue)
+        return asked or self.saver.problem is not None or (finished.aggregated and self._overdue)
 
     def _save(self) -> Checkpoint | None:
         if self.saver is None or self._unsaved is None:
             return None
         arrays, about = self._unsaved
+        if self._owed and self._owed[2]["round"] != about["round"] and not self.saver.save(*self._owed):
+            return None
+        self._owed = None
         saved = self.saver.save(arrays, self.capture(), about)
         if saved:
             self._unsaved, self._overdue = None, False
@@ -160,8 +195,8 @@ def _figures(central: MetricRecord | None, federated: Mapping[str, Any], num_exa
     chosen: dict[str, Any] = dict(central if central is not None else federated)
     others = {f"federated_{name}": value for name, value in federated.items()} if central is not None else {}
     return {
-        "loss": finite(chosen.pop("loss") if "loss" in chosen else _called(chosen, LOSSES)),
-        "accuracy": finite(chosen.pop("accuracy") if "accuracy" in chosen else _called(chosen, ACCURACIES)),
+        "loss": finite(chosen.pop("loss") if "loss" in chosen else _called(chosen, SPELLINGS["loss"])),
+        "accuracy": finite(chosen.pop("accuracy") if "accuracy" in chosen else _called(chosen, SPELLINGS["accuracy"])),
         "num_examples": int(finite(chosen.pop("num-examples", num_examples)) or 0) or None,
         "metrics": {**others, **chosen},
     }

@@ -15,6 +15,7 @@ from .._base.notation import show
 from .code import OF_CODE
 from .continuity import defaults, first_default, later_rows, renamed
 from .kit import identity_of, kit_key
+from .stopping import EARLY_STOPPING, Stopping
 from .strategies import STRATEGIES
 from .table import BY_KEY, BY_NAME
 from .training import EXTRA, Training
@@ -52,6 +53,7 @@ def differences(training: Training, effective: Mapping[str, object], model_only:
     found = renamed(found) if isinstance(found, Mapping) else None
     told = {key: value for key, value in run_config.items() if not _has_moved(key, value, found or {}, asked_name)}
     pairs += _each("Run configuration key {}", told, found, implied)
+    pairs += [] if model_only else [_stopping(training.run_config, effective)]
     return _sentences(pairs)
 
 
@@ -65,7 +67,14 @@ def kit_differences(
     implied = {key: run_config[key] for key in of_code if key in run_config}
     pairs = [("The training", run_config[kit_key(BY_NAME["training_name"])], effective.get("training"))]
     pairs += _each("Run configuration key {}", asked, effective.get("run_config"), implied)
+    pairs += [] if model_only else [_stopping(run_config, effective)]
     return _sentences(pairs)
+
+
+def _stopping(run_config: Mapping[str, object], effective: Mapping[str, object]) -> tuple[str, object, object]:
+    """What the run says that it counts with, which is more than what it was given."""
+    asked = Stopping.in_run_config(run_config)
+    return "Early stopping", asked.told if asked else None, effective.get(EARLY_STOPPING)
 
 
 def _has_moved(key: str, value: object, found: Mapping[str, object], strategy: str) -> bool:

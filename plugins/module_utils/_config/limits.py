@@ -82,6 +82,11 @@ def _session_problems(asked: t.Mapping[str, t.Any]) -> list[str]:
             f"the app {asked['app']} publishes no result. Use the app of the collection (app_overlay exchanges its"
             " model), give your own the kit (app_kit), or set training_mode=once."
         )
+    if asked["training"].get("early_stopping_patience"):
+        found.append(
+            "fl_early_stopping_patience is set, which ends a training, and this one has no end. Set it to 0, or set"
+            " training_mode=once."
+        )
     return [f"training_mode is continuous but {problem}" for problem in found]
 
 

@@ -179,15 +179,16 @@ def _least_beta(replies: int) -> float:
 
 
 @_reads("strategy", "checkpoint_enabled", "checkpoint_interval", "checkpoint_keep_last", "checkpoint_keep_best",
-        "checkpoint_path", "num_rounds")  # fmt: skip
+        "checkpoint_path", "num_rounds", "early_stopping_patience")  # fmt: skip
 def _enough_storage(it: Situation) -> Iterator[Problem]:
     if it.room is None or it.room.storage is None or not it.values["checkpoint_enabled"]:
         return
+    stops = it.number("early_stopping_patience") > 0  # then each round that is the best so far is saved
     held = checkpoints_held(
         it.number("num_rounds"),
-        it.number("checkpoint_interval"),
+        1 if stops else it.number("checkpoint_interval"),
         it.number("checkpoint_keep_last"),
-        it.values["checkpoint_keep_best"],
+        stops or it.values["checkpoint_keep_best"],
     )
     each = checkpoint_bytes(it.room.model, it.strategy.state_models)
     if held * each > it.room.storage:
@@ -202,7 +203,7 @@ def _enough_storage(it: Situation) -> Iterator[Problem]:
 
 
 def _fewer_kept(it: Situation, fitting: int) -> str:
-    least = fitting - 1 - bool(it.values["checkpoint_keep_best"])
+    least = fitting - 1 - bool(it.values["checkpoint_keep_best"] or it.values["early_stopping_patience"])
     kept = it.number("checkpoint_keep_last")
     return f", set {it.name('checkpoint_keep_last')} to {least}" if least >= 1 and not 0 < kept <= least else ""
 
@@ -245,6 +246,40 @@ def _resume_without_checkpoints(it: Situation) -> Iterator[Problem]:
             "resume",
             f"{it.name('checkpoint_enabled')} is false, so that no checkpoint is looked for",
             f"Set {it.name('checkpoint_enabled')} to true, or {it.name('resume')} to auto.",
+        )
+
+
+@_reads("early_stopping_patience", "early_stopping_warmup_rounds", "num_rounds")
+def _never_stops(it: Situation) -> Iterator[Problem]:
+    patience, warmup = it.number("early_stopping_patience"), it.number("early_stopping_warmup_rounds")
+    if patience and warmup + patience >= it.number("num_rounds"):
+        yield it.problem(
+            WARNING,
+            "early_stopping_patience",
+            f"with {warmup} rounds of warm-up it ends no training of {it.number('num_rounds')} rounds before its last",
+            f"Lower it, or raise {it.name('num_rounds')}.",
+        )
+
+
+@_reads("early_stopping_patience", "checkpoint_enabled")
+def _best_model_not_kept(it: Situation) -> Iterator[Problem]:
+    if it.number("early_stopping_patience") and not it.values["checkpoint_enabled"]:
+        yield it.problem(
+            WARNING,
+            "early_stopping_patience",
+            f"{it.name('checkpoint_enabled')} is false, so that neither the best model nor the last one is kept",
+            f"Set {it.name('checkpoint_enabled')} to true.",
+        )
+
+
+@_reads("early_stopping_patience", "fraction_evaluate")
+def _nobody_evaluates(it: Situation) -> Iterator[Problem]:
+    if it.number("early_stopping_patience") and it.values["fraction_evaluate"] == 0:
+        yield it.problem(
+            WARNING,
+            "early_stopping_patience",
+            f"{it.name('fraction_evaluate')} is 0, so that it depends on the server's own test set",
+            f"Put one on the SuperLink host, or set {it.name('fraction_evaluate')} above 0.",
         )
 
 

@@ -26,6 +26,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "num_malicious": ("num-malicious-nodes", "num_malicious_nodes", "num-malicious-clients"),
     "client_lr": ("learning-rate", "learning_rate", "lr"),
     "local_epochs": ("epochs", "num-epochs", "num_epochs"),
+    "early_stopping_patience": ("early-stop-patience", "early_stop_patience"),
     "seed": ("random-seed", "random_seed"),
     "checkpoint_enabled": ("checkpoint", "save-checkpoints", "save_checkpoints"),
     "checkpoint_interval": ("checkpoint-every", "checkpoint_every", "save-every", "save_every"),

@@ -28,6 +28,7 @@ GROUPS = {
     "clients": "Who takes part",
     "strategy": "Parameters of strategies",
     LOCAL: "Training on the clients",
+    "stopping": "When to stop early",
     "waiting": "Time, luck and missing replies",
     "checkpoints": "Checkpoints and resume",
     "telling": "What is told of each round",
@@ -40,6 +41,7 @@ _REACTION = "It is the reaction to a fault; the rounds that succeed are computed
 _EVALUATION = "Evaluation reads the model and does not change it."
 _TELLING = "It decides what is told of the model, not what the model is."
 _STORAGE = "It decides what is kept of the model, not what the model is."
+_STOPPING = "It decides after which round a training ends, not what a round computes."
 _CODE = "It is compared by itself, next to the configuration."
 _OUTVOTING = listed(tuple(name for names in by_malicious_factor().values() for name in names))
 _SHARES = ", ".join(f"{row.most_shares:g} with {row.name}" for row in STRATEGIES.values() if row.most_shares)
@@ -327,6 +329,62 @@ _ROWS: tuple[Variable, ...] = (
         help="How many examples make one step of the training on a client.",
         group=LOCAL,
         minimum=1,
+    ),
+    Variable(
+        name="early_stopping_patience",
+        type="int",
+        default=0,
+        title="Rounds without a better model",
+        help="The training ends after this many rounds in a row without a better model; 0 trains all rounds.",
+        group="stopping",
+        minimum=0,
+        outside_identity=_STOPPING,
+    ),
+    Variable(
+        name="early_stopping_min_delta",
+        type="float",
+        default=0.0,
+        title="Smallest improvement",
+        help="A model is better when its metric is better by more than this.",
+        group="stopping",
+        minimum=0,
+        switch="early_stopping_patience",
+        outside_identity=_STOPPING,
+    ),
+    Variable(
+        name="early_stopping_metric",
+        type="str",
+        default="loss",
+        title="Metric that tells a better model",
+        help="What is compared: loss, accuracy, or any metric that the server or the sites report of the model.",
+        group="stopping",
+        pattern=r"[A-Za-z0-9][A-Za-z0-9 _./@:-]{0,63}",
+        pattern_rule="the name of a metric: 1 to 64 letters, digits, blanks and _./@:-",
+        switch="early_stopping_patience",
+        outside_identity=_STOPPING,
+    ),
+    Variable(
+        name="early_stopping_mode",
+        type="str",
+        default="auto",
+        title="Which value is better",
+        help="The lower one (min), the higher one (max), or as the name of the metric says (auto): accuracy, auc, f1,"
+        " score and the like are better when higher, all others when lower.",
+        group="stopping",
+        choices=("auto", "min", "max"),
+        switch="early_stopping_patience",
+        outside_identity=_STOPPING,
+    ),
+    Variable(
+        name="early_stopping_warmup_rounds",
+        type="int",
+        default=0,
+        title="Rounds before early stopping looks",
+        help="The first rounds, which are not compared: none of them is the best one or counts as none.",
+        group="stopping",
+        minimum=0,
+        switch="early_stopping_patience",
+        outside_identity=_STOPPING,
     ),
     Variable(
         name="seed",

@@ -241,9 +241,10 @@ def _idle(
         hint = f"It is a parameter of {listed(row.strategies)}."
         return Problem(WARNING, spell(row), value, f"{rule}; {strategy} ignores it", hint)
     if row.switch and not values.get(row.switch, True):
-        switch = spell(BY_NAME[row.switch])
-        rule = f"{rule}; it has no effect while {switch} is false"
-        return Problem(INFO, spell(row), value, rule, f"Correct it before you set {switch} to true.")
+        switch, off = spell(BY_NAME[row.switch]), values[row.switch]
+        rule = f"{rule}; it has no effect while {switch} is {show(off)}"
+        on = " to true" if off is False else ""
+        return Problem(INFO, spell(row), value, rule, f"Correct it before you set {switch}{on}.")
     return None
 
 

@@ -109,12 +109,33 @@ class Fetcher:
                 except CheckpointError as error:
                     self.problems.append(str(error).replace(staging, f"The mirror's {folder}"))
                     continue
-                with as_checkpoint_owner():
-                    self._place(number, staging)
-                    return verify(os.path.join(self.directory, arrays_name(number)))
+                found = self._placed(number, staging)
+                self._bring_best(folder, found, staging, files)
+                return found
         if self._unsealed:
             raise UnsealedError(self.training, self._unsealed, self.secret is not None)
         return None
+
+    def _placed(self, number: int, staging: str) -> Checkpoint:
+        with as_checkpoint_owner():
+            self._place(number, staging)
+            return verify(os.path.join(self.directory, arrays_name(number)))
+
+    def _bring_best(self, folder: str, newest: Checkpoint, staging: str, files: t.Mapping[str, int]) -> None:
+        """Bring the best model too, where early stopping has one; nothing goes on from it, so it may be missing."""
+        number = newest.best_round
+        if number in (0, newest.round) or number not in rounds(files):
+            return
+        try:
+            with as_checkpoint_owner():
+                if os.path.lexists(os.path.join(self.directory, arrays_name(number))):
+                    return
+            self._download(folder, number, staging, files)
+            with as_checkpoint_owner():
+                self._check(verify(os.path.join(staging, arrays_name(number))))
+            self._placed(number, staging)
+        except (CheckpointError, FetchError) as error:
+            self.problems.append(str(error).replace(staging, f"The mirror's {folder}"))
 
     def _offers(self) -> list[tuple[str, int, t.Mapping[str, int]]]:
         """Return each round that the mirror has, with its folder and what lies there, in the order to be tried."""

@@ -13,6 +13,8 @@ import typing as t
 
 from .._base.jsonable import Bounds, harmless_value, is_number
 from .._base.pseudonyms import SiteNames
+from .._checkpoint.checkpoint import EARLY_STOPPING
+from .._config.stopping import stopping_text
 from .._flower.assumptions import SHORT_HASH
 from .._supernode.registry import named
 from .._training.sites import REAL, first_deviation, last_sites
@@ -56,6 +58,9 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
         "accuracy": _number((result or last).get("accuracy")),
         "exact": (result or newest).get("exact"),
         "deviation": deviation(result, rounds, names),
+        "stopped_early": stopping_text(result) or None,
+        "best_round": _number((result.get(EARLY_STOPPING) or {}).get("best_round")) or None,
+        "best_checkpoint": best_checkpoint(seen, result).get("path"),
         "restarts": supervision.get("restarts") or 0,
         "restart_reasons": [str(entry["reason"]) for entry in supervision.get("restart_reasons") or []],
         "waiting_for": told_names(seen, waiting_for(seen)),
@@ -70,6 +75,14 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
         "last_sites": harmless_value(told_of_sites, ROUNDS),
         "changed_app": changed_app(seen),
     }
+
+
+def best_checkpoint(seen: Returned, result: Returned) -> Returned:
+    """Return the checkpoint of the best round that early stopping tells, where it is good; empty for none."""
+    number = (result.get(EARLY_STOPPING) or {}).get("best_round")
+    wanted = number, result.get("training"), result.get("configuration_hash")
+    kept = (seen.get("model") or {}).get("checkpoints") or [] if number else []
+    return next((one for one in kept if wanted == tuple(map(one.get, ("round", "training", "configuration_hash")))), {})
 
 
 def deviation(result: Returned, rounds: t.Sequence[Returned], names: SiteNames) -> str | None:

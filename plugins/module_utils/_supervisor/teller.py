@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from .._base.notation import counted
 from .._base.systemd import notify
+from .._config.stopping import stopping_text
 from .._flower.answers import FlwrError
 from .._flower.cli import Flwr
 from .._training.progress import pace_text, round_line
@@ -117,7 +118,7 @@ class Teller:
 
 def result_text(result: t.Mapping[str, t.Any]) -> str:
     """Say what a training has come to."""
-    parts = [counted(result["rounds"], "round")] if result.get("rounds") else []
+    parts = [stopping_text(result) or counted(result["rounds"], "round")] if result.get("rounds") else []
     parts += [f"{key} {result[key]:.4f}" for key in ("loss", "accuracy") if isinstance(result.get(key), (int, float))]
     parts += [str(result["checkpoint"])] if result.get("checkpoint") else []
     return ", ".join(parts)

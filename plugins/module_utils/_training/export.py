@@ -42,6 +42,7 @@ from .folder import REQUEST_FILE, TrainingFolder
 
 OF_APP = "app"
 EXPORT_FORMS = ("npz", "safetensors", "pt", OF_APP)
+BEST = "best"  # in the place of the number of a round
 WORK = ".export-"  # what a folder for one export begins with, in the directory of checkpoints
 LONGEST_ENDING = 40  # letters that an app may add to the name of its file
 EXPORT_PIECE = 32 << 20  # bytes that travel at once
@@ -72,13 +73,22 @@ class Exported:
         return os.path.join(self.folder, "out", self.name)
 
 
-def find_checkpoint(path: str, training: str, number: int | None) -> Checkpoint:
-    """Return a round of a training, verified; without a number its newest good one."""
+def find_checkpoint(path: str, training: str, wanted: str | None) -> Checkpoint:
+    """Return a round of a training by its number, or the best one, verified; without either its newest good one."""
+    if wanted and wanted != BEST and not (wanted.isascii() and wanted.isdecimal() and int(wanted)):
+        raise ExportError(f"round is {wanted!r} but must be the number of a round, or {BEST}.")
     with as_checkpoint_owner():
         place = directory_of(path, training)
         problems: list[str] = []
-        found = verify(os.path.join(place, arrays_name(number))) if number else None
+        found = verify(os.path.join(place, arrays_name(int(wanted)))) if wanted and wanted != BEST else None
         found = found or latest_good(place, training=training, on_problem=problems.append)
+        if found and wanted == BEST:
+            if not found.best_round:
+                raise ExportError(
+                    f"{found.path} names no best round, which early stopping finds (fl_early_stopping_patience)."
+                    " Give the number of a round, or leave it out for the newest one."
+                )
+            found = verify(os.path.join(place, arrays_name(found.best_round)))
     if found is None:
         raise ExportError(f"{place} holds no good checkpoint of the training {training}. {' '.join(problems)}".rstrip())
     if found.training != training:

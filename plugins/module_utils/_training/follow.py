@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 
 from .._base.guarded import names
 from .._base.layout import folder as folder_of
+from .._config.stopping import stopping_text
 from .._flower.answers import FlwrError, FlwrUnreachableError, Run
 from .._flower.assumptions import RUN_RUNNING, SILENT
 from .._flower.cli import Flwr
@@ -72,6 +73,7 @@ def describe(folder: TrainingFolder, run: Known) -> dict[str, t.Any]:
         "history": folder.history,
         "effective": folder.effective,
         "result": folder.result,
+        "stopped_early": stopping_text(folder.result or {}) or None,
         "problems": folder.problems,
         "site_names": site_names(folder.home),
     }
@@ -129,7 +131,7 @@ def progress_of(folder: TrainingFolder, run_id: str, wait_for_round: int) -> tup
     """Tell whether the run has finished a round, and whether it has finished its last."""
     rounds = [event for event in folder.events if event.get("run_id") == run_id]
     reached = any(event["round"] >= wait_for_round for event in rounds)
-    complete = any(event["round"] == event.get("num_rounds") for event in rounds)
+    complete = any(event["round"] == event.get("num_rounds") or stopping_text(event) for event in rounds)
     return reached, complete or (folder.result or {}).get("run_id") == run_id
 
 

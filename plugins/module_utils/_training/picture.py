@@ -16,6 +16,7 @@ from .._base.home import HOME
 from .._base.jsonable import Bounds, harmless_value, loads
 from .._base.notation import show
 from .._base.pseudonyms import SiteNames
+from .._config.stopping import stopping_text
 from .progress import pace
 from .promises import promises_of
 from .sites import PSEUDONYMS, REAL, first_deviation, last_sites, without_names
@@ -159,6 +160,7 @@ def _training(training: Row, names: SiteNames) -> dict[str, Any]:
         "failed_nodes": supervision.get("failed_nodes", []),
         "exact": last.get("exact"),
         "deviation": first_deviation(history, names),
+        "stopped_early": stopping_text(last) or None,
         "promises": promises_of(training),
         "sites": last_sites(history, names)[:SHOWN_SITES],
         "across_sites": last.get("across_sites") or {},

@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
+from .._config.stopping import stopping_text
+
 PACE_ROUNDS = 5
 
 Look = t.Mapping[str, t.Any]  # what run_info returns
@@ -84,6 +86,8 @@ def round_line(name: str, event: Look) -> str:
         parts.append(f"{event['seconds']:.1f} s")
     if event.get("checkpoint"):
         parts.append(str(event["checkpoint"]))
+    if stopped := stopping_text(event):
+        parts.append(stopped)
     return "  ".join(parts)
 
 
@@ -96,7 +100,7 @@ def pace(history: t.Sequence[Look], goes_on: bool = True) -> dict[str, t.Any]:
     spans = [_span(before, event) for before, event in zip([{}, *history], history)][-PACE_ROUNDS:]
     known = [span for span in spans if span is not None]
     usual = sum(known) / len(known) if known else None
-    left = (last.get("num_rounds") or 0) - (last.get("round") or 0)
+    left = 0 if stopping_text(last) else (last.get("num_rounds") or 0) - (last.get("round") or 0)
     return {
         "round": last.get("round") or 0,
         "num_rounds": last.get("num_rounds"),

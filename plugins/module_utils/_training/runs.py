@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from .._base.notation import short_hash
 from .._config.code import is_same_code
+from .._config.stopping import Stopping, has_stopped
 from .._flower.answers import Run
 from .._flower.assumptions import RUN_COMPLETED
 from .folder import LedgerEntry, RefusedError
@@ -36,6 +37,7 @@ class Asked:
     num_rounds: int | None = None
     code: str = ""
     code_change: str = ""
+    stopping: Stopping | None = None  # what may end it before its last round
 
     def is_of(self, configuration_hash: t.Any, code: str | None) -> bool:
         """Tell whether something with this configuration and code is of the training that is asked for."""
@@ -155,7 +157,9 @@ def is_met_by_result(
     if result is None:
         return False
     code = next((run.code for run in known if run.run_id == result.get("run_id")), None)
-    return wanted.is_met(result.get("configuration_hash"), result.get("rounds"), code)
+    # One that was ended early by just what is asked for has as many rounds as it is to have.
+    rounds = wanted.num_rounds if has_stopped(result, wanted.stopping) else result.get("rounds")
+    return wanted.is_met(result.get("configuration_hash"), rounds, code)
 
 
 def that_finished(known: t.Sequence[Known], result: t.Mapping[str, t.Any] | None) -> Known:

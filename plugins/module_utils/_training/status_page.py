@@ -187,6 +187,8 @@ def _remarks(training: Row) -> list[str]:
     if training.get("checkpoint_problem") and state != "completed":
         lines.append(f"WARNING. {training['checkpoint_problem']}")
     lines += [f"WARNING. {problem}" for problem in training.get("problems") or []]
+    if training.get("stopped_early") and state == "completed":
+        lines.append(f"{training['stopped_early']}.")
     if training.get("deviation"):
         lines.append(f"NOT EXACT (not the bytes of an undisturbed training) since {training['deviation']}.")
     if training.get("promises"):

@@ -52,6 +52,18 @@ def test_a_finished_training_is_held_only_to_what_decides_its_model() -> None:
     ]
 
 
+def test_early_stopping_is_held_to_what_the_run_counts_with() -> None:
+    asked = Training.from_variables({"fl_strategy": "FedProx", "fl_proximal_mu": 0.5, "fl_early_stopping_patience": 5})
+    settings = {"patience": 5, "min_delta": 0.0, "metric": "loss", "mode": "auto", "warmup_rounds": 0}
+    ran = {**effective(0.5), "run_config": asked.run_config, "early_stopping": settings}
+    assert training_differences(ran, asked.toml) == []
+    (difference,) = training_differences({**ran, "early_stopping": {**settings, "patience": 3}}, asked.toml)
+    assert difference.startswith("Early stopping was to be {'patience': 5")
+    (difference,) = training_differences({**ran, "early_stopping": None}, asked.toml)
+    assert difference.endswith(" and is missing.")
+    assert training_differences(effective(0.5), asked.toml, model_only=True) == []
+
+
 def test_a_default_of_another_strategy_may_have_moved_since_the_run_began() -> None:
     earlier = effective(0.5)
     earlier["run_config"] = {**ASKED.run_config, "qfedavg-q": 0.1}

@@ -31,7 +31,7 @@ MODEL = {
 }
 
 
-def save_round(folder: Path, number: int, training: str = "default", model: dict | None = None) -> str:
+def save_round(folder: Path, number: int, training: str = "default", model: dict | None = None, **more: object) -> str:
     """Save a checkpoint with the state of an optimizer; return its hash."""
     arrays = {
         name: np.asarray(array + number).astype(array.dtype, order="K") for name, array in (model or MODEL).items()
@@ -45,6 +45,7 @@ def save_round(folder: Path, number: int, training: str = "default", model: dict
         num_arrays=len(arrays),
         arrays=[{"name": name, "shape": list(one.shape), "dtype": str(one.dtype)} for name, one in arrays.items()],
         state_arrays=[{"name": "state/m_t/a.bias", "shape": [], "dtype": "float64"}],
+        **more,
     )
     return manifest["sha256"]
 
@@ -122,6 +123,18 @@ def test_any_round_of_any_training_is_brought(fetch, tmp_path) -> None:
     assert result["dest"] == str(fetch.home / "models" / "second_round_1.npz")
     with np.load(result["dest"]) as found:
         assert found["w"].tolist() == [2, 2]
+
+
+def test_the_best_round_is_the_one_that_the_newest_names(fetch, tmp_path) -> None:
+    save_round(tmp_path, 1)
+    assert "checkpoint_round_1.npz names no best round" in fetch(round="best")["msg"]
+    for number in (2, 3):
+        save_round(tmp_path, number, early_stopping={"best_round": 2})
+    assert fetch(round="best")["round"] == 2
+    (tmp_path / "checkpoint_round_2.npz").unlink()
+    assert "checkpoint_round_2.npz is missing" in fetch(round="best")["msg"]
+    for wrong in ("0", "-1", "newest", "1.5", "\u0663"):
+        assert f"round is {wrong!r} but must be the number of a round, or best." in fetch(round=wrong)["msg"]
 
 
 def test_what_cannot_be_exported_is_told(fetch, tmp_path) -> None:

@@ -29,6 +29,7 @@ ABSENT = {
     "history": [],
     "effective": None,
     "result": None,
+    "stopped_early": None,
     "problems": [],
     "site_names": [],
     "supervision": None,

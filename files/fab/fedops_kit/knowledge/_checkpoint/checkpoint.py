@@ -13,6 +13,10 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from .._base.jsonable import is_whole
+
+EARLY_STOPPING = "early_stopping"  # in a manifest
+
 
 def label_of(training: str, configuration_hash: str, code_began: str = "") -> str:
     """Return what a folder is called that is for the checkpoints of one training."""
@@ -89,6 +93,13 @@ class Checkpoint:
     @property
     def accuracy(self) -> float | None:
         return self.manifest["accuracy"]
+
+    @property
+    def best_round(self) -> int:
+        """The round with the best model so far, by early stopping; 0 where there is no such thing."""
+        said = self.manifest.get(EARLY_STOPPING)
+        number = said.get("best_round") if isinstance(said, dict) else 0
+        return number if is_whole(number) and 0 < number <= self.round else 0
 
     def age(self, now: datetime) -> float | None:
         """Return how many seconds ago it was saved; None when its time cannot be read."""

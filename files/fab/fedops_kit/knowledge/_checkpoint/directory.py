@@ -76,19 +76,24 @@ def latest_good(
 
 def latest_problems(directory: str, latest: Checkpoint) -> list[str]:
     """Say how the link and the copy of the manifest differ from the newest good checkpoint. Readers need neither."""
-    link = os.path.join(directory, LATEST_ARRAYS)
+    return link_problems(directory, latest, LATEST_ARRAYS, LATEST_MANIFEST)
+
+
+def link_problems(directory: str, wanted: Checkpoint, arrays: str, manifest: str) -> list[str]:
+    """Say how a link to arrays and a copy of their manifest, by their names, differ from a checkpoint."""
+    link = os.path.join(directory, arrays)
     try:
         target = os.readlink(link)
     except OSError:
-        return [f"{link} is missing or not a link; it must point to {latest.file}."]
-    if target != latest.file:
-        return [f"{link} points to {target}; the newest good checkpoint is {latest.file}."]
-    copy = os.path.join(directory, LATEST_MANIFEST)
+        return [f"{link} is missing or not a link; it must point to {wanted.file}."]
+    if target != wanted.file:
+        return [f"{link} points to {target}; the newest good checkpoint is {wanted.file}."]
+    copy = os.path.join(directory, manifest)
     try:
-        same = load(copy) == latest.manifest
+        same = load(copy) == wanted.manifest
     except CheckpointError as error:
         return [str(error)]
-    return [] if same else [f"{copy} is not a copy of {manifest_name(latest.round)}."]
+    return [] if same else [f"{copy} is not a copy of {manifest_name(wanted.round)}."]
 
 
 def inspect(directory: str, strict: bool = False, newest: bool = False) -> Inspection:

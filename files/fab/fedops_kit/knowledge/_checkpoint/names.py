@@ -13,6 +13,8 @@ import re
 LATEST_ARRAYS = "checkpoint_latest.npz"
 LATEST_MANIFEST = "checkpoint_latest.json"
 LATEST_FILES = (LATEST_ARRAYS, LATEST_MANIFEST)
+BEST_ARRAYS = "checkpoint_best.npz"
+BEST_MANIFEST = "checkpoint_best.json"
 PREVIOUS = "previous"
 SAVED = ".saved"  # in the directory of all trainings: touched when one has saved in its folder
 

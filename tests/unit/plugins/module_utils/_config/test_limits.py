@@ -9,6 +9,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.limits impor
     NUMBERS,
     first_round_timeout,
     range_problems,
+    supervision_problems,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
 
@@ -29,6 +30,13 @@ def test_all_problems_are_told_in_the_order_of_the_table() -> None:
 def test_the_first_round_has_the_time_that_the_other_defaults_give_it() -> None:
     training = {name: BY_NAME[name].default for name in ("node_wait_timeout", "round_timeout")}
     assert DEFAULT["first_round_timeout"] == first_round_timeout(training, DEFAULT["stall_timeout"])
+
+
+def test_a_training_without_an_end_is_not_ended_early() -> None:
+    asked = {"training": {"checkpoint_enabled": True, "early_stopping_patience": 3}, "provable": True}
+    (problem,) = supervision_problems({"mode": "continuous"}, asked)
+    assert problem.startswith("training_mode is continuous but fl_early_stopping_patience is set")
+    assert supervision_problems({"mode": "once"}, asked) == []
 
 
 def test_a_default_is_at_least_the_least() -> None:

@@ -359,3 +359,31 @@ def test_a_rule_is_silent_while_a_variable_that_it_reads_has_no_good_value() -> 
     )
     assert "fl_num_malicious" in str(with_it)
     assert "fl_num_malicious" not in str(without)
+
+
+EARLY = {"fl_early_stopping_patience": 5, "fl_num_rounds": 50, "fl_checkpoint_enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({}, ""),
+        ({"fl_num_rounds": 5}, "it ends no training of 5 rounds before its last"),
+        ({"fl_early_stopping_warmup_rounds": 45}, "with 45 rounds of warm-up it ends no training of 50 rounds"),
+        ({"fl_checkpoint_enabled": False, "fl_checkpoint_interval": 50}, "neither the best model nor the last one"),
+        ({"fl_fraction_evaluate": 0}, "it depends on the server's own test set"),
+        ({"fl_early_stopping_patience": 0, "fl_fraction_evaluate": 0, "fl_num_rounds": 1}, ""),
+    ],
+)
+def test_early_stopping_that_ends_nothing_or_keeps_nothing_is_a_warning(changes, rule) -> None:
+    found = [problem for problem in check({**EARLY, **changes}) if problem.variable == "fl_early_stopping_patience"]
+    assert [problem.severity for problem in found] == ["warning"] * bool(rule)
+    assert all(rule in problem.message for problem in found)
+
+
+def test_a_setting_of_early_stopping_is_not_judged_while_it_is_off() -> None:
+    wrong = {"fl_early_stopping_min_delta": -1}
+    (problem,) = check(wrong)
+    assert problem.severity == "info"
+    assert "it has no effect while fl_early_stopping_patience is 0. Correct it before you set" in problem.message
+    assert said({**EARLY, **wrong}) == [("error", "fl_early_stopping_min_delta")]

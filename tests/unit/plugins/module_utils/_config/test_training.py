@@ -136,6 +136,8 @@ ANOTHER = {
     "initial_sha256": "a" * 64,
     "weighting": "uniform",
     "variant": "paper",
+    "early_stopping_metric": "auc",
+    "early_stopping_mode": "max",
     "code_change": "continue",
     "code_sha256": "b" * 64,
     **{row.name: not row.default for row in VARIABLES if row.type == "bool"},

@@ -225,6 +225,24 @@ def test_an_empty_directory_takes_nothing_away(world: World) -> None:
     assert world.rounds() == [1]
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_host_with_nothing_fetches_the_best_beside_the_newest(world: World, damaged: bool) -> None:
+    for number in (1, 2, 3, 4):
+        saved.save(world.here, number, early_stopping={"best_round": min(number, 2)})
+    assert world.mirror()
+    remove(world.here, 1, 2, 3, 4)
+    if damaged:
+        (world.folder / "checkpoint_round_2.npz").write_bytes(
+            b"x" * (world.folder / "checkpoint_round_2.npz").stat().st_size
+        )
+    fetcher = world.fetcher()
+    found = fetcher.fetch()
+    assert found is not None
+    assert found.round == 4  # without which nothing goes on; the best is a gift
+    assert world.rounds(world.here) == ([4] if damaged else [2, 4])
+    assert bool(fetcher.problems) is damaged
+
+
 def test_a_host_with_nothing_fetches_the_newest(world: World) -> None:
     for number in (9, 10):
         save(world.here, number)

@@ -22,6 +22,9 @@ NOTHING = {
     "accuracy": None,
     "exact": None,
     "deviation": None,
+    "stopped_early": None,
+    "best_round": None,
+    "best_checkpoint": None,
     "restarts": 0,
     "restart_reasons": [],
     "waiting_for": [],
@@ -116,6 +119,21 @@ def test_a_training_that_is_finished_is_told_by_its_result() -> None:
         "history": rounds(3),
     }
     assert told(done, model={"latest": saved(7), "match": None})["checkpoint"] is None
+
+
+def test_a_training_that_has_stopped_early_says_so_and_where_the_best_model_is() -> None:
+    stopping = {"metric": "loss", "best": 0.25, "best_round": 2, "over": True, "ended": True}
+    own = {"training": "default", "configuration_hash": "h"}
+    result = {**own, "rounds": 3, "loss": 0.5, "sha256": "s3", "early_stopping": stopping}
+    done = run("completed", result=result, history=rounds(3))
+    kept = [saved(2, training="other"), saved(2, path="/best"), saved(3)]
+    seen = told(done, model={"match": saved(3), "checkpoints": kept})
+    assert picked(seen, "stopped_early", "best_round", "best_checkpoint", "checkpoint") == (
+        "stopped early at round 3, best was round 2 (loss 0.25)", 2, "/best", "/3",
+    )  # fmt: skip
+    assert told(done, model={"match": saved(3), "checkpoints": [saved(3)]})["best_checkpoint"] is None
+    under_way = told(run("running", "2", result=result, history=rounds(3)))
+    assert picked(under_way, "stopped_early", "best_round") == (None, None)
 
 
 def test_the_result_of_before_is_not_that_of_a_training_that_goes_on() -> None:

@@ -26,6 +26,14 @@ ROUND = {
 }
 
 
+STOPPED = {"metric": "loss", "best": 0.25, "best_round": 2, "over": True, "ended": True}
+
+
+def test_nothing_is_left_of_a_training_that_has_stopped_early() -> None:
+    history = [{"round": 5, "num_rounds": 9, "seconds": 2.0, "early_stopping": STOPPED}]
+    assert pace(history)["eta_seconds"] == 0
+
+
 @pytest.mark.parametrize(
     ("event", "line"),
     [
@@ -38,6 +46,10 @@ ROUND = {
         (
             {"round": 4, "num_rounds": 4, "replies": 0, "failures": 3, "aggregated": False},
             "default: round 4/4  0 replies  3 FAILED  SKIPPED, the model is as before",
+        ),
+        (
+            {"round": 5, "num_rounds": 9, "early_stopping": STOPPED},
+            "default: round 5/9  stopped early at round 5, best was round 2 (loss 0.25)",
         ),
     ],
 )

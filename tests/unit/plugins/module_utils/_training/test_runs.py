@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._config.stopping import Stopping
 from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import Run
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.runs import (
@@ -66,6 +69,33 @@ RESULT = {"run_id": "1", "configuration_hash": "h", "rounds": 3}
 )
 def test_what_is_done_follows_from_what_is_there(known, result, wanted, expected) -> None:
     assert decide(known, result, Asked(*wanted)) == expected
+
+
+EARLY = Stopping(patience=2, min_delta=0.0, metric="loss", mode="auto", warmup_rounds=0)
+ENDED = {**RESULT, "early_stopping": {**EARLY.told, "best": 0.5, "best_round": 1, "over": True, "ended": True}}
+
+
+@pytest.mark.parametrize("num_rounds", [3, 50, 500])
+def test_a_training_that_was_ended_early_is_finished_whatever_rounds_are_asked_for(num_rounds: int) -> None:
+    wanted = Asked("h", num_rounds, stopping=EARLY)
+    assert decide([REPORTED], ENDED, wanted) == Decision("finished", REPORTED)
+
+
+@pytest.mark.parametrize(
+    "stopping",
+    [
+        None,
+        *(replace(EARLY, **one) for one in ({"patience": 3}, {"min_delta": 0.1}, {"metric": "auc"}, {"mode": "max"})),
+    ],
+)
+def test_it_goes_on_when_something_else_is_to_end_it(stopping: Stopping | None) -> None:
+    assert decide([REPORTED], ENDED, Asked("h", 50, stopping=stopping)) == Decision("submit", REPORTED)
+
+
+def test_a_result_that_early_stopping_has_not_ended_is_judged_by_its_rounds() -> None:
+    goes_on = {**ENDED, "early_stopping": {**ENDED["early_stopping"], "over": False}}
+    assert decide([REPORTED], goes_on, Asked("h", 50, stopping=EARLY)) == Decision("submit", REPORTED)
+    assert decide([REPORTED], ENDED, Asked("other", 3, stopping=EARLY)) == Decision("submit", REPORTED)
 
 
 def test_another_configuration_that_is_alive_is_a_conflict() -> None:

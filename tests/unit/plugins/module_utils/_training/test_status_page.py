@@ -50,7 +50,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
         "checkpoint": None, "checkpoint_directory": None, "restarts": 0, "restart_reasons": [], "waiting_for": [],
         "failed_nodes": [],
         "seconds_per_round": None, "eta_seconds": None, "problems": [], "promises": None,
-        "exact": None, "deviation": None, "sites": [], "across_sites": {},
+        "exact": None, "deviation": None, "sites": [], "across_sites": {}, "stopped_early": None,
     }  # fmt: skip
     assert _picture.federation(found) == {
         "superlink": {
@@ -112,6 +112,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
                 "promises": None,
                 "exact": None,
                 "deviation": None,
+                "stopped_early": None,
             },
         ],
         "checkpoint": None,
@@ -265,6 +266,14 @@ def test_a_training_that_is_not_exact_says_since_when(names: str, word: str) -> 
     assert f"default: NOT EXACT (not the bytes of an undisturbed training) since {why}.\n" in status_page.render(
         picture
     )
+
+
+def test_a_training_that_has_stopped_early_says_so() -> None:
+    stopping = {"metric": "loss", "best": 0.25, "best_round": 2, "over": True, "ended": True}
+    history = [{"round": 5, "num_rounds": 9, "early_stopping": stopping}]
+    training = {"name": "default", "status": "completed", "run_id": "9", "num_rounds": 9, "history": history}
+    page = status_page.render(with_sites(trainings=[training]))
+    assert "  default: stopped early at round 5, best was round 2 (loss 0.25).\n" in page
 
 
 def test_a_clock_that_was_stepped_back_makes_no_age_below_nothing() -> None:
