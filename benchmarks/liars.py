@@ -1,6 +1,8 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show what each strategy makes of liars that know better than to be loud: accuracy by attack, with two of eleven.
+"""Show what each strategy makes of liars that know better than to be loud: accuracy by attack, of eleven sites.
+
+One or two of them lie. Every strategy is set to withstand two, alone and behind nearest-neighbour mixing.
 
 The liars know what all honest sites have learned in a round, which is the most that the papers grant them:
 
@@ -14,6 +16,7 @@ The liars know what all honest sites have learned in a round, which is the most 
 from __future__ import annotations
 
 import copy
+import json
 import statistics
 import sys
 import tempfile
@@ -36,9 +39,11 @@ from fedops_kit.errors import RunFailedError
 from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint
 from fedops_kit.packing import pack, unpack
 
-LIARS = 2
+LIARS = (1, 2)
+WITHSTOOD = 2  # liars; what Krum, MultiKrum, Bulyan and the mixing are told
 TRAINING = {"num_rounds": 30, "local_epochs": 3}
 NAMES = tuple(name for name in STRATEGIES if name not in ("FedProx", "FedAdam"))  # trust everybody, too
+NOBODY = "nobody lies"
 HUGE = 2**53
 
 Model = dict[str, NDArray]
@@ -83,7 +88,7 @@ class Attack:
 
 
 ATTACKS: Mapping[str, Attack] = {
-    "nobody lies": Attack(),
+    NOBODY: Attack(),
     "a little is enough": Attack(little_is_enough),
     "inner product 0.5": Attack(partial(inner_product, 0.5)),
     "inner product 2": Attack(partial(inner_product, 2.0)),
@@ -142,38 +147,60 @@ class Outcome:
     strategy: str
     attack: str
     alpha: float
+    liars: int
+    mixed: int  # liars that nearest-neighbour mixing withstands; 0: nothing was mixed
+    seeds: list[int]
     accuracy: float | None  # the mean over the seeds; None: the run ended, with too few replies for the strategy
     lowest: float | None
 
+    @property
+    def of(self) -> tuple[object, ...]:
+        """What was measured."""
+        return self.strategy, self.attack, self.alpha, self.liars, self.mixed
 
-def measure(strategy: str, name: str, alpha: float, seeds: Sequence[int], scratch: Path, **changes: object) -> Outcome:
+
+def measure(
+    strategy: str,
+    name: str,
+    alpha: float,
+    seeds: Sequence[int],
+    scratch: Path,
+    liars: int = max(LIARS),
+    mixed: int = 0,
+    **changes: object,
+) -> Outcome:
     """Train one strategy under one attack with each seed."""
     from normalized import Normalized
 
     attack, reached = ATTACKS[name], []
+    liars = liars if name != NOBODY else 0
     for seed in seeds:
-        simulation = Simulation.dealt(scratch / f"{name}-{alpha:g}-{seed}", SITES, alpha, seed)
-        liars = simulation.sites[:LIARS] if name != "nobody lies" else ()
+        simulation = Simulation.dealt(scratch / f"{name}-{alpha:g}-{seed}-{liars}", SITES, alpha, seed)
+        crooked = simulation.sites[:liars]
         if attack.labels:
-            for site in liars:
+            for site in crooked:
                 path = simulation.root / site / "train.npz"
                 with np.load(path) as data:
                     x, y = data["x"], data["y"]
                 np.savez(path, x=x, y=9 - y)
-        enough = {"min_fit_clients": SITES - LIARS, "on_shortfall": "fail"}  # what holds no numbers is left out
-        variables = {"strategy": strategy, "seed": seed, **enough, **STRATEGIES[strategy], **TRAINING, **changes}
+        enough = {"min_fit_clients": SITES - liars, "on_shortfall": "fail"}  # what holds no numbers is left out
+        variables = {"strategy": strategy, "seed": seed, **enough, **STRATEGIES[strategy], **TRAINING}
         with Normalized().in_place() if attack.has_buffers else nullcontext():
             try:
-                history = simulation.train(variables, grid=partial(CrookedGrid, attack=attack, liars=liars))
+                history = simulation.train(
+                    {**variables, "nnm_malicious": mixed, **changes},
+                    grid=partial(CrookedGrid, attack=attack, liars=crooked),
+                )
             except RunFailedError:
-                return Outcome(strategy, name, alpha, None, None)
+                return Outcome(strategy, name, alpha, liars, mixed, list(seeds), None, None)
         reached.append(history[-1]["accuracy"])
-    return Outcome(strategy, name, alpha, round(statistics.mean(reached), 4), round(min(reached), 4))
+    mean = round(statistics.mean(reached), 4)
+    return Outcome(strategy, name, alpha, liars, mixed, list(seeds), mean, round(min(reached), 4))
 
 
 def told(outcome: Outcome) -> str:
     """Say what was reached."""
-    return "the run ends" if outcome.accuracy is None else f"{outcome.accuracy:.1%}"
+    return "the run ends" if outcome.accuracy is None else f"{outcome.accuracy:.1%} ({outcome.lowest:.1%})"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -183,25 +210,37 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=list(ATTACKS), metavar="ATTACK")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="one training each")
     parser.add_argument("--alphas", type=float, nargs="+", default=[ALIKE, UNLIKE], help="how alike the sites are")
+    parser.add_argument("--liars", type=int, nargs="+", default=list(LIARS), help="how many sites lie")
+    parser.add_argument("--mixed", type=int, nargs="+", default=[0, WITHSTOOD], help="fl_nnm_malicious, each")
     parser.add_argument("--rounds", type=int, default=TRAINING["num_rounds"], help="of each training")
+    parser.add_argument("--keep", action="store_true", help="keep what the results hold of anything else")
     options = parser.parse_args(arguments)
-    outcomes: list[Outcome] = []
+    path, training = options.results / "liars.json", {**TRAINING, "num_rounds": options.rounds}
+    outcomes: dict[tuple[object, ...], Outcome] = {}
+    if options.keep and path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before["training"] != training:
+            parser.error(f"{path} is of other trainings, {before['training']}; leave out --keep.")
+        outcomes = {found.of: found for found in (Outcome(**row) for row in before["results"])}
     with tempfile.TemporaryDirectory(prefix="liars-") as scratch:
         for alpha in options.alphas:
             for name in options.attacks:
-                for strategy in options.strategies:
-                    changes = {"num_rounds": options.rounds}
-                    outcomes.append(measure(strategy, name, alpha, options.seeds, Path(scratch), **changes))
-                    print(f"alpha {alpha:5g}  {name:20} {strategy:14} {told(outcomes[-1])}", flush=True)
+                for liars in options.liars if name != NOBODY else [0]:
+                    for strategy in options.strategies:
+                        for mixed in options.mixed:
+                            asked = (strategy, name, alpha, options.seeds, Path(scratch), liars, mixed)
+                            outcome = measure(*asked, num_rounds=options.rounds)
+                            outcomes[outcome.of] = outcome
+                            about = f"alpha {alpha:5g}  {liars} lie  {name:20} {strategy:14} mixed {mixed}"
+                            print(f"{about}  {told(outcome)}", flush=True)
     content = {
         "machine": machine(Path.cwd()),
         "sites": SITES,
-        "liars": LIARS,
-        "seeds": options.seeds,
-        "training": {**TRAINING, "num_rounds": options.rounds},
-        "results": [asdict(outcome) for outcome in outcomes],
+        "withstood": WITHSTOOD,
+        "training": training,
+        "results": [asdict(outcome) for outcome in outcomes.values()],
     }
-    write_json(options.results / "liars.json", content)
+    write_json(path, content)
     return 0
 
 

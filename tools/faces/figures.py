@@ -124,21 +124,38 @@ def _byzantine(content: dict[str, Any]) -> str:
 
 
 def _liars(content: dict[str, Any]) -> str:
-    training, seeds = content["training"], len(content["seeds"])
+    training, results = content["training"], content["results"]
+    most = max((row["seeds"] for row in results), key=len)
+    seeds = f"mean of the seeds {', '.join(map(str, most))}" if len(most) > 1 else f"seed {most[0]}"
     parts = [
-        f"{content['liars']} of {content['sites']} sites lie, {training['num_rounds']} rounds of"
-        f" {training['local_epochs']} local epochs, {'one seed' if seeds == 1 else f'mean of {seeds} seeds'}.\n"
+        f"Some of {content['sites']} sites lie, {training['num_rounds']} rounds of {training['local_epochs']} local"
+        f" epochs, {seeds} unless a row says otherwise. Krum, MultiKrum and Bulyan are set to withstand"
+        f" {content['withstood']}. The second figure of a cell, where there is one, is with"
+        f" `fl_nnm_malicious: {content['withstood']}` ([below](#mixing-in-front-of-a-strategy)).\n"
     ]
-    for alpha in dict.fromkeys(row["alpha"] for row in content["results"]):
-        rows = [row for row in content["results"] if row["alpha"] == alpha]
-        names, attacks = (list(dict.fromkeys(row[key] for row in rows)) for key in ("strategy", "attack"))
-        found = {
-            (row["attack"], row["strategy"]): "the run ends" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
-            for row in rows
-        }
-        cells = [[attack, *(found[attack, name] for name in names)] for attack in attacks]
-        parts.append(f"\n{LIKENESS[alpha]} (Dirichlet alpha = {alpha:g}):\n\n{table(['Attack', *names], cells)}")
+    for alpha in dict.fromkeys(row["alpha"] for row in results):
+        for liars in sorted({row["liars"] for row in results if row["liars"] and row["alpha"] == alpha}):
+            rows = [row for row in results if row["alpha"] == alpha and row["liars"] in (0, liars)]
+            names, attacks = (list(dict.fromkeys(row[key] for row in rows)) for key in ("strategy", "attack"))
+            cells = [
+                [_attack(found, most), *(_reached(found, name) for name in names)]
+                for found in ([row for row in rows if row["attack"] == attack] for attack in attacks)
+            ]
+            head = f"{LIKENESS[alpha]} (Dirichlet alpha = {alpha:g}), f = {liars}"
+            parts.append(f"\n{head}:\n\n{table(['Attack', *names], cells)}")
     return "".join(parts)
+
+
+def _attack(rows: list[dict[str, Any]], most: list[int]) -> str:
+    seeds = rows[0]["seeds"]
+    fewer = "" if seeds == most else f" (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})"
+    return rows[0]["attack"] + fewer
+
+
+def _reached(rows: list[dict[str, Any]], strategy: str) -> str:
+    """What a strategy reached alone, and behind mixing where that was measured."""
+    found = sorted((row for row in rows if row["strategy"] == strategy), key=lambda row: row["mixed"])
+    return " / ".join("ends" if row["accuracy"] is None else f"{row['accuracy']:.1%}" for row in found)
 
 
 def _twins(content: dict[str, Any]) -> str:

@@ -26,7 +26,8 @@ from .dtypes import as_made, wide, widened
 from .errors import RunFailedError
 from .foreign import same_layout
 from .guards import ARRAYS, METRICS, WEIGHT
-from .knowledge._config.strategies import AVERAGED, CHOSEN, STRATEGIES
+from .knowledge._config.strategies import AVERAGED, CHOSEN, MIXED, STRATEGIES
+from .mixing import mix
 from .publish import logger
 from .weights import Weighting
 
@@ -106,6 +107,7 @@ class SecondArithmetic(Arithmetic):
     number: int = NEWEST
     weighting: Weighting = field(default_factory=Weighting)
     variant: str = ""
+    mixed: int = 0  # liars that nearest-neighbour mixing withstands; 0: nothing is mixed
 
     def prepare(self, strategy: Any) -> None:
         """Take the buffers out of what the strategy keeps of the model, and let sixteen bits be float32."""
@@ -126,6 +128,9 @@ class SecondArithmetic(Arithmetic):
         apart = [{name: reply.content.array_records[ARRAYS][name] for name in self.buffers} for reply in valid]
         for reply in valid:
             reply.content[ARRAYS] = self.seen(reply.content.array_records[ARRAYS])
+        if self.mixed and valid:
+            seen = [reply.content.array_records[ARRAYS] for reply in valid]
+            mix(seen, model, self.parameters(model), self.mixed)
         row = STRATEGIES.get(type(strategy).__name__)
         rule = row.buffers if row else AVERAGED
         chosen = self._chosen(strategy, model, valid) if rule == CHOSEN else None
@@ -141,7 +146,7 @@ class SecondArithmetic(Arithmetic):
             rule,
             weights,
             range(len(valid)) if chosen is None else chosen,
-            getattr(strategy, "num_malicious_nodes", 0),
+            max(self.mixed, getattr(strategy, "num_malicious_nodes", 0)),
             getattr(strategy, "beta", 0.0),
         ).combine
         made = {**arrays, **combine(model, apart, (name for name in model if name in self.buffers))}
@@ -201,7 +206,8 @@ def arithmetics(model: ArrayRecord, buffers: Iterable[str], values: Mapping[str,
         )
     shares = float(values["max_weight_share"]) or STRATEGIES[str(values["strategy"])].most_shares
     weighting = Weighting(str(values["weighting"]), int(values["max_examples"]), shares)
-    return {FIRST: Arithmetic(), NEWEST: SecondArithmetic(NEWEST, found, weighting, str(values["variant"]))}
+    second = SecondArithmetic(NEWEST, found, weighting, str(values["variant"]), int(values[MIXED]))
+    return {FIRST: Arithmetic(), NEWEST: second}
 
 
 def tell_of_buffers(model: ArrayRecord, buffers: frozenset[str], number: int) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .arrays import flat, view
 from .dtypes import BFLOAT16, array, is_bfloat16, is_countable, narrowed, wide
-from .knowledge._config.strategies import CHOSEN, MEDIAN, TRIMMED, trimmed
+from .knowledge._config.strategies import MEDIAN, TRIMMED, trimmed
 
 # The last part of the names that PyTorch gives to what a batch normalization keeps.
 _PYTORCHS = ("running_mean", "running_var", "num_batches_tracked")
@@ -75,7 +75,7 @@ class Rule:
             cut = trimmed(len(rows), self.trim_beta)
             return _mean(np.sort(rows, axis=0)[cut : len(rows) - cut], base)
         kept = rows[list(self.kept)]
-        if self.kind == CHOSEN and self.malicious:
+        if self.malicious:
             # A liar whose parameters are those of an honest site is kept: what lies outside of all but the f smallest
             # and the f largest values may be a lie.
             ordered = np.sort(rows, axis=0)

@@ -57,6 +57,12 @@ def nearest(distances: NDArray, malicious: int, count: int) -> list[int]:
     return [int(index) for index in np.argsort(scores, kind="stable")[:count]]
 
 
+def nearest_to_each(distances: NDArray, count: int) -> list[list[int]]:
+    """Return for each reply so many that are nearest to it, itself among them, in the order of the replies."""
+    itself = distances - np.diag(np.ones(len(distances)))  # first, even of several that are equal
+    return [sorted(map(int, np.argsort(row, kind="stable")[:count])) for row in itself]
+
+
 def nearest_one_by_one(distances: NDArray, malicious: int, count: int) -> list[int]:
     """Return Krum's best, then the best of those that are left, and so on (El Mhamdi et al. 2018, algorithm 1)."""
     left = list(range(len(distances)))

@@ -29,6 +29,9 @@ SHARED_PARAMETERS: Mapping[str, str] = {
 # parameters, but never as a part of what it judges or steps along.
 AVERAGED, MEDIAN, TRIMMED, CHOSEN = "averaged", "median", "trimmed", "chosen"
 
+# The variable that says how many liars nearest-neighbour mixing withstands, in front of whatever strategy.
+MIXED = "nnm_malicious"
+
 # How a strategy keeps arrays of the model's size from one round to the next.
 NAMED, LISTED, ARRAY_RECORD = "named", "listed", "record"  # by name, in the model's order, as an ArrayRecord
 
@@ -68,10 +71,9 @@ class Strategy:
         return len(self.state)
 
     def minimum_nodes(self, values: Mapping[str, Any]) -> int:
-        """How many nodes the strategy's paper asks for."""
-        if not self.malicious_factor:
-            return 1
-        return self.malicious_factor * int(values["num_malicious"]) + 3
+        """How many nodes the strategy's paper asks for, and that of the mixing in front of it."""
+        own = self.malicious_factor * int(values["num_malicious"]) + 3 if self.malicious_factor else 1
+        return max(own, least_nodes_mixed(values))
 
     def minimum_replies(self, values: Mapping[str, Any]) -> int:
         """How many replies one aggregation needs to mean what its name promises."""
@@ -264,6 +266,11 @@ def by_malicious_factor() -> dict[int, list[str]]:
     return found
 
 
+def least_nodes_mixed(values: Mapping[str, Any]) -> int:
+    """How many nodes nearest-neighbour mixing needs: most of them honest."""
+    return 2 * int(values.get(MIXED, 0)) + 1
+
+
 def sampled(nodes: int, fraction: float, minimum: int) -> int:
     """How many of the online nodes Flower asks in a round (it waits until there are that many)."""
     return max(int(nodes * fraction), minimum)
@@ -275,7 +282,7 @@ def raised_minimums(values: Mapping[str, Any], defaults: Mapping[str, int]) -> d
     One that trains fewer clients than it needs is refused, so that no training becomes another one by this.
     """
     strategy = STRATEGIES[str(values["strategy"])]
-    needed = strategy.minimum_replies(values) if strategy.malicious_factor else 0
+    needed = strategy.minimum_replies(values)
     available, asked = int(values["min_available_clients"]), int(values["min_fit_clients"])
     raised = {}
     if available == defaults["min_available_clients"] < needed:

@@ -17,7 +17,7 @@ from .._base.notation import NAME_OF_TRAINING
 from .._checkpoint.models import CONTROLLER, FORMATS
 from .._checkpoint.trainings import DEFAULT_TRAINING, RESERVED
 from .code import CODE_CHANGES, NEW_TRAINING
-from .strategies import STRATEGIES, by_malicious_factor, listed, own_defaults, readers
+from .strategies import MIXED, STRATEGIES, by_malicious_factor, listed, own_defaults, readers
 from .variable import Variable
 
 RUNTIME_NAMES = tuple(runtimes.RUNTIMES)
@@ -186,6 +186,16 @@ _ROWS: tuple[Variable, ...] = (
         title="Equal shares that a client has at most",
         help="No client counts for more than this many equal shares of a mean; of 10 clients, 2 are a fifth. "
         f"1 counts all alike, 0 leaves it to the strategy: {_SHARES}, no bound with the others.",
+        group="clients",
+        minimum=0,
+    ),
+    Variable(
+        name=MIXED,
+        type="int",
+        default=0,
+        title="Liars that mixing withstands (f)",
+        help="Nearest-neighbour mixing in front of the strategy: each of n replies becomes the mean of the n - f"
+        " nearest to it, so that f liars find nowhere to hide where sites are unlike. 0 turns it off.",
         group="clients",
         minimum=0,
     ),

@@ -6,7 +6,8 @@ Where the paper and Flower differ, ``paper`` says which is meant. A model is a d
 the replies in the order of their sites, how many examples each was trained on, and (q-FedAvg) the losses.
 
 Sources: FedAvg 1602.05629; FedAvgM 1909.06335; FedAdagrad, FedAdam, FedYogi 2003.00295, algorithm 2; Krum 1703.02757;
-Bulyan 1802.07927; median and trimmed mean 1803.01498; q-FedAvg 1905.10497. Flower 1.41 by reading.
+Bulyan 1802.07927; median and trimmed mean 1803.01498; q-FedAvg 1905.10497; mixing 2302.01772, algorithm 1. Flower 1.41
+by reading.
 """
 
 from __future__ import annotations
@@ -101,6 +102,17 @@ def chosen_one_by_one(it: Replied, malicious: int, count: int) -> list[int]:
         taken.append(best)
         left.remove(best)
     return taken
+
+
+def mixed(it: Replied, malicious: int) -> Replied:
+    """Nearest-neighbour mixing: in the place of each reply, the mean of the n - f nearest to it, itself among them."""
+    vectors = updates(it)
+    made = []
+    for i, one in enumerate(vectors):
+        order = sorted(range(len(vectors)), key=lambda j: (j != i, distance(one, vectors[j]), j))
+        near = [it.replies[j] for j in order[: len(vectors) - malicious]]
+        made.append(weighted(near, [1.0] * len(near)))
+    return Replied(it.before, made, it.examples, it.losses)
 
 
 # --- strategies; those with a memory are objects ---
@@ -203,6 +215,14 @@ class Adaptive:
 # --- buffers: what a model holds beside its parameters ---
 
 
+def held(it: Replied, malicious: int) -> Replied:
+    """None may leave what lies between the f smallest and the f largest values of all replies."""
+    low = by_coordinate(it.replies, lambda column: sorted(column)[malicious])
+    high = by_coordinate(it.replies, lambda column: sorted(column)[len(column) - 1 - malicious])
+    replies = [{name: np.clip(reply[name], low[name], high[name]) for name in reply} for reply in it.replies]
+    return Replied(it.before, replies, it.examples)
+
+
 def buffers_averaged(it: Replied, who: Sequence[int] | None = None) -> Model:
     """The mean by examples over those that the strategy kept."""
     who = range(len(it.replies)) if who is None else who
@@ -210,13 +230,8 @@ def buffers_averaged(it: Replied, who: Sequence[int] | None = None) -> Model:
 
 
 def buffers_of_the_chosen(it: Replied, malicious: int, who: Sequence[int]) -> Model:
-    """The same, where none may leave what lies between the f smallest and the f largest values of all replies."""
-    low = by_coordinate(it.replies, lambda column: sorted(column)[malicious])
-    high = by_coordinate(it.replies, lambda column: sorted(column)[len(column) - 1 - malicious])
-    held = list(it.replies)
-    if malicious:
-        held = [{name: np.clip(reply[name], low[name], high[name]) for name in reply} for reply in held]
-    return buffers_averaged(Replied(it.before, held, it.examples), who)
+    """The same, held between the others."""
+    return buffers_averaged(held(it, malicious) if malicious else it, who)
 
 
 def bounded(claims: Sequence[float], times: float) -> list[float]:

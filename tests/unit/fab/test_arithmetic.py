@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from flwr.app import Message
+from flwr.app import Array, ArrayRecord, Message
 from flwr.serverapp.strategy.qfedavg import compute_delta_and_h
 from normalized import FUNCTIONS, Normalized
 from simulated import Federation, Killed
@@ -20,6 +20,7 @@ from fedops_kit.errors import RunFailedError
 from fedops_kit.knowledge._checkpoint.manifest import sealed
 from fedops_kit.knowledge._config.strategies import STRATEGIES
 from fedops_kit.knowledge._config.table import BY_NAME
+from fedops_kit.mixing import mix
 
 every_strategy = pytest.mark.parametrize("name", STRATEGIES)
 PARAMETERS = {
@@ -153,6 +154,43 @@ def test_an_arithmetic_that_this_release_does_not_know_is_another_training(feder
         file.write_text(json.dumps(sealed({**json.loads(path.read_text()), "arithmetic": 3})))
     with pytest.raises(RunFailedError, match="is of another training: arithmetic 3, which this release does not know"):
         federation.train(num_rounds=2, resume="require")
+
+
+@every_strategy
+def test_mixed_replies_are_exact_when_a_training_is_interrupted(
+    federation: Federation, normalized: Normalized, name: str
+) -> None:
+    asked = {"strategy": name, "num_rounds": 3, "nnm_malicious": 2, **PARAMETERS.get(name, {})}
+    federation.train("plain", **{**asked, "nnm_malicious": 0})
+    federation.train("straight", **asked)
+    with pytest.raises(Killed):
+        federation.train("interrupted", **asked, grid={"killed_in_round": 2})
+    federation.train("interrupted", **asked, nodes_seed=5)
+    assert federation.arrays(3, "interrupted") == federation.arrays(3, "straight") != federation.arrays(3, "plain")
+    assert list(model(federation, 3, "straight")) == list(normalized.initial_arrays(0))
+
+
+def test_too_few_replies_to_be_mixed_end_the_round(federation: Federation) -> None:
+    asked = {"nnm_malicious": 3, "num_rounds": 1, "on_shortfall": "fail"}
+    with pytest.raises(RunFailedError, match="6 valid replies, 7 needed"):
+        federation.train(**asked, grid={"fails": lambda site, number, attempt: site == "site03"})
+
+
+def test_what_is_mixed_has_the_order_and_the_shapes_of_the_model() -> None:
+    values = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(2 + 1j), "n": np.zeros((0, 2)), "c": np.ones(3, ">f4")}
+    before = ArrayRecord({name: Array(np.zeros_like(array)) for name, array in values.items()})
+    replies = [
+        ArrayRecord({name: Array(np.asarray(array * size, array.dtype)) for name, array in values.items()})
+        for size in (1, 2, 3, 1000)
+    ]
+    mix(replies, before, list(values), 1)
+    assert [list(reply) for reply in replies] == [list(values)] * 4
+    for name, array in values.items():
+        np.testing.assert_allclose(replies[0][name].numpy(), array * 2)  # the mean of the first three, without the liar
+        np.testing.assert_allclose(replies[3][name].numpy(), array * 335, rtol=1e-6)
+        assert {(str(reply[name].numpy().dtype), reply[name].numpy().shape) for reply in replies} == {
+            (str(array.dtype), array.shape)
+        }
 
 
 class Claiming:

@@ -66,7 +66,9 @@ def training(name: str, **more: object) -> Training:
 def second(asked: Training, buffers: Iterable[str] = ()) -> SecondArithmetic:
     values = asked.values
     weighting = Weighting(values["weighting"], values["max_examples"])  # a bound on shares is tested beside weights
-    return SecondArithmetic(buffers=frozenset(buffers), weighting=weighting, variant=values["variant"])
+    return SecondArithmetic(
+        buffers=frozenset(buffers), weighting=weighting, variant=values["variant"], mixed=values["nnm_malicious"]
+    )
 
 
 def arrays(model: Model, dtype: str) -> dict[str, Array]:
@@ -170,7 +172,8 @@ def buffers_by_reference(name: str, asked: Training, it: Replied, whole: Replied
     if name == "FedTrimmedAvg":
         return references.fedtrimmedavg(it, asked.values["trim_beta"])
     if name not in CHOOSING:
-        return references.buffers_averaged(it)
+        mixed = asked.values["nnm_malicious"]
+        return references.buffers_averaged(references.held(it, mixed) if mixed else it)
     count = {"Krum": 1, "MultiKrum": SELECT, "Bulyan": SITES - 2 * F}[name]
     one_by_one = name == "Bulyan" and asked.values["variant"] == "paper"
     who = (references.chosen_one_by_one if one_by_one else references.chosen)(whole, F, count)
@@ -216,6 +219,8 @@ def hold_against_reference(name: str, dtype: str, lie: str, with_buffers: bool, 
         seen = whole.of(list(SHAPES))
         if name == "FedAvgM" and master:
             seen = Replied(master, seen.replies, examples)
+        if mixed := asked.values["nnm_malicious"]:
+            seen = references.mixed(seen, mixed)
         expected = by_formula(seen)
         master = expected
         told = [{"num-examples": count, "train_loss": loss} for count, loss in zip(examples, losses, strict=True)]
@@ -229,8 +234,8 @@ def hold_against_reference(name: str, dtype: str, lie: str, with_buffers: bool, 
             }
         assert_rounded(got, expected, dtype, before)
         if with_buffers:
-            assert_buffers(got, buffers_by_reference(name, asked, whole.of(list(BUFFERS)), whole.of(list(SHAPES))))
-            if lie == "buffers" and STRATEGIES[name].robust:
+            assert_buffers(got, buffers_by_reference(name, asked, whole.of(list(BUFFERS)), seen))
+            if lie == "buffers" and (STRATEGIES[name].robust or mixed):
                 assert got["norm.running_var"].max() < 100 > got["norm.num_batches_tracked"] - 200
 
 
@@ -251,3 +256,10 @@ def test_buffers_and_one_liar(name: str, lie: str, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_as_the_paper_says(name: str, dtype: str) -> None:
     hold_against_reference(name, dtype, "scaled", with_buffers=True, fl_variant="paper")
+
+
+@every_strategy
+@pytest.mark.parametrize("lie", ["nobody", "sign", "buffers"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+def test_nearest_neighbours_are_mixed_in_front_of_each(name: str, lie: str, dtype: str) -> None:
+    hold_against_reference(name, dtype, lie, with_buffers=True, fl_nnm_malicious=F)

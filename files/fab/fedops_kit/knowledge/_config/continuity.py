@@ -62,6 +62,7 @@ DEFAULTS: Mapping[str, tuple[Mapping[str, object], ...]] = {
     "max_examples": ({"": 0},),
     "max_weight_share": ({"": 0.0},),
     "variant": ({"": "flower"},),
+    "nnm_malicious": ({"": 0},),
     # --- end: generated ---
 }
 

@@ -11,12 +11,13 @@ Private to the collection: it may change at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from .._base.notation import counted
 from .situation import ERROR, INFO, WARNING, Problem, Situation
 from .sizing import checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
 from .sizing import said as size
-from .strategies import least_replies_trimmed, listed, trimmed
+from .strategies import MIXED, least_nodes_mixed, least_replies_trimmed, listed, trimmed
 from .table import VARIABLES
 
 _Rule = Callable[[Situation], Iterator[Problem]]
@@ -37,7 +38,7 @@ def related(situation: Situation) -> list[Problem]:
     return [problem for names, rule in _RULES if names <= known for problem in rule(situation)]
 
 
-@_reads("strategy", "num_malicious", "min_available_clients")
+@_reads("strategy", "num_malicious", MIXED, "min_available_clients")
 def _enough_clients_to_outvote(it: Situation) -> Iterator[Problem]:
     available, needed = it.number("min_available_clients"), it.strategy.minimum_nodes(it.values)
     if available < needed:
@@ -46,18 +47,19 @@ def _enough_clients_to_outvote(it: Situation) -> Iterator[Problem]:
             "min_available_clients",
             f"{_needs(it, needed)} clients",
             f"Set {it.name('min_available_clients')} to {needed} or more and have at least as many SuperNodes"
-            f"{_fewer_malicious(it, available)}, or choose another {it.name('strategy')}.",
+            f"{_ways_out(it, available)}.",
         )
 
 
 @_reads("strategy")
 def _minimums_raised(it: Situation) -> Iterator[Problem]:
     for name, before in it.raised.items():
-        rule = f"{it.strategy.name} needs {it.number(name)} clients, so that it is raised to {it.number(name)}"
+        who = _outvoting(it).who
+        rule = f"{who} needs {it.number(name)} clients, so that it is raised to {it.number(name)}"
         yield Problem(INFO, it.name(name), before, rule, f"Have at least {it.number(name)} SuperNodes online.")
 
 
-@_reads("strategy", "num_malicious", "min_available_clients", "min_fit_clients", "fraction_train")
+@_reads("strategy", "num_malicious", MIXED, "min_available_clients", "min_fit_clients", "fraction_train")
 def _enough_clients_asked(it: Situation) -> Iterator[Problem]:
     available, needed = it.number("min_available_clients"), it.strategy.minimum_nodes(it.values)
     asked = it.asked_to_train(available)
@@ -70,28 +72,46 @@ def _enough_clients_asked(it: Situation) -> Iterator[Problem]:
         )
 
 
-@_reads("strategy", "num_malicious")
+@_reads("strategy", "num_malicious", MIXED)
 def _enough_nodes_online_to_outvote(it: Situation) -> Iterator[Problem]:
     needed = it.strategy.minimum_nodes(it.values)
-    if it.nodes_online is not None and it.nodes_online < needed and it.strategy.malicious_factor:
+    if it.nodes_online is not None and it.nodes_online < needed > 1:
         yield it.problem(
             ERROR,
-            "num_malicious",
+            _outvoting(it).variable,
             f"{_needs(it, needed)} SuperNodes, and only {it.nodes_online} can be reached",
-            f"Start more SuperNodes{_fewer_malicious(it, it.nodes_online)}, or choose another {it.name('strategy')}.",
+            f"Start more SuperNodes{_ways_out(it, it.nodes_online)}.",
         )
 
 
+@dataclass(frozen=True)
+class _Outvoting:
+    """Who needs how many clients to outvote liars: factor * f + plus."""
+
+    who: str
+    variable: str  # that says f
+    factor: int
+    plus: int
+
+
+def _outvoting(it: Situation) -> _Outvoting:
+    """Return who needs the most."""
+    if it.strategy.minimum_nodes(it.values) > least_nodes_mixed(it.values):
+        return _Outvoting(it.strategy.name, "num_malicious", it.strategy.malicious_factor, 3)
+    return _Outvoting("nearest-neighbour mixing", MIXED, 2, 1)
+
+
 def _needs(it: Situation, needed: int) -> str:
-    factor, malicious = it.strategy.malicious_factor, it.number("num_malicious")
-    return f"{it.strategy.name} needs at least {factor} x {it.name('num_malicious')} ({malicious}) + 3 = {needed}"
+    by = _outvoting(it)
+    malicious = f"{it.name(by.variable)} ({it.number(by.variable)})"
+    return f"{by.who} needs at least {by.factor} x {malicious} + {by.plus} = {needed}"
 
 
-def _fewer_malicious(it: Situation, nodes: int) -> str:
-    withstood = (nodes - 3) // it.strategy.malicious_factor
-    if withstood < 0:
-        return ""
-    return f", or lower {it.name('num_malicious')} to {withstood}"
+def _ways_out(it: Situation, nodes: int) -> str:
+    by = _outvoting(it)
+    withstood = (nodes - by.plus) // by.factor
+    lower = f", or lower {it.name(by.variable)} to {withstood}" if withstood >= 0 else ""
+    return lower if by.variable == MIXED else f"{lower}, or choose another {it.name('strategy')}"
 
 
 @_reads("min_available_clients")

@@ -24,13 +24,13 @@ from .knobs import Knobs, flat, read_knobs
 from .rules import related
 from .situation import ERROR, INFO, WARNING, Problem, Situation, worst_first
 from .sizing import Room
-from .strategies import STRATEGIES, listed, raised_minimums
+from .strategies import MIXED, STRATEGIES, listed, raised_minimums
 from .table import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIME_NAMES, VARIABLES
 from .values import BadValue, parse
 from .variable import Variable
 
 _MINIMUMS = {name: int(str(BY_NAME[name].default)) for name in ("min_available_clients", "min_fit_clients")}
-_COUNTED = {"strategy", "num_malicious", "num_nodes_to_select", "fraction_train", *_MINIMUMS}
+_COUNTED = {"strategy", "num_malicious", MIXED, "num_nodes_to_select", "fraction_train", *_MINIMUMS}
 # What those ask for who come from elsewhere, and why there is no such variable.
 _NOT_NEEDED = {
     "resume_round": "A training resumes after its newest good checkpoint by itself, with the round that it has. Remove"

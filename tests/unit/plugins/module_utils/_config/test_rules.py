@@ -89,6 +89,15 @@ TOO_FEW = [("error", "fl_min_available_clients")]
         ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 4}, [("warning", "fl_trim_beta")]),
         ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 5}, []),
         ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 4, "fl_trim_beta": 0.25}, []),
+        ({"fl_nnm_malicious": 1}, RAISED),
+        ({"fl_nnm_malicious": 2, "fl_min_available_clients": 5}, []),
+        ({"fl_nnm_malicious": 2, "fl_min_available_clients": 4}, TOO_FEW),
+        (
+            {"fl_nnm_malicious": 2, "fl_min_available_clients": 9, "fl_fraction_train": 0.4, "fl_min_fit_clients": 3},
+            [("error", "fl_fraction_train")],
+        ),
+        ({**krum(1, 5), "fl_nnm_malicious": 2}, []),
+        ({**krum(1, 5), "fl_nnm_malicious": 3}, TOO_FEW),
         ({"fl_num_rounds": 5}, []),
         ({"fl_num_rounds": 6}, [("warning", "fl_checkpoint_enabled")]),
         ({"fl_num_rounds": 6, "fl_checkpoint_enabled": "YES"}, []),
@@ -114,6 +123,17 @@ def test_what_is_said_before_submission(variables, expected):
     assert said(variables) == expected
 
 
+def test_who_needs_more_clients_is_named_with_what_to_lower():
+    (told,) = messages({"fl_nnm_malicious": 2, "fl_min_available_clients": 4})
+    assert told == (
+        "fl_min_available_clients is 4 but nearest-neighbour mixing needs at least 2 x fl_nnm_malicious (2) + 1 = 5"
+        " clients. Set fl_min_available_clients to 5 or more and have at least as many SuperNodes, or lower"
+        " fl_nnm_malicious to 1."
+    )
+    (told,) = messages(krum(2, 6))
+    assert told.endswith("or lower fl_num_malicious to 1, or choose another fl_strategy.")
+
+
 @pytest.mark.parametrize(
     ("variables", "online", "expected"),
     [
@@ -130,6 +150,11 @@ def test_what_is_said_before_submission(variables, expected):
         ({"fl_fraction_evaluate": 0, "fl_min_available_clients": 1, "fl_min_fit_clients": 1}, 1, []),
         (krum(1, 5), 5, []),
         (krum(1, 5), 4, [("error", "fl_num_malicious"), ("error", "fl_min_available_clients")]),
+        (
+            {"fl_nnm_malicious": 2, "fl_min_available_clients": 5},
+            4,
+            [("error", "fl_nnm_malicious"), ("error", "fl_min_available_clients")],
+        ),
         ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 2}, 5, []),
         ({"fl_strategy": "FedTrimmedAvg", "fl_min_available_clients": 2}, 4, [("warning", "fl_trim_beta")]),
     ],
