@@ -3,7 +3,8 @@
 """Who takes part in which round: a run that goes on computes the same only with the same sites.
 
 A file beside the history says who was online in each round that may have to be trained again, and whose reply counted.
-The next run waits for those, goes on with the rest, and says in what a round deviates from the one that was lost.
+The next run waits for those, goes on with the rest, and says in what a round deviates from the one that was lost. So
+does a run that lives on while the SuperLink alone is started anew.
 """
 
 from __future__ import annotations
@@ -74,8 +75,10 @@ class Attendance:
     goes_on: bool = False  # something was trained before
     before: Mapping[int, Roll] = field(default_factory=dict)  # of lost runs, by round
     first: dict[str, Any] = field(default_factory=dict)  # the first deviation; empty: there is none
+    outages: int = 0  # of the SuperLink, when the newest round began
     _now: dict[int, Roll] = field(default_factory=dict)
     _astray: int | None = None  # the first round of this run that deviates, until a checkpoint holds it
+    _again: dict[int, Roll] = field(default_factory=dict)  # by round, who is to be there since the SuperLink was away
     _given_up: set[str] = field(default_factory=set)
     _sites: Sites = field(default_factory=lambda: Sites(None))
 
@@ -104,8 +107,22 @@ class Attendance:
         return {DEVIATION: self.first} if self.first else {}
 
     def rejoin(self, number: int, grid: SteadyGrid) -> None:
-        """Wait for the sites that took part in the round that is repeated, then go on with the rest."""
+        """Wait for the sites that took part in the round that is repeated, then go on with the rest.
+
+        Where the SuperLink was away since the last round of this run, for those of that.
+        """
         self._sites = grid.sites
+        if grid.outages > self.outages and (last := self._now.get(number - 1)):
+            self._again[number] = last
+        self._wait(number, grid)
+
+    def rejoin_under_way(self, number: int, grid: SteadyGrid) -> None:
+        """Wait for the sites of a round that is under way, some of whose replies were lost with the SuperLink."""
+        if number in self._now:
+            self._again.setdefault(number, self._now[number])
+            self._wait(number, grid)
+
+    def _wait(self, number: int, grid: SteadyGrid) -> None:
         absent, end = self._absent(number, grid), 0.0
         if not absent:
             return
@@ -129,6 +146,7 @@ class Attendance:
 
     def begins(self, number: int, online: Iterable[int], grid: SteadyGrid) -> None:
         """Remember who is online in a round that begins."""
+        self.outages = grid.outages
         roll = self._now[number] = Roll(number, self._roll(online, grid))
         reference = self._reference(number)
         if reference and set(reference.names.values()) != set(roll.names.values()):
@@ -167,6 +185,7 @@ class Attendance:
         first = number + (number in self._now)  # of the round itself, what this run has seen
         self.before = {key: roll for key, roll in self.before.items() if key >= first}
         self._now = {key: roll for key, roll in self._now.items() if key >= number}
+        self._again = {key: roll for key, roll in self._again.items() if key > number}
 
     def _goes_astray(self, number: int) -> None:
         if self._astray is None:
@@ -176,6 +195,8 @@ class Attendance:
         """Return the roll that a round is held against: its own before it was lost, or the one that was done last."""
         if number in self.before:
             return self.before[number]
+        if number in self._again:
+            return self._again[number]
         if number != self.rounds_done + 1:
             return None
         return self.before.get(self.rounds_done)
@@ -198,7 +219,7 @@ class Attendance:
             then, now = set(reference.counted), set(roll.counted or ())
         else:
             # Nobody knows how that round would have ended: a failure is one where the site did not fail before, either.
-            last = self.before.get(roll.number - 1)
+            last = self.before.get(roll.number - 1) or self._now.get(roll.number - 1)
             then = set(before.values())
             now = set(names.values()) - (failed & set((last.counted if last else None) or ()))
         kept = [renamed.get(name, name) for name in before.values()]
@@ -217,9 +238,10 @@ class Attendance:
 
     def _tell_waiting(self, number: int, names: Sequence[str]) -> None:
         logger.info(
-            "Round %d waits for %s, which took part before the run was lost: for %g seconds (fl_rejoin_timeout).",
+            "Round %d waits for %s, which took part before %s: for %g seconds (fl_rejoin_timeout).",
             number,
             self._sites.real(_listed(names)),
+            "the SuperLink was away" if number in self._again else "the run was lost",
             self.patience,
         )
         self.publisher.waits(number, names[:_SITES_SHOWN], self.patience)

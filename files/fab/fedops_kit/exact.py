@@ -90,7 +90,7 @@ class ExactStrategy(Strategy):
         """Make one model of the replies, when there are enough of them."""
         if self._guard.foreign and not self.round.asked:
             return None, None  # the strategy wants no training in this round
-        ordered = self._enough(self._counted(replies))
+        ordered = self._enough(self._counted(self._made_up(list(replies))))
         if ordered is None:
             return None, None
         self._check_trimming()
@@ -257,6 +257,41 @@ class ExactStrategy(Strategy):
     def _let_go_of_the_old_model(self) -> None:
         """Empty the model that the round began with: Flower's ``start`` keeps the first one to the end."""
         self._asked[0].clear()
+
+    def _made_up(self, replies: list[Message]) -> list[Message]:
+        """Ask those once more whose replies were lost with the SuperLink: an undisturbed round would have them."""
+        grid, attendance = self._asked[2], self._attendance
+        if attendance is None or not isinstance(grid, SteadyGrid):
+            return replies
+        seen = attendance.outages
+        while grid.outages > seen and (lost := self._lost(replies)):
+            attendance.rejoin_under_way(self.round.number, grid)
+            seen, asked = grid.outages, self.round.asked_nodes
+            again = [message for message in self._ask(attempt=0) if message.metadata.dst_node_id in lost]
+            self.round.asked_nodes = asked
+            nodes = {message.metadata.dst_node_id for message in again}
+            if not nodes:
+                break
+            names = {node: self._known_sites.name(node) for node in sorted(nodes)}
+            logger.warning(
+                "Round %d: the SuperLink was away, and replies were lost. Asked again: %s.",
+                self.round.number,
+                ", ".join(sorted(names.values())),
+            )
+            self.round.attempts += 1
+            self.round.earlier += [Rejection(name, "train", lost[node]) for node, name in names.items()]
+            kept = [reply for reply in replies if self._node(reply) not in nodes]
+            replies = [*kept, *grid.send_more(again, timeout=self._guard.round_timeout)]
+        return replies
+
+    def _lost(self, replies: Iterable[Message]) -> dict[int, str]:
+        """Return why there is no reply, by node, where its ClientApp has not failed."""
+        found = {self._node(reply): guards.with_plain_error(reply) for reply in replies}
+        return {
+            node: (found[node].error.reason or "") if node in found else "no answer came"
+            for node in self.round.asked_nodes
+            if node not in found or _is_unavailable(found[node])
+        }
 
     def _enough(self, replies: list[Message]) -> list[Message] | None:
         """Return enough replies, after repeating the round where that is wished; None says to skip it."""

@@ -45,8 +45,10 @@ class SteadyGrid(Grid):
         while_waiting: Callable[[], None] = lambda: None,
         packer: Packer | None = None,
     ) -> None:
+        self.outages = 0  # how often the SuperLink could not be reached so far
         if can_fetch(grid):
             whole = cast(Any, grid)
+            self._notice_outages(getattr(whole, "_retry_invoker", None))
             whole._client = PatientClient(whole._runtime_client)
         self._grid = grid
         self._packer = packer or Packer()
@@ -138,6 +140,26 @@ class SteadyGrid(Grid):
             time.sleep(pause if end is None else min(pause, max(end - now, 0)))
         asked.end()
         return iter(replies)
+
+    def send_more(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
+        """Do the same with more messages of one round: whose its earlier replies are stays known."""
+        before = self._asked.addressees
+        replies = self.send_and_receive(messages, timeout=timeout)
+        self._asked.addressees.update(before)
+        return replies
+
+    def _notice_outages(self, invoker: Any) -> None:
+        """Count how often Flower's client has to try again, which it does until the SuperLink is back."""
+        if invoker is None:
+            return
+        told = invoker.on_backoff
+
+        def noticed(state: Any) -> None:
+            self.outages += 1
+            if told is not None:
+                told(state)
+
+        invoker.on_backoff = noticed
 
     def node_of(self, reply: Message) -> int:
         """Return whose reply it is: what Flower says in a node's place comes from the SuperLink."""

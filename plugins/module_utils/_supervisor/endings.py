@@ -164,8 +164,7 @@ NODES = Reason(
 REJOIN = Reason(
     "rejoin",
     WAIT,
-    "Round {round} waits for sites that took part before the run was lost: {missing}. It goes on without them after"
-    " fl_rejoin_timeout.",
+    "Round {round} waits for sites that took part before: {missing}. It goes on without them after fl_rejoin_timeout.",
     "sites that took part in the round that is repeated are not online; it goes on without them after"
     " `fl_rejoin_timeout` ([recovery.md](recovery.md#who-must-be-there-to-go-on-exactly))",
     "Start those that `waiting_for` names, if the model is to be that of an undisturbed training.",

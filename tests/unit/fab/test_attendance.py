@@ -246,3 +246,86 @@ def test_a_roster_that_cannot_be_kept_does_not_end_a_training(
     monkeypatch.setattr("os.rename", full)
     federation.train(**{**ANY, "num_rounds": 2})
     assert "roster.json cannot be written: No space left on device" in caplog.text
+
+
+@pytest.fixture
+def superlink_dies(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict]:
+    """Have the SuperLink of a living run die in a round, before or after it has the replies; return a grid for it."""
+    away: set[str] = set()
+
+    def dies(number: int, sites: set[str], with_replies: bool) -> dict:
+        exchange, done = SteadyGrid.send_and_receive, []
+
+        def send_and_receive(self: SteadyGrid, messages: object, *, timeout: float | None = None) -> list:
+            asked = list(messages)
+            train = [each for each in asked if each.metadata.message_type == "train"]
+            hit = train and not done and train[0].content.config_records["config"]["server-round"] == number
+            if hit:
+                done.append(number)
+                self.outages += 2
+                away.update(sites if with_replies else ())
+            found = list(exchange(self, asked, timeout=timeout))
+            if hit:
+                away.update(sites)
+            return found
+
+        monkeypatch.setattr(SteadyGrid, "send_and_receive", send_and_receive)
+        pause = SteadyGrid.pause
+
+        def one_comes(steady: SteadyGrid) -> None:
+            pause(steady)
+            if returning := sorted(away & returns):
+                away.discard(returning[0])
+
+        monkeypatch.setattr(SteadyGrid, "pause", one_comes)
+        return {"offline": away, "unavailable": lambda site, number, attempt: site in away}
+
+    returns: set[str] = set()
+    dies.returns = returns  # type: ignore[attr-defined]
+    return dies
+
+
+@pytest.mark.parametrize("with_replies", [True, False])
+@pytest.mark.parametrize("strategy", ["FedAvg", "FedAdam"])
+def test_a_superlink_that_restarts_under_a_living_run_costs_no_byte(
+    federation: Federation, pauses: list, superlink_dies: Callable, strategy: str, with_replies: bool
+) -> None:
+    asked = {**ANY, "strategy": strategy, "fraction_train": 0.7}
+    federation.train("straight", **asked)
+    away = set(federation.names[2:])
+    superlink_dies.returns.update(away)
+    grid = federation.train("alive", grid=superlink_dies(3, away, with_replies), **asked)
+    assert len(pauses) == len(away)
+    assert federation.arrays(ROUNDS, "alive") == federation.arrays(ROUNDS, "straight")
+    assert told(federation) == (True, None)
+    lines = {line["round"]: line for line in federation.published("history.jsonl")}
+    assert [line["failures"] for line in lines.values()] == [0] * ROUNDS
+    assert lines[3]["attempts"] == (2 if with_replies else 1)
+    assert max(map(trained_by(grid, 3).count, federation.names)) == (2 if with_replies else 1)
+
+
+@pytest.mark.parametrize("with_replies", [True, False])
+def test_who_does_not_come_back_to_a_superlink_is_told_and_the_rest_goes_on(
+    federation: Federation,
+    pauses: list,
+    superlink_dies: Callable,
+    with_replies: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    superlink_dies.returns.add("site05")
+    federation.train("alive", grid=superlink_dies(3, {"site02", "site05"}, with_replies), **ANY, rejoin_timeout=7)
+    first = 3 if with_replies else 4
+    assert len(pauses) == 8  # site05, and then in vain
+    assert f"Round {first} waits for site02 and site05, which took part before the SuperLink was away" in caplog.text
+    assert ("replies were lost. Asked again: site05." in caplog.text) is with_replies
+    assert told(federation) == (False, {"round": first, "why": "it was trained without site02, which took part before"})
+
+
+def test_a_site_that_leaves_a_living_run_is_not_waited_for(federation: Federation, pauses: list) -> None:
+    """Without an outage of the SuperLink it goes as it pleases."""
+    away: set[str] = set()
+    leaves = {"offline": away, "on_the_way": lambda site, message: away.add("site02")}
+    federation.train(grid=leaves, **ANY)
+    assert not pauses
+    assert told(federation) == (True, None)

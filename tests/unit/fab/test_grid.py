@@ -16,6 +16,7 @@ import pytest
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.common.constant import ErrorCode
 from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
+from flwr.superlink.grid.http_grid import HttpGrid
 from simulated import SimulatedGrid
 
 from fedops_kit.errors import RunFailedError, SuperLinkLostError
@@ -131,6 +132,34 @@ def test_a_superlink_that_is_lost_is_not_the_fault_of_the_app(inner, monkeypatch
     with pytest.raises(SuperLinkLostError, match=r"^The SuperLink was lost: ") as caught:
         SteadyGrid(inner, 1).send_and_receive(asked(inner), timeout=1)
     assert caught.value.reason == "superlink_lost"
+
+
+def test_an_outage_is_counted_where_flowers_client_tries_again() -> None:
+    real = HttpGrid("127.0.0.1:1", insecure=True, token="token")
+    grid = SteadyGrid(real, 1)
+    invoker, tries = real._retry_invoker, []
+    assert real._runtime_client._retry_invoker is invoker  # what every request of the grid goes through
+    invoker.wait_function = lambda seconds: None
+
+    def ask() -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise httpx.ConnectError("refused")
+        return "an answer"
+
+    assert invoker.invoke(ask) == "an answer"
+    assert grid.outages == 2
+    assert invoker.invoke(ask) == "an answer"
+    assert grid.outages == 2
+
+
+def test_whose_the_earlier_replies_of_a_round_are_stays_known(inner: SimulatedGrid) -> None:
+    grid = SteadyGrid(inner, 1)
+    first = list(grid.send_and_receive(asked(inner)[:2], timeout=5))
+    list(grid.send_more(asked(inner)[2:], timeout=5))
+    for reply in first:
+        reply.metadata.__dict__["_src_node_id"] = 1  # as where the SuperLink answers in a node's place
+    assert [grid.node_of(reply) for reply in first] == [77, 5]
 
 
 def test_no_message_needs_no_waiting(inner: SimulatedGrid) -> None:

@@ -1515,7 +1515,7 @@ def test_a_round_that_waits_for_sites_that_took_part_is_told_and_takes_no_time(w
     assert world.live() == 0
     (waiting,) = world.named("waiting")
     assert (waiting["reason"], waiting["waiting_for"]) == ("rejoin", words)
-    assert waiting["message"].startswith("Round 3 waits for sites that took part before the run was lost: site-aaaa")
+    assert waiting["message"].startswith("Round 3 waits for sites that took part before: site-aaaa")
     assert len(world.named("waiting_over")) == 1
 
 

@@ -148,8 +148,7 @@ def test_an_app_that_gives_a_reason_and_no_words_is_believed(reason) -> None:
         ),
         (
             Sighting("running", rejoining=("a", "b"), waits_in=4),
-            "Round 4 waits for sites that took part before the run was lost: a, b. It goes on without them after"
-            " fl_rejoin_timeout.",
+            "Round 4 waits for sites that took part before: a, b. It goes on without them after fl_rejoin_timeout.",
         ),
         (
             Sighting("running", online=1),
