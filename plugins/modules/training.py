@@ -63,6 +63,11 @@ options:
       - Of an app that M(fedops.flower.app) has deployed the training has a copy of its own, from which all of its runs
         are submitted, whatever is deployed in that folder meanwhile.
     type: path
+  deployed:
+    description:
+      - Hash of the FAB of O(app), as RV(fedops.flower.app#module:fab_hash) tells it. The training is not begun when
+        another one has been deployed there since.
+    type: str
   unit:
     description:
       - The text of the systemd template unit C(flower-training@.service). Required for O(state=present).
@@ -272,6 +277,7 @@ log_tail:
   sample: ["RuntimeError: the data went away"]
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import about
@@ -317,8 +323,9 @@ def have_trained(
     installation.install(plan.changes, params["archive"])
     if plan.action == "start":
         latest = supervising.folder.ledger[-1:]  # its run may still be on its way
-        pin(supervising.flwr.home, request.name, params["app"], [entry.fab_hash for entry in latest])
-        request = supervising.start(request)
+        kept = [entry.fab_hash for entry in latest]
+        own = pin(supervising.flwr.home, request.name, params["app"], kept, params["deployed"])
+        request = supervising.start(replace(request, app=own))
     elif plan.changes:
         supervising.restart()
     return told(supervising, plan, request)
@@ -440,6 +447,7 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "stopped"], "default": "present"},
             "app": {"type": "path"},
+            "deployed": {"type": "str"},
             "unit": {"type": "str"},
             "run_config": {"type": "str", "default": ""},
             "configuration_hash": {"type": "str"},

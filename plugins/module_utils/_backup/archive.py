@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from .._base import guarded
 from .._base.layout import DATABASE
 from .._base.reading import sha256_of
+from .._flower.pinned import copies_to_keep
 from .contents import ARCHIVED_SUPERLINK, CONTENTS, expect_all, place_for, rule_for
 from .database import snapshot
 from .kept import MOST_FILES, RECORD, Rule, wanted
@@ -52,7 +53,10 @@ def create(
     """
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     kept = Kept()
-    sought = wanted(lambda folder: _names(os.path.join(base, folder))) if holds == ARCHIVED_SUPERLINK else list(names)
+    sought = list(names)
+    if holds == ARCHIVED_SUPERLINK:
+        apps, kept.problems = copies_to_keep(base)
+        sought = [*wanted(lambda folder: _names(os.path.join(base, folder))), *apps]
     databases = [DATABASE] if holds == ARCHIVED_SUPERLINK else []
     with seal.writing(path) as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
         for name in databases:

@@ -26,6 +26,8 @@ from .._base.layout import (
     Account,
 )
 from .._base.notation import NAME_OF_TRAINING
+from .._flower.app import MOST_BYTES
+from .._flower.app_record import PINNED_APPS
 
 RECORD, HISTORY = 16 << 20, 64 << 20  # bytes; far more than any of ours
 MOST_FILES = 200_000  # of an archive, and of a folder
@@ -39,6 +41,9 @@ FLAT = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}"
 _CLAIMS = ("effective.json", "failure.json", "history.jsonl", "initial.json", "result.json", "roster.json")
 _MOMENT = r"[0-9]{8}T[0-9]{6}(?:\.[0-9]{1,6})?Z"  # of what another configuration of a training has told before
 _ORDERS = ("ledger.json", "request.json", "stopped", "stopping", "supervision.json")
+# The app of a training, by the hash of its FAB, and a file in it: of any name that is deployed.
+PINNED_COPY = rf"{PINNED_APPS}/{NAME_OF_TRAINING}/[0-9a-f]{{64}}"
+IN_AN_APP = r"(?!(?:.*/)?\.{1,2}(?:/|$))[^/\\\x00-\x1f\x7f]{1,200}(?:/[^/\\\x00-\x1f\x7f]{1,200}){0,249}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ RULES: tuple[Rule, ...] = (
     Rule(re.escape(DATABASE), SUPERLINK_ACCOUNT, 0o600, None),
     Rule("trainings/quiesced\\.json", CONTROL, 0o644),
     Rule(rf"trainings/{NAME_OF_TRAINING}/{_any(_ORDERS)}", CONTROL, 0o640),
+    Rule(rf"{PINNED_COPY}\.json", None, 0o644),
+    Rule(rf"{PINNED_COPY}/{IN_AN_APP}", None, 0o644, MOST_BYTES),
     Rule(f"published/{_CLAIM}", APPS, 0o640, HISTORY),
     # As releases kept it that had one account for all.
     Rule(r"state/superexec\.secret", None, 0o600, place=SUPEREXEC_SECRET),

@@ -15,6 +15,7 @@ import typing as t
 
 from .._base import guarded
 from .._base.layout import DATABASE
+from .apps import check_apps
 from .contents import ARCHIVED_SUPERLINK, CONTENTS, expect_all, find_rule, listed, place_for, read_contents
 from .database import ArchiveError, check_database
 from .kept import MOST_FILES, RECORD, is_left_out
@@ -52,6 +53,7 @@ def unpack(
             "staged": os.path.join(target, str(number)),
         }
     expect_all(required, entries, path)
+    check_apps(entries, path)
     return entries
 
 

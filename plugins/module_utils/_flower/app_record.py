@@ -29,6 +29,8 @@ _RULES: t.Mapping[str, re.Pattern[str]] = {
     "folder": re.compile(r"[A-Za-z0-9_][A-Za-z0-9.+!_-]{0,200}", re.ASCII),
 }
 
+_OF_A_COPY = ("fab_hash", "checksum")
+
 
 def record_path(home: str, name: str) -> str:
     """Return where the record of an app lies."""
@@ -54,6 +56,19 @@ def app_record_of(home: str, app: str) -> dict[str, str] | None:
 def own_apps(home: str, training: str) -> str:
     """Return the folder of what root has put aside for a training: its copies of an app, by the hash of their FAB."""
     return os.path.join(folder(home, PINNED_APPS), training)
+
+
+def pinned_record(path: str) -> dict[str, str] | None:
+    """Return what root has recorded of a training's own copy of an app, beside it; None where it has not."""
+    found = read_object(f"{path}.json", {ROOT, os.geteuid()}, _MOST)
+    return checked_pin(path, found) if found else None
+
+
+def checked_pin(path: str, found: t.Mapping[str, t.Any]) -> dict[str, str] | None:
+    """Return a record of a copy as far as it is one: C(fab_hash), which its folder is called by, and C(checksum)."""
+    record = {key: found.get(key) for key in _OF_A_COPY}
+    sound = all(isinstance(value, str) and _RULES[key].fullmatch(value) for key, value in record.items())
+    return t.cast("dict[str, str]", record) if sound and record["fab_hash"] == os.path.basename(path) else None
 
 
 def deployed_fab_hash(home: str, app: str) -> str | None:

@@ -149,7 +149,7 @@ def write_files(path: str, files: t.Mapping[str, bytes]) -> None:
 
 
 def files_below(path: str, most: int = MOST_BYTES) -> dict[str, bytes]:
-    """Return every file below a folder; raise OSError when one is not ours, no file, or all are too much."""
+    """Return every file below a folder; raise OSError when one is not ours or root's, no file, or too much."""
     found: dict[str, bytes] = {}
     folders = [""]
     while folders:
@@ -165,7 +165,7 @@ def files_below(path: str, most: int = MOST_BYTES) -> dict[str, bytes]:
             if status is not None and stat.S_ISDIR(status.st_mode):
                 folders.append(relative)
                 continue
-            with guarded.regular_file(full, most, [os.geteuid()]) as stream:
+            with guarded.regular_file(full, most, (guarded.ROOT, os.geteuid())) as stream:
                 _refuse_foreign(full, os.fstat(stream.fileno()))
                 found[relative] = stream.read(most)
             most -= len(found[relative])
@@ -174,12 +174,17 @@ def files_below(path: str, most: int = MOST_BYTES) -> dict[str, bytes]:
 
 def digest_of(files: t.Mapping[str, bytes]) -> str:
     """Return what C(app.digest) returns for files that hold this."""
+    return digest_of_hashes({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+
+
+def digest_of_hashes(hashes: t.Mapping[str, str]) -> str:
+    """Return it for files that have these hashes."""
     total = hashlib.sha256()
-    for name in sorted(files):
-        total.update(f"{name}\0{hashlib.sha256(files[name]).hexdigest()}\n".encode())
+    for name in sorted(hashes):
+        total.update(f"{name}\0{hashes[name]}\n".encode())
     return total.hexdigest()
 
 
 def _refuse_foreign(path: str, status: os.stat_result) -> None:
-    if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if status.st_uid not in (guarded.ROOT, os.geteuid()) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise guarded.UnsafeFileError(path, "can be written by others")

@@ -4,7 +4,8 @@
 """The app of a training: a copy of what was deployed when it was asked for, from which all of its runs are submitted.
 
 Another training may have the same app deployed with other code meanwhile. There is a folder for each training and FAB,
-which only root can write, and which is called by the hash of its FAB: a run of any other is stopped.
+which only root can write, and which is called by the hash of its FAB: a run of any other is stopped. What root has
+recorded of it lies beside it; a copy that comes back from a backup is held against that before anything is submitted.
 
 This module is private to the collection and may change at any time.
 """
@@ -17,7 +18,10 @@ import typing as t
 from .._base import guarded
 from .._base.errors import FedopsError
 from .._base.layout import folder
-from .app_record import HASH, PINNED_APPS, app_record_of, own_apps
+from .._base.notation import short_hash
+from .._base.records import write_object
+from .answers import FlwrError
+from .app_record import HASH, PINNED_APPS, app_record_of, own_apps, pinned_record
 from .fab import digest_of, files_below, write_files
 
 
@@ -31,14 +35,19 @@ def pinned_path(home: str, training: str, app: str) -> str:
     return os.path.join(own_apps(home, training), record["fab_hash"]) if record else app
 
 
-def pin(home: str, training: str, app: str, kept: t.Collection[str] = ()) -> str:
+def pin(home: str, training: str, app: str, kept: t.Collection[str] = (), fab_hash: str | None = None) -> str:
     """Have a training's own copy of a deployed app, and return its folder. Others of it go, but for these hashes.
 
-    Of those it is enough to know how they begin.
+    Of those it is enough to know how they begin. C(fab_hash) is that of the FAB which the training was checked with.
     """
     record = app_record_of(home, app)
     if record is None:
         return app
+    if fab_hash and record["fab_hash"] != fab_hash:
+        raise PinError(
+            f"{app} was deployed anew since this training was checked: its FAB is {short_hash(record['fab_hash'])}, and"
+            f" was {short_hash(fab_hash)}. Nothing was begun. Train again, which deploys what is asked for."
+        )
     files = files_below(app)
     if digest_of(files) != record["checksum"]:
         raise PinError(f"{app} is not as it was deployed. Look who changed it, and train again, which deploys it anew.")
@@ -55,11 +64,46 @@ def pin(home: str, training: str, app: str, kept: t.Collection[str] = ()) -> str
             guarded.rename(os.path.join(staging, "app"), path)
         finally:
             guarded.remove_tree(staging)
+    write_object(f"{path}.json", {key: record[key] for key in ("fab_hash", "checksum")}, 0o644, guarded.us())
     stay = (os.path.basename(path), *filter(None, kept))
     for name in guarded.names(own):
         if not name.startswith(stay):
-            guarded.remove_tree(os.path.join(own, name))
+            (guarded.remove if name.endswith(".json") else guarded.remove_tree)(os.path.join(own, name))
     return path
+
+
+def check_copy(path: str) -> None:
+    """Refuse a training's own copy of an app that is not what root has recorded of it.
+
+    Of what is no such copy, and of one that an earlier release has put aside, nothing is recorded.
+
+    :raises FlwrError: which names both hashes.
+    """
+    record = pinned_record(path)
+    if record is not None and (found := _digest_below(path)) != record["checksum"]:
+        raise FlwrError(
+            f"{path} is not the app that was put aside for this training: its files have the hash {short_hash(found)},"
+            f" and had {short_hash(record['checksum'])}. Nothing was submitted. Look who changed it, and train again"
+            " (playbook fedops.flower.train), which puts it right."
+        )
+
+
+def copies_to_keep(home: str) -> tuple[list[str], list[str]]:
+    """Return the files, below the home, of all copies that are what root has recorded, and say which others are not."""
+    names: list[str] = []
+    problems: list[str] = []
+    root = folder(home, PINNED_APPS)
+    for training in _names(root):
+        for fab_hash in filter(HASH.fullmatch, _names(os.path.join(root, training))):
+            place = os.path.join(PINNED_APPS, training, fab_hash)
+            record = pinned_record(os.path.join(home, place))
+            if record is None:
+                problems.append(f"{place} is not in the backup: nothing is recorded of it. Train again.")
+            elif _digest_below(os.path.join(home, place)) != record["checksum"]:
+                problems.append(f"{place} is not in the backup: it is not what was put aside there.")
+            else:
+                names += [f"{place}.json", *(f"{place}/{name}" for name in files_below(os.path.join(home, place)))]
+    return names, problems
 
 
 def pinned_hashes(home: str) -> set[str]:
@@ -73,6 +117,14 @@ def _names(path: str) -> list[str]:
         return guarded.names(path)
     except OSError:
         return []
+
+
+def _digest_below(path: str) -> str:
+    """Return the hash of what lies in a folder; nothing where that cannot be read, or others can write it."""
+    try:
+        return digest_of(files_below(path))
+    except OSError:
+        return ""
 
 
 def _holds(path: str, files: t.Mapping[str, bytes]) -> bool:

@@ -19,6 +19,7 @@ from .._config.table import BY_NAME
 from .._flower.answers import FlwrError, FlwrUnreachableError, Run
 from .._flower.app_record import check_fab, deployed_fab_hash
 from .._flower.cli import Flwr
+from .._flower.pinned import check_copy
 from .._flower.processes import moment
 from .._training.folder import LedgerEntry, TrainingFolder
 from .._training.follow import training_names
@@ -80,6 +81,7 @@ class Submitter:
         for run in decision.stop:
             self.flwr.stop(run.run_id)
         memory, request = self.memory, self.request
+        check_copy(request.app)
         memory.submitting = str(time.time())
         self.desk.remember(memory)
         self._tell_of_another_app()

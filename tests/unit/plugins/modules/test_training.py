@@ -283,6 +283,8 @@ def test_a_training_is_submitted_from_a_copy_of_its_own_whatever_is_deployed_mea
     source.write("an_app/task.py", "model = 2\n")
     assert deploy(deployment, source)["fab_hash"] != fab_hash
     assert Path(desk.request.app, "an_app", "task.py").read_text() == before
+    told = run_module("training", **{**asked, "deployed": fab_hash, "num_rounds": 9}, archive=archive)
+    assert "was deployed anew since this training was checked" in told["msg"]
 
 
 OURS, OTHER = "a" * 64, "b" * 64

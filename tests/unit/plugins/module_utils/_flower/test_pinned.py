@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.app_record i
 from ansible_collections.fedops.flower.plugins.module_utils._flower.deployment import AppDeployment
 from ansible_collections.fedops.flower.plugins.module_utils._flower.pinned import (
     PinError,
+    check_copy,
+    copies_to_keep,
     pin,
     pinned_hashes,
     pinned_path,
@@ -62,7 +65,7 @@ def test_a_training_that_is_asked_for_again_has_the_app_of_now_and_of_the_run_be
         hashes.append(deploy(quick, source)["fab_hash"])
         path = pin(quick.home, "ours", quick.path, [hash_[:8] for hash_ in hashes[-2:-1]])
     assert path == pinned_path(quick.home, "ours", quick.path) == pin(quick.home, "ours", quick.path, [hashes[1]])
-    assert sorted(os.listdir(os.path.dirname(path))) == sorted(hashes[1:])
+    assert sorted(os.listdir(os.path.dirname(path))) == sorted([*hashes[1:], *(f"{each}.json" for each in hashes[1:])])
 
 
 def test_what_somebody_has_changed_is_put_right_from_the_app_or_refused(quick: AppDeployment, source: Source) -> None:
@@ -73,6 +76,62 @@ def test_what_somebody_has_changed_is_put_right_from_the_app_or_refused(quick: A
     Path(quick.path, "an_app", "task.py").write_text("evil = 1\n")
     with pytest.raises(PinError, match="is not as it was deployed"):
         pin(quick.home, "ours", quick.path)
+
+
+def test_an_app_that_was_deployed_anew_after_the_check_is_not_pinned(quick: AppDeployment, source: Source) -> None:
+    checked = deploy(quick, source)["fab_hash"]
+    source.write("an_app/task.py", "model = 2\n")
+    now = deploy(quick, source)["fab_hash"]
+    with pytest.raises(PinError, match=f"its FAB is {now[:8]}, and was {checked[:8]}. Nothing was begun"):
+        pin(quick.home, "ours", quick.path, fab_hash=checked)
+    assert pinned_hashes(quick.home) == set()
+    assert task(pin(quick.home, "ours", quick.path, fab_hash=now)) == "model = 2\n"
+
+
+def changed(path: Path) -> None:
+    (path / "an_app/task.py").write_text("evil = 1\n")
+
+
+def one_more(path: Path) -> None:
+    (path / "an_app/more.py").write_text("evil = 1\n")
+
+
+def one_less(path: Path) -> None:
+    (path / "an_app/task.py").unlink()
+
+
+def for_all_to_write(path: Path) -> None:
+    (path / "an_app/task.py").chmod(0o666)
+
+
+@pytest.mark.parametrize("harm", [changed, one_more, one_less, for_all_to_write])
+def test_a_copy_that_is_not_what_root_has_recorded_is_refused_and_not_kept(
+    quick: AppDeployment, source: Source, harm: Callable[[Path], None]
+) -> None:
+    deploy(quick, source)
+    path = pin(quick.home, "ours", quick.path)
+    check_copy(path)
+    check_copy(quick.path)  # which is no copy
+    place = os.path.relpath(path, quick.home)
+    names, problems = copies_to_keep(quick.home)
+    assert {f"{place}.json", f"{place}/an_app/task.py", f"{place}/pyproject.toml"} <= set(names)
+    assert problems == []
+    harm(Path(path))
+    with pytest.raises(FlwrError, match="is not the app that was put aside for this training: its files have the hash"):
+        check_copy(path)
+    assert copies_to_keep(quick.home) == ([], [f"{place} is not in the backup: it is not what was put aside there."])
+
+
+def test_a_copy_of_an_earlier_release_is_taken_as_it_is(quick: AppDeployment, source: Source) -> None:
+    deploy(quick, source)
+    path = pin(quick.home, "ours", quick.path)
+    os.unlink(f"{path}.json")
+    check_copy(path)
+    names, (problem,) = copies_to_keep(quick.home)
+    assert names == []
+    assert problem.endswith("nothing is recorded of it. Train again.")
+    pin(quick.home, "ours", quick.path)
+    assert copies_to_keep(quick.home)[1] == []
 
 
 def test_a_run_of_any_other_fab_than_the_training_began_with_is_stopped(quick: AppDeployment, source: Source) -> None:

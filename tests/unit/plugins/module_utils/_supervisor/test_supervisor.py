@@ -818,6 +818,18 @@ def test_a_run_of_another_fab_than_is_deployed_is_stopped_and_not_followed(
         ) == ([], True)
 
 
+def test_a_copy_of_an_app_that_is_not_what_was_put_aside_is_not_submitted(world, monkeypatch) -> None:
+    def refuse(path: str) -> None:
+        raise FlwrError(f"{path} is not the app that was put aside for this training")
+
+    world.ask()
+    monkeypatch.setattr(submission, "check_copy", refuse)
+    assert world.live() == AGAIN
+    assert world.calls.count("run") == 0
+    assert world.memory.submitting == ""
+    assert "/app is not the app that was put aside" in world.named("flower_refused")[0]["message"]
+
+
 def test_a_flower_that_refuses_everything_is_asked_with_growing_pauses_and_then_given_up(world) -> None:
     world.ask(attempts=5)
 
