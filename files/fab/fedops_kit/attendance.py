@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .grid import SteadyGrid
-from .knowledge._base.jsonable import harmless, is_whole
+from .knowledge._base.jsonable import harmless, is_number, is_whole
 from .publish import ROSTER, WAITING, Publisher, logger
 from .sites import Sites
 
@@ -76,6 +76,7 @@ class Attendance:
     before: Mapping[int, Roll] = field(default_factory=dict)  # of lost runs, by round
     first: dict[str, Any] = field(default_factory=dict)  # the first deviation; empty: there is none
     outages: int = 0  # of the SuperLink, when the newest round began
+    claims: dict[str, float] = field(default_factory=dict)  # examples that each site has claimed last
     _now: dict[int, Roll] = field(default_factory=dict)
     _astray: int | None = None  # the first round of this run that deviates, until a checkpoint holds it
     _again: dict[int, Roll] = field(default_factory=dict)  # by round, who is to be there since the SuperLink was away
@@ -91,8 +92,10 @@ class Attendance:
         done = int(manifest["round"]) if manifest else 0
         if anew:
             publisher.forget(ROSTER)
-        before = _read(publisher.roster(), done)
-        return cls(publisher, patience, done, bool(done or before), before, said(manifest or {}))
+        rounds, claims = publisher.roster()
+        before = _read(rounds, done)
+        known = {site: float(claim) for site, claim in claims.items() if is_number(claim) and claim > 0}
+        return cls(publisher, patience, done, bool(done or before), before, said(manifest or {}), claims=known)
 
     @property
     def told(self) -> dict[str, Any]:
@@ -266,7 +269,7 @@ class Attendance:
                 }
             )
             last = roll
-        self.publisher.keep_roster(entries)
+        self.publisher.keep_roster(entries, self.claims)
 
 
 def _read(entries: Sequence[Any], done: int) -> dict[int, Roll]:

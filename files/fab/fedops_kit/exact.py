@@ -63,7 +63,7 @@ class ExactStrategy(Strategy):
         self._seed = seed
         self._arithmetic = arithmetic or Arithmetic()
         self._attendance = attendance
-        self._claims = Claims()
+        self._claims = Claims(attendance.claims if attendance else {}, lambda name: self._known_sites.pseudonym(name))
         self._sites: dict[int, Site] = {}  # of the newest replies, by node
 
     def summary(self) -> None:

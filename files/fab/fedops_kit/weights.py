@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -30,9 +30,10 @@ class Weighting:
 
 @dataclass
 class Claims:
-    """Who has claimed what, from round to round of this run."""
+    """Who has claimed what, from round to round; a run that goes on begins with what the one before has heard."""
 
-    _last: dict[str, float] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)
+    called: Callable[[str], str] = str  # what a site is called among the last ones
 
     def remarkable(self, claims: Mapping[str, float]) -> Iterator[str]:
         """Say what an operator should know of the claims of a round, by site."""
@@ -40,10 +41,10 @@ class Claims:
         for site, claim in claims.items():
             if len(claims) > 1 and 2 * claim > total:
                 yield f"{site} claims {claim:g} of {total:g} examples, more than all other sites together"
-            before = self._last.get(site, claim)
+            before = self.last.get(self.called(site), claim)
             if not before / _JUMP <= claim <= before * _JUMP:
                 yield f"{site} claims {claim:g} examples, and claimed {before:g} before"
-        self._last.update(claims)
+        self.last.update({self.called(site): claim for site, claim in claims.items()})
 
 
 def _bounded(claims: Sequence[float], share: float) -> list[float]:

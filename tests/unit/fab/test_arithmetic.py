@@ -226,6 +226,17 @@ def test_claims_are_told_by_site_and_round(federation: Federation, caplog: pytes
     assert [text.split(" claims ")[0] for text in told] == ["Round 1: site03", "Round 2: site03"]
 
 
+def test_a_claim_that_jumps_over_a_lost_run_is_told(federation: Federation, caplog: pytest.LogCaptureFixture) -> None:
+    before = {"on_the_way": Claiming(dict.fromkeys(federation.names, 50)), "killed_in_round": 3}
+    with pytest.raises(Killed):
+        federation.train(num_rounds=4, grid=before)
+    federation.train(
+        num_rounds=4, grid={"on_the_way": Claiming({**dict.fromkeys(federation.names, 50), "site03": 101})}
+    )
+    told = [text for text in caplog.messages if "and claimed" in text]
+    assert told == ["Round 3: site03 claims 101 examples, and claimed 50 before."]
+
+
 @pytest.mark.parametrize("loss", [0.0, 1e12])
 def test_no_loss_owns_or_stops_qfedavg(federation: Federation, loss: float) -> None:
     asked = {"strategy": "QFedAvg", "num_rounds": 3}
