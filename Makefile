@@ -10,6 +10,7 @@ BIN := $(CURDIR)/.venv/bin
 LINK := .ansible/collections/ansible_collections/fedops/flower
 BUILD := .cache/build
 IMPORTER := .cache/importer
+BUILDER := .cache/builder
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 # Everything that runs, runs from the checkout: its tools, its collection, and no settings of the user's.
@@ -22,7 +23,7 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 OWN_HOME := mkdir -p .cache/home && HOME="$(CURDIR)/.cache/home"
 
 # The order is: what tells most in the least time, first.
-GATES := generated lint units changelog docs importer sanity molecule
+GATES := generated lint units changelog docs importer environment sanity molecule
 
 # Percent of lines and branches that the unit tests reach; what stands, and it may only be raised. Whoever is not root
 # cannot run all of them.
@@ -50,6 +51,10 @@ $(IMPORTER)/venv/.synced: requirements/importer.txt tools/venv | .venv/.synced
 	mkdir -p $(IMPORTER)
 	tools/venv $(IMPORTER)/venv requirements/importer.txt
 
+$(BUILDER)/venv/.synced: requirements/builder.txt tools/venv | .venv/.synced
+	mkdir -p $(BUILDER)
+	tools/venv $(BUILDER)/venv requirements/builder.txt
+
 # Ansible finds a collection by its path; this one is reached through a link to the checkout.
 $(LINK):
 	mkdir -p $(@D)
@@ -59,6 +64,7 @@ $(LINK):
 lock: venv ## Renew the hashed locks of the development tools
 	$(LOCK) --upgrade requirements/dev.in -o requirements/dev.txt
 	$(LOCK) --upgrade requirements/importer.in -o requirements/importer.txt
+	$(LOCK) --upgrade requirements/builder.in -o requirements/builder.txt
 
 .PHONY: generate
 generate: venv ## Write the files that follow from the table of training variables
@@ -107,6 +113,10 @@ build: venv ## Build the collection's archive in .cache/build
 .PHONY: importer
 importer: build $(IMPORTER)/venv/.synced ## Gate: Galaxy's own check of the built archive
 	$(OWN_HOME) tools/importer $(IMPORTER)/venv $(BUILD)/fedops-flower-*.tar.gz
+
+.PHONY: environment
+environment: build $(BUILDER)/venv/.synced ## Gate: ansible-builder reads the collection and makes the execution environment's context
+	tools/environment $(BUILDER)/venv $(BUILD) $(BUILDER)/context
 
 .PHONY: molecule
 molecule: bootstrap venv ## Gate: the scenarios, on real systemd hosts in containers
