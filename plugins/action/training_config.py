@@ -23,12 +23,14 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.situation im
 )
 from ansible_collections.fedops.flower.plugins.module_utils._config.sizing import Room
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME, RUNTIME_NAMES
-from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, merged, node_count
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check, node_count
+from ansible_collections.fedops.flower.plugins.module_utils._console.context import merged, told
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import PYPROJECT, App, read_app, source_files
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_config import AppConfig, for_app
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app_kit import depends_on_numpy, with_kit
 from ansible_collections.fedops.flower.plugins.module_utils._flower.users_code import code_hash
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
+from ansible_collections.fedops.flower.plugins.plugin_utils._origin import Values
 
 ARGUMENTS = {
     "variables": {"type": "dict"},
@@ -64,7 +66,9 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
         given, problems = self._variables(arguments["variables"], task_vars or {})
-        variables = merged(arguments["context"] or {}, given)
+        context = arguments["context"] or {}
+        variables = merged(context, given, arguments["runtime"], arguments["home"])
+        problems += told(context)
         if initial := arguments["initial"]:
             variables.update({f"fl_initial_{name}": initial.get(key) for name, key in INITIAL})
         with errors_as(AnsibleActionFail):
@@ -97,9 +101,10 @@ class ActionModule(ActionBase):
         if given is not None:
             return dict(given), []
         variables, broken = {}, []
+        values = Values(self._templar, task_vars, self._task)
         for name in sorted(name for name in task_vars if name.startswith("fl_")):
             try:
-                variables[name] = self._templar.template(task_vars[name])
+                variables[name] = values.of(name)
             except AnsibleError as error:
                 rule = f"it does not render: {error.message}"
                 broken.append(Problem(ERROR, name, str(task_vars[name]), rule, "Correct it."))

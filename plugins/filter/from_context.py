@@ -10,8 +10,12 @@ short_description: Read training variables from an OpenNebula context
 version_added: 0.1.0
 description:
   - Turns the C(FL_*) variables of an OpenNebula context into the C(fl_*) variables of the same meaning.
-  - Empty variables are left out, and so is everything in the context that does not begin with C(FL_).
-  - An C(FL_*) variable that does not exist is kept, so that the check of the training names it.
+  - C(ONEAPP_FL_*) is the same; where both are set, the name without C(ONEAPP_) comes first.
+  - Empty variables are left out. So is a value that is the default of its user input, because a console fills it in
+    by itself (P(fedops.flower.user_inputs#filter)); the variable then has the default of the strategy.
+  - A path of a container becomes the directory of the host that is mounted there.
+  - What is not about training is left out. A name that is nearly that of a variable is kept, so that the check of the
+    training names it.
 author:
   - fedops.flower contributors (@fedops)
 options:
@@ -19,6 +23,10 @@ options:
     description: The variables of the context.
     type: dict
     required: true
+  home:
+    description: Home of Flower on the SuperLink host, C(runtime_home).
+    type: path
+    default: /opt/flower
 seealso:
   - plugin: fedops.flower.training_problems
     plugin_type: filter
@@ -50,13 +58,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.fedops.flower.plugins.module_utils._config import training
+from ansible_collections.fedops.flower.plugins.module_utils._base.home import HOME
+from ansible_collections.fedops.flower.plugins.module_utils._console import context as contexts
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
-def from_context(context: Mapping[str, Any]) -> dict[str, object]:
+def from_context(context: Mapping[str, Any], home: str = HOME) -> dict[str, object]:
     with errors_as(AnsibleFilterError):
-        return training.from_context(context)
+        return contexts.from_context(context, home=home)
 
 
 class FilterModule:

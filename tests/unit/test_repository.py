@@ -25,6 +25,7 @@ LAYERS = (
     "_certificates",
     "_config",
     "_flower",
+    "_console",
     "_supernode",
     "_storage",
     "_mirror",

@@ -34,8 +34,8 @@ def _defaults(numbers: list[str]) -> str:
     parts = [
         f"---\n{licence()}# {NOTICE}\n",
         _comment(
-            "null means: the default of the chosen strategy or runtime, which the comment gives. "
-            "docs/variables.md describes every variable."
+            "null means that nobody has set it: then the context of an OpenNebula machine counts, and then the default "
+            "that the comment gives. docs/variables.md describes every variable."
         ),
     ]
     for group, title in GROUPS.items():
@@ -47,13 +47,11 @@ def _defaults(numbers: list[str]) -> str:
 
 
 def _default(row: Variable) -> str:
-    value = "null" if row.depends else yaml.safe_dump(row.default).removesuffix("...\n").strip()
     lines = _comment(f"{row.help} {_sentence(kind(row))}")
     if row.strategies:
         lines += _comment(f"Read by {listed(row.strategies)}.")
-    if row.depends:
-        lines += _comment(f"Default: {defaults(row)}.")
-    return f"{lines}{row.ansible}: {value}\n\n".replace("\n\n", "\n")
+    lines += _comment(f"Default: {defaults(row) or 'none'}.")
+    return f"{lines}{row.ansible}: null\n\n".replace("\n\n", "\n")
 
 
 def _comment(text: str) -> str:
@@ -85,10 +83,8 @@ def _option(row: Variable) -> dict[str, object]:
     description = [row.help, _sentence(kind(row))]
     if row.strategies:
         description.append(f"Read by {listed(row.strategies)}, ignored by the other strategies.")
-    if row.depends:
-        description.append(f"When it is unset, the default is {defaults(row)}.")
-    option: dict[str, object] = {"description": description, "type": "raw"}
-    return option if row.depends else {**option, "default": row.default}
+    description.append(f"When it is unset, the default is {defaults(row) or 'none'}.")
+    return {"description": description, "type": "raw"}
 
 
 class _Dumper(yaml.SafeDumper):

@@ -40,7 +40,7 @@ _OF_THE_APP = frozenset({"fl_use_case"})  # which app it is, and no variable of 
 EXTRA = "extra."  # before the keys of the app alone, which then are no rows of the table
 _NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
 
-__all__ = ["Problem", "Training", "TrainingError", "check", "from_context", "merged", "node_count"]
+__all__ = ["Problem", "Training", "TrainingError", "check", "mapping", "nearest", "node_count"]
 
 
 class TrainingError(FedopsError):
@@ -80,7 +80,7 @@ class Training:
         is the app's own. Its value decides the model's bytes where C(knobs) declares it, or where it is C(given), for
         one that is not has the default of the app; without C(given), all of them do.
         """
-        values = renamed(dict(flat(_mapping(run_config))))
+        values = renamed(dict(flat(mapping(run_config))))
         ours = {key: values.pop(key) for key in list(values) if key in BY_KEY}
         knobs = knobs or {}
         turned, wrong = read_knobs({key: value for key, value in values.items() if key in knobs}, knobs)
@@ -153,22 +153,6 @@ def check(
     return _examine(variables, BY_ANSIBLE, lambda row: row.ansible, _present(runtime, home), nodes_online, room)[1]
 
 
-def from_context(context: Mapping[str, object]) -> dict[str, object]:
-    """The ``fl_*`` variables that an OpenNebula context sets; what is wrong stays, to be complained about."""
-    return {
-        str(name).lower(): _typed(str(name).lower(), value)
-        for name, value in _mapping(context).items()
-        if str(name).startswith("FL_") and not is_unset(value)
-    }
-
-
-def merged(context: Mapping[str, object], variables: Mapping[str, object]) -> dict[str, object]:
-    """Both together. A variable that only has its default gives way to the context, every other one wins."""
-    lower = from_context(context)
-    wins = (name for name, value in variables.items() if name not in lower or not _is_default(name, value))
-    return {**lower, **{name: variables[name] for name in wins}}
-
-
 def node_count(value: object) -> int | None:
     """The number of nodes online; nothing when it is not given."""
     try:
@@ -177,18 +161,8 @@ def node_count(value: object) -> int | None:
         raise FedopsError(f"nodes_online is {show(value)} but {bad}. Leave it out when it is not known.") from None
 
 
-def _typed(name: str, value: object) -> object:
-    try:
-        return parse(BY_ANSIBLE[name], value) if name in BY_ANSIBLE else value
-    except BadValue:
-        return value
-
-
-def _is_default(name: str, value: object) -> bool:
-    return is_unset(value) or (name in BY_ANSIBLE and _typed(name, value) == BY_ANSIBLE[name].default)
-
-
-def _mapping(variables: object) -> Mapping[Any, Any]:
+def mapping(variables: object) -> Mapping[Any, Any]:
+    """The same, refused in words when it is no dictionary."""
     if not isinstance(variables, Mapping):
         raise FedopsError(f"A dictionary of variables is needed, but {show(variables)} was given.")
     return variables
@@ -210,7 +184,7 @@ def _examine(
     room: Room | None = None,
 ) -> tuple[dict[str, object], list[Problem]]:
     """The values of all variables that have a good one, and all problems. C(unset) gives what is not given."""
-    unknown = {name: value for name, value in _mapping(given).items() if name not in rows}
+    unknown = {name: value for name, value in mapping(given).items() if name not in rows}
     problems = [_unknown(name, value, rows) for name, value in unknown.items() if name not in _OF_THE_APP]
     values: dict[str, object] = {}
     chosen = {rows[name].name: value for name, value in given.items() if name in rows and not is_unset(value)}
@@ -257,7 +231,7 @@ def _bad(variable: Variable, value: object, rule: str, spelled: str, default: ob
 
 def _unknown(name: object, value: object, rows: Mapping[str, Variable]) -> Problem:
     spellings = {row.name: spelled for spelled, row in rows.items()}
-    plain, near = _plain(name), _nearest(name)
+    plain, near = _plain(name), nearest(name)
     if plain in _NOT_NEEDED:
         hint = _NOT_NEEDED[plain].format(name=name, **spellings)
     elif near:
@@ -279,9 +253,9 @@ def _plain(name: object) -> str:
     return plain[3:] if plain.startswith("fl_") else plain
 
 
-def _nearest(name: object) -> Variable | None:
+def nearest(name: object, likeness: float = 0.6) -> Variable | None:
     """The variable that a wrong name probably means: by likeness, or by a word that only one name has."""
     plain = _plain(name)
-    near = difflib.get_close_matches(plain, BY_NAME, 1)
+    near = difflib.get_close_matches(plain, BY_NAME, 1, likeness)
     near = near or [known for known in BY_NAME if plain in known.split("_")]
     return BY_NAME[near[0]] if len(near) == 1 else None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
-from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, from_context
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
+from ansible_collections.fedops.flower.plugins.module_utils._console.context import from_context
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"

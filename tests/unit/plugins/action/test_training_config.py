@@ -111,9 +111,20 @@ def test_what_awx_makes_of_answers_is_understood(tmp_path):
     }
 
 
+def test_an_empty_answer_hides_neither_the_play_nor_a_context(tmp_path):
+    answers = "fl_num_rounds: !unsafe ''\nfl_seed: !unsafe ''\nfl_client_lr: !unsafe '0.1'\n"
+    context = {"FL_NUM_ROUNDS": "9", "FL_SEED": "5", "FL_CLIENT_LR": "0.7", "FL_TLS_ENABLED": "YES"}
+    variables = {"rounds": 2, "fl_num_rounds": "{{ rounds * 2 }}"}
+    result, said = play(tmp_path, {"context": context}, variables, answers)
+    found = {name: result["training"][name] for name in ("num_rounds", "seed", "client_lr")}
+    assert found == {"num_rounds": 4, "seed": 5, "client_lr": 0.1}
+    assert [problem["variable"] for problem in result["problems"]] == ["FL_TLS_ENABLED"]
+    assert said.count("[INFO]: FL_TLS_ENABLED is 'YES' but it is no training variable, and is left out.") == 1
+
+
 def test_context_and_nodes_online_are_taken_into_account(tmp_path):
     arguments = {"context": {"FL_STRATEGY": "Krum", "FL_MIN_AVAILABLE_CLIENTS": "3"}, "nodes_online": "2"}
-    result, dummy = play(tmp_path, arguments, {"fl_strategy": "FedAvg", "fl_num_rounds": 2})
+    result, dummy = play(tmp_path, arguments, {"fl_strategy": "", "fl_num_rounds": 2})
     assert [(problem["severity"], problem["variable"]) for problem in result["problems"]] == [
         ("error", "fl_num_malicious"),
         ("error", "fl_min_available_clients"),

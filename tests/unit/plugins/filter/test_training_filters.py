@@ -11,10 +11,16 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.fedops.flower.plugins.filter import from_context, run_config, training_problems
+from ansible_collections.fedops.flower.plugins.filter import (
+    from_context,
+    run_config,
+    survey_spec,
+    training_problems,
+    user_inputs,
+)
 
 
-@pytest.mark.parametrize("plugin", [training_problems, run_config, from_context])
+@pytest.mark.parametrize("plugin", [training_problems, run_config, from_context, survey_spec, user_inputs])
 def test_a_file_has_one_filter_which_bears_its_name_and_is_documented(plugin):
     (name,) = plugin.FilterModule().filters()
     assert plugin.__name__.rpartition(".")[2] == name == yaml.safe_load(plugin.DOCUMENTATION)["name"]
@@ -89,3 +95,11 @@ def test_what_is_not_a_dictionary_is_refused_in_words(name, given):
 def test_a_bad_argument_is_refused_in_words(arguments, message):
     with pytest.raises(AnsibleError, match=message):
         rendered("{{ {} | fedops.flower.training_problems(" + arguments + ") }}")
+
+
+def test_forms_are_written_and_a_wrong_one_is_refused_in_words():
+    assert "FL_STRATEGY" in rendered("{{ 'required' | fedops.flower.user_inputs }}")
+    assert rendered("{{ 'FedProx' | fedops.flower.survey_spec }}")["name"] == "Training"
+    for wrong in ("'few' | fedops.flower.user_inputs", "'Krumm' | fedops.flower.survey_spec"):
+        with pytest.raises(AnsibleError, match="must be one of "):
+            rendered("{{ " + wrong + " }}")

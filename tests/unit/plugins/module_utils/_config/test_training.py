@@ -19,8 +19,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.training imp
     Training,
     TrainingError,
     check,
-    from_context,
-    merged,
     node_count,
 )
 from flwr.common.config import fuse_dicts, parse_config_args
@@ -235,36 +233,7 @@ def test_a_complete_run_configuration_is_not_told_what_it_ignores():
     assert [problem.variable for problem in again.problems] == ["checkpoint-enabled"]
 
 
-def test_a_context_becomes_variables():
-    context = {
-        "FL_STRATEGY": "FedAdam",
-        "FL_CHECKPOINT_ENABLED": "YES",
-        "FL_CHECKPOINT_KEEP_BEST": "NO",
-        "FL_NUM_ROUNDS": "10",
-        "FL_SERVER_LR": "",
-        "FL_SEED": "lucky",
-        "FL_STRATGY": "Krum",
-        "FLEET": "1",
-        "ETH0_IP": "192.0.2.10",
-        7: "seven",
-    }
-    assert from_context(context) == {
-        "fl_strategy": "FedAdam",
-        "fl_checkpoint_enabled": True,
-        "fl_checkpoint_keep_best": False,
-        "fl_num_rounds": 10,
-        "fl_seed": "lucky",
-        "fl_stratgy": "Krum",
-    }
-
-
-def test_a_variable_that_was_set_wins_over_the_context_and_a_default_does_not():
-    context = {"FL_STRATEGY": "FedAdam", "FL_NUM_ROUNDS": "10", "FL_TAU": "0.5"}
-    variables = {"fl_strategy": "FedAvg", "fl_num_rounds": 4, "fl_tau": None, "fl_seed": 1}
-    assert merged(context, variables) == {"fl_strategy": "FedAdam", "fl_num_rounds": 4, "fl_tau": 0.5, "fl_seed": 1}
-
-
-@pytest.mark.parametrize("call", [check, Training.from_variables, Training.from_run_config, from_context])
+@pytest.mark.parametrize("call", [check, Training.from_variables, Training.from_run_config])
 @pytest.mark.parametrize("given", [None, "fl_strategy", ["fl_strategy"], 3])
 def test_what_is_not_a_dictionary_is_refused(call, given):
     with pytest.raises(FedopsError, match="A dictionary of variables is needed, but .* was given"):

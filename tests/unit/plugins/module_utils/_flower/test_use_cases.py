@@ -13,12 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.fedops.flower.plugins.module_utils._config.training import (
-    Training,
-    check,
-    from_context,
-    merged,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training, check
+from ansible_collections.fedops.flower.plugins.module_utils._console.context import from_context, merged
 from ansible_collections.fedops.flower.plugins.module_utils._flower.app import (
     PYPROJECT,
     declaring,
@@ -142,4 +138,4 @@ def test_its_name_is_no_variable_of_a_training_and_no_mistake(name: str) -> None
     given = merged({name: "llm-fine-tuning"}, {}) if name.isupper() else {name: "llm-fine-tuning"}
     assert check(given) == []
     assert Training.from_variables(given).values == Training.from_variables({}).values
-    assert from_context({"FL_USE_CASE": "digits"}) == {"fl_use_case": "digits"}
+    assert from_context({"FL_USE_CASE": "anomaly-detection"}) == {"fl_use_case": "anomaly-detection"}
