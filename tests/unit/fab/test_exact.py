@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from flwr.serverapp.strategy import FedAvg
 from simulated import Federation
@@ -59,21 +60,29 @@ def test_only_a_round_that_lacked_nothing_but_nodes_is_worth_another_try(
     assert caught.type is error
 
 
+def draws() -> list[float]:
+    """Return numbers of both global generators."""
+    return [*(random.random() for dummy in range(3)), *np.random.random(3)]
+
+
 @pytest.fixture
 def drawn() -> Iterator[list[float]]:
     """What a user's own draws would be if no training lay between them."""
-    before = random.getstate()
+    before, arrays_before = random.getstate(), np.random.get_state()
     random.seed("a user's")
-    state = random.getstate()
-    numbers = [random.random() for dummy in range(3)]
+    np.random.seed(7)
+    state, arrays_state = random.getstate(), np.random.get_state()
+    numbers = draws()
     random.setstate(state)
+    np.random.set_state(arrays_state)
     yield numbers
     random.setstate(before)
+    np.random.set_state(arrays_before)
 
 
 def test_sampling_leaves_the_random_numbers_of_the_task_alone(federation: Federation, drawn: list[float]) -> None:
     federation.train(num_rounds=2, fraction_train=0.5, fraction_evaluate=0.5)
-    assert [random.random() for dummy in drawn] == drawn
+    assert draws() == drawn
 
 
 def test_sampling_that_fails_leaves_them_alone_too(
@@ -86,4 +95,4 @@ def test_sampling_that_fails_leaves_them_alone_too(
     monkeypatch.setattr(FedAvg, "configure_train", failing)
     with pytest.raises(ValueError, match="no nodes"):
         federation.train(num_rounds=1)
-    assert [random.random() for dummy in drawn] == drawn
+    assert draws() == drawn
