@@ -107,7 +107,7 @@ class World:
         self.at += seconds
         while self.plan and self.plan[0][0] <= self.at:
             self.plan.pop(0)[1]()
-        assert self.at < 100_000, "the supervisor waits for ever"
+        assert self.at < 20_000, "the supervisor waits for ever"
 
     # --- Flower ---
 
