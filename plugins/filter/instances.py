@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.facts import problem
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.data import is_ours
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import (
     SuperNodeHost,
     federation_members,
@@ -31,9 +32,16 @@ def supernode_names(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, An
         return [name for host in _hosts(hosts, hostvars) for name in host.names]
 
 
-def supernode_data(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def supernode_data(
+    hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], given_only: bool = False
+) -> list[str]:
     with errors_as(AnsibleFilterError):
-        return [one.data_directory for host in _hosts(hosts, hostvars) for one in host.supernodes]
+        return [
+            one.data_directory
+            for host in _hosts(hosts, hostvars)
+            for one in host.supernodes
+            if not (given_only and is_ours(one.data_directory, host.home))
+        ]
 
 
 def supernode_members(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -163,9 +163,9 @@ def main() -> None:
     accounts, home, migrate = (module.params[name] for name in ("accounts", "home", "migrate"))
     fresh = not os.path.isdir(home)
     with module.explaining("made", advice="Free that path, then run again."):
-        changes, commands = lacking(accounts, home)
-        for command in [] if module.check_mode else commands:
-            module.run_command(command, check_rc=True)
+        changes, lines = lacking(accounts, home)
+        if lines and not module.check_mode:
+            module.run_command(["systemd-sysusers", "--inline", *lines], check_rc=True)
         users = {account["uid"] for account in accounts} - {None}
         made, old = make_directories(home, module.params["directories"], users, migrate, module.check_mode)
         changes += made

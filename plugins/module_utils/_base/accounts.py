@@ -50,31 +50,29 @@ def is_missing(kind: str, name: str, number: int, found: Found, variable: str = 
     return True
 
 
-def lacking(accounts: t.Sequence[t.Mapping[str, t.Any]], home: str) -> tuple[list[str], list[list[str]]]:
-    """Return which groups, users and memberships a host lacks, and the commands that make them.
+def lacking(accounts: t.Sequence[t.Mapping[str, t.Any]], home: str) -> tuple[list[str], list[str]]:
+    """Return which groups, users and memberships a host lacks, and the lines of sysusers.d(5) that make them.
 
-    An account is given as the module C(account) takes it. AccountError tells who is in the way.
+    An account is given as the module C(account) takes it. AccountError tells who is in the way: systemd-sysusers itself
+    would give an account another number then.
     """
     missing = [(account, _missing_of(account)) for account in accounts]  # judge all before making one
     made: list[str] = []
-    commands: list[list[str]] = []
+    lines: list[str] = []
     for account, kinds in missing:
         name = account["name"]
         if "group" in kinds:
-            commands.append(["groupadd", "--system", "--gid", str(account["gid"]), name])
+            lines.append(f"g {name} {account['gid']}")
         if "user" in kinds:
-            commands.append([
-                "useradd", "--system", "--uid", str(account["uid"]), "--gid", str(account["gid"]), "--home-dir",
-                os.path.join(home, account["home"]).rstrip("/"), "--no-create-home", "--shell", "/usr/sbin/nologin",
-                "--comment", "Flower", name,
-            ])  # fmt: skip
+            own = os.path.join(home, account["home"]).rstrip("/").replace("%", "%%")
+            lines.append(f'u {name} {account["uid"]}:{account["gid"]} Flower "{own}" /usr/sbin/nologin')
         made += [f"{kind} {name}" for kind in kinds]
     for account in accounts:
         for group in account["groups"]:
             if account["name"] not in (_attempt(grp.getgrnam, group, "gr_mem") or []):
-                commands.append(["usermod", "--append", "--groups", group, account["name"]])
+                lines.append(f"m {account['name']} {group}")
                 made.append(f"member {account['name']} of {group}")
-    return made, commands
+    return made, lines
 
 
 def _missing_of(account: t.Mapping[str, t.Any]) -> list[str]:

@@ -26,15 +26,20 @@ def problems(
 
     With a use case, also what keeps them from being its data.
     """
-    ours = os.path.join(home, "data")
     found = []
     for path in dict.fromkeys(map(os.path.normpath, directories)):
-        if (path == ours or os.path.dirname(path) == ours) and not os.path.lexists(path):
+        if is_ours(path, home) and not os.path.lexists(path):
             continue
         why = _as_member(path, groups, use_case)
         if why:
             found.append(f"{path} {why}. {_advice(path, name, why)}".rstrip())
     return found
+
+
+def is_ours(path: str, home: str) -> bool:
+    """Tell whether a data directory is one that we make, with an owner and modes that serve."""
+    ours = os.path.join(home, "data")
+    return ours in (path := os.path.normpath(path), os.path.dirname(path))
 
 
 def _advice(path: str, name: str, why: str) -> str:

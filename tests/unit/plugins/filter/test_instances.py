@@ -38,6 +38,7 @@ def test_members_are_who_the_inventory_says() -> None:
     }
     data = FILTERS["supernode_data"](["hospital", "box"], hostvars)
     assert data == ["/srv/a", "/opt/flower/data/a", "/opt/flower/data/b"]
+    assert FILTERS["supernode_data"](["hospital", "box"], hostvars, given_only=True) == ["/srv/a"]
 
 
 def test_an_answer_is_worth_a_key_for_each_member() -> None:

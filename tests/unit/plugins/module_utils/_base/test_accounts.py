@@ -5,7 +5,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base.accounts import AccountError, Found, is_missing
+from ansible_collections.fedops.flower.plugins.module_utils._base.accounts import (
+    AccountError,
+    Found,
+    is_missing,
+    lacking,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,3 +53,20 @@ def test_an_account_of_somebody_else_is_refused_with_what_to_do(kind: str, found
     with pytest.raises(AccountError) as refused:
         is_missing(kind, "flower", 49999, found)
     assert str(refused.value) == message
+
+
+def test_all_that_a_host_lacks_is_made_by_one_command_that_reads_these_lines() -> None:
+    accounts = [
+        {"name": "fl-a", "uid": 62001, "gid": 62001, "home": "con%trol", "groups": ["fl-b"], "variable": ""},
+        {"name": "fl-b", "uid": None, "gid": 62002, "home": "", "groups": [], "variable": ""},
+        {"name": "root", "uid": 0, "gid": 0, "home": "", "groups": [], "variable": ""},
+    ]
+    assert lacking(accounts, "/srv/of ours") == (
+        ["group fl-a", "user fl-a", "group fl-b", "member fl-a of fl-b"],
+        [
+            "g fl-a 62001",
+            'u fl-a 62001:62001 Flower "/srv/of ours/con%%trol" /usr/sbin/nologin',
+            "g fl-b 62002",
+            "m fl-a fl-b",
+        ],
+    )
