@@ -159,13 +159,18 @@ def _reached(rows: list[dict[str, Any]], strategy: str) -> str:
 
 
 def _twins(content: dict[str, Any]) -> str:
-    training, seeds = content["training"], content["seeds"]
+    training = content["training"]
     about = (
         f"{content['sites']} sites that are alike, {training['num_rounds']} rounds of {training['local_epochs']} local"
-        f" epochs, {'seed' if len(seeds) == 1 else 'mean of the seeds'} {', '.join(map(str, seeds))}.\n\n"
+        " epochs; means over the seeds.\n\n"
     )
-    cells = [[row["strategy"], f"{row['batch']:.1%}", f"{row['group']:.1%}"] for row in content["twins"]]
-    return about + table(["Strategy", "batch normalization", "group normalization"], cells)
+    figures = ("batch", "group", "most_lost")
+    cells = [
+        [row["strategy"], ", ".join(map(str, row["seeds"])), *(f"{row[name]:.1%}" for name in figures)]
+        for row in content["twins"]
+    ]
+    heads = ["Strategy", "Seeds", "batch normalization", "group normalization", "most lost with a seed"]
+    return about + table(heads, cells)
 
 
 def _drift(content: dict[str, Any]) -> str:

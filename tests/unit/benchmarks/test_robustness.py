@@ -90,15 +90,16 @@ def test_every_strategy_was_measured_with_buffers() -> None:
     assert {each.strategy for each in twins} == set(normalization.STRATEGIES)
     assert normalization.problems(twins) == []
     assert normalization.STRATEGIES["QFedAvg"] == {}  # with its own defaults
+    assert next(each.seeds for each in twins if each.strategy == "QFedAvg") == [1, 2, 3]
 
 
 def test_no_strategy_harms_buffers(tmp_path: Path) -> None:
     twins = normalization.measure("FedAvgM", [1], tmp_path, num_rounds=10)
     assert min(twins.batch, twins.group) > 0.8
-    assert normalization.problems([normalization.Twins("Krum", 0.9, 0.93)]) == [
-        "Krum reaches 90.0% with batch normalization and 93.0% with its twin"
+    assert normalization.problems([normalization.Twins("Krum", 0.92, 0.93, 0.03, [1, 2])]) == [
+        "Krum loses 3.0% with batch normalization against its twin"
     ]
-    assert normalization.problems([normalization.Twins("Krum", 0.92, 0.93)]) == []
+    assert normalization.problems([normalization.Twins("Krum", 0.92, 0.93, 0.01, [1, 2])]) == []
 
 
 def test_the_proximal_term_holds_clients_back(tmp_path: Path) -> None:

@@ -67,10 +67,10 @@ def test_early_stopping_is_held_to_what_the_run_counts_with() -> None:
 def test_a_default_of_another_strategy_may_have_moved_since_the_run_began() -> None:
     earlier = effective(0.5)
     earlier["run_config"] = {**ASKED.run_config, "qfedavg-q": 0.1}
-    assert ASKED.run_config["qfedavg-q"] == 0.01
+    assert ASKED.run_config["qfedavg-q"] == 0.001
     assert training_differences(earlier, ASKED.toml) == []
     earlier["run_config"] = {**ASKED.run_config, "qfedavg-q": 0.3}
-    assert training_differences(earlier, ASKED.toml) == ["Run configuration key qfedavg-q was to be 0.01 and is 0.3."]
+    assert training_differences(earlier, ASKED.toml) == ["Run configuration key qfedavg-q was to be 0.001 and is 0.3."]
 
 
 @pytest.mark.parametrize(("published", "run_config"), [(None, ASKED.toml), ({}, "not toml ["), ({}, None)])

@@ -47,6 +47,7 @@ DEFAULTS: Mapping[str, tuple[Mapping[str, object], ...]] = {
     "qfedavg_q": (
         {"": 0.1},
         {"": 0.01},
+        {"": 0.001},
     ),
     "num_malicious": ({"": 0},),
     "num_nodes_to_select": ({"": 1},),

@@ -266,7 +266,7 @@ _ROWS: tuple[Variable, ...] = (
     Variable(
         name="qfedavg_q",
         type="float",
-        default=0.01,
+        default=0.001,
         title="Fairness (q)",
         help="How much more clients with a high loss count; 0 counts all clients alike, whatever their examples.",
         group="strategy",
