@@ -180,7 +180,7 @@ bench-byzantine: venv ## Every strategy against sites that lie, on a simulated g
 	python tools/generate.py
 
 .PHONY: bench-liars
-bench-liars: venv ## Robust strategies against liars that hide, on a simulated grid (twenty minutes); renews docs/robustness.md
+bench-liars: venv ## Robust strategies against liars that hide, on a simulated grid (hours); renews docs/robustness.md
 	python benchmarks/liars.py
 	python tools/generate.py
 
