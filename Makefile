@@ -148,6 +148,14 @@ test: bootstrap ## All gates, one after the other, up to the first that fails
 test-all: bootstrap ## All gates, the contract with Flower, the tests of the examples, and what takes long
 	@tools/gates $(GATES) contract test-examples smoke-benchmarks molecule-long
 
+SCHEDULE ?= linear_warmup total_iters=5 then cosine T_max=45
+RATE ?= 0.1
+ROUNDS ?= 50
+
+.PHONY: schedule
+schedule: venv ## Show the rate of each round: make schedule SCHEDULE='cosine T_max=50' RATE=0.1 ROUNDS=50
+	@python tools/schedule.py '$(SCHEDULE)' --rate '$(RATE)' --rounds '$(ROUNDS)'
+
 .PHONY: demo
 demo: bootstrap venv ## Four hosts on this machine, a federation on them, a training, a plot
 	testbed/demo

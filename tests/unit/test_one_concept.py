@@ -21,6 +21,7 @@ LONGER = {
     "files/fab/fedops_kit/publish.py": "class",
     "plugins/module_utils/_base/layout.py": "table",
     "plugins/module_utils/_config/rules.py": "table",
+    "plugins/module_utils/_config/strategies.py": "table",
     "plugins/module_utils/_config/table.py": "table",
     "plugins/module_utils/_flower/assumptions.py": "table",
     "plugins/module_utils/_supervisor/endings.py": "table",

@@ -37,6 +37,8 @@ COPIED = (
     "_config/synonyms",
     "_config/kit",
     "_config/stopping",
+    "_config/schedules",
+    "_config/steering",
     "_base/errors",
     "_base/jsonable",
     "_base/home",

@@ -35,6 +35,7 @@ from .one_round import Guard, Round
 from .publish import logger
 from .reports import FAILED, REJECTED, Reports, way
 from .sites import Site, Sites
+from .steering import Steer
 from .weights import Claims
 
 _REASONS = 20  # that are told of a round; all of them are in the history
@@ -53,6 +54,7 @@ class ExactStrategy(Strategy):
         rounds_done: int = 0,
         arithmetic: Arithmetic | None = None,
         attendance: Attendance | None = None,
+        steer: Steer | None = None,
     ) -> None:
         self.strategy = strategy
         self.rounds_done = rounds_done
@@ -63,6 +65,7 @@ class ExactStrategy(Strategy):
         self._seed = seed
         self._arithmetic = arithmetic or Arithmetic()
         self._attendance = attendance
+        self._steer = steer or Steer(None)
         self._claims = Claims(attendance.claims if attendance else {}, lambda name: self._known_sites.pseudonym(name))
         self._sites: dict[int, Site] = {}  # of the newest replies, by node
 
@@ -141,10 +144,12 @@ class ExactStrategy(Strategy):
     def _ask(self, attempt: int) -> Iterable[Message]:
         arrays, config, grid = self._asked
         self._prepare(arrays, config, grid)
+        self._steer.prepare(self.round.number, self.strategy, config)
         with _seeded(f"{self._seed}/{self.round.number}/train/{attempt}"):
             # A record of its own: ours is emptied when the round has made a new model, and it may keep what it gets.
             given = ArrayRecord(dict(arrays))
             messages = list(self.strategy.configure_train(self.round.number, given, config, grid))
+        messages = self._steer.addressed(messages, self._known_sites.name)
         self._arithmetic.prepare(self.strategy)
         self.round.asked_nodes = [message.metadata.dst_node_id for message in messages]
         self.asked_nobody &= not messages
@@ -185,6 +190,7 @@ class ExactStrategy(Strategy):
         self.round.unavailable = len(silent) + sum(_is_unavailable(reply) for reply in ordered)
         self.round.counted_nodes = [self._node(reply) for reply in ordered if not reply.has_error()]
         self.round.reports = self._reported(ordered)
+        self._steer.report(self.round)
         return ordered
 
     def _reported(self, ordered: Iterable[Message]) -> Reports:

@@ -25,11 +25,13 @@ from .kept_rounds import KeptRounds, app_of
 from .knowledge._checkpoint.checkpoint import EARLY_STOPPING, Checkpoint
 from .knowledge._checkpoint.trainings import directory_of
 from .knowledge._config.kit import KIT_PACKAGE
+from .knowledge._config.steering import STEERING
 from .knowledge.version import VERSION
 from .promises import promises
 from .resume import ARITHMETIC, KIT, AnyModel, Beginning, arithmetic_of
 from .rounds import Evaluate, known_line
 from .state import Capture, KeptState, Restore, State
+from .steering import Steer, check_steering
 from .stopping import EarlyStopping, check_stopping
 from .storable import check_storable
 from .terms import Terms, of_any_app
@@ -93,13 +95,25 @@ class KeptStrategy(Strategy):
             terms.told_by.learn(beginning.code(terms.identity.code))
             attendance = _attendance(terms, beginning)
             manifest = beginning.checkpoint.manifest if beginning.checkpoint else None
-            stopping = EarlyStopping.begin(terms.values, manifest)
+            stopping, steer = EarlyStopping.begin(terms.values, manifest), Steer.begin(terms.values, manifest)
             facts = {**self._effective(terms, beginning, grid.run), ARITHMETIC: arithmetic.number}
             if stopping.settings:
                 facts[EARLY_STOPPING] = stopping.settings.told
+            if steer.settings:
+                facts[STEERING] = steer.settings.told
             terms.told_by.effective(known_line(beginning.checkpoint), facts)
             rounds = KeptRounds(
-                terms, self._state, beginning, arithmetic, directory, grid, num_rounds, any_model, attendance, stopping
+                terms,
+                self._state,
+                beginning,
+                arithmetic,
+                directory,
+                grid,
+                num_rounds,
+                any_model,
+                attendance,
+                stopping,
+                steer,
             )
             del initial_arrays  # a resumed training has no use for them, and models are large
             return rounds.train(timeout, train_config, evaluate_config, evaluate_fn)
@@ -187,6 +201,7 @@ def begin(
     def check(checkpoint: Checkpoint, kept: State) -> None:
         state.check(ways[arithmetic_of(checkpoint)].seen(untrained), kept)
         check_stopping(checkpoint.manifest)
+        check_steering(checkpoint.manifest)
 
     first = partial(first_model, terms.values, untrained)
     if directory is None:

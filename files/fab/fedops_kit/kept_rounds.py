@@ -29,6 +29,7 @@ from .room import room
 from .rounds import Evaluate, RoundKeeper, known_figures
 from .saving import Saver
 from .state import KeptState
+from .steering import Steer
 from .stopping import EarlyStopping, EndedEarly
 from .terms import Terms
 
@@ -48,6 +49,7 @@ class KeptRounds:
         any_model: AnyModel | None,
         attendance: Attendance,
         stopping: EarlyStopping,
+        steer: Steer,
     ) -> None:
         self._terms = terms
         self._state = state
@@ -60,6 +62,7 @@ class KeptRounds:
         self._any_model = any_model
         self._attendance = attendance
         self._stopping = stopping
+        self._steer = steer
         required = bool(terms.values["checkpoint_required"])
         self._saver = Saver(directory, required, beginning.checkpoint) if directory else None
 
@@ -76,8 +79,11 @@ class KeptRounds:
         stopping = self._stopping
         guard = replace(self._terms.guard, round_timeout=timeout)
         exact = ExactStrategy(
-            self._state.strategy, guard, int(values["seed"]), done, self._arithmetic, self._attendance
+            self._state.strategy, guard, int(values["seed"]), done, self._arithmetic, self._attendance, self._steer
         )
+        known = known_figures(self._beginning.checkpoint)
+        if done:
+            self._steer.remember(self._beginning.arrays, self._beginning.state, known)
         keeper = RoundKeeper(
             strategy=exact,
             publisher=self._publisher,
@@ -89,14 +95,17 @@ class KeptRounds:
             capture=self._state.capture,
             attendance=self._attendance,
             stopping=stopping,
+            steer=self._steer,
+            restore=self._state.restore,
             round_files=bool(values.get("round_files")),
-            last=known_figures(self._beginning.checkpoint),
+            last=known,
         )
         if self._num_rounds > done and not stopping.is_over:
             # Our own ClientApp unpacks; another says so, or is sent its arrays one by one.
             packer = Packer(presumed=not guard.foreign)
             steady = SteadyGrid(self._grid, float(values["node_wait_timeout"]), keeper.heed_quiesce, packer)
             self._publisher.names = steady.sites
+            self._steer.pseudonym = steady.sites.pseudonym
             self._check_nodes(steady)
             initial = self._initial_arrays()
             try:

@@ -15,6 +15,7 @@ from flwr.serverapp.strategy import Result
 from .attendance import DEVIATION, EXACT, Attendance, said
 from .errors import QuiescedError
 from .exact import ExactStrategy
+from .knowledge._base.jsonable import is_number
 from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._config.stopping import stopping_text
 from .one_round import Round
@@ -22,6 +23,7 @@ from .publish import Publisher, finite, logger
 from .round_files import round_file, server_eval
 from .saving import Saver
 from .state import State
+from .steering import Steer
 from .stopping import CENTRAL, OF_SITES, OF_TRAINING, SPELLINGS, EarlyStopping, EndedEarly
 
 _LETTERS = 1 << 15  # of all metrics in a line
@@ -44,6 +46,8 @@ class RoundKeeper:
     capture: Callable[[], State]  # what the strategy needs in the next round, beside the model
     attendance: Attendance
     stopping: EarlyStopping
+    steer: Steer
+    restore: Callable[[State], None]  # gives the strategy back what ``capture`` has returned
     round_files: bool = False  # whether each round leaves a file of its own
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
     result: Result = field(default_factory=Result)  # of a training that is ended early
@@ -65,13 +69,14 @@ class RoundKeeper:
             finished.number, finished.asked_nodes, finished.counted_nodes if finished.aggregated else ()
         )
         self.attendance.note(finished.number, deviation)
-        is_best = False
+        is_best = spike = False
         if finished.aggregated:
             measured = {CENTRAL: central, OF_SITES: finished.metrics, OF_TRAINING: finished.train_metrics}
             is_best = self.stopping.look(finished.number, measured)
-            self.last = {"loss": facts["loss"], "accuracy": facts["accuracy"]}
+            spike = self.steer.look(finished, _loss(central, finished.metrics))
+            self.last = self._kept(arrays, spike, {"loss": facts["loss"], "accuracy": facts["accuracy"]})
             # A mapping of our own: the record is emptied when the next round has made a new model, saved or not.
-            said = {**self.attendance.manifest, **self.stopping.manifest}
+            said = {**self.attendance.manifest, **self.stopping.manifest, **self.steer.manifest}
             self._unsaved = (dict(arrays), {**self.about, "round": finished.number, **self.last, **said})
         is_over = self.stopping.is_over
         stands_still = finished.number < self.num_rounds and not is_over and self.publisher.is_to_stand_still
@@ -91,6 +96,7 @@ class RoundKeeper:
             "rejected": [asdict(rejection) for rejection in finished.rejected],
             "update_norm": finite(finished.update_norm),
             **finished.reports.told(finished.aggregated),
+            **self.steer.told(spike),
             **self.stopping.told(finished.number < self.num_rounds),
             EXACT: self.attendance.told[EXACT],
             **({DEVIATION: {**asdict(deviation), "why": deviation.why}} if deviation else {}),
@@ -105,6 +111,15 @@ class RoundKeeper:
         if self.stopping.settings:
             self._end_early(finished, arrays, central)
         return central
+
+    def _kept(self, arrays: ArrayRecord, spike: bool, figures: dict[str, object]) -> dict[str, object]:
+        """Return what is known of the model of a round, in whose place a better one may be put after a spike."""
+        if not self.steer.rolls_back:
+            return figures
+        if spike:
+            return self.steer.go_back(arrays, self.restore) or figures
+        self.steer.remember(arrays, self.capture(), figures)
+        return figures
 
     def _end_early(self, finished: Round, arrays: ArrayRecord, central: MetricRecord | None) -> None:
         """Keep what Flower would return of the rounds so far, and end them when it is time."""
@@ -188,6 +203,12 @@ class RoundKeeper:
             self._unsaved, self._overdue = None, False
             self.attendance.saved(saved.round)
         return saved
+
+
+def _loss(central: MetricRecord | None, federated: Mapping[str, Any]) -> float | None:
+    """Return the loss of a model, also where it is no finite number."""
+    found = _called(central if central is not None else federated, SPELLINGS["loss"])
+    return float(found) if is_number(found) else None
 
 
 def _figures(central: MetricRecord | None, federated: Mapping[str, Any], num_examples: int) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .._base.notation import counted
+from .schedules import Schedule
 from .situation import ERROR, INFO, WARNING, Problem, Situation
 from .sizing import checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
 from .sizing import said as size
 from .strategies import MIXED, least_nodes_mixed, least_replies_trimmed, listed, trimmed
-from .table import VARIABLES
+from .table import BY_NAME, VARIABLES
 
 _Rule = Callable[[Situation], Iterator[Problem]]
 _RULES: list[tuple[frozenset[str], _Rule]] = []
@@ -300,6 +301,44 @@ def _nobody_evaluates(it: Situation) -> Iterator[Problem]:
             "early_stopping_patience",
             f"{it.name('fraction_evaluate')} is 0, so that it depends on the server's own test set",
             f"Put one on the SuperLink host, or set {it.name('fraction_evaluate')} above 0.",
+        )
+
+
+@_reads("spike_factor")
+def _every_loss_a_spike(it: Situation) -> Iterator[Problem]:
+    if 0 < float(it.values["spike_factor"]) <= 1:
+        yield it.problem(
+            ERROR,
+            "spike_factor",
+            "a loss that is as usual would be a spike",
+            f"Set {it.name('spike_factor')} above 1, such as 2, or to 0.",
+        )
+
+
+@_reads("strategy", "lr_schedule", "server_lr_schedule", "mu_schedule", "spike_factor", "fraction_evaluate")
+def _steered_by_no_loss(it: Situation) -> Iterator[Problem]:
+    looks = [
+        name
+        for name in ("lr_schedule", "server_lr_schedule", "mu_schedule")
+        if BY_NAME[name].applies_to(it.strategy.name) and Schedule.of(it.values[name]).looks_at_losses
+    ] + ["spike_factor"] * (it.values["spike_factor"] > 0)
+    if looks and it.values["fraction_evaluate"] == 0:
+        yield it.problem(
+            WARNING,
+            looks[0],
+            f"{it.name('fraction_evaluate')} is 0, so that it depends on the loss of the server's own test set",
+            f"Put one on the SuperLink host, or set {it.name('fraction_evaluate')} above 0.",
+        )
+
+
+@_reads("strategy", "site_boost")
+def _boosted_and_fair(it: Situation) -> Iterator[Problem]:
+    if it.strategy.name == "QFedAvg" and float(it.values["site_boost"]) > 1:
+        yield it.problem(
+            WARNING,
+            "site_boost",
+            "QFedAvg reckons with one client learning rate for all sites",
+            f"Leave {it.name('site_boost')} at 1: QFedAvg lets a site with a high loss count more by itself.",
         )
 
 

@@ -80,7 +80,7 @@ def _parse_str(variable: Variable, value: object) -> str:
         raise BadValue(f"must be {variable.pattern_rule}")
     if not text.isprintable():
         raise BadValue("must be text that can be printed")
-    return text
+    return variable.canonical(text) if variable.canonical else text
 
 
 _PARSERS = {"bool": _parse_bool, "int": _parse_int, "float": _parse_float, "str": _parse_str}

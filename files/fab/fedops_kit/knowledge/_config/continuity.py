@@ -64,6 +64,14 @@ DEFAULTS: Mapping[str, tuple[Mapping[str, object], ...]] = {
     "max_weight_share": ({"": 0.0},),
     "variant": ({"": "flower"},),
     "nnm_malicious": ({"": 0},),
+    "server_lr_schedule": ({"": "constant"},),
+    "mu_schedule": ({"": "constant"},),
+    "mu_drift": ({"": 0.0},),
+    "lr_schedule": ({"": "constant"},),
+    "spike_factor": ({"": 0.0},),
+    "spike_window": ({"": 5},),
+    "spike_action": ({"": "lower"},),
+    "site_boost": ({"": 1.0},),
     # --- end: generated ---
 }
 

@@ -99,6 +99,8 @@ _MOMENTS = {"beta_1": "beta_1", "beta_2": "beta_2"}
 _MALICIOUS = {"num_malicious_nodes": "num_malicious"}
 _OF_ADAM = {"m_t": NAMED, "v_t": NAMED}
 _VARIANT = ("variant",)
+_SERVER_RATE = ("server_lr_schedule",)
+_ADAPTED = (*_VARIANT, *_SERVER_RATE)
 _FIRST_STEPS = "The second moment v begins at 0 in Flower, at tau squared in the paper, whose first steps are smaller"
 
 _BLANCHARD = Paper(
@@ -145,13 +147,14 @@ STRATEGIES: Mapping[str, Strategy] = {
             "FedProx",
             "FedAvg with clients that are held near the global model.",
             {"proximal_mu": "proximal_mu"},
+            ("mu_schedule", "mu_drift"),
             paper=_LI,
         ),
         Strategy(
             "FedAdam",
             "An Adam step on the server along the mean update.",
             {**_ADAPTIVE, **_MOMENTS},
-            _VARIANT,
+            _ADAPTED,
             state=_OF_ADAM,
             paper=_REDDI,
             differs=f"{_FIRST_STEPS}; Flower corrects the bias of m and v, with an exponent that is one round ahead,"
@@ -191,6 +194,7 @@ STRATEGIES: Mapping[str, Strategy] = {
             "FedAvgM",
             "FedAvg with momentum on the server.",
             {"server_learning_rate": "server_lr", "server_momentum": "server_momentum"},
+            _SERVER_RATE,
             defaults={"server_lr": 1.0},
             state={"current_arrays": ARRAY_RECORD, "momentum_vector": LISTED},
         ),
@@ -198,7 +202,7 @@ STRATEGIES: Mapping[str, Strategy] = {
             "FedAdagrad",
             "An Adagrad step on the server along the mean update.",
             _ADAPTIVE,
-            _VARIANT,
+            _ADAPTED,
             state=_OF_ADAM,
             paper=_REDDI,
             differs=_FIRST_STEPS,
@@ -207,7 +211,7 @@ STRATEGIES: Mapping[str, Strategy] = {
             "FedYogi",
             "A Yogi step on the server along the mean update.",
             {**_ADAPTIVE, **_MOMENTS},
-            _VARIANT,
+            _ADAPTED,
             defaults={"server_lr": 0.01, "client_lr": 0.0316},
             state=_OF_ADAM,
             paper=_REDDI,

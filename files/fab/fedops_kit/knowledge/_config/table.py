@@ -17,6 +17,7 @@ from .._base.notation import NAME_OF_TRAINING
 from .._checkpoint.models import CONTROLLER, FORMATS
 from .._checkpoint.trainings import DEFAULT_TRAINING, RESERVED
 from .code import CODE_CHANGES, NEW_TRAINING
+from .schedules import CONSTANT, canonical_schedule
 from .strategies import MIXED, STRATEGIES, by_malicious_factor, listed, own_defaults, readers
 from .variable import Variable
 
@@ -28,6 +29,7 @@ GROUPS = {
     "clients": "Who takes part",
     "strategy": "Parameters of strategies",
     LOCAL: "Training on the clients",
+    "steering": "Rates by round",
     "stopping": "When to stop early",
     "waiting": "Time, luck and missing replies",
     "checkpoints": "Checkpoints and resume",
@@ -220,6 +222,34 @@ _ROWS: tuple[Variable, ...] = (
         exclusive_minimum=True,
     ),
     Variable(
+        name="server_lr_schedule",
+        type="str",
+        default=CONSTANT,
+        title="Schedule of the server learning rate",
+        help="How fl_server_lr changes from round to round, such as: step step_size=20 gamma=0.5 (docs/steering.md).",
+        group="strategy",
+        canonical=canonical_schedule,
+    ),
+    Variable(
+        name="mu_schedule",
+        type="str",
+        default=CONSTANT,
+        title="Schedule of the proximal term",
+        help="How fl_proximal_mu changes from round to round, such as: exponential gamma=0.95 (docs/steering.md).",
+        group="strategy",
+        canonical=canonical_schedule,
+    ),
+    Variable(
+        name="mu_drift",
+        type="float",
+        default=0.0,
+        title="Drift of the sites to hold",
+        help="The proximal term grows while the sites drift apart by more than this, and shrinks below it; 0 leaves it"
+        " alone.",
+        group="strategy",
+        minimum=0,
+    ),
+    Variable(
         name="server_momentum",
         type="float",
         default=0.9,
@@ -339,6 +369,56 @@ _ROWS: tuple[Variable, ...] = (
         help="How many examples make one step of the training on a client.",
         group=LOCAL,
         minimum=1,
+    ),
+    Variable(
+        name="lr_schedule",
+        type="str",
+        default=CONSTANT,
+        title="Schedule of the client learning rate",
+        help="How fl_client_lr changes from round to round, such as: cosine T_max=50 (docs/steering.md).",
+        group="steering",
+        canonical=canonical_schedule,
+    ),
+    Variable(
+        name="spike_factor",
+        type="float",
+        default=0.0,
+        title="Loss that is a spike",
+        help="A loss above this many times the median of the last rounds is a spike; 0 looks for none.",
+        group="steering",
+        minimum=0,
+    ),
+    Variable(
+        name="spike_window",
+        type="int",
+        default=5,
+        title="Rounds of that median",
+        help="Of how many of the last rounds the median is that a spike is told by; it needs three.",
+        group="steering",
+        minimum=3,
+        maximum=1000,
+        switch="spike_factor",
+    ),
+    Variable(
+        name="spike_action",
+        type="str",
+        default="lower",
+        title="What a spike leads to",
+        help="Halve the client learning rate from then on (lower), or go on with the model before it (rollback).",
+        group="steering",
+        choices=("lower", "rollback"),
+        switch="spike_factor",
+    ),
+    Variable(
+        name="site_boost",
+        type="float",
+        default=1.0,
+        title="Highest factor for a site that lags",
+        help="A site whose loss is above the median trains with a rate higher by as much, at most by this factor; 1"
+        " gives all the same.",
+        group="steering",
+        minimum=1,
+        maximum=10,
     ),
     Variable(
         name="early_stopping_patience",

@@ -8,7 +8,7 @@ Private to the collection: it may change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from .._base.home import HOME, below
@@ -41,6 +41,7 @@ class Variable:
     own_default: str = ""  # why the default is not Flower's
     flower_key: str = ""  # its key in Flower's run configuration, where that is not its name
     largest: int = LARGEST_INTEGER  # of whole numbers, where no maximum says it
+    canonical: Callable[[str], str] | None = None  # the one way to write a text that is legal; raises BadValue
     switch: str = ""  # the variable without which it has no effect, so that it is not judged
 
     @property

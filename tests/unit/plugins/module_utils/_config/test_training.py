@@ -134,6 +134,10 @@ ANOTHER = {
     "initial_sha256": "a" * 64,
     "weighting": "uniform",
     "variant": "paper",
+    "lr_schedule": "cosine T_max=50",
+    "server_lr_schedule": "step step_size=5",
+    "mu_schedule": "exponential gamma=0.5",
+    "spike_action": "rollback",
     "early_stopping_metric": "auc",
     "early_stopping_mode": "max",
     "code_change": "continue",
@@ -141,7 +145,7 @@ ANOTHER = {
     **{row.name: not row.default for row in VARIABLES if row.type == "bool"},
     **{row.name: 4 for row in VARIABLES if row.type == "int"},
     **{row.name: 0.31 for row in VARIABLES if row.type == "float"},
-    "max_weight_share": 1.31,
+    **dict.fromkeys(("max_weight_share", "spike_factor", "site_boost"), 1.31),
 }
 
 

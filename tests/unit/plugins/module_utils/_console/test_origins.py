@@ -28,6 +28,9 @@ TEXTS = {
     "early_stopping_metric": ("accuracy", "auc"),
     "initial_checkpoint": ("/srv/mine.npz", "controller:yours.pt"),
     "initial_sha256": ("c" * 64, "d" * 64),
+    "lr_schedule": ("cosine T_max=50", "linear_warmup then step step_size=7"),
+    "server_lr_schedule": ("exponential gamma=0.5", "reduce_on_plateau"),
+    "mu_schedule": ("cosine_warm_restarts T_0=5", "step step_size=2"),
 }
 # Without these a value of the others would be refused, or read by no strategy.
 BESIDE = {"fl_checkpoint_enabled": True, "fl_min_available_clients": 9}
@@ -44,7 +47,8 @@ def two_values(row: Variable) -> tuple[object, object]:
     if row.type == "int":
         return row.default + 1, row.default + 2
     if row.type == "float":
-        return (row.default / 2, row.default / 4) if row.default else (1.5, 1.25)
+        fits = row.default and row.default / 4 > (row.minimum or 0)
+        return (row.default / 2, row.default / 4) if fits else (1.5, 1.25)
     return TEXTS[row.name]
 
 
