@@ -12,10 +12,11 @@ from collections.abc import Mapping
 
 from .._base.jsonable import CLAIM, harmless_value
 from .._base.notation import show
+from .._checkpoint.checkpoint import EARLY_STOPPING
 from .code import OF_CODE
 from .continuity import defaults, first_default, later_rows, renamed
 from .kit import identity_of, kit_key
-from .stopping import EARLY_STOPPING, Stopping
+from .stopping import Stopping
 from .strategies import STRATEGIES
 from .table import BY_KEY, BY_NAME
 from .training import EXTRA, Training
