@@ -23,6 +23,7 @@ from flwr.serverapp.strategy import Strategy
 from . import foreign, guards
 from .arithmetic import Aggregated, Arithmetic
 from .attendance import Attendance
+from .configs import EVALUATE, TRAIN, RoundConfigs
 from .errors import NodesUnavailableError, RunFailedError
 from .flaws import MOST_EXAMPLES
 from .foreign import ForeignCheck
@@ -55,6 +56,7 @@ class ExactStrategy(Strategy):
         arithmetic: Arithmetic | None = None,
         attendance: Attendance | None = None,
         steer: Steer | None = None,
+        configs: RoundConfigs | None = None,
     ) -> None:
         self.strategy = strategy
         self.rounds_done = rounds_done
@@ -66,6 +68,10 @@ class ExactStrategy(Strategy):
         self._arithmetic = arithmetic or Arithmetic()
         self._attendance = attendance
         self._steer = steer or Steer(None)
+        # Flower's holds the first model to the end, and the replies of a round until there are those of the next: both
+        # are emptied. What another one does with them nobody knows.
+        self._is_flowers_start = type(strategy).start is Strategy.start
+        self._configs = configs  # None: the strategy is ours, and changes nothing there
         self._claims = Claims(attendance.claims if attendance else {}, lambda name: self._known_sites.pseudonym(name))
         self._sites: dict[int, Site] = {}  # of the newest replies, by node
 
@@ -79,6 +85,8 @@ class ExactStrategy(Strategy):
         """Choose the nodes that train."""
         self.round = Round(self.rounds_done + server_round)
         self._asked = (arrays, config, grid)
+        if self._configs:
+            self._configs.begin(TRAIN, config)
         logger.info("Round %d begins", self.round.number)
         if self._attendance is None or not isinstance(grid, SteadyGrid):
             return self._ask(attempt=0)
@@ -93,7 +101,7 @@ class ExactStrategy(Strategy):
         """Make one model of the replies, when there are enough of them."""
         if self._guard.foreign and not self.round.asked:
             return None, None  # the strategy wants no training in this round
-        ordered = self._enough(self._counted(self._made_up(list(replies))))
+        ordered = self._enough(self._counted(self._made_up(self._taken(replies))))
         if ordered is None:
             return None, None
         self._check_trimming()
@@ -120,9 +128,13 @@ class ExactStrategy(Strategy):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Choose the nodes that evaluate."""
+        if self._configs:
+            self._configs.begin(EVALUATE, config)
         self._prepare(arrays, config, grid)
         with _seeded(f"{self._seed}/{self.round.number}/evaluate"):
-            return self.strategy.configure_evaluate(self.round.number, ArrayRecord(dict(arrays)), config, grid)
+            given = ArrayRecord(dict(arrays))
+            # At once, because what is yielded later would be drawn without the seed.
+            return list(self.strategy.configure_evaluate(self.round.number, given, config, grid))
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """Average the metrics of the evaluation."""
@@ -143,6 +155,8 @@ class ExactStrategy(Strategy):
 
     def _ask(self, attempt: int) -> Iterable[Message]:
         arrays, config, grid = self._asked
+        if self._configs and self.round.asked_nodes:
+            self._configs.again(TRAIN)
         self._prepare(arrays, config, grid)
         self._steer.prepare(self.round.number, self.strategy, config)
         with _seeded(f"{self._seed}/{self.round.number}/train/{attempt}"):
@@ -261,8 +275,14 @@ class ExactStrategy(Strategy):
             )
 
     def _let_go_of_the_old_model(self) -> None:
-        """Empty the model that the round began with: Flower's ``start`` keeps the first one to the end."""
-        self._asked[0].clear()
+        if self._is_flowers_start:
+            self._asked[0].clear()
+
+    def _taken(self, replies: Iterable[Message]) -> list[Message]:
+        taken = list(replies)
+        if self._is_flowers_start and isinstance(replies, list):
+            replies.clear()
+        return taken
 
     def _made_up(self, replies: list[Message]) -> list[Message]:
         """Ask those once more whose replies were lost with the SuperLink: an undisturbed round would have them."""

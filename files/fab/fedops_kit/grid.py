@@ -108,11 +108,7 @@ class SteadyGrid(Grid):
         return nodes
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
-        """Send messages and return their replies, or those that came before the timeout.
-
-        Each is given away once: Flower's ``start`` holds what it got here until the next round's replies are there,
-        and would hold two sets of models.
-        """
+        """Send messages and return their replies, or those that came before the timeout: a list, as Flower's grid."""
         self._waiting_since = None
         asked = self._asked = Asked(self, messages, self._packer)
         fetching = Fetching(self._grid, asked.bound) if can_fetch(self._grid) else None
@@ -139,7 +135,7 @@ class SteadyGrid(Grid):
             pause = about(min(_LONGEST_PAUSE, _SHARE * max(_LONGEST_PAUSE, now - latest)))
             time.sleep(pause if end is None else min(pause, max(end - now, 0)))
         asked.end()
-        return iter(replies)
+        return replies
 
     def send_more(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
         """Do the same with more messages of one round: whose its earlier replies are stays known."""

@@ -36,6 +36,8 @@ from .stopping import EarlyStopping, check_stopping
 from .storable import check_storable
 from .terms import Terms, of_any_app
 
+_FORMER = "flwr.server."  # where the strategies are that Flower had before those with a start()
+
 
 def keep(
     strategy: Strategy, context: Context, *, capture: Capture | None = None, restore: Restore | None = None
@@ -47,6 +49,13 @@ def keep(
         Flower's own classes carry on is known.
     :param restore: is given what ``capture`` had returned when the checkpoint was saved that a run resumes from.
     """
+    if type(strategy).__module__.startswith(_FORMER):
+        raise TypeError(
+            f"keep() was given {type(strategy).__name__} of {_FORMER}strategy, which has no start(): Flower runs it by"
+            " ServerApp(server_fn=...), and nobody can keep what it makes. Take the class of that name from"
+            " flwr.serverapp.strategy and start it in @app.main(); or leave both lines out, and it runs as it does"
+            " elsewhere."
+        )
     if not isinstance(strategy, Strategy) or isinstance(strategy, KeptStrategy):
         raise TypeError(
             f"keep() was given {type(strategy).__name__}, but takes a strategy of flwr.serverapp.strategy, and once."
@@ -57,6 +66,8 @@ def keep(
 
 class KeptStrategy(Strategy):
     """A strategy whose ``start`` begins where its checkpoints say, and keeps what each round made."""
+
+    _OWN = ("strategy", "_state", "_terms", "_started")
 
     def __init__(self, state: KeptState, terms: Callable[[Run], Terms]) -> None:
         self.strategy = state.strategy
@@ -70,17 +81,28 @@ class KeptStrategy(Strategy):
             raise AttributeError(name)  # while it is being made or copied
         return getattr(self.strategy, name)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """What is set on it is set on the one that is kept, which knows nothing of this one."""
+        if name in self._OWN:
+            super().__setattr__(name, value)
+        else:
+            setattr(self.strategy, name, value)
+
     def start(
         self,
         grid: Grid,
         initial_arrays: ArrayRecord,
         num_rounds: int = 3,
-        timeout: float = 3600,
+        timeout: float | None = 3600,
         train_config: ConfigRecord | None = None,
         evaluate_config: ConfigRecord | None = None,
         evaluate_fn: Evaluate | None = None,
+        **more: Any,
     ) -> Result:
-        """Train the rounds that remain of ``num_rounds``; what each argument means, and the result, is Flower's."""
+        """Train the rounds that remain of ``num_rounds``; what each argument means, and the result, is Flower's.
+
+        ``more`` is for a strategy with a ``start`` of its own, which may take others.
+        """
         terms = self._terms(grid.run)
         with terms.told_by.failures_told(), ExitStack() as stack:
             if self._started:
@@ -116,7 +138,7 @@ class KeptStrategy(Strategy):
                 steer,
             )
             del initial_arrays  # a resumed training has no use for them, and models are large
-            return rounds.train(timeout, train_config, evaluate_config, evaluate_fn)
+            return rounds.train(timeout, train_config, evaluate_config, evaluate_fn, more)
 
     def summary(self) -> None:
         """Let the strategy describe itself."""

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from flwr.supercore.run import Run
 from .arithmetic import FIRST, Arithmetic
 from .attendance import Attendance
 from .checkpoints import CheckpointDirectory
+from .configs import RoundConfigs
 from .errors import RunFailedError
 from .exact import ExactStrategy
 from .grid import SteadyGrid
@@ -28,7 +30,7 @@ from .resume import ARITHMETIC, KIT, AnyModel, Beginning
 from .room import room
 from .rounds import Evaluate, RoundKeeper, known_figures
 from .saving import Saver
-from .state import KeptState
+from .state import KeptState, State
 from .steering import Steer
 from .stopping import EarlyStopping, EndedEarly
 from .terms import Terms
@@ -63,23 +65,32 @@ class KeptRounds:
         self._attendance = attendance
         self._stopping = stopping
         self._steer = steer
+        self._configs = RoundConfigs(beginning.state) if terms.guard.foreign else None
         required = bool(terms.values["checkpoint_required"])
         self._saver = Saver(directory, required, beginning.checkpoint) if directory else None
 
     def train(
         self,
-        timeout: float,
+        timeout: float | None,
         train_config: ConfigRecord | None,
         evaluate_config: ConfigRecord | None,
         evaluate_fn: Evaluate | None,
+        more: Mapping[str, Any],
     ) -> Result:
         """Train the rounds that remain, and publish the result."""
         values, done = self._terms.values, self._beginning.rounds_done
         timeout = float(values["round_timeout"]) or timeout  # 0: the app's own
         stopping = self._stopping
-        guard = replace(self._terms.guard, round_timeout=timeout)
+        guard = replace(self._terms.guard, round_timeout=math.inf if timeout is None else timeout)
         exact = ExactStrategy(
-            self._state.strategy, guard, int(values["seed"]), done, self._arithmetic, self._attendance, self._steer
+            self._state.strategy,
+            guard,
+            int(values["seed"]),
+            done,
+            self._arithmetic,
+            self._attendance,
+            self._steer,
+            self._configs,
         )
         known = known_figures(self._beginning.checkpoint)
         if done:
@@ -91,8 +102,8 @@ class KeptRounds:
             interval=int(values["checkpoint_interval"]),
             num_rounds=self._num_rounds,
             about=self._about(),
-            evaluate=evaluate_fn,
-            capture=self._state.capture,
+            evaluate=_lending(evaluate_fn) if evaluate_fn and guard.foreign else evaluate_fn,
+            capture=self._capture,
             attendance=self._attendance,
             stopping=stopping,
             steer=self._steer,
@@ -118,6 +129,7 @@ class KeptRounds:
                         train_config=train_config,
                         evaluate_config=evaluate_config,
                         evaluate_fn=partial(self._end_of_round, keeper),
+                        **more,
                     ),
                     done,
                 )
@@ -154,7 +166,12 @@ class KeptRounds:
                 " one, a resumed training is not exact: give capture and restore to keep().",
                 ", ".join(news),
             )
+        if self._configs and keeper.strategy.round.aggregated:
+            self._configs.settle()
         return keeper(server_round, arrays)
+
+    def _capture(self) -> State:
+        return {**self._state.capture(), **(self._configs.capture() if self._configs else {})}
 
     def _initial_arrays(self) -> ArrayRecord:
         """Return a model that is emptied when there is a newer one: the app's own is not to be."""
@@ -226,6 +243,11 @@ def _started(exact: ExactStrategy) -> Callable[..., Result]:
     double: Any = object.__new__(type(kind.__name__, (kind,), methods))
     double.__dict__ = exact.strategy.__dict__
     return double.start
+
+
+def _lending(evaluate: Evaluate) -> Evaluate:
+    """Return the same with a record of its own each time: ours is emptied, and it may keep the best one."""
+    return lambda server_round, arrays: evaluate(server_round, ArrayRecord(dict(arrays)))
 
 
 def _numbered(result: Result, rounds_done: int) -> Result:

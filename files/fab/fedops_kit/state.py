@@ -17,6 +17,7 @@ from flwr.app import Array, ArrayRecord
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
+from .configs import CONFIG, read_config
 from .errors import RunFailedError
 from .foreign import FLOWER, is_flowers, known_row, layers
 from .knowledge._config.strategies import ARRAY_RECORD, LISTED
@@ -81,6 +82,9 @@ def check_state(strategy: Strategy, model: ArrayRecord, state: State, has_own: b
                 shapes[f"{path}{attribute}/{index if kind == LISTED else name}"] = array.shape
     for name, values in state.items():
         if (has_own and name.startswith(OWN)) or (name.startswith(tuple(numbered)) and values.shape == ()):
+            continue
+        if name.startswith(CONFIG):
+            read_config(values)
             continue
         if name not in shapes:
             raise ValueError(f"{type(strategy).__name__} keeps no {name!r}")

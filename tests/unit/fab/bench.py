@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp.strategy import FedAvg, Result, Strategy
 from simulated import Killed, SimulatedGrid, trained
@@ -79,6 +80,10 @@ class Bench:
         self.initial = initial
         kept = door(make(), context)
         initial = arguments.pop("initial", initial)
+        # Each run is a process of its own, and makes its own.
+        arguments = {
+            name: deepcopy(each) if isinstance(each, ConfigRecord) else each for name, each in arguments.items()
+        }
         return kept.start(grid=self.grid, initial_arrays=initial, num_rounds=rounds, **arguments)
 
     def interrupted(self, make: Callable[[], Strategy], **arguments: Any) -> tuple[Result, Result]:

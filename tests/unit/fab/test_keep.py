@@ -4,20 +4,24 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
-from bench import Bench, Growing, Wrapping, client, same
+from bench import NODES, Bench, Growing, Wrapping, client, same
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
 from flwr.serverapp.strategy import (
     DifferentialPrivacyServerSideAdaptiveClipping,
     FedAdam,
     FedAvg,
     FedAvgM,
     FedMedian,
+    FedProx,
+    FedXgbBagging,
     FedXgbCyclic,
     Krum,
     Result,
@@ -26,6 +30,7 @@ from flwr.serverapp.strategy import (
 from simulated import Killed
 
 from fedops_kit import keep
+from fedops_kit.configs import RoundConfigs, read_config
 from fedops_kit.errors import QuiescedError, RunFailedError
 from fedops_kit.foreign import averages
 from fedops_kit.keeping import KeptStrategy
@@ -95,6 +100,105 @@ def test_an_interrupted_training_ends_with_the_same_bytes(bench: Bench, make: Ca
         number: record for number, record in straight.evaluate_metrics_clientapp.items() if number > 2
     }
     assert "not_kept" not in bench.published("result.json")
+
+
+class Halving(FedAvg):
+    """Changes what is sent along for all rounds to come, as an example of Flower's does with its learning rate."""
+
+    def configure_train(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Any) -> Any:
+        if server_round % 2 == 0:
+            config["lr"] *= 0.5
+        return super().configure_train(server_round, arrays, config, grid)
+
+    def configure_evaluate(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Any) -> Any:
+        config["seen"] = [*config.get("seen", []), server_round]
+        return super().configure_evaluate(server_round, arrays, config, grid)
+
+
+class HalvingItself(Halving):
+    """Has a start() of its own, too, which makes a record where it is given none."""
+
+    def start(self, grid: Any, initial_arrays: ArrayRecord, num_rounds: int = 3, **more: Any) -> Result:
+        more["train_config"] = ConfigRecord({"lr": 1.0, "tag": b"ab", "flags": [True, False]})
+        return super().start(grid, initial_arrays, num_rounds, **more)
+
+
+def halved(seen: list[tuple[int, float]]) -> ClientApp:
+    """A ClientApp that goes as far as it is told, and notes in which round it was told what."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        config = message.content["config"]
+        seen.append((config["server-round"], config["lr"]))
+        step = np.float32(context.node_config["step"] * config["lr"])
+        arrays = ArrayRecord({name: Array(array.numpy() + step) for name, array in message.content["arrays"].items()})
+        metrics = MetricRecord({"num-examples": 1})
+        return Message(RecordDict({"arrays": arrays, "metrics": metrics}), reply_to=message)
+
+    @app.evaluate()
+    def evaluate(message: Message, context: Context) -> Message:
+        metrics = MetricRecord({"num-examples": 1, "rounds": len(message.content["config"]["seen"])})
+        return Message(RecordDict({"metrics": metrics}), reply_to=message)
+
+    return app
+
+
+@pytest.mark.parametrize("make", [Halving, HalvingItself, lambda: Wrapping(Halving())])
+def test_what_a_strategy_changes_in_what_is_sent_along_is_kept(bench: Bench, make: Callable[[], Strategy]) -> None:
+    seen: list[tuple[int, float]] = []
+    bench.client = halved(seen)
+    initial = ArrayRecord({"w": Array(np.zeros(3, np.float32))})
+    straight, killed = bench.interrupted(make, initial=initial, train_config=ConfigRecord({"lr": 1.0, "tag": b"ab"}))
+    told = {1: 1.0, 2: 0.5, 3: 0.5, 4: 0.25, 5: 0.25}
+    assert dict(seen) == told
+    assert set(seen) == set(told.items())
+    assert same(straight.arrays, killed.arrays)
+    assert [record["rounds"] for record in killed.evaluate_metrics_clientapp.values()] == [3, 4, 5]
+
+
+def test_a_round_that_is_repeated_is_sent_what_it_was_sent_before(bench: Bench) -> None:
+    seen: list[tuple[int, float]] = []
+    bench.client = halved(seen)
+    initial = ArrayRecord({"w": Array(np.zeros(3, np.float32))})
+    config = ConfigRecord({"lr": 1.0})
+    straight = bench.start(lambda: Halving(min_train_nodes=4), "straight", initial=initial, train_config=config)
+    fails = {"fails": lambda site, number, attempt: (site, number, attempt) == ("north", 2, 0)}
+    again = bench.start(lambda: Halving(min_train_nodes=4), "again", grid=fails, initial=initial, train_config=config)
+    assert set(seen) == {(1, 1.0), (2, 0.5), (3, 0.5), (4, 0.25), (5, 0.25)}
+    assert same(straight.arrays, again.arrays)
+
+
+def test_nothing_is_kept_of_what_no_strategy_changes(bench: Bench) -> None:
+    bench.start(lambda: FedProx(proximal_mu=0.1), train_config=ConfigRecord({"lr": 1.0}))
+    manifest = json.loads((bench.root / "kept/checkpoint_latest.json").read_text())
+    assert manifest["state_arrays"] == []
+
+
+def test_what_was_changed_in_a_record_is_read_again_and_refused_where_it_is_spoilt() -> None:
+    good = RoundConfigs()
+    record = ConfigRecord({"lr": 1.0, "names": ["a"], "tag": b"ab", "run": 1, "whole": 2})
+    good.begin("train", record)
+    record.update({"lr": 0.5, "names": ["a", "b"], "tag": b"cd", "whole": 2.0})
+    del record["run"]
+    good.settle()
+    state = good.capture()
+    changed = {"lr": 0.5, "names": ["a", "b"], "tag": b"cd", "whole": 2.0}
+    assert read_config(state["config/train"]) == (ConfigRecord(changed), ["run"])
+    later = ConfigRecord({"lr": 1.0, "names": ["a"], "tag": b"ab", "run": 2, "whole": 2, "new": True})
+    RoundConfigs(state).begin("train", later)
+    assert dict(later) == {**changed, "new": True}
+    for spoilt in (
+        b"",
+        b"[1, 2]",
+        b'{"a": 1}',
+        b'[[["a", null]], []]',
+        b'[[["a", {"bytes": "x"}]], []]',
+        b"\xff",
+        b"[" * 9**6,
+    ):
+        with pytest.raises(ValueError, match="what was sent along with the model cannot be read"):
+            read_config(np.frombuffer(spoilt, np.uint8))
 
 
 def test_state_of_its_own_is_kept_by_two_functions(bench: Bench) -> None:
@@ -173,12 +277,15 @@ def test_a_model_that_grows_is_resumed_from(bench: Bench) -> None:
 class Counting(FedAvg):
     """Has a start() of its own, copied from Flower and changed, as an example of Flower's has it."""
 
-    def start(self, grid: Any, initial_arrays: ArrayRecord, num_rounds: int = 3, **more: Any) -> Result:
-        self.path = "set by start"
+    def start(
+        self, grid: Any, initial_arrays: ArrayRecord, num_rounds: int = 3, path: str = "set by start", **more: Any
+    ) -> Result:
+        self.path, self.counts = path, []
         result, arrays, config = Result(), initial_arrays, ConfigRecord({"theirs": 1})
         for number in range(1, num_rounds + 1):
             replies = grid.send_and_receive(self.configure_train(number, arrays, config, grid), timeout=more["timeout"])
             found, metrics = self.aggregate_train(number, replies)
+            self.counts.append(len([reply for reply in replies if reply.has_content()]))  # once more
             arrays = found if found is not None else arrays
             result.train_metrics_clientapp[number] = metrics
             more["evaluate_fn"](number, arrays)
@@ -192,6 +299,69 @@ def test_a_start_of_its_own_has_exact_rounds(bench: Bench) -> None:
     assert same(straight.arrays, killed.arrays)
     assert sorted(killed.train_metrics_clientapp) == [3, 4, 5]
     assert made[0].path == "set by start"
+    bench.start(lambda: made.append(Counting()) or made[-1], "other", path="an argument of its own")
+    assert made[-1].path == "an argument of its own"
+    assert made[-1].counts == [len(NODES)] * 5
+
+
+class Yielding(FedAvg):
+    """Makes its messages one by one, when they are asked for."""
+
+    def configure_train(self, *arguments: Any) -> Any:
+        yield from super().configure_train(*arguments)
+
+    def configure_evaluate(self, *arguments: Any) -> Any:
+        yield from super().configure_evaluate(*arguments)
+
+
+def test_messages_that_are_made_when_they_are_asked_for_go_to_the_same_nodes(bench: Bench) -> None:
+    def asked(make: Callable[..., Strategy], where: str) -> list[tuple[str, int, str]]:
+        bench.start(lambda: make(fraction_train=0.5, fraction_evaluate=0.5), where)
+        return bench.grid.log
+
+    assert asked(Yielding, "yielding") == asked(FedAvg, "listing")
+
+
+def test_a_wait_without_an_end_is_possible(bench: Bench) -> None:
+    assert same(bench.start(FedAvg, timeout=None).arrays, bench.start(FedAvg, "other").arrays)
+
+
+TREE = {
+    "learner": {
+        "gradient_booster": {
+            "model": {
+                "gbtree_model_param": {"num_trees": "1", "num_parallel_tree": "1"},
+                "iteration_indptr": [0, 1],
+                "trees": [{"id": 0, "split_conditions": [0.5]}],
+                "tree_info": [0],
+            }
+        }
+    }
+}
+
+
+def forester(app: ClientApp) -> ClientApp:
+    """A ClientApp that sends a tree of its own, as those with XGBoost do."""
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        tree = copy.deepcopy(TREE)
+        number = message.content["config"]["server-round"] + context.node_config["step"]
+        tree["learner"]["gradient_booster"]["model"]["trees"][0]["split_conditions"] = [number]
+        arrays = ArrayRecord([np.frombuffer(json.dumps(tree).encode(), np.uint8)])
+        metrics = MetricRecord({"num-examples": 1})
+        return Message(RecordDict({"arrays": arrays, "metrics": metrics}), reply_to=message)
+
+    return app
+
+
+def test_trees_that_are_joined_begin_with_nothing_and_grow(bench: Bench) -> None:
+    bench.client = forester(ClientApp())
+    initial = ArrayRecord([np.frombuffer(b"", np.uint8)])
+    straight, killed = bench.interrupted(lambda: FedXgbBagging(fraction_evaluate=0.0), initial=initial)
+    assert same(straight.arrays, killed.arrays)
+    model = json.loads(bytes(killed.arrays["0"].numpy()))["learner"]["gradient_booster"]["model"]
+    assert len(model["trees"]) == len(NODES) * 5
 
 
 def test_the_untrained_model_is_evaluated_once_and_every_round_by_its_true_number(bench: Bench) -> None:
@@ -216,11 +386,28 @@ def test_a_finished_training_returns_its_model_and_asks_nobody(bench: Bench) -> 
     assert same(first.arrays, again.arrays)
 
 
-def test_the_apps_own_arrays_stay_whole(bench: Bench) -> None:
-    kept: list[ArrayRecord] = []
-    bench.start(FedAvg, evaluate_fn=lambda number, arrays: kept.append(ArrayRecord(dict(arrays))))
-    assert len(bench.initial) == 2
-    assert all(len(arrays) == 2 for arrays in kept)
+class Remembering(FedAvg):
+    """Has a start() of its own, which remembers every model."""
+
+    def start(self, grid: Any, initial_arrays: ArrayRecord, num_rounds: int = 3, **more: Any) -> Result:
+        self.models = [initial_arrays]
+        return super().start(grid, initial_arrays, num_rounds, **more)
+
+    def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> Any:
+        arrays, metrics = super().aggregate_train(server_round, replies)
+        self.models.append(arrays)
+        return arrays, metrics
+
+
+def test_models_that_an_app_has_seen_stay_whole(bench: Bench) -> None:
+    """An evaluation function that remembers the best model, without a copy, is as usual as not."""
+    made: list[Remembering] = []
+    seen: list[ArrayRecord] = []
+    for make, where in ((FedAvg, "kept"), (lambda: made.append(Remembering()) or made[-1], "other")):
+        bench.start(make, where, evaluate_fn=lambda number, arrays: seen.append(arrays))
+        assert len(bench.initial) == 2
+    assert [len(arrays) for arrays in (*seen, *made[0].models)] == [2] * 18
+    assert len({arrays["w"].data for arrays in seen}) == 6
 
 
 def test_a_broken_reply_and_one_unlike_the_others_are_left_out(bench: Bench) -> None:
@@ -339,9 +526,18 @@ def test_what_is_no_strategy_or_kept_already_is_refused() -> None:
             keep(wrong, context)
 
 
+def test_a_strategy_of_the_time_before_is_told_apart() -> None:
+    from flwr.server.strategy import FedAvg as Former
+
+    with pytest.raises(TypeError, match=r"FedAvg of flwr.server.strategy, which has no start\(\)"):
+        keep(Former(), Context(1, 0, {}, RecordDict(), {}))
+
+
 def test_attributes_of_the_strategy_are_still_there() -> None:
     kept = keep(FedAvg(fraction_train=0.25), Context(1, 0, {}, RecordDict(), {}))
     assert kept.fraction_train == 0.25
+    kept.fraction_train, kept.save_path = 0.5, "/there"  # as an app does that has kept it early
+    assert (kept.strategy.fraction_train, kept.strategy.save_path) == (0.5, "/there")
     with pytest.raises(AttributeError, match="no_such"):
         kept.no_such  # noqa: B018
 
