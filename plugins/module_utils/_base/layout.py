@@ -95,7 +95,7 @@ _STORAGE, _BY_FILES, _BY_SYSTEMD = "role `checkpoints`", "module `files`", "syst
 # Parents first. What an account does not need to make lies below directories of root.
 # fmt: off
 FOLDERS: tuple[Folder, ...] = (
-    _roots("app", "the deployed apps, their FABs, and what ServerApps are started from"),
+    _roots("app", "the deployed apps and their FABs"),
     _roots("app/.flwr", "FLWR_HOME of the ServerApps: nothing that they can write", _SUPERLINK),
     _roots("app/.flwr/apps", "the apps as Flower installs them", _SUPERLINK),
     _roots("app/of_trainings", "the app of each training, by the hash of its FAB", _SUPERLINK),
@@ -110,6 +110,8 @@ FOLDERS: tuple[Folder, ...] = (
     Folder(DATA, None, APPS, 0o750, "data of the site, or of the central evaluation", fate=SITE_DATA),
     Folder("initial", None, APPS, 0o750, "copies of the models that trainings begin with", _SUPERLINK),
     _roots("mirror", "the program of the mirror", _SUPERLINK, _STORAGE),
+    Folder("output", APPS, APPS, 0o750, "where ServerApps start: what they write under relative paths", _SUPERLINK,
+           fate=MODELS),
     Folder("published", APPS, APPS, 0o750, "what ServerApps tell of their trainings: claims, read as such", _SUPERLINK,
            fate=MODELS),
     _roots("records", "what root acts on: the registry of SuperNodes, the deployed apps", _SUPERLINK),
@@ -142,7 +144,7 @@ VENV = "venv"
 # Programs and data, which ClientApps see. Of the other folders of the home they see nothing.
 SEEN_BY_APPS = ("bin", DATA, "mirror", "releases")
 # Apps, models and records, with which neither the SuperLink nor the gateway has any business.
-CLOSED_TO_SERVICES = ("app", CHECKPOINTS, "control", DATA, "published", "state", "trainings")
+CLOSED_TO_SERVICES = ("app", CHECKPOINTS, "control", DATA, "output", "published", "state", "trainings")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ class Builder:
         self.program = os.path.join(home, "bin", "flwr")
         # What the user has no business with, if systemd lets it in at all.
         self.hidden = [
-            os.path.join(home, name) for name in ("checkpoints", "data", "initial", "state", "trainings", "published")
+            os.path.join(home, name)
+            for name in ("checkpoints", "data", "initial", "output", "state", "trainings", "published")
         ]
 
     def command(self, source: str) -> list[str]:

@@ -25,7 +25,7 @@ def test_a_teardown_finds_all_that_is_in_the_tables() -> None:
 def test_a_teardown_keeps_what_no_variable_gives_up() -> None:
     found = remains()
     assert {os.path.basename(path) for path in found["kept"]} == {
-        "certificates", "checkpoints", "data", "published", "trainings"
+        "certificates", "checkpoints", "data", "output", "published", "trainings"
     }  # fmt: skip
     assert found["given_up"] == []
     assert not [path for path in found["software"] if path.startswith(tuple(found["kept"]))]
@@ -38,7 +38,10 @@ def test_a_teardown_keeps_what_no_variable_gives_up() -> None:
         ({"teardown_data": "no", "teardown_checkpoints": None, "teardown_certificates": ""}, []),
         ({"teardown_data": "yes"}, ["/opt/flower/data"]),
         ({"teardown_certificates": True}, ["/opt/flower/certificates"]),
-        ({"teardown_checkpoints": True}, ["/srv/models", "/opt/flower/published", "/opt/flower/trainings"]),
+        (
+            {"teardown_checkpoints": True},
+            ["/srv/models", "/opt/flower/output", "/opt/flower/published", "/opt/flower/trainings"],
+        ),
     ],
 )
 def test_what_a_variable_gives_up_goes_and_the_rest_stays(given: dict, given_up: list) -> None:
