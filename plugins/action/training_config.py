@@ -153,11 +153,14 @@ def _other_code(wanted: object, code: str) -> list[Problem]:
 
 
 def _described(training: Training, config: AppConfig | None) -> dict[str, Any]:
+    # Of our own app, a key in training_run_config is as good as the variable, for all that is done with it.
+    training = (config and config.training) or training
     return {
         "training": dict(training.values),
         "run_config": config.toml if config else training.toml,
         "configuration_hash": config.configuration_hash if config else training.configuration_hash,
         "code": training.values["code_sha256"],
+        "num_rounds": config.num_rounds if config else training.values["num_rounds"],
         "strategy_parameters": training.strategy_parameters,
         "app": config.app.app_id if config else None,
         "provable": config is None or config.tells,

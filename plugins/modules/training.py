@@ -151,7 +151,7 @@ EXAMPLES = r"""
     run_config: "{{ asked.run_config }}"
     configuration_hash: "{{ asked.configuration_hash }}"
     code: "{{ asked.code }}"
-    num_rounds: "{{ asked.training.num_rounds }}"
+    num_rounds: "{{ asked.num_rounds | default(omit, true) }}"
 
 - name: Stop the training
   fedops.flower.training:

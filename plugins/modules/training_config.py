@@ -141,6 +141,12 @@ configuration_hash:
   returned: success
   type: str
   sample: 02d11a21b32cba6c8f2d0bb32bc0a43d8f32d4fb3b3f4e6b4f4a52b7d1d7ce9a
+num_rounds:
+  description:
+    - The rounds that the app is told to train; null where that is left to the app, which has a number of its own.
+  returned: success
+  type: int
+  sample: 3
 strategy_parameters:
   description: The arguments of the strategy's class in Flower.
   returned: success

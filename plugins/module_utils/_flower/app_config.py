@@ -9,7 +9,7 @@ Private to the collection: it may change at any time.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._base.jsonable import canonical_hash, is_whole
@@ -37,6 +37,7 @@ class AppConfig:
     values: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
     implied: frozenset[str] = frozenset()  # keys of rows that came later, with what the app does anyway
+    named: Mapping[str, str] = field(default_factory=dict)  # keys that the operator has named for variables
 
     @property
     def takes_all(self) -> bool:
@@ -49,6 +50,19 @@ class AppConfig:
         return self.takes_all or has_kit(self.app.config)
 
     @property
+    def training(self) -> Training | None:
+        """What is trained, by the variables: keys of ``extra`` count. None where the app does not take all of them."""
+        return Training.from_run_config(self.values) if self.takes_all else None
+
+    @property
+    def num_rounds(self) -> int | None:
+        """The rounds that the app is told to train; None where it is left to the app."""
+        row = BY_NAME["num_rounds"]
+        keys = (kit_key(row), self.named.get(row.name, ""), *keys_of(row, apps_keys(self.values)))
+        given = map(self.values.get, keys)
+        return next((int(value) for value in given if is_whole(value) and value > 0), None)
+
+    @property
     def toml(self) -> str:
         """The file that ``flwr run --run-config`` takes."""
         return "".join(f"{quoted(key)} = {to_toml(value)}\n" for key, value in self.values.items())
@@ -56,8 +70,8 @@ class AppConfig:
     @property
     def configuration_hash(self) -> str:
         """The hash of what its ServerApp trains where it takes every variable, else one over the app and its values."""
-        if self.takes_all:
-            return Training.from_run_config(self.values).configuration_hash
+        if self.training:
+            return self.training.configuration_hash
         if has_kit(self.app.config):
             return canonical_hash(identity_of(self.app.app_id, {**self.app.config, **self.values}))
         values = {key: value for key, value in self.values.items() if key not in self.implied}
@@ -94,7 +108,7 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
         problems += _judged(values)
     later = {row.key for row in later_rows()} & values.keys() - extra.keys()
     implied = frozenset(key for key in later if values[key] == app.config[key])
-    return AppConfig(app, values, tuple(problems), implied)
+    return AppConfig(app, values, tuple(problems), implied, named)
 
 
 def _knows_all(keys: Collection[str]) -> bool:
@@ -102,15 +116,18 @@ def _knows_all(keys: Collection[str]) -> bool:
     return all(any(key in keys for key in BY_NAME[name].keys) for name in FIRST)
 
 
-def _named(app: App, training: Training, extra: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
-    """The keys with their values, and which variables are among those: C(rounds: fl_num_rounds) says where one goes."""
+def _named(app: App, training: Training, extra: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The keys with their values, and which variables are among those: C(rounds: fl_num_rounds) says where one goes.
+
+    The latter by their names, with their keys.
+    """
     rows = {
         key: BY_ANSIBLE[value]
         for key, value in extra.items()
         if isinstance(value, str) and value in BY_ANSIBLE and key in app.config
     }
     return {**extra, **{key: training.values[row.name] for key, row in rows.items()}}, {
-        row.name for row in rows.values()
+        row.name: key for key, row in rows.items()
     }
 
 

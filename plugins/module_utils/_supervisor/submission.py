@@ -13,7 +13,7 @@ import time
 import typing as t
 from contextlib import contextmanager
 
-from .._config.kit import kit_key
+from .._config.kit import apps_keys, has_kit, kit_key
 from .._config.synonyms import keys_of
 from .._config.table import BY_NAME
 from .._flower.answers import FlwrError, FlwrUnreachableError, Run
@@ -115,14 +115,19 @@ class Submitter:
 
     def _run_config(self) -> str | None:
         """Return what to submit: a training that is to begin anew does so once, and then goes on where it was."""
+        text = self.request.run_config
         values: dict[str, t.Any] = {}
+        given = values_of(text)
         if self.memory.began and self.request.begins_anew:
             row = BY_NAME["resume"]
             values.update({row.key: "auto", kit_key(row): "auto"})
-        if self.memory.target:
-            keys = keys_of(BY_NAME["num_rounds"], values_of(self.request.run_config))
-            values.update(dict.fromkeys(keys[:1], self.memory.target))
-        return with_values(self.request.run_config, values) or None
+        if target := self.memory.target:
+            row = BY_NAME["num_rounds"]
+            values.update(dict.fromkeys(keys_of(row, apps_keys(given))[:1], target))
+            if has_kit(given):  # what it is told replaces what an app has in its code, or under a key that is not set
+                values[kit_key(row)] = target
+                text += "" if kit_key(row) in given else f"{kit_key(row)} = {target}\n"
+        return with_values(text, values) or None
 
     def _nothing_is_alive(self) -> bool:
         """Tell whether every run of this training is known to have ended, which saves a question."""

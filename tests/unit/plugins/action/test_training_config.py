@@ -60,6 +60,7 @@ def test_every_fl_variable_of_the_play_is_templated_and_checked(tmp_path):
         "run_config": training.toml,
         "configuration_hash": training.configuration_hash,
         "code": "",
+        "num_rounds": 4,
         "strategy_parameters": training.strategy_parameters,
         "app": None,
         "provable": True,
@@ -173,7 +174,7 @@ def their_app(tmp_path):
 def test_an_app_of_ones_own_is_given_what_it_declares(tmp_path, their_app):
     arguments = {"app": str(their_app), "extra": {"depth": 3, "rate": 1}}
     result, dummy = play(tmp_path, arguments, {"fl_num_rounds": 2})
-    assert (result["app"], result["provable"]) == ("they/theirs", False)
+    assert (result["app"], result["provable"], result["num_rounds"]) == ("they/theirs", False, 2)
     assert tomllib.loads(result["run_config"]) == {"num-rounds": 2, "depth": 3, "rate": 1.0}
     assert result["problems"] == []
 

@@ -1171,6 +1171,21 @@ def test_a_continuous_training_waits_for_supernodes_and_goes_on_when_one_comes(w
     assert [event["waiting_for"] for event in world.named("waiting")] == [["site2"], ["site2"]]
 
 
+@pytest.mark.parametrize("own", ["", "epochs = 2\n", "server.rounds = 3\n"])
+def test_the_rounds_of_a_session_reach_an_app_that_has_them_in_its_code(world, own) -> None:
+    """By the kit, whose word counts; a key of the app has the number as well, where it was set."""
+    kit = 'fedops.training-name = "default"\n'
+    world.ask(mode="continuous", run_config=own + kit)
+    world.later(60, lambda: world.finish("1", 3))
+    world.later(400, lambda: world.nodes.update(site4="online"))
+    world.later(500, lambda: world.finish("2", 6))
+    world.later(700, world.desk.stop)
+    assert world.live() == STOPPED
+    assert world.configs == [
+        f"{own.replace('3', str(rounds))}{kit}fedops.num-server-rounds = {rounds}\n" for rounds in (3, 6)
+    ]
+
+
 def test_a_session_begins_after_an_interval_as_well(world) -> None:
     continuous(world, session_interval=200.0)
     world.later(60, lambda: world.finish("1", 3))
