@@ -25,11 +25,12 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "server_lr": ("server-learning-rate", "server_learning_rate"),
     "num_malicious": ("num-malicious-nodes", "num_malicious_nodes", "num-malicious-clients"),
     "client_lr": ("learning-rate", "learning_rate", "lr"),
-    "local_epochs": ("epochs", "num-epochs", "num_epochs"),
+    "local_epochs": ("epochs", "num-epochs", "num_epochs", "num-train-epochs", "num_train_epochs"),
+    "batch_size": ("per-device-train-batch-size", "per_device_train_batch_size"),
     "early_stopping_patience": ("early-stop-patience", "early_stop_patience"),
     "seed": ("random-seed", "random_seed"),
     "checkpoint_enabled": ("checkpoint", "save-checkpoints", "save_checkpoints"),
-    "checkpoint_interval": ("checkpoint-every", "checkpoint_every", "save-every", "save_every"),
+    "checkpoint_interval": ("checkpoint-every", "checkpoint_every", "save-every", "save_every", "save-every-round"),
     "checkpoint_path": ("checkpoint-dir", "checkpoint_dir", "save-path", "save_path"),
 }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -294,6 +295,66 @@ PUBLIC = {
         epochs = 2
         batch_size = 16
     """,
+    "language model, older": """
+        num-server-rounds = 200
+        model.name = "mistralai/Mistral-7B-v0.3"
+        model.quantization = 4
+        model.gradient-checkpointing = true
+        model.lora.peft-lora-r = 32
+        dataset.name = "vicgalle/alpaca-gpt4"
+        train.save-every-round = 5
+        train.learning-rate-max = 5e-5
+        train.seq-length = 512
+        train.training-arguments.output-dir = ""
+        train.training-arguments.learning-rate = ""
+        train.training-arguments.per-device-train-batch-size = 16
+        train.training-arguments.num-train-epochs = 3
+        train.training-arguments.max-steps = 10
+        strategy.fraction-fit = 0.1
+        strategy.fraction-evaluate = 0.0
+    """,
+    "advanced pytorch": """
+        num-server-rounds = 3
+        fraction-train = 0.25
+        fraction-evaluate = 0.5
+        local-epochs = 1
+        server-device = "cpu"
+        use-wandb = true
+        learning-rate = 0.1
+        batch-size = 32
+    """,
+    "baseline": """
+        algorithm.mu = 1.0
+        algorithm.num-server-rounds = 10
+        algorithm.fraction-fit = 0.01
+        algorithm.min-available-clients = 2
+        client.local-epochs = 10
+        client.learning-rate = 0.03
+        dataset.batch-size = 10
+        dataset.seed = 1
+        model.seed = 2
+    """,
+    "opacus": """
+        num-server-rounds = 3
+        max-grad-norm = 1.0
+        target-delta = 1e-5
+        batch-size = 32
+    """,
+    "mlx": """
+        num-server-rounds = 3
+        local-epochs = 1
+        num-layers = 2
+        hidden-dim = 32
+        batch-size = 256
+        lr = 0.1
+    """,
+    "hugging face": """
+        num-server-rounds = 3
+        model-name = "prajjwal1/bert-tiny"
+        fraction-train = 1.0
+        fraction-evaluate = 1.0
+    """,
+    "inline": 'strategy = { name = "FedAvg", fraction-fit = 0.5 }',
     "robot policy": """
         num-server-rounds = 50
         proximal-mu = 0.01
@@ -360,6 +421,15 @@ def test_what_is_set_reaches_a_public_app_or_is_told(row: Variable, name: str, t
         ("older quickstart", "fraction_train", "fraction-fit"),
         ("language model in tables", "fraction_train", "strategy.fraction-train"),
         ("language model in tables", "local_epochs", "train.training-arguments.num-epochs"),
+        ("language model, older", "fraction_train", "strategy.fraction-fit"),
+        ("language model, older", "checkpoint_interval", "train.save-every-round"),
+        ("language model, older", "local_epochs", "train.training-arguments.num-train-epochs"),
+        ("language model, older", "batch_size", "train.training-arguments.per-device-train-batch-size"),
+        ("baseline", "num_rounds", "algorithm.num-server-rounds"),
+        ("baseline", "proximal_mu", "algorithm.mu"),
+        ("baseline", "client_lr", "client.learning-rate"),
+        ("mlx", "client_lr", "lr"),
+        ("inline", "fraction_train", "strategy.fraction-fit"),
         ("snake case", "num_rounds", "num_rounds"),
         ("snake case", "local_epochs", "epochs"),
         ("snake case", "batch_size", "batch_size"),
@@ -434,6 +504,40 @@ def test_a_number_of_rounds_reaches_an_app_that_has_it_in_its_code() -> None:
         "min-fit-clients": 1,
     }
     assert "fedops.num-server-rounds" not in for_app(kept(), training(), {}).values
+
+
+@pytest.mark.parametrize(
+    ("given", "extra", "rounds"),
+    [
+        (kept, {}, None),  # in its code alone
+        (kept, {"fl_num_rounds": 7}, 7),
+        (lambda: kept(num_server_rounds=10), {}, None),  # its own number stands
+        (lambda: kept(num_server_rounds=10), {"fl_num_rounds": 7}, 7),
+        (lambda: kept(num_server_rounds=10), {"num-server-rounds": 20}, 20),
+        (lambda: kept(num_server_rounds=10), {"fedops": {"num-server-rounds": 5}}, 5),  # the kit's counts
+        (lambda: app(cycles=1), {"cycles": "fl_num_rounds", "fl_num_rounds": 4}, 4),
+        (lambda: app(cycles=1), {"cycles": 4}, None),  # nobody knows what it means
+        (lambda: app(num_rounds=1), {}, 3),  # a key of the first release is given our default
+        (lambda: ours(training()), {}, 3),
+        (lambda: ours(training()), {"num-server-rounds": 9}, 9),
+    ],
+)
+def test_what_an_app_is_told_to_train_is_known(given: Callable[[], App], extra: dict, rounds: int | None) -> None:
+    variables = {name: value for name, value in extra.items() if name.startswith("fl_")}
+    keys = {name: value for name, value in extra.items() if name not in variables}
+    found = for_app(given(), training(**variables), keys)
+    assert found.num_rounds == rounds
+
+
+def test_a_key_of_our_own_app_is_as_good_as_its_variable() -> None:
+    asked = training(fl_strategy="FedProx")
+    given = for_app(ours(asked), asked, {"checkpoint-enabled": True, "proximal-mu": 0.5, "num-server-rounds": 9})
+    assert given.training is not None
+    assert (
+        given.training.values
+        == training(fl_strategy="FedProx", fl_checkpoint_enabled=True, fl_proximal_mu=0.5, fl_num_rounds=9).values
+    )
+    assert for_app(app(), training(), {}).training is None
 
 
 def test_what_neither_the_app_nor_the_kit_takes_is_an_error_still() -> None:
