@@ -108,7 +108,11 @@ def overlay_of(name: object, app: str = OWN_APP, own: Mapping[str, str] | None =
     return {f"{APP_PACKAGE}/{TASK}": os.path.join(folder, TASK), PYPROJECT: os.path.join(folder, PYPROJECT), **own}
 
 
-ASKED_BY = ("app_path", "app_overlay", "app_use_case", "fl_use_case")  # variables that say what is trained
+# Variables that say what is trained: which app, which task of ours, and the context that may have the task.
+ASKED_BY = ("app_path", "app_overlay", "app_use_case", "fl_use_case", "training_context")
+
+
+IN_CONTEXT = "FL_USE_CASE"  # of OpenNebula
 
 
 def asked_of(hosts: Sequence[Mapping[str, object]]) -> str:
@@ -118,8 +122,10 @@ def asked_of(hosts: Sequence[Mapping[str, object]]) -> str:
     """
     if any(variables.get(name) for variables in hosts for name in ASKED_BY[:2]):
         return ""
-    asked = (variables.get(name) for variables in hosts for name in ASKED_BY[2:])
-    return str(next(filter(None, asked), ""))
+    asked = (variables.get(name) for variables in hosts for name in ASKED_BY[2:4])
+    contexts = (variables.get(ASKED_BY[4]) for variables in hosts)
+    told = (context.get(IN_CONTEXT) for context in contexts if isinstance(context, Mapping))
+    return str(next(filter(None, (*asked, *told)), ""))
 
 
 def variable_problems(name: object, values: Mapping[str, object]) -> list[str]:

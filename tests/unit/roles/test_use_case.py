@@ -23,6 +23,7 @@ def use_case(computed):
         ({"fl_use_case": ""}, "digits"),
         ({"fl_use_case": "anomaly-detection"}, "anomaly-detection"),
         ({"training_context": {"FL_USE_CASE": "llm-fine-tuning"}}, "llm-fine-tuning"),
+        ({"training_context": {"FL_USE_CASE": "llm-fine-tuning"}, "fl_use_case": ""}, "llm-fine-tuning"),
         ({"training_context": {"FL_USE_CASE": "llm-fine-tuning"}, "fl_use_case": "digits"}, "digits"),
     ],
 )

@@ -27,6 +27,9 @@ def test_they_say_what_the_library_says() -> None:
         ([{"app_use_case": "digits"}, {"app_path": "/mine"}], ""),
         ([{"app_use_case": "digits", "app_overlay": {"fedops_app/task.py": "mine.py"}}], ""),
         ([{"app_use_case": "digits", "app_overlay": {}}], "digits"),
+        ([{}, {"training_context": {"FL_USE_CASE": "anomaly-detection", "FL_STRATEGY": "Krum"}}], "anomaly-detection"),
+        ([{"training_context": {"FL_USE_CASE": "anomaly-detection"}}, {"fl_use_case": "digits"}], "digits"),
+        ([{"training_context": {"FL_USE_CASE": ""}}, {"training_context": None}], ""),
     ],
 )
 def test_the_data_of_a_site_are_for_what_is_asked_for(hosts: list, found: str) -> None:
