@@ -28,5 +28,6 @@ def average(grid: Grid, context: Context) -> None:
     rounds = int(context.run_config["num-rounds"])
     strategy = FedAvg(fraction_evaluate=0.0)
     result = strategy.start(grid=grid, initial_arrays=ArrayRecord([np.zeros(1)]), num_rounds=rounds)
+    np.save("temperature.npy", result.arrays.to_numpy_ndarrays()[0])  # under a relative path, as apps do
     mean = result.arrays.to_numpy_ndarrays()[0][0]
     print(f"Mean temperature after {rounds} rounds is {mean:.2f}", flush=True)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
@@ -11,6 +13,19 @@ from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvgM
 
 from fedops_kit import keep
+
+
+class Settling(FedAvgM):
+    """Lets sites learn more slowly from round to round, by what Flower hands on from one to the next."""
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Halve the learning rate in every second round."""
+        if server_round % 2 == 0:
+            config["lr"] *= 0.5
+        return super().configure_train(server_round, arrays, config, grid)
+
 
 server = ServerApp()
 client = ClientApp()
@@ -33,7 +48,7 @@ def measure(message: Message, context: Context) -> Message:
 @server.main()
 def average(grid: Grid, context: Context) -> None:
     """Train for as many rounds as asked for, and say where the model is."""
-    strategy = FedAvgM(server_momentum=0.5, fraction_evaluate=0.0)
+    strategy = Settling(server_momentum=0.5, fraction_evaluate=0.0)
     strategy = keep(strategy, context)
     result = strategy.start(
         grid=grid,
