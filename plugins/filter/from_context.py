@@ -23,10 +23,8 @@ options:
     description: The variables of the context.
     type: dict
     required: true
-  home:
-    description: Home of Flower on the SuperLink host, C(runtime_home).
-    type: path
-    default: /opt/flower
+extends_documentation_fragment:
+  - fedops.flower.layout
 seealso:
   - plugin: fedops.flower.training_problems
     plugin_type: filter
