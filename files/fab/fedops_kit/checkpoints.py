@@ -298,9 +298,9 @@ class CheckpointDirectory:
         kept = layout.list_checkpoints(self.path) if newest.best_round else []
         best = next((checkpoint for checkpoint in kept if checkpoint.round == newest.best_round), None)
         if best is None:
-            for name in (BEST_ARRAYS, BEST_MANIFEST):
-                with suppress(FileNotFoundError):
-                    os.unlink(os.path.join(self.path, name))
+            for path in (os.path.join(self.path, name) for name in (BEST_ARRAYS, BEST_MANIFEST)):
+                if os.path.lexists(path):
+                    os.unlink(path)
         elif layout.link_problems(self.path, best, BEST_ARRAYS, BEST_MANIFEST):
             self._point(BEST_ARRAYS, BEST_MANIFEST, best)
 
