@@ -25,6 +25,5 @@ NOT_ABOUT_TRAINING: Mapping[str, str] = {
     "FL_FRAMEWORK": "The app declares what it needs: app_path, or FL_USE_CASE for one of the collection's tasks.",
     "FLOWER_VERSION": "The release of Flower is that of the role runtime's lock: runtime_lock.",
 }
-# Of the appliance's use cases, what means that there is none; and where its containers see the folders of the home.
-NO_USE_CASE = ("none", "custom")
+# Where its containers see the folders of the home.
 CONTAINER_HOME = "/app"

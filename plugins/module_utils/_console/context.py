@@ -21,12 +21,11 @@ from .._config.table import BY_CONTEXT, RUNTIME_NAMES
 from .._config.training import mapping, nearest
 from .._config.values import BadValue, parse
 from .._config.variable import Variable
-from .._flower.use_cases import OWN_TASK
-from .appliance import CONTAINER_HOME, NO_USE_CASE, NOT_ABOUT_TRAINING
+from .._flower.use_cases import IN_CONTEXT, NO_USE_CASE, OWN_TASK
+from .appliance import CONTAINER_HOME, NOT_ABOUT_TRAINING
 from .machine import of_flower
 from .user_inputs import prefilled
 
-USE_CASE_NAME = "FL_USE_CASE"
 _MISSPELT = 0.75  # as like a variable of ours as a slip of the hand leaves it; the appliance has names of its own
 
 
@@ -42,7 +41,7 @@ def from_context(context: Mapping[str, object], runtime: str = RUNTIME_NAMES[0],
             typed = _typed(row, value)
             if typed != _typed(row, prefilled(row)):
                 found[row.ansible] = _on_the_host(row, typed, runtime, home)
-        elif name == USE_CASE_NAME:
+        elif name == IN_CONTEXT:
             if str(value).strip().lower() not in (OWN_TASK, *NO_USE_CASE):
                 found[name.lower()] = value
         elif not _is_foreign(name):
@@ -61,7 +60,7 @@ def told(context: Mapping[str, object]) -> list[Problem]:
             NOT_ABOUT_TRAINING.get(name, "docs/opennebula.md says what the collection has in its place."),
         )
         for name, value in sorted(of_flower(mapping(context)).items())
-        if name not in BY_CONTEXT and name != USE_CASE_NAME and _is_foreign(name)
+        if name not in BY_CONTEXT and name != IN_CONTEXT and _is_foreign(name)
     ]
 
 

@@ -108,11 +108,12 @@ def overlay_of(name: object, app: str = OWN_APP, own: Mapping[str, str] | None =
     return {f"{APP_PACKAGE}/{TASK}": os.path.join(folder, TASK), PYPROJECT: os.path.join(folder, PYPROJECT), **own}
 
 
-# Variables that say what is trained: which app, which task of ours, and the context that may have the task.
-ASKED_BY = ("app_path", "app_overlay", "app_use_case", "fl_use_case", "training_context")
+# Variables that say what is trained: which app, which task of ours, and the contexts that may have the task.
+ASKED_BY = ("app_path", "app_overlay", "app_use_case", "fl_use_case", "training_context", "opennebula_context_found")
 
 
 IN_CONTEXT = "FL_USE_CASE"  # of OpenNebula
+NO_USE_CASE = ("none", "custom")  # what means in a context that there is none
 
 
 def asked_of(hosts: Sequence[Mapping[str, object]]) -> str:
@@ -123,9 +124,10 @@ def asked_of(hosts: Sequence[Mapping[str, object]]) -> str:
     if any(variables.get(name) for variables in hosts for name in ASKED_BY[:2]):
         return ""
     asked = (variables.get(name) for variables in hosts for name in ASKED_BY[2:4])
-    contexts = (variables.get(ASKED_BY[4]) for variables in hosts)
-    told = (context.get(IN_CONTEXT) for context in contexts if isinstance(context, Mapping))
-    return str(next(filter(None, (*asked, *told)), ""))
+    contexts = (variables.get(name) for variables in hosts for name in ASKED_BY[4:])
+    told = [context.get(IN_CONTEXT) for context in contexts if isinstance(context, Mapping)]
+    chosen = (name for name in told if str(name).strip().lower() not in NO_USE_CASE)
+    return str(next(filter(None, (*asked, *chosen)), ""))
 
 
 def variable_problems(name: object, values: Mapping[str, object]) -> list[str]:

@@ -30,6 +30,8 @@ def test_they_say_what_the_library_says() -> None:
         ([{}, {"training_context": {"FL_USE_CASE": "anomaly-detection", "FL_STRATEGY": "Krum"}}], "anomaly-detection"),
         ([{"training_context": {"FL_USE_CASE": "anomaly-detection"}}, {"fl_use_case": "digits"}], "digits"),
         ([{"training_context": {"FL_USE_CASE": ""}}, {"training_context": None}], ""),
+        ([{"opennebula_context_found": {"FL_USE_CASE": "anomaly-detection"}}], "anomaly-detection"),
+        ([{"training_context": {"FL_USE_CASE": "none"}}], ""),
     ],
 )
 def test_the_data_of_a_site_are_for_what_is_asked_for(hosts: list, found: str) -> None:
