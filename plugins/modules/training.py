@@ -28,7 +28,7 @@ extends_documentation_fragment:
   - fedops.flower.supervision
 attributes:
   check_mode:
-    description: Can run in check mode and tell whether a training would be started or stopped.
+    description: Can run in check mode and tell whether a training would be started, stopped or forgotten.
     support: full
   diff_mode:
     description: Shows the training before and after.
@@ -54,9 +54,19 @@ options:
         What the run has saved as checkpoints stays.
       - V(stopped) also works without the SuperLink. RV(details) and a warning name the run that it could not be told to
         stop, and what to do.
+      - V(absent) forgets a training that has ended, with its records, its history and its row in the status. It is
+        refused while the training runs, is paused or is to go on by itself, and while nobody can be asked whether one
+        of its runs is alive. Flower's own list of runs keeps them.
     type: str
-    choices: [present, stopped]
+    choices: [present, stopped, absent]
     default: present
+  remove_checkpoints:
+    description:
+      - Whether O(state=absent) also removes the checkpoints of the training, and those that an earlier configuration of
+        it has put aside. Those of other trainings in the same directory stay, and so does a copy in a mirror.
+      - Kept checkpoints are found again when the same training is trained another time, which then goes on from them.
+    type: bool
+    default: false
   app:
     description:
       - Folder of the Flower app on the SuperLink host. Required for O(state=present).
@@ -157,6 +167,11 @@ EXAMPLES = r"""
   fedops.flower.training:
     name: default
     state: stopped
+
+- name: Forget a training that has ended, and keep its checkpoints
+  fedops.flower.training:
+    name: first-try
+    state: absent
 """
 
 RETURN = r"""
@@ -174,6 +189,7 @@ status:
   description:
     - How the training stands, as RV(fedops.flower.run_info#module:supervision.state).
     - In check mode V(submitted) means that it would be started.
+    - V(absent) after O(state=absent).
   returned: success
   type: str
   sample: completed
@@ -187,6 +203,12 @@ submitted:
   returned: success
   type: bool
   sample: true
+removed:
+  description: What was removed with the training, its folders and files of checkpoints.
+  returned: O(state=absent)
+  type: list
+  elements: str
+  sample: [/opt/flower/published/first-try, /opt/flower/trainings/first-try]
 stopped:
   description: Ids of the runs that were alive when this task stopped the training.
   returned: success
@@ -298,6 +320,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control 
     Supervising,
     SupervisorFiles,
 )
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.forgetting import forget
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_defaults import refuse_moved_defaults
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import Request
@@ -436,6 +459,24 @@ def have_stopped(supervising: Supervising, check_mode: bool) -> dict[str, Any]:
     return result
 
 
+def have_forgotten(supervising: Supervising, remove_checkpoints: bool, check_mode: bool) -> dict[str, Any]:
+    """Forget the training."""
+    removed = forget(supervising, remove_checkpoints, check_mode)
+    result = {
+        **describe(supervising.folder, Known("", ABSENT)),
+        "alive": False,
+        "changed": bool(removed),
+        "submitted": False,
+        "stopped": [],
+        "supervision": None,
+        "request_id": None,
+        "removed": removed,
+    }
+    if removed:
+        result["diff"] = {"before": dict.fromkeys(removed, "present"), "after": dict.fromkeys(removed, "absent")}
+    return result
+
+
 def _shown(run: Known) -> dict[str, Any]:
     return {"run_id": run.run_id or None, "status": run.status, "configuration": short_hash(run.configuration_hash)}
 
@@ -445,7 +486,8 @@ def main() -> None:
         argument_spec={
             **FLWR_OPTIONS,
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "stopped"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "stopped", "absent"], "default": "present"},
+            "remove_checkpoints": {"type": "bool", "default": False},
             "app": {"type": "path"},
             "deployed": {"type": "str"},
             "unit": {"type": "str"},
@@ -481,6 +523,8 @@ def main() -> None:
             result = have_stopped(supervising, module.check_mode)
             if result["details"]:
                 module.warn(f"{params['name']}: {result['details']}")
+        elif params["state"] == "absent":
+            result = have_forgotten(supervising, params["remove_checkpoints"], module.check_mode)
         else:
             request = request_of(params)
             other = other_code(supervising.folder, request)

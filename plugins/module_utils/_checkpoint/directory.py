@@ -129,7 +129,7 @@ def find(directory: str, sha256: str, strict: bool = False) -> Checkpoint | None
 
     C(strict) is that of C(inspect).
     """
-    for place in (directory, *_put_aside(directory)):
+    for place in (directory, *put_aside(directory)):
         for checkpoint in list_checkpoints(place, strict):
             if checkpoint.sha256 == sha256:
                 try:
@@ -157,7 +157,7 @@ def list_rounds(directory: str) -> list[int]:
     return sorted({number for number in map(round_of, names) if number is not None})
 
 
-def _put_aside(directory: str) -> list[str]:
+def put_aside(directory: str) -> list[str]:
     """Return the folders with what other trainings have left."""
     aside = os.path.join(directory, PREVIOUS)
     try:

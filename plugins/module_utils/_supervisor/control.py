@@ -131,7 +131,7 @@ class Supervising:
 
     def stop(self, check_mode: bool = False) -> Stop:
         """Stop the training, even if the SuperLink cannot be told: nobody submits another run then."""
-        before, unit, marks = self.desk.memory or Memory(), self.unit, self._is_to_be_marked()
+        before, unit, marks = self.desk.memory or Memory(), self.unit, self.goes_on
         waits = bool(self.desk.is_stopped and self.desk.left and unit.lives)  # only to stop the run that was left
         acted = marks or (unit.lives and not waits)
         if not check_mode:
@@ -147,6 +147,14 @@ class Supervising:
                 self._leave_nothing()
         left = f"{problem} {self._left(under_way, before, check_mode)}".rstrip() if problem else ""
         return Stop((*stopped, *alive), bool(alive) or acted, left)
+
+    def release(self) -> None:
+        """Have systemd start no supervisor of it any more; none runs."""
+        if self.unit.load == "loaded":
+            with suppress(SystemdError):
+                control("disable", "--quiet", self.name)
+            with suppress(SystemdError):
+                control("reset-failed", self.name)
 
     def _hold(self, marks: bool, ends: bool) -> None:
         """Keep a supervisor from submitting anything, and end the one that is there."""
@@ -212,7 +220,8 @@ class Supervising:
         # A run that somebody has stopped by hand: the supervisor has not seen it yet, and is about to end.
         return latest.status != STOPPED or (self.desk.memory or Memory()).ended == latest.run_id
 
-    def _is_to_be_marked(self) -> bool:
+    @property
+    def goes_on(self) -> bool:
         """Tell whether there is a supervised training that would go on without an order to stop."""
         return self.desk.request is not None and not self.desk.is_stopped and not self._has_ended()
 

@@ -142,3 +142,10 @@ def test_tags_of_a_larger_playbook_select_what_they_name(play, tmp_path: Path) -
     assert (status, '"msg": "done"' in said) == (0, True)
     status, said, _told = play(str(book), "--tags", "theirs")
     assert (status, "The tags of this playbook are mine, stop" in said) == (2, True)
+
+
+def test_no_training_is_forgotten_by_default(play) -> None:
+    hosts = json.dumps({**INVENTORY, "superlink": {"hosts": {"sl": {"ansible_connection": "local"}}}})
+    status, said, told = play("fedops.flower.forget", hosts=hosts)
+    assert (status, "fl_training_name is not set, and none is forgotten by default." in said) == (2, True)
+    assert told == {"flower_training": None, "flower_status": None}
