@@ -15,54 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .grid import SteadyGrid
-from .knowledge._base.jsonable import harmless, is_number, is_whole
+from .knowledge._base.jsonable import is_number
 from .publish import ROSTER, WAITING, Publisher, logger
+from .rolls import DEVIATION, EXACT, SITES_SHOWN, Deviation, Roll, listed, read_rolls, said
 from .sites import Sites
 
-EXACT, DEVIATION = "exact", "deviation"  # in history, result and manifest
 _MOST_ROUNDS = 1000  # that are remembered; with checkpoints it is those since the last one
-_SHOWN = 1000  # characters of a deviation, of a manifest that may come from a bucket that others write
-_SITES_SHOWN = 20
 NOT_KNOWN = "who took part before is not known on this host"
-
-
-@dataclass(frozen=True)
-class Roll:
-    """Who was there in a round."""
-
-    number: int
-    online: tuple[tuple[int, str], ...]  # node and what it is called, in the order in which replies are added up
-    counted: tuple[str, ...] | None = None  # whose reply counted; None: the round was not finished
-
-    @property
-    def names(self) -> dict[int, str]:
-        """What each node is called."""
-        return dict(self.online)
-
-
-@dataclass(frozen=True)
-class Deviation:
-    """In what a round differs from the one that it repeats, or goes on from."""
-
-    missing: tuple[str, ...] = ()
-    new: tuple[str, ...] = ()
-    renamed: tuple[tuple[str, str], ...] = ()  # before and now
-    reordered: bool = False
-
-    def __bool__(self) -> bool:
-        """Tell whether it differs at all."""
-        return bool(self.missing or self.new or self.renamed or self.reordered)
-
-    @property
-    def why(self) -> str:
-        """Say it."""
-        parts = [
-            f"without {_listed(self.missing)}, which took part before" if self.missing else "",
-            f"with {_listed(self.new)}, which did not take part before" if self.new else "",
-            f"with {_listed([f'{now} that was called {then}' for then, now in self.renamed])}" if self.renamed else "",
-            "in another order, which the names of their sites decide" if self.reordered else "",
-        ]
-        return "it was trained " + " and ".join(filter(None, parts))
 
 
 @dataclass
@@ -93,7 +52,7 @@ class Attendance:
         if anew:
             publisher.forget(ROSTER)
         rounds, claims = publisher.roster()
-        before = _read(rounds, done)
+        before = read_rolls(rounds, done)
         known = {site: float(claim) for site, claim in claims.items() if is_number(claim) and claim > 0}
         return cls(publisher, patience, done, bool(done or before), before, said(manifest or {}), claims=known)
 
@@ -143,7 +102,7 @@ class Attendance:
             self.publisher.forget(WAITING)
         if absent:
             self._given_up.update(absent)
-            logger.warning("Round %d goes on without %s.", number, self._sites.real(_listed(sorted(absent))))
+            logger.warning("Round %d goes on without %s.", number, self._sites.real(listed(sorted(absent))))
         else:
             logger.info("Round %d goes on with all sites that took part before.", number)
 
@@ -243,11 +202,11 @@ class Attendance:
         logger.info(
             "Round %d waits for %s, which took part before %s: for %g seconds (fl_rejoin_timeout).",
             number,
-            self._sites.real(_listed(names)),
+            self._sites.real(listed(names)),
             "the SuperLink was away" if number in self._again else "the run was lost",
             self.patience,
         )
-        self.publisher.waits(number, names[:_SITES_SHOWN], self.patience)
+        self.publisher.waits(number, names[:SITES_SHOWN], self.patience)
 
     def _write(self) -> None:
         """Keep the rolls of lost runs, and add those of this run as far as it is what an undisturbed one would be.
@@ -270,35 +229,3 @@ class Attendance:
             )
             last = roll
         self.publisher.keep_roster(entries, self.claims)
-
-
-def _read(entries: Sequence[Any], done: int) -> dict[int, Roll]:
-    """Return the rolls that a file tells of, from the round on that is done; a roll that is damaged ends them."""
-    rolls: dict[int, Roll] = {}
-    online: tuple[tuple[int, str], ...] = ()
-    try:
-        for entry in entries:
-            if "online" in entry:
-                online = tuple((int(node), str(name)) for node, name in entry["online"])
-            counted = entry["counted"]
-            names = tuple(name for dummy, name in online)
-            counts = names if counted is True else None if counted is None else tuple(map(str, counted))
-            rolls[int(entry["round"])] = Roll(int(entry["round"]), online, counts)
-    except (KeyError, TypeError, ValueError):
-        logger.warning("What is remembered of who took part in earlier rounds is damaged.")
-    return {number: roll for number, roll in rolls.items() if number >= done}
-
-
-def said(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the first deviation that a manifest tells of; nothing where the training was exact so far."""
-    found = manifest.get(DEVIATION)
-    if not isinstance(found, Mapping) or not is_whole(found.get("round")):
-        return {}
-    exact = None if found.get(EXACT) is None else False
-    return {EXACT: exact, "round": found["round"], "why": harmless(str(found.get("why")), _SHOWN)}
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _SITES_SHOWN
-    shown = [*names[:_SITES_SHOWN], *([f"{more} more"] if more > 0 else [])]
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))

@@ -12,7 +12,7 @@ from typing import Any
 from flwr.app import Array, ArrayRecord, MetricRecord
 from flwr.serverapp.strategy import Result
 
-from .attendance import DEVIATION, EXACT, Attendance, said
+from .attendance import Attendance
 from .errors import QuiescedError
 from .exact import ExactStrategy
 from .knowledge._base.jsonable import is_number
@@ -20,6 +20,7 @@ from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._config.stopping import stopping_text
 from .one_round import Round
 from .publish import Publisher, finite, logger
+from .rolls import DEVIATION, EXACT, said
 from .round_files import round_file, server_eval
 from .saving import Saver
 from .state import State
