@@ -37,8 +37,10 @@ def certificate_directory(inventory: str | None, sources: Iterable[str] = ()) ->
     return authority.usual_directory(inventory or "", sources)
 
 
-def subject_alt_names(names: Iterable[str], addresses: Iterable[str] = (), extra: Iterable[str] = ()) -> list[str]:
-    return server.subject_alt_names(names, addresses, extra)
+def subject_alt_names(
+    names: Iterable[str], addresses: Iterable[str] = (), extra: Iterable[str] = (), present: Iterable[str] = ()
+) -> list[str]:
+    return server.subject_alt_names(names, addresses, extra, present)
 
 
 def days_left(not_after: str) -> int:

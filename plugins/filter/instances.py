@@ -17,6 +17,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances
     federation_problems,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import judge
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.variables import address_problem
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Undefined
@@ -54,6 +55,11 @@ def supernode_answer(answer: object, members: Sequence[Mapping[str, str]]) -> di
     return {"supernodes": supernodes, "problems": problems}
 
 
+def superlink_addresses(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    found = (host.superlink_address for host in _hosts(hosts, hostvars))
+    return sorted({address for address in found if address and not address_problem(address)})
+
+
 def supernode_problems(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return federation_problems(_hosts(hosts, hostvars))
 
@@ -67,6 +73,8 @@ _FIELDS = (
     ("node_config", "supernode_node_config"),
     ("app_networks", "supernode_app_networks"),
     ("memory_max", "supernode_memory_max"),
+    ("superlink_address", "supernode_superlink_address"),
+    ("superlink_port", "supernode_superlink_port"),
 )
 
 
@@ -105,6 +113,7 @@ def _defined(value: Any) -> Any:
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "superlink_addresses": superlink_addresses,
             "supernode_answer": supernode_answer,
             "supernode_data": supernode_data,
             "supernode_members": supernode_members,

@@ -10,11 +10,15 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import host_layout as layout
-from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import kinds_of
+from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import kinds_of, user_problem
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import INVENTORY_GROUPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import places as places_of
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import is_unset, show
 from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import QUIET
 from ansible_collections.fedops.flower.plugins.module_utils._storage.remains import remains as remains_of
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.variables import superlink_name_problems
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
+from jinja2.runtime import Undefined
 
 
 def host_layout(
@@ -22,6 +26,16 @@ def host_layout(
 ) -> dict[str, Any]:
     with errors_as(AnsibleFilterError):
         return layout(kinds_of(groups), user, int(uid), int(gid), numbers)
+
+
+def host_problems(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    superlink, supernodes = (groups.get(group) or [] for group in INVENTORY_GROUPS.values())
+    found = [problem for host in superlink for problem in superlink_name_problems(str(host))]
+    for host in dict.fromkeys([*superlink, *supernodes]):
+        user = hostvars[host].get("runtime_user")
+        if not isinstance(user, Undefined) and not is_unset(user) and (rule := user_problem(user)):
+            found.append(f"runtime_user of {host} is {show(user)} but {rule}. Choose another name.")
+    return found
 
 
 def places(home: str) -> dict[str, Any]:
@@ -41,4 +55,4 @@ def remains(
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"host_layout": host_layout, "places": places, "remains": remains}
+        return {"host_layout": host_layout, "host_problems": host_problems, "places": places, "remains": remains}

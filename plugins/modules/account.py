@@ -98,6 +98,11 @@ options:
         Stop the services before.
     type: bool
     default: false
+  apps_user:
+    description:
+      - The account among O(accounts) that runs the ServerApps. What works on the host later finds its name there, in
+        C(/etc/flower/apps-user) where it is not the usual one.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -130,6 +135,7 @@ import os
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.accounts import lacking
 from ansible_collections.fedops.flower.plugins.module_utils._base.belongings import make_directories, make_secret
+from ansible_collections.fedops.flower.plugins.module_utils._base.identity import record_apps_user
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._training.split import split
@@ -157,15 +163,18 @@ def main() -> None:
             "directories": {"type": "list", "elements": "dict", "default": [], "options": directory},
             "secrets": {"type": "list", "elements": "path", "default": [], "no_log": False},
             "migrate": {"type": "bool", "default": False},
+            "apps_user": {"type": "str"},
         },
         supports_check_mode=True,
     )
     accounts, home, migrate = (module.params[name] for name in ("accounts", "home", "migrate"))
-    fresh = not os.path.isdir(home)
+    fresh, apps_user = not os.path.isdir(home), module.params["apps_user"]
     with module.explaining("made", advice="Free that path, then run again."):
         changes, lines = lacking(accounts, home)
         if lines and not module.check_mode:
             module.run_command(["systemd-sysusers", "--inline", *lines], check_rc=True)
+        if apps_user and record_apps_user(apps_user, module.check_mode):
+            changes.append(f"name {apps_user}")
         users = {account["uid"] for account in accounts} - {None}
         made, old = make_directories(home, module.params["directories"], users, migrate, module.check_mode)
         changes += made

@@ -34,6 +34,7 @@ MAKERS = {
     "module_utils/_backup/restore.py": GIVEN,
     "module_utils/_base/files.py": GIVEN,
     "module_utils/_base/guarded.py": GIVEN,
+    "module_utils/_base/identity.py": "/etc/flower",
     "module_utils/_base/text_files.py": GIVEN,
     "module_utils/_flower/fab.py": "app",
     "module_utils/_flower/pinned.py": "app/of_trainings",

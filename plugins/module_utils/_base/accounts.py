@@ -34,13 +34,14 @@ class Found:
 
 def is_missing(kind: str, name: str, number: int, found: Found, variable: str = "") -> bool:
     """Tell whether a user or group has to be made; raise AccountError when somebody else stands in its place."""
+    other = "" if variable else " If it is somebody else's, call ours otherwise with runtime_user."
     variable = variable or f"runtime_{kind}"
     if found.number_of_name == number:
         return False
     if found.number_of_name is not None:
         raise AccountError(
             f"{kind} is {number} but '{name}' already exists on this host with {kind} {found.number_of_name}. "
-            f"Set {variable} to {found.number_of_name} for this host, or remove that account."
+            f"Set {variable} to {found.number_of_name} for this host if that account is Flower's, or remove it.{other}"
         )
     if found.name_of_number is not None:
         raise AccountError(

@@ -8,10 +8,13 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from .errors import FedopsError
 from .layout import ACCOUNTS, APPS, FOLDERS, INVENTORY_GROUPS, ON, SECRETS, UNITS, Account
+
+_USER = re.compile("[a-z_][a-z0-9_-]{0,30}")
 
 
 class LayoutError(FedopsError):
@@ -21,6 +24,14 @@ class LayoutError(FedopsError):
 def kinds_of(groups: t.Container[str]) -> list[str]:
     """Return what a host of these groups is; one that is in none of ours may become anything."""
     return [kind for kind, group in INVENTORY_GROUPS.items() if group in groups] or list(INVENTORY_GROUPS)
+
+
+def user_problem(name: t.Any) -> str:
+    """Say why the account of the ServerApps cannot be called so; nothing where it can."""
+    taken = ("root", *(account.name for account in ACCOUNTS if account is not APPS))
+    if not isinstance(name, str) or not _USER.fullmatch(name):
+        return "must begin with a small letter or '_' and hold only small letters, digits, '_' and '-', 31 at most"
+    return "must not be the name of another account" if name in taken else ""
 
 
 def host_layout(

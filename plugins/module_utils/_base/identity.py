@@ -14,10 +14,24 @@ import resource
 import typing as t
 from contextlib import contextmanager
 
+from . import guarded
 from .errors import FedopsError, NotDeployedError
-from .layout import APPS, CONTROL, SUPERLINK_ACCOUNT
+from .layout import APPS, CONTROL, SUPERLINK_ACCOUNT, file
 
-APPS_USER = APPS.name  # owns the checkpoints and what ServerApps publish
+RECORD_OF_APPS_USER = file("", "apps_user")
+_LONGEST_NAME = 64  # bytes
+
+
+def _apps_user() -> str:
+    """Return what the account of the ServerApps is called on this host: an operator may have chosen another name."""
+    try:
+        name = guarded.read_bytes(RECORD_OF_APPS_USER, _LONGEST_NAME, [guarded.ROOT]).decode("ascii").strip()
+    except (OSError, ValueError):
+        return APPS.name
+    return name or APPS.name
+
+
+APPS_USER = _apps_user()  # owns the checkpoints and what ServerApps publish
 CONTROL_USER = CONTROL.name  # runs Flower's command line, and owns the records of trainings
 STATE_USER = SUPERLINK_ACCOUNT.name  # owns the SuperLink's database
 
@@ -39,6 +53,25 @@ def account_of(name: str) -> pwd.struct_passwd | None:
 def checkpoint_owner() -> pwd.struct_passwd | None:
     """Return the account that owns the checkpoints when we are root, and None when we already are somebody else."""
     return account_of(APPS_USER)
+
+
+def record_apps_user(name: str, check_mode: bool = False) -> bool:
+    """Have this host know what the account of the ServerApps is called; tell whether that was to be changed.
+
+    Where it has its usual name, nothing is written down.
+    """
+    global APPS_USER
+    if _apps_user() == name:
+        return False
+    if not check_mode:
+        if name == APPS.name:
+            guarded.remove(RECORD_OF_APPS_USER)
+        else:
+            folder, us = os.path.dirname(RECORD_OF_APPS_USER), guarded.us()
+            guarded.make_directory(folder, 0o755, us)
+            guarded.write_bytes(RECORD_OF_APPS_USER, f"{name}\n".encode(), 0o644, us)
+        APPS_USER = name
+    return True
 
 
 @contextmanager

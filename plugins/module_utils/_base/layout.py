@@ -188,6 +188,7 @@ FILES: tuple[HostFile, ...] = (
     ),
     HostFile("supernode", "supernode.toml", "what the only SuperNode of a host tells its ClientApps", of_release=True),
     HostFile("gateway", "/etc/flower/gateway.conf", "the configuration of the gateway", of_release=True),
+    HostFile("apps_user", "/etc/flower/apps-user", "the name of the account of the apps, where it is not `flower`"),
     HostFile(
         "superlink_fence", "/etc/flower/fence/superlink.nft", "who reaches what on a SuperLink host", of_release=True
     ),

@@ -18,8 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from .._base import identity
 from .._base.accounts import uid_of
-from .._base.layout import APPS, SUPEREXEC_UNIT
+from .._base.layout import SUPEREXEC_UNIT
 from .assumptions import BEGINS_AFTER, BEGINS_BEFORE, SERVERAPP, TIME_FORMAT
 
 EXECUTOR = SUPEREXEC_UNIT
@@ -75,7 +76,7 @@ class ProcessTable:
                 os.close(descriptor)
 
     def _is_serverapp(self, number: int) -> bool:
-        uid = str(uid_of(APPS.name))
+        uid = str(uid_of(identity.APPS_USER))
         try:
             with open(os.path.join(self.path, str(number), "cmdline"), "rb") as stream:
                 words = stream.read(4096).split(b"\0")

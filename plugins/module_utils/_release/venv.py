@@ -63,7 +63,7 @@ class Venv:
 
     def build(self, path: str, archive: str) -> None:
         """Make the environment that the archive's lock says, in a place where there is nothing."""
-        with tempfile.TemporaryDirectory(prefix="fedops-venv-") as work:
+        with tempfile.TemporaryDirectory(prefix=".fedops-venv-", dir=_place_for_programs(path)) as work:
             with tarfile.open(archive) as files:
                 files.extractall(work, **_extraction_filter())
             uv = self._bootstrap(work)
@@ -100,6 +100,12 @@ class Venv:
              "--python", os.path.join(path, "bin", "python"), *wheels, os.path.join(work, "requirements.txt")],
             work, UV_DEFAULT_INDEX=self.index_url,
         )  # fmt: skip
+
+
+def _place_for_programs(path: str) -> str:
+    """Return where temporary programs can run: beside what is built where that of temporary files is mounted noexec."""
+    usual = tempfile.gettempdir()
+    return os.path.dirname(path) if os.statvfs(usual).f_flag & os.ST_NOEXEC else usual
 
 
 def _unpack_uv(wheels: str, lock: str, directory: str) -> str:

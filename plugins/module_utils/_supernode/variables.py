@@ -27,6 +27,9 @@ DEFAULT_PORT = PORT["supernode_port"]
 # Where no data is looked for: the directories of the system themselves, and what each unit has of its own.
 _NOT_DATA = ("/", "/bin", "/boot", "/etc", "/home", "/lib", "/lib64", "/opt", "/root", "/run", "/sbin", "/usr", "/var")
 _NEVER_BELOW = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", SUPERNODE_STATE)
+# A name of DNS, or an address of IPv4 or IPv6, and nothing beside it.
+_ADDRESS = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_HOST_NAME = re.compile(r"[^\s,/\\'\"-][^\s,/\\'\"]{0,252}")
 _FIELDS = ("name", "node_config", "data_directory", "port")
 
 
@@ -51,6 +54,8 @@ class HostVariables:
     def problems(self) -> list[str]:
         """Every problem with what is given, as sentences."""
         problems = [
+            *self._name_problems(),
+            *self._address_problems(),
             *self._port_problems("supernode_port", self.port),
             *self._config_problems("supernode", self.node_config),
             *self._path_problems("supernode_data_directory", self.data_directory),
@@ -124,11 +129,30 @@ class HostVariables:
         rule = "must be text on one line, of 255 characters at most that can be printed"
         return [self._problem("supernode_site", self.site, rule, "Correct it, or leave it out.")]
 
-    def _port_problems(self, path: str, port: object) -> list[str]:
+    def _name_problems(self) -> list[str]:
+        if _HOST_NAME.fullmatch(self.name) and self.name.isprintable():
+            return []
+        return [
+            f"The host {show(self.name)} of the group supernodes cannot be called so: a SuperNode and its site have"
+            " that name, which must be printable, without blanks, quotes, ',', '/' and '\\', not begin with '-', and"
+            " have 253 characters at most. Give the host another name in the inventory, and its address as"
+            " ansible_host."
+        ]
+
+    def _address_problems(self) -> list[str]:
+        name, found = "supernode_superlink_address", []
+        if not is_unset(self.superlink_address) and (rule := address_problem(self.superlink_address)):
+            found.append(self._problem(name, self.superlink_address, rule, "The port is supernode_superlink_port."))
+        if not is_unset(self.superlink_port):
+            advice = "Give that of the gateway, superlink_fleet_port."
+            found += self._port_problems("supernode_superlink_port", self.superlink_port, advice)
+        return found
+
+    def _port_problems(self, path: str, port: object, advice: str = "Give each SuperNode a free one.") -> list[str]:
         number = whole_number(port)
         if number is not None and 0 < number <= HIGHEST_PORT:
             return []
-        return [self._problem(path, port, f"must be a port, 1 to {HIGHEST_PORT}", "Give each SuperNode a free one.")]
+        return [self._problem(path, port, f"must be a port, 1 to {HIGHEST_PORT}", advice)]
 
     def _clashes(self) -> list[str]:
         """What only shows when all instances are looked at together."""
@@ -161,6 +185,23 @@ class HostVariables:
     def _problem(self, path: str, value: object, rule: str, advice: str) -> str:
         joint = "and" if rule.startswith("is ") else "but"
         return f"{path} of {self.name} is {show(value)} {joint} {rule}. {advice}"
+
+
+def address_problem(address: object) -> str:
+    """Say what is wrong with an address of the SuperLink as a rule that it breaks; nothing where none is."""
+    if isinstance(address, str) and _ADDRESS.fullmatch(address):
+        return ""
+    return "must be a name or an address alone, of letters, digits, '.', '-' and '_', or of IPv6 without brackets"
+
+
+def superlink_name_problems(name: str) -> list[str]:
+    """Return what is wrong with what the inventory calls the host of the SuperLink: its certificate has that name."""
+    if not address_problem(name):
+        return []
+    return [
+        f"The host {show(name)} of the group superlink cannot be called so: its certificate has that name, which must"
+        " be one of DNS or an address. Give the host another name in the inventory, and its address as ansible_host."
+    ]
 
 
 def is_below(path_: str, directory: str) -> bool:

@@ -92,3 +92,39 @@ def test_what_cannot_be_is_refused_in_words() -> None:
         FILTERS["supernode_names"](["wrong"], HOSTVARS)
     with pytest.raises(AnsibleFilterError, match="must be a list"):
         FILTERS["supernode_plan"]("a", "box")
+
+
+def test_every_address_that_supernodes_use_is_told_once() -> None:
+    hosts = {
+        "a": {"supernode_superlink_address": "sl.example.org"},
+        "b": {"supernode_superlink_address": "{{ '10.0.0.' ~ 7 }}"},
+        "c": {"supernode_superlink_address": "{{ runtime_places.nowhere }}"},
+        "d": {},
+        "e": {"supernode_superlink_address": "https://sl:9092"},
+    }
+    told = rendered("{{ hostvars | list | fedops.flower.superlink_addresses(hostvars) }}", **hosts)
+    assert told == ["10.0.0.7", "sl.example.org"]
+
+
+@pytest.mark.parametrize("address", ["https://sl", "sl:9092", "[::1]", "a b", "süd", "-x", 5, "sl/x"])
+def test_what_is_no_address_is_refused_by_the_variable(address) -> None:
+    (problem,) = FILTERS["supernode_problems"](["a"], {"a": {"supernode_superlink_address": address}})
+    assert problem.startswith("supernode_superlink_address of a is ")
+    assert "must be a name or an address alone" in problem
+
+
+@pytest.mark.parametrize("address", ["sl", "my_sl", "10.0.0.1", "2001:db8::1", "sl.example.org.", ""])
+def test_names_and_addresses_are_taken(address) -> None:
+    assert FILTERS["supernode_problems"](["a"], {"a": {"supernode_superlink_address": address}}) == []
+
+
+def test_names_of_hosts_that_cannot_be_are_told_all_at_once() -> None:
+    hosts = ["ward 1", "a/b", "-x", "it's", "x" * 254, "fine.example.org", "klinik-süd", "10.0.0.1"]
+    problems = FILTERS["supernode_problems"](hosts, {host: {} for host in hosts})
+    assert len(problems) == 5
+    assert all("of the group supernodes cannot be called so" in problem for problem in problems)
+
+
+def test_a_port_of_the_superlink_that_is_none_is_refused() -> None:
+    (problem,) = FILTERS["supernode_problems"](["a"], {"a": {"supernode_superlink_port": "https"}})
+    assert problem.startswith("supernode_superlink_port of a is 'https' but must be a port, 1 to 65535.")

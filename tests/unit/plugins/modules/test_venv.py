@@ -14,6 +14,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,12 @@ import pytest
 import yaml
 from ansible_collections.fedops.flower.plugins.action import venv as action
 from ansible_collections.fedops.flower.plugins.module_utils._release.releases import Releases
-from ansible_collections.fedops.flower.plugins.module_utils._release.venv import Venv, VenvError, _unpack_uv
+from ansible_collections.fedops.flower.plugins.module_utils._release.venv import (
+    Venv,
+    VenvError,
+    _place_for_programs,
+    _unpack_uv,
+)
 from ansible_collections.fedops.flower.plugins.modules import venv as module
 
 COLLECTIONS = Path(module.__file__).parents[2] / ".ansible" / "collections"
@@ -300,3 +306,10 @@ def test_nothing_is_sent_in_check_mode(wheelhouse: Path, monkeypatch: pytest.Mon
 def test_every_file_that_travels_is_a_documented_option() -> None:
     options = yaml.safe_load(module.DOCUMENTATION)["options"]
     assert {name: options[name]["required"] for name in action.LOCKS.values()} == {"lock": True, "uv_lock": True}
+
+
+@pytest.mark.parametrize(("flags", "beside"), [(os.ST_NOEXEC | os.ST_NOSUID, True), (os.ST_NOSUID, False)])
+def test_programs_run_beside_the_release_where_temporary_files_cannot(monkeypatch, tmp_path, flags, beside) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda path: MagicMock(f_flag=flags))
+    found = _place_for_programs(str(tmp_path / "releases" / "new"))
+    assert found == (str(tmp_path / "releases") if beside else tempfile.gettempdir())

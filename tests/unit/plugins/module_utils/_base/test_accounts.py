@@ -39,13 +39,15 @@ def test_an_account_is_missing_only_when_neither_name_nor_number_exists(found: F
             "gid",
             Found(number_of_name=1001, name_of_number=None),
             "gid is 49999 but 'flower' already exists on this host with gid 1001. "
-            "Set runtime_gid to 1001 for this host, or remove that account.",
+            "Set runtime_gid to 1001 for this host if that account is Flower's, or remove it. "
+            "If it is somebody else's, call ours otherwise with runtime_user.",
         ),
         (
             "uid",
             Found(number_of_name=1001, name_of_number="bob"),
             "uid is 49999 but 'flower' already exists on this host with uid 1001. "
-            "Set runtime_uid to 1001 for this host, or remove that account.",
+            "Set runtime_uid to 1001 for this host if that account is Flower's, or remove it. "
+            "If it is somebody else's, call ours otherwise with runtime_user.",
         ),
     ],
 )

@@ -58,3 +58,25 @@ def test_what_an_account_has_planted_takes_no_more_memory_than_is_allowed(monkey
     assert (os.geteuid(), resource.getrlimit(resource.RLIMIT_DATA)) == (0, before)
     with identity.as_account("nobody"):
         assert len(bytearray(16 << 20)) == 16 << 20
+
+
+@as_root
+def test_a_host_knows_what_the_account_of_the_apps_is_called(monkeypatch, tmp_path) -> None:
+    path = tmp_path / "etc" / "apps-user"
+    path.parent.parent.chmod(0o755)
+    monkeypatch.setattr(identity, "RECORD_OF_APPS_USER", str(path))
+    monkeypatch.setattr(identity, "APPS_USER", "flower")
+    assert (identity.record_apps_user("flower"), path.exists()) == (False, False)
+    assert (identity.record_apps_user("learner", check_mode=True), path.exists()) == (True, False)
+    assert (identity.record_apps_user("learner"), identity.record_apps_user("learner")) == (True, False)
+    assert (path.read_text(), path.stat().st_mode & 0o777, identity.APPS_USER) == ("learner\n", 0o644, "learner")
+    assert (identity.record_apps_user("flower"), path.exists(), identity.APPS_USER) == (True, False, "flower")
+
+
+@as_root
+def test_a_name_that_root_has_not_written_counts_for_nothing(monkeypatch, tmp_path) -> None:
+    path = tmp_path / "apps-user"
+    path.write_text("root\n")
+    os.chown(path, 1000, 1000)
+    monkeypatch.setattr(identity, "RECORD_OF_APPS_USER", str(path))
+    assert identity._apps_user() == "flower"

@@ -21,6 +21,27 @@ def test_addresses_and_names_are_told_apart_and_each_is_told_once() -> None:
     ]
 
 
+NEEDED = (["sl", "10.0.0.1"], ["flower.example.org"])
+OF_TODAY = subject_alt_names(NEEDED[0], ["172.17.0.1", "2001:db8::aa"], NEEDED[1])
+
+
+@pytest.mark.parametrize("found", [[], ["192.0.2.7"], ["172.17.0.1", "2001:db8::bb"]])
+def test_addresses_that_come_and_go_make_no_other_certificate(found) -> None:
+    assert {*subject_alt_names(NEEDED[0], found, NEEDED[1], OF_TODAY)} == {*OF_TODAY}
+
+
+def test_another_spelling_is_the_same_entry() -> None:
+    told = [entry.replace("IP:::1", "IP:0:0:0:0:0:0:0:1").replace("DNS:sl", "DNS:SL") for entry in OF_TODAY]
+    assert {*subject_alt_names(NEEDED[0], [], NEEDED[1], told)} == {*OF_TODAY}
+
+
+@pytest.mark.parametrize("name", ["new.example.org", "10.0.0.2", "2001:db8::cc"])
+def test_a_name_that_others_are_told_makes_a_certificate_of_what_there_is_now(name) -> None:
+    made = subject_alt_names(NEEDED[0], ["192.0.2.7"], [*NEEDED[1], name], OF_TODAY)
+    assert made == subject_alt_names(NEEDED[0], ["192.0.2.7"], [*NEEDED[1], name])
+    assert "IP:172.17.0.1" not in made
+
+
 @pytest.mark.parametrize("name", ["cafe", "10.example", "a:b.example"])
 def test_a_name_that_looks_like_an_address_is_a_name(name) -> None:
     assert f"DNS:{name}" in subject_alt_names([name], [], [])
