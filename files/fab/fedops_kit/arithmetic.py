@@ -17,11 +17,12 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Message, MetricRecord
-from flwr.serverapp.strategy import Bulyan, FedAdam, FedAvg, QFedAvg, Strategy
+from flwr.serverapp.strategy import Bulyan, FedAdam, FedAvg, FedMedian, FedTrimmedAvg, QFedAvg, Strategy
 from flwr.serverapp.strategy.fedopt import FedOpt
 
 from . import distances
 from .buffers import Rule, forgotten, names_of
+from .by_piece import Pieces
 from .dtypes import as_made, wide, widened
 from .errors import RunFailedError
 from .foreign import same_layout
@@ -136,12 +137,15 @@ class SecondArithmetic(Arithmetic):
         chosen = self._chosen(strategy, model, valid) if rule == CHOSEN else None
         kept = [valid[index] for index in chosen] if chosen is not None else valid
         weights = self._weigh(strategy, kept)
+        pieces = _divided(strategy, valid)
         if chosen is None:
             arrays, metrics = self._by_class(strategy, round_number, replies)
         else:
             arrays, metrics = _of_chosen(strategy, round_number, replies, kept)
         if arrays is None:
             return Aggregated(None, None)
+        if pieces:
+            arrays = pieces.joined(arrays)
         combine = Rule(
             rule,
             weights,
@@ -237,6 +241,18 @@ def _shapes(arrays: ArrayRecord) -> str:
 
 def _number(metrics: MetricRecord, name: str) -> float:
     return float(cast("float", metrics[name]))  # the guards let no list through
+
+
+def _divided(strategy: Strategy, replies: Sequence[Message]) -> Pieces | None:
+    """Divide the arrays of replies for those of Flower's classes that would hold an array of all of them."""
+    if type(strategy) not in (Bulyan, FedMedian, FedTrimmedAvg) or not replies:
+        return None
+    pieces = Pieces.of([reply.content.array_records[ARRAYS] for reply in replies])
+    if not pieces.counts:
+        return None
+    for reply in replies:
+        reply.content[ARRAYS] = pieces.divided(reply.content.array_records[ARRAYS])
+    return pieces
 
 
 def _of_chosen(

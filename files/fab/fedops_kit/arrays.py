@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .dtypes import is_inexact, wide
 from .knowledge._checkpoint import npy
+from .mapped import lying
 
 _CHUNK = 1 << 20  # numbers that are looked at, or turned into float64, at a time
 
@@ -23,9 +24,10 @@ def view(array: Array) -> NDArray:
     """Return the numbers of an array where they lie: no copy, and no memory for what a header only claims."""
     if array.stype != SType.NUMPY:
         raise ValueError(f"the serialization {array.stype!r} is not {SType.NUMPY}")
-    header = npy.read(array.data[: npy.LONGEST], len(array.data))
+    data = lying(array)
+    header = npy.read(bytes(data[: npy.LONGEST]), len(data))
     order: Literal["C", "F"] = "F" if header.in_fortran_order else "C"
-    return np.ndarray(header.shape, header.descr, array.data, header.begin, order=order)
+    return np.ndarray(header.shape, header.descr, data, header.begin, order=order)
 
 
 def flat(array: Array) -> NDArray:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from flwr.app import Message
 from flwr.common.constant import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE
 
+from .mapped import size
+
 _SLACK = 16 << 20  # bytes; a model of another shape, if it is no larger than this, is told as that
 _RECORDS = 1 << 20  # bytes of metrics, names, and what else is no number of an array
 _PER_ARRAY = 1 << 10  # bytes that say what an array is, its name aside
@@ -33,7 +35,7 @@ class Bound:
             return cls(0)
         arrays = [item for record in training.content.array_records.values() for item in record.items()]
         return cls(
-            sum(len(array.data) for dummy, array in arrays),
+            sum(size(array) for dummy, array in arrays),
             len(arrays),
             sum(len(name.encode()) for name, dummy in arrays),
         )

@@ -13,6 +13,8 @@ import numpy as np
 from flwr.app import Array
 from numpy.typing import NDArray
 
+from .mapped import Mapped, size
+
 BFLOAT16 = "bfloat16"
 NARROW = ("float16", BFLOAT16)
 _RAW = np.dtype("V2")  # what NumPy makes of bfloat16
@@ -28,10 +30,16 @@ class Widened(Array):
         return wide(super().numpy())
 
 
+class _MappedWidened(Widened, Mapped):
+    """The same of an array that lies in a file."""
+
+
 def widened(array: Array) -> Array:
     """Return an array whose numbers can be computed with; most are returned as they are."""
     if array.dtype not in NARROW or isinstance(array, Widened):
         return array
+    if isinstance(array, Mapped):
+        return array.cut(array, 0, size(array), _MappedWidened)
     return Widened(array.dtype, array.shape, array.stype, array.data)
 
 

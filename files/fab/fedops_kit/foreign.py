@@ -23,6 +23,7 @@ from .arrays import is_finite, view
 from .bound import Bound
 from .knowledge._config.strategies import STRATEGIES
 from .knowledge._config.strategies import Strategy as Row
+from .mapped import size
 from .storable import name_flaw
 
 _MORE_METRICS = 32  # times those of our own app: nobody has told others how many there may be
@@ -124,8 +125,8 @@ class ForeignCheck:
         if self.model is None:
             return ""
         arrays = [array for record in content.array_records.values() for array in record.values()]
-        largest = Bound(sum(len(array.data) for array in self.model.values())).numbers
-        return "" if sum(len(array.data) for array in arrays) <= largest else "it is too large for the model"
+        largest = Bound(sum(map(size, self.model.values()))).numbers
+        return "" if sum(map(size, arrays)) <= largest else "it is too large for the model"
 
     def _records_flaw(self, content: RecordDict) -> str:
         if not self.taken:

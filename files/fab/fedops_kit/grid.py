@@ -25,6 +25,7 @@ from .errors import SuperLinkLostError, TooFewNodesError
 from .packer import Packer
 from .patience import PatientClient, about
 from .pulling import STARTED_ANEW, Fetching, can_fetch, in_own_words
+from .scratch import Scratch
 from .sites import REGISTRY, Sites
 
 # Seconds between two looks for replies, as Flower's own grid has them. Here they are a tenth of that at first, and
@@ -44,6 +45,7 @@ class SteadyGrid(Grid):
         node_wait_timeout: float,
         while_waiting: Callable[[], None] = lambda: None,
         packer: Packer | None = None,
+        scratch: Scratch | None = None,
     ) -> None:
         self.outages = 0  # how often the SuperLink could not be reached so far
         if can_fetch(grid):
@@ -52,6 +54,7 @@ class SteadyGrid(Grid):
             whole._client = PatientClient(whole._runtime_client)
         self._grid = grid
         self._packer = packer or Packer()
+        self._scratch = scratch or Scratch()
         self._while_waiting = while_waiting  # for nodes; may raise
         self._budget = node_wait_timeout
         self._waiting_since: float | None = None
@@ -111,7 +114,8 @@ class SteadyGrid(Grid):
         """Send messages and return their replies, or those that came before the timeout: a list, as Flower's grid."""
         self._waiting_since = None
         asked = self._asked = Asked(self, messages, self._packer)
-        fetching = Fetching(self._grid, asked.bound) if can_fetch(self._grid) else None
+        scratch = self._scratch if self._scratch.serves(asked.bound.model, asked.count) else None
+        fetching = Fetching(self._grid, asked.bound, scratch) if can_fetch(self._grid) else None
         open_messages = asked.push()
         give_back_memory()
         end = None if timeout is None else time.monotonic() + timeout
@@ -120,6 +124,9 @@ class SteadyGrid(Grid):
         while open_messages:
             arrived, again = asked.opened(self._arrived(open_messages, fetching))
             replies.extend(arrived)
+            if scratch:
+                for reply in arrived:
+                    scratch.store(reply.content.array_records.values() if reply.has_content() else ())
             if arrived:
                 give_back_memory()
             open_messages.difference_update(message.metadata.reply_to_message_id for message in (*arrived, *again))
@@ -210,6 +217,7 @@ class Asked:
         self._packer = packer
         self._messages = list(messages)
         self.bound = Bound.of(self._messages)  # of the replies
+        self.count = len(self._messages)
         self._open: dict[str, Message] = {}  # without content
         self._given: dict[str, Message] = {}  # what was packed, by the message that went instead
         self.addressees: dict[str, int] = {}  # by message

@@ -27,6 +27,7 @@ from .flaws import (
     weight_flaw,
 )
 from .integrity import SITE_RECORD
+from .mapped import size
 from .pulling import REFUSED
 
 ARRAYS, METRICS, WEIGHT = "arrays", "metrics", "num-examples"  # as the ClientApp names them
@@ -73,8 +74,8 @@ class TrainingCheck:
         """Say what is wrong before anything is computed: many names may stand for one array, which is large."""
         if len(arrays) != len(self.model) and (flaw := names_flaw(list(arrays), list(self.model))):
             return flaw
-        largest = Bound(sum(len(array.data) for array in self.model.values())).numbers
-        return "" if sum(len(array.data) for array in arrays.values()) <= largest else "it is too large for the model"
+        largest = Bound(sum(map(size, self.model.values()))).numbers
+        return "" if sum(map(size, arrays.values())) <= largest else "it is too large for the model"
 
 
 def check_evaluation(content: RecordDict) -> str:

@@ -30,6 +30,7 @@ from .resume import ARITHMETIC, KIT, AnyModel, Beginning
 from .room import room
 from .rounds import Evaluate, RoundKeeper, known_figures
 from .saving import Saver
+from .scratch import Scratch
 from .state import KeptState, State
 from .steering import Steer
 from .stopping import EarlyStopping, EndedEarly
@@ -114,7 +115,8 @@ class KeptRounds:
         if self._num_rounds > done and not stopping.is_over:
             # Our own ClientApp unpacks; another says so, or is sent its arrays one by one.
             packer = Packer(presumed=not guard.foreign)
-            steady = SteadyGrid(self._grid, float(values["node_wait_timeout"]), keeper.heed_quiesce, packer)
+            scratch = Scratch(self._directory.path if self._directory else None)
+            steady = SteadyGrid(self._grid, float(values["node_wait_timeout"]), keeper.heed_quiesce, packer, scratch)
             self._publisher.names = steady.sites
             self._steer.pseudonym = steady.sites.pseudonym
             self._check_nodes(steady)

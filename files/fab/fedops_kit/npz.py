@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from .knowledge._checkpoint import npy
 from .knowledge._checkpoint.manifest import opened
 from .knowledge._checkpoint.npz import members
+from .mapped import lying, size
 
 _NUMPY_SERIALIZATION = "numpy.ndarray"  # Flower's name for the bytes that numpy.save writes
 _LONGEST_HEADER = 1 << 16  # bytes that numpy.save writes before the numbers
@@ -131,7 +132,7 @@ class _Pieces:
 
     stream: IO[bytes]
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         view = memoryview(data)
         for start in range(0, len(view), _PIECE):
             self.stream.write(view[start : start + _PIECE])
@@ -141,13 +142,13 @@ class _Pieces:
 def _size(array: Array | NDArray) -> int:
     """Return how many bytes an array takes in the file, or a little more."""
     if isinstance(array, Array):
-        return len(array.data) + _LONGEST_HEADER
+        return size(array) + _LONGEST_HEADER
     return array.nbytes + _LONGEST_HEADER
 
 
 def _write_array(member: _Pieces, array: Array | NDArray) -> None:
     if isinstance(array, Array) and array.stype == _NUMPY_SERIALIZATION:
-        member.write(array.data)  # already what numpy.save would write: no second copy of a large model
+        member.write(lying(array))  # already what numpy.save would write: no second copy of a large model
     else:
         values = array.numpy() if isinstance(array, Array) else array
         np.lib.format.write_array(member, np.asanyarray(values), allow_pickle=False)

@@ -21,6 +21,8 @@ from flwr.common.constant import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE
 
 from .bound import Bound
 from .knowledge._base.jsonable import is_whole
+from .mapped import Mapped
+from .mapped import size as size_of
 
 PACKED = "fedops.packed"  # the record with the table; without one, it says that its sender can unpack
 PARTS = "fedops.parts"  # the record with the parts
@@ -121,7 +123,7 @@ def unpack(content: RecordDict, bound: Bound | None = None) -> RecordDict:
     arrays = _taken_out(rows, parts)
     return RecordDict(
         {
-            key: others[key] if found is None else ArrayRecord({row.name: next(arrays) for row in found})
+            key: others[key] if found is None else _record((row.name, next(arrays)) for row in found)
             for key, found in table
         }
     )
@@ -203,17 +205,17 @@ def _check_sizes(rows: list[_Row], parts: list[Array], bound: Bound | None) -> N
         raise PackingError(
             "its parts were changed after they were packed: of the mods of a ClientApp, packed comes first"
         )
-    there, said = sum(len(part.data) for part in parts), sum(row.size for row in rows)
+    there, said = sum(map(size_of, parts)), sum(row.size for row in rows)
     if said != there:
         raise PackingError(f"its table has {said} bytes of arrays, and {there} have come")
     if bound and there > bound.numbers:
         raise PackingError(
             f"it has {there} bytes of arrays, and the model gives no reason for more than {bound.numbers}"
         )
-    sizes, left = iter(parts), 0
+    sizes, left = map(size_of, parts), 0
     for row in rows:
         if row.size and not left:
-            left = len(next(sizes).data)
+            left = next(sizes)
         if row.size > left:
             raise PackingError(f"its table has the array {row.name!r} reach from one part into the next")
         left -= row.size
@@ -221,10 +223,22 @@ def _check_sizes(rows: list[_Row], parts: list[Array], bound: Bound | None) -> N
 
 def _taken_out(rows: list[_Row], parts: ArrayRecord) -> Iterator[Array]:
     """Yield the arrays of a table that fits; a part goes as soon as its last array is there."""
-    data, place, names = b"", 0, [*parts][::-1]
+    part, place, end, names = Array("", (), "", b""), 0, 0, [*parts][::-1]
     for row in rows:
-        if row.size and place == len(data):
-            data, place = parts.pop(names.pop()).data, 0
-        whole = row.size == len(data)
-        yield Array(row.dtype, row.shape, row.stype, data if whole else data[place : place + row.size])
+        if row.size and place == end:
+            part, place = parts.pop(names.pop()), 0
+            end = size_of(part)
+        if isinstance(part, Mapped):
+            yield part.cut(Array(row.dtype, row.shape, row.stype, b""), place, row.size)
+        else:
+            whole = row.size == end
+            yield Array(row.dtype, row.shape, row.stype, part.data if whole else part.data[place : place + row.size])
         place += row.size
+
+
+def _record(arrays: Iterable[tuple[str, Array]]) -> ArrayRecord:
+    """Return a record of just these: by its constructor, it makes other arrays of them."""
+    record = ArrayRecord()
+    for name, array in arrays:
+        record[name] = array
+    return record

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from flwr.app import Array, Error, Message
+from flwr.app import Array, ArrayRecord, Error, Message
 from flwr.app.message import make_message
+from flwr.app.message.arraychunk import ArrayChunk
 from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 from flwr.common.serde_utils import metadata_from_proto
 from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, ObjectTree, PullObjectRequest, PullObjectResponse
@@ -27,6 +28,7 @@ from flwr.proto.runtime_pb2 import PullAppMessagesRequest
 from flwr.serverapp import Grid
 from flwr.supercore.constant import FLWR_PRIVATE_MAX_CONCURRENT_OBJ_PULLS
 from flwr.supercore.inflatable.inflatable_object import (
+    InflatableObject,
     get_object_body,
     get_object_head_values_from_object_content,
     iterate_object_tree,
@@ -36,6 +38,7 @@ from flwr.supercore.inflatable.inflatable_utils import get_num_workers, inflate_
 from .bound import PER_CHUNK, Bound
 from .knowledge._config.sizing import said
 from .publish import logger
+from .scratch import Scratch, Spill, Spilled
 
 STARTED_ANEW = "the SuperNode was started anew, and what it was working at is lost"
 REFUSED = 1000  # the code of an error that stands for a reply that was not taken; Flower's own end below
@@ -59,7 +62,8 @@ class _Arriving:
     announced: Announced
     missing: list[str]
     bound: Bound
-    pieces: dict[str, bytes] = field(default_factory=dict)
+    spill: Spill | None = None  # where they are put that hold numbers; None: they stay in memory
+    pieces: dict[str, bytes | Spilled] = field(default_factory=dict)
     numbers: int = 0
     records: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)  # pieces are fetched from several threads
@@ -72,7 +76,7 @@ class _Arriving:
         """Take a piece; refuse the reply when it is more than there is reason for."""
         is_chunk = content.startswith(_CHUNK.encode())
         with self._lock:
-            self.pieces[name] = content
+            self.pieces[name] = self.spill.put(content) if self.spill and is_chunk else content
             self.numbers += len(content) if is_chunk else 0
             self.records += 0 if is_chunk else len(content)
             if self.numbers > self.bound.numbers + PER_CHUNK * len(self.pieces):
@@ -80,12 +84,19 @@ class _Arriving:
             if self.records > self.bound.records:
                 raise _RefusedError(f"it has more than {said(self.bound.records)} beside the numbers of its arrays")
 
-    def unpacked(self) -> Message:
+    def unpacked(self, scratch: Scratch | None) -> Message:
         """Return the message that the pieces make."""
-        if self._unpacked_size() > self.bound.numbers:
+        if (size := self._unpacked_size()) > self.bound.numbers:
             raise _RefusedError(self._too_large())
         identifier = self.announced.metadata.message_id
-        message = inflate_object_from_contents(identifier, self.pieces)
+        known = self._in_a_file(scratch, size) if scratch else {}
+        pieces = {
+            name: piece.read() if isinstance(piece, Spilled) else piece
+            for name, piece in self.pieces.items()
+            if not (known and isinstance(piece, Spilled))
+        }
+        self.pieces.clear()
+        message = inflate_object_from_contents(identifier, pieces, objects=known)
         if not isinstance(message, Message):
             raise _RefusedError(f"it is a {type(message).__name__}, and no message")
         # The SuperLink has checked these; those in the message are its sender's own words.
@@ -94,13 +105,42 @@ class _Arriving:
 
     def _unpacked_size(self) -> int:
         """Return how many bytes the arrays will have: they may name the same piece any number of times."""
-        size = 0
-        for content in self.pieces.values():
-            kind, children, dummy = get_object_head_values_from_object_content(content)
-            if kind == Array.__qualname__:
-                numbers = json.loads(get_object_body(content, Array))["arraychunk_ids"]
-                size += sum(len(self.pieces[children[number]]) for number in numbers)
+        size = sum(len(self.pieces[chunk]) for *dummy, chunks in self._arrays() for chunk in chunks)
         return size - PER_CHUNK * len(self.pieces)
+
+    def _arrays(self) -> Iterator[tuple[str, Mapping[str, Any], list[str]]]:
+        """Yield every array: its name among the pieces, what is said of it, and the pieces with its numbers."""
+        for name, content, children in self._of_kind(Array):
+            about = json.loads(get_object_body(content, Array))
+            yield name, about, [children[number] for number in about["arraychunk_ids"]]
+
+    def _of_kind(self, kind: type[Array | ArrayRecord]) -> Iterator[tuple[str, bytes, list[str]]]:
+        for name, content in self.pieces.items():
+            if not isinstance(content, Spilled):
+                found, children, dummy = get_object_head_values_from_object_content(content)
+                if found == kind.__qualname__:
+                    yield name, content, children
+
+    def _in_a_file(self, scratch: Scratch, size: int) -> dict[str, InflatableObject]:
+        """Return the arrays and the records of them, with their numbers in a file; nothing where it has no room."""
+        arrays = [
+            (name, Array(about["dtype"], tuple(about["shape"]), about["stype"], b""), chunks)
+            for name, about, chunks in self._arrays()
+        ]
+        mapped = scratch.keep([(about, map(self._numbers, chunks)) for dummy, about, chunks in arrays], size)
+        if mapped is None:
+            return {}
+        made: dict[str, InflatableObject] = {name: array for (name, *dummy), array in zip(arrays, mapped, strict=True)}
+        for name, content, dummy in list(self._of_kind(ArrayRecord)):
+            record = ArrayRecord()
+            for key, array in json.loads(get_object_body(content, ArrayRecord)).items():
+                record[key] = cast(Array, made[array])
+            made[name] = record
+        return made
+
+    def _numbers(self, chunk: str) -> bytes:
+        piece = self.pieces[chunk]
+        return get_object_body(piece.read() if isinstance(piece, Spilled) else piece, ArrayChunk)
 
     def _too_large(self) -> str:
         model = f"the model has {said(self.bound.model)}" if self.bound.model else "no model was asked for"
@@ -110,10 +150,11 @@ class _Arriving:
 class Fetching:
     """Fetches the replies of one exchange of messages."""
 
-    def __init__(self, grid: Grid, bound: Bound) -> None:
+    def __init__(self, grid: Grid, bound: Bound, scratch: Scratch | None = None) -> None:
         self._grid = cast(Any, grid)
         self._run_id = grid.run.run_id
         self._bound = bound
+        self._scratch = scratch  # where replies are put; None: they stay in memory
         self._arriving: list[_Arriving] = []
         self._known: set[str] = set()  # the messages whose replies were announced
 
@@ -149,7 +190,7 @@ class Fetching:
                     self._confirm(announced)
                 continue
             self._known.add(question)
-            arriving = _Arriving(announced, [], self._bound)
+            arriving = _Arriving(announced, [], self._bound, Spill(self._scratch) if self._scratch else None)
             if (names := _names(tree, self._bound.pieces)) is None:
                 self._confirm(announced)
                 yield self._error(
@@ -168,7 +209,7 @@ class Fetching:
         try:
             if not self._fetched(arriving):
                 return None
-            return in_own_words(arriving.unpacked())
+            return in_own_words(arriving.unpacked(self._scratch))
         except _UnavailableError as error:
             return self._error(arriving, ErrorCode.MESSAGE_UNAVAILABLE, str(error))
         except _RefusedError as error:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .checkpoints import CheckpointDirectory
 from .errors import NotSavedError
 from .knowledge._checkpoint.checkpoint import Checkpoint
+from .mapped import size
 from .publish import logger
 
 # How long a round waits for a save: a server that is away does not answer at all, and must not hold the training.
@@ -138,4 +139,4 @@ class Saver:
 
 
 def _size(arrays: Mapping[str, Array], state: Mapping[str, NDArray]) -> int:
-    return sum(len(array.data) for array in arrays.values()) + sum(array.nbytes for array in state.values())
+    return sum(map(size, arrays.values())) + sum(array.nbytes for array in state.values())

@@ -21,6 +21,7 @@ from .configs import CONFIG, read_config
 from .errors import RunFailedError
 from .foreign import FLOWER, is_flowers, known_row, layers
 from .knowledge._config.strategies import ARRAY_RECORD, LISTED
+from .mapped import lying
 
 State = dict[str, NDArray]
 Capture = Callable[[], Mapping[str, NDArray]]
@@ -199,7 +200,7 @@ def _trace(value: object, depth: int = 0) -> object:
     if isinstance(value, np.ndarray):
         return value.shape, zlib.crc32(np.ascontiguousarray(value).view(np.uint8).data) if value.size else 0
     if isinstance(value, ArrayRecord):
-        return tuple((name, zlib.crc32(array.data)) for name, array in value.items())
+        return tuple((name, zlib.crc32(lying(array))) for name, array in value.items())
     if depth < _DEEPEST and isinstance(value, Mapping) and len(value) <= _MOST:
         return tuple((str(key), _trace(item, depth + 1)) for key, item in value.items())
     if depth < _DEEPEST and isinstance(value, (list, tuple)) and len(value) <= _MOST:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -28,6 +29,7 @@ from fedops_kit.bound import Bound
 from fedops_kit.errors import SuperLinkLostError
 from fedops_kit.grid import SteadyGrid
 from fedops_kit.pulling import REFUSED, STARTED_ANEW, Fetching
+from fedops_kit.scratch import Scratch
 
 ALICE, BOB, SUPERLINK = 11, 22, 1
 MODEL = Bound(4 * 8, 1, len("weight"))
@@ -118,13 +120,20 @@ def grid() -> HttpGrid:
     return grid
 
 
+@pytest.fixture(params=["memory", "disk"])
+def scratch(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scratch | None:
+    """Where replies are put: whatever is wrong with one is told in the same words."""
+    monkeypatch.setenv("FEDOPS_SCRATCH_DIR", str(tmp_path))
+    return Scratch() if request.param == "disk" else None
+
+
 @pytest.fixture
-def fetch(grid: HttpGrid) -> Callable[..., list[Message]]:
+def fetch(grid: HttpGrid, scratch: Scratch | None) -> Callable[..., list[Message]]:
     """Fetch what a SuperLink has for Alice and Bob."""
 
     def fetched(superlink: SuperLink, bound: Bound = MODEL) -> list[Message]:
         grid._client = superlink
-        return Fetching(grid, bound).fetch({"to-11", "to-22"})
+        return Fetching(grid, bound, scratch).fetch({"to-11", "to-22"})
 
     return fetched
 
