@@ -31,9 +31,10 @@ attributes:
 options:
   name:
     description:
-      - Which program.
+      - Which program. V(package) verifies and unpacks the packages of M(fedops.flower.model_package). It alone needs a
+        library beside Python, cryptography.
     type: str
-    choices: [supervisor, mirror]
+    choices: [supervisor, mirror, package]
     required: true
   directory:
     description:

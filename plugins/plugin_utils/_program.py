@@ -71,4 +71,5 @@ def _imported(package: str, text: str) -> Iterator[str]:
 
 SUPERVISOR = Program("supervisor", "_supervisor.program")
 MIRROR = Program("mirror", "_mirror.program")
-PROGRAMS = {program.name: program for program in (SUPERVISOR, MIRROR)}
+PACKAGE = Program("package", "_delivery.program")
+PROGRAMS = {program.name: program for program in (SUPERVISOR, MIRROR, PACKAGE)}

@@ -33,6 +33,7 @@ LAYERS = (
     "_supervisor",
     "_backup",
     "_release",
+    "_delivery",
 )
 MODULES = sorted(path for path in (PLUGINS / "modules").glob("*.py") if path.stem != "__init__")
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))

@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Packing the model of a checkpoint, and signing the package.
+
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import typing as t
+from dataclasses import dataclass
+
+from .._base.reading import pieces, sha256_of
+from .._checkpoint.checkpoint import Checkpoint
+from .archive import ArchiveWriter
+from .contents import (
+    CARD,
+    CERTIFICATE_ENDING,
+    PACKAGE_ENDING,
+    PACKAGE_MANIFEST,
+    SIGNATURE_ENDING,
+    PackageError,
+    described,
+    listed,
+    weights_of,
+)
+from .signature import SignatureError, Signer
+from .weights import write_weights
+
+
+@dataclass(frozen=True)
+class Packing:
+    """A package that can be made: what it will say of itself, and the files that go into it beside the weights."""
+
+    checkpoint: Checkpoint
+    manifest: t.Mapping[str, t.Any]
+    card: bytes | None
+    beside: t.Mapping[str, str]  # names to paths
+
+    @property
+    def package(self) -> str:
+        return self.manifest["package"]
+
+    @property
+    def file(self) -> str:
+        return self.package + PACKAGE_ENDING
+
+    def write(self, directory: str, signer: Signer) -> str:
+        """Write weights, package, signature and certificate into an empty directory; return the SHA-256 of the package.
+
+        The arrays of the checkpoint must have been verified.
+        """
+        names = weights_of(self.manifest["kind"])
+        write_weights(self.checkpoint, directory, names)
+        paths = {**self.beside, **{name: os.path.join(directory, name) for name in names}}
+        if self.card is not None:
+            paths[CARD] = os.path.join(directory, CARD)
+            with open(paths[CARD], "xb") as stream:
+                stream.write(self.card)
+        files = [(name, *_measured(paths[name])) for name in (*sorted({*paths} - {*names}), *names)]
+        target = os.path.join(directory, self.file)
+        text = listed(self.manifest, files)
+        try:
+            with open(target, "xb") as stream:
+                archive = ArchiveWriter(stream)
+                archive.add(f"{self.package}/{PACKAGE_MANIFEST}", len(text), [text])
+                for name, size, digest in files:
+                    archive.add(f"{self.package}/{name}", size, _hashed(paths[name], size, digest))
+                archive.finish()
+                stream.flush()
+                os.fsync(stream.fileno())
+        except ValueError as error:
+            raise PackageError(f"{self.file} cannot be packed: {error}.") from error
+        return self._sign(target, signer)
+
+    def _sign(self, target: str, signer: Signer) -> str:
+        with open(target, "rb") as stream:
+            digest = sha256_of(stream, os.fstat(stream.fileno()).st_size)
+        try:
+            signature, certificate = signer.sign(bytes.fromhex(digest))
+        except (SignatureError, ValueError) as error:
+            raise PackageError(f"{self.file} cannot be signed: {error}.") from error
+        for ending, content in ((SIGNATURE_ENDING, signature), (CERTIFICATE_ENDING, certificate)):
+            with open(target + ending, "xb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+        return digest
+
+
+def plan(
+    checkpoint: Checkpoint, name: str, base_model: t.Mapping[str, str] | None, beside: t.Mapping[str, str]
+) -> Packing:
+    """Return the package that a checkpoint makes with these files, by their names, beside its weights."""
+    hashes = {one: _measured(path)[1] for one, path in sorted(beside.items())}
+    manifest, card = described(checkpoint, name, base_model, hashes)
+    return Packing(checkpoint, manifest, card, dict(beside))
+
+
+def signer_of(certificate: str, private_key: str, passphrase: str = "") -> Signer:
+    """Return what signs with an authority, by the paths of its files."""
+    try:
+        return Signer(_of_authority(certificate), _of_authority(private_key), passphrase)
+    except SignatureError as error:
+        raise PackageError(f"No package can be signed with {private_key}: {error}.") from error
+
+
+def _of_authority(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise PackageError(
+            f"{path} cannot be read: {error.strerror}. A package is signed with the authority of the federation:"
+            " certificates_ca_certificate and certificates_ca_private_key."
+        ) from error
+
+
+def _measured(path: str) -> tuple[int, str]:
+    """Return the size and the SHA-256 of a file."""
+    with open(path, "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        return size, sha256_of(stream, size)
+
+
+def _hashed(path: str, size: int, expected: str) -> t.Iterator[bytes]:
+    """Yield the bytes of a file that must still be what it was."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for piece in pieces(stream, size):
+            digest.update(piece)
+            yield piece
+    if digest.hexdigest() != expected:
+        raise ValueError(f"{path} has changed while it was packed")
