@@ -19,7 +19,10 @@ PLUGINS = ROOT / "plugins"
 OTHER_THINGS = {
     "adopt",  # what is mounted, a file system
     "app",  # on the host, on the controller
+    "base_sha256",  # of what is packed, of what is here
+    "ca_certificate",  # on the controller, on the host
     "checksum",  # of the app, of a lock
+    "dest",  # of a file, of a package
     "host",  # whose keys, whose plan
     "kit",  # is put into an app, is in it
     "name",  # of an app, a training, a SuperNode

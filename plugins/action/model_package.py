@@ -1,0 +1,170 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from base64 import b64decode
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import is_whole
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import LIMIT
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import manifest_name
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.verification import (
+    read_checkpoint,
+    verify_arrays,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._delivery.contents import (
+    ADAPTER_CONFIG,
+    CERTIFICATE_ENDING,
+    SIGNATURE_ENDING,
+    PackageError,
+)
+from ansible_collections.fedops.flower.plugins.module_utils._delivery.opening import Trust, verify_package
+from ansible_collections.fedops.flower.plugins.module_utils._delivery.packing import Packing, plan, signer_of
+from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
+
+SPEC: dict[str, dict[str, Any]] = {
+    "path": {"type": "path"},
+    "home": {"type": "path"},
+    "training": {"type": "str", "default": "default"},
+    "round": {"type": "str"},
+    "name": {"type": "str"},
+    "dest": {"type": "path", "required": True},
+    "files": {"type": "list", "elements": "path", "default": []},
+    "base_model": {"type": "str"},
+    "base_sha256": {"type": "str"},
+    "ca_certificate": {"type": "path", "required": True},
+    "ca_private_key": {"type": "path", "required": True},
+    "ca_passphrase": {"type": "str", "no_log": True},
+}
+OF_THE_CONTROLLER = ("files", "base_model", "base_sha256", "ca_passphrase", "name")  # nothing of it goes to the host
+LONGEST_CONFIG = 1 << 20  # bytes
+
+
+class ActionModule(ActionBase):
+    """Have a checkpoint travel to the controller, which has the key of the authority, and pack it there."""
+
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        self._task_vars = task_vars
+        _validation, self._asked = self.validate_argument_spec(SPEC)
+        directory = os.path.abspath(os.path.expanduser(self._asked["dest"]))
+        try:
+            with errors_as(AnsibleActionFail), tempfile.TemporaryDirectory(prefix="fedops-") as folder:
+                return self._package(directory, folder)
+        except _FailedError as failed:
+            return failed.args[0]
+        except OSError as error:
+            raise AnsibleActionFail(f"{error.filename or directory} cannot be packed: {error.strerror}.") from error
+
+    def _package(self, directory: str, folder: str) -> dict[str, Any]:
+        authority, private_key = (
+            os.path.expanduser(self._asked[f"ca_{part}"]) for part in ("certificate", "private_key")
+        )
+        signer = signer_of(authority, private_key, self._asked["ca_passphrase"] or "")
+        trust = Trust(Path(authority).read_bytes())
+        found = self._ask()
+        if not is_whole(found.get("round")) or found["round"] < 1:
+            raise AnsibleActionFail("The host tells of a checkpoint without a round.")
+        self._fetch(found, manifest_name(found["round"]), folder, LIMIT)
+        checkpoint = read_checkpoint(folder, found["round"])
+        packing = self._planned(checkpoint)
+        dest = os.path.join(directory, packing.file)
+        told = {"dest": dest, "package": packing.package, "round": checkpoint.round,
+                "checkpoint_sha256": checkpoint.sha256}  # fmt: skip
+        try:
+            return {"changed": False, **told, "sha256": verify_package(dest, trust).sha256, "diff": _diff("")}
+        except (PackageError, FileNotFoundError):
+            pass
+        if not self._task.check_mode:
+            os.makedirs(directory, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".packing-", dir=directory) as work:
+                arrived = Checkpoint(os.path.join(work, checkpoint.file), checkpoint.manifest)
+                self._fetch(found, checkpoint.file, work, checkpoint.manifest["bytes"])
+                verify_arrays(arrived)
+                told["sha256"] = replace(packing, checkpoint=arrived).write(work, signer)
+                # The package last: whoever sees it finds what belongs to it.
+                for ending in (SIGNATURE_ENDING, CERTIFICATE_ENDING, ""):
+                    os.replace(os.path.join(work, packing.file + ending), dest + ending)
+            verify_package(dest, trust)
+        return {"changed": True, **told, "diff": _diff(f"{dest}\n")}
+
+    def _planned(self, checkpoint: Checkpoint) -> Packing:
+        if checkpoint.training != self._asked["training"]:
+            raise AnsibleActionFail("The host tells of a checkpoint of another training.")
+        beside = _beside(self._asked["files"])
+        name = self._asked["base_model"] or _base_of(beside.get(ADAPTER_CONFIG))
+        digest = self._asked["base_sha256"]
+        base = {"name": name or "", "sha256": digest or ""} if self._asked["base_model"] or digest else None
+        return plan(checkpoint, self._asked["name"] or checkpoint.training, base, beside)
+
+    def _fetch(self, found: dict[str, Any], name: str, folder: str, limit: int) -> None:
+        """Fetch a file of so many bytes at most, piece by piece."""
+        with open(os.path.join(folder, name), "xb") as stream:
+            while True:
+                answer = self._ask(place=found.get("place"), file=name, offset=stream.tell())
+                if answer.get("gone"):
+                    raise AnsibleActionFail(
+                        f"{name} was removed on the host while it was being packed, by a training that goes on. Run"
+                        " again, or raise fl_checkpoint_keep_last."
+                    )
+                piece = b64decode(str(answer["piece"]))
+                if not piece:
+                    return
+                if stream.tell() + len(piece) > limit:
+                    raise AnsibleActionFail(f"The host sends more of {name} than the {limit} bytes that it can have.")
+                stream.write(piece)
+
+    def _ask(self, **more: Any) -> dict[str, Any]:
+        own = {key: value for key, value in self._task.args.items() if key not in OF_THE_CONTROLLER}
+        answer = self._execute_module(module_args={**own, **more}, task_vars=self._task_vars)
+        if answer.get("failed"):
+            raise _FailedError(answer)
+        return answer
+
+
+def _beside(given: Iterable[str]) -> dict[str, str]:
+    """Return the files that go with the weights by their names, those of directories among them."""
+    beside: dict[str, str] = {}
+    for path in map(os.path.expanduser, given):
+        inside = sorted(one.path for one in os.scandir(path) if one.is_file()) if os.path.isdir(path) else [path]
+        for one in inside:
+            name = os.path.basename(one)
+            if name in beside:
+                raise AnsibleActionFail(f"files names {name} twice: {beside[name]} and {one}.")
+            beside[name] = one
+    return beside
+
+
+def _base_of(config: str | None) -> str:
+    """Return what the configuration of an adapter calls its base model."""
+    if config is None:
+        return ""
+    with open(config, "rb") as stream:
+        text = stream.read(LONGEST_CONFIG)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise AnsibleActionFail(f"{config} is not valid JSON.") from error
+    name = found.get("base_model_name_or_path") if isinstance(found, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _diff(after: str) -> dict[str, str]:
+    return {"before": "", "after": after}
+
+
+class _FailedError(Exception):
+    """The module has failed; its answer is the task's."""
