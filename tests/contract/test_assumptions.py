@@ -567,6 +567,14 @@ def test_app_names() -> None:
     assert missing(flower.APP_NAMES) == []
 
 
+def test_codes_asked_again() -> None:
+    for module, (name, code) in flower.ASKED_AGAIN.items():
+        codes = getattr(importlib.import_module(module), name)
+        assert isinstance(codes, frozenset)
+        assert code in codes
+        assert 500 not in codes  # or our launcher has nothing to do any more
+
+
 def test_client_methods() -> None:
     client = importlib.import_module("flwr.supernode.fleet_http_client").FleetHttpClient
     assert [name for name in flower.CLIENT_METHODS if not callable(getattr(client, name, None))] == []

@@ -22,6 +22,7 @@ PROCESSES = "plugins/module_utils/_flower/processes.py"
 _PUBLIC_KEYS, _REGISTRY = (f"plugins/module_utils/_supernode/{name}.py" for name in ("public_keys", "registry"))
 VERDICTS = "plugins/module_utils/_supervisor/verdicts.py"
 LAUNCHER = "roles/superlink/files/flwr.py"
+SUPEREXEC_LAUNCHER = "roles/superlink/files/flower-superexec.py"
 CLIENTAPPS_LAUNCHER, SUPERNODE_LAUNCHER = (
     f"roles/supernode/files/flower-{name}.py" for name in ("clientapps", "supernode")
 )
@@ -343,6 +344,7 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
         ),
         "flwr.supercore.logger": ("FLOWER_LOGGER",),
         "flwr.supercore.object_ref": ("find_spec",),
+        "flwr.supercore.retry.http_retry": ("_RETRYABLE_STATUS_CODES",),
         "flwr.supercore.superexec.executor": ("factory",),
         "flwr.supercore.superexec.executor.factory": ("SubprocessExecutor",),
         "flwr.supercore.superexec.executor.subprocess_executor": ("SubprocessExecutor",),
@@ -362,6 +364,7 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
     LAUNCHER,
     CLIENTAPPS_LAUNCHER,
     SUPERNODE_LAUNCHER,
+    SUPEREXEC_LAUNCHER,
 )
 CLIENT_METHODS = _assume(
     "client_methods",
@@ -395,6 +398,12 @@ PULLS: t.Mapping[str, int] = _assume(
     SUPERNODE_LAUNCHER,
     CLIENTAPPS_LAUNCHER,
 )
+ASKED_AGAIN: t.Mapping[str, tuple[str, int]] = _assume(
+    "codes_asked_again",
+    {"flwr.supercore.retry.http_retry": ("_RETRYABLE_STATUS_CODES", 503)},
+    "After an answer with one of the numbers in this frozenset, such as this one, Flower's clients ask again.",
+    SUPEREXEC_LAUNCHER,
+)
 CLIENTAPP = _assume(
     "clientapp_program",
     "flwr-clientapp",
@@ -405,6 +414,7 @@ APP_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
     "app_names",
     {
         "flwr.app.message": ("make_message",),
+        "flwr.app.message.arraychunk": ("ArrayChunk",),
         "flwr.app.message.message": ("remove_content_from_message",),
         "flwr.common.constant": (
             "ErrorCode",
@@ -424,6 +434,7 @@ APP_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
         "flwr.proto.runtime_pb2": ("PullAppMessagesRequest",),
         "flwr.supercore.constant": ("FLWR_PRIVATE_MAX_CONCURRENT_OBJ_PULLS",),
         "flwr.supercore.inflatable.inflatable_object": (
+            "InflatableObject",
             "get_object_body",
             "get_object_head_values_from_object_content",
             "iterate_object_tree",
