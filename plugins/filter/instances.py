@@ -10,7 +10,9 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base.facts import problem
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import as_list
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.data import is_ours
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.external import external_problems
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.instances import (
     SuperNodeHost,
     federation_members,
@@ -58,6 +60,16 @@ def supernode_answer(answer: object, members: Sequence[Mapping[str, str]]) -> di
 def superlink_addresses(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
     found = (host.superlink_address for host in _hosts(hosts, hostvars))
     return sorted({address for address in found if address and not address_problem(address)})
+
+
+def external_supernodes(given: Any, inventory: Sequence[str] = (), leaving: Any = ()) -> list[dict[str, str]]:
+    names = [str(name) for name in as_list(leaving)]
+    if problems := external_problems(given, inventory, names):
+        raise AnsibleFilterError("\n".join(problems))
+    admitted = [
+        {"name": row["name"], "public_key": row["public_key"], "site": row.get("site") or row["name"]} for row in given
+    ]
+    return admitted + [{"name": name, "state": "absent"} for name in names]
 
 
 def supernode_problems(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -113,6 +125,7 @@ def _defined(value: Any) -> Any:
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "external_supernodes": external_supernodes,
             "superlink_addresses": superlink_addresses,
             "supernode_answer": supernode_answer,
             "supernode_data": supernode_data,

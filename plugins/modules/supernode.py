@@ -76,7 +76,9 @@ options:
         type: str
         default: ""
   inventory:
-    description: The names of all SuperNodes of the inventory.
+    description:
+      - The names of all SuperNodes of the inventory. A warning and RV(left) name the SuperNodes that are registered and
+        not among them. They stay registered.
     type: list
     elements: str
     default: []
@@ -134,6 +136,12 @@ refused:
   returned: success
   type: dict
   sample: {"hospital-b": "its key (SHA256:…) is that of hospital-a"}
+left:
+  description: SuperNodes that are registered, and that O(inventory) does not have.
+  returned: when O(inventory) is given
+  type: list
+  elements: str
+  sample: [hospital-c]
 supernodes:
   description: Each SuperNode that was asked for and not refused, in the order given, and those that were unregistered.
   returned: success
@@ -167,6 +175,7 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import FLWR_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.external import left_text
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.ledger import Ledger
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.registry import (
     Registrar,
@@ -226,6 +235,13 @@ def main() -> None:
     if refused and params["supernodes"] is None:
         module.fail_json(msg="\n".join(f"{name} was not registered: {why}." for name, why in refused.items()))
     result["refused"] = refused
+    if params["inventory"]:
+        after = Ledger(flwr.home).members if not module.check_mode else before
+        leaving = {item["name"] for item in outcomes if item["status"] == "absent"}
+        left = sorted({member.name for member in after} - {*params["inventory"]} - leaving)
+        result["left"] = left
+        if left:
+            module.warn(left_text(left))
     shown = {member.name: member.fingerprint for member in before}
     result["diff"] = {"before": shown, "after": _after(shown, outcomes)}
     if params["supernodes"] is None:

@@ -105,7 +105,7 @@ def problem(it: Authority, host: Host) -> str | None:
         return (
             f"{said}, which does not exist on the controller, and {host.superlink} is not part of this play, so that"
             f" nobody knows which one it trusts. Put ca.crt and ca.key back there, or run site for {host.superlink}"
-            " first."
+            " first. Who runs a site alone needs ca.crt, which the operator of the SuperLink has."
         )
     return f"{said}, {_FORGOTTEN}" if host.forgets and host.trusted is None else None
 

@@ -92,8 +92,8 @@ def strangers(nodes: Sequence[Row], expected: Iterable[str], host: str, home: st
         )
     if names and (left := [node["name"] for node in nodes if node["name"] is not None and node["name"] not in names]):
         found.append(
-            f"{_counted(left)} that the inventory does not name: {_some(left)}. Put their hosts back into it, or have"
-            " them unregistered with state=absent of the module fedops.flower.supernode."
+            f"{_counted(left)} that the inventory does not name: {_some(left)}. Put their hosts back into it, name"
+            " those that others run in superlink_external_supernodes, or unregister them with fedops.flower.admit."
         )
     return found
 

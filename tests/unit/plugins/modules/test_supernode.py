@@ -9,6 +9,7 @@ import pwd
 import sqlite3
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base import identity
 from ansible_collections.fedops.flower.plugins.module_utils._base.pseudonyms import pseudonym_of
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.known_keys import COMPLETE, LENGTH, header
@@ -121,6 +122,7 @@ def test_a_key_of_another_is_refused_and_the_others_are_served(home, ledger, run
         "changed": False,
         "supernodes": [outcome("a", FINGERPRINT, "1", "online", False)],
         "refused": {"b": f"its key ({FINGERPRINT}) is that of a"},
+        "left": [],
         "diff": {
             "before": {"a": FINGERPRINT, "b": OTHER_FINGERPRINT},
             "after": {"a": FINGERPRINT, "b": OTHER_FINGERPRINT},
@@ -323,3 +325,19 @@ def test_nobody_that_is_registered_is_locked_out(home, ledger, known, run_module
             database.execute("INSERT INTO node VALUES (?, ?)", (-590358790044823445, PEM))
     run_module("supernode", name="a", public_key=OTHER_KEY)
     assert known() == ([COMPLETE, "key", "other"] if readable else ["other"])
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_who_is_not_in_the_inventory_any_more_is_told_and_stays(
+    home, ledger, run_module, monkeypatch, check_mode
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda module, text: warnings.append(text))
+    ledger(("a", FINGERPRINT, OFFLINE), ("gone", OTHER_FINGERPRINT, "17"))
+    home.answers(supernode_list="supernode_list_end")
+    result = run_module("supernode", check_mode, supernodes=[{"name": "a", "public_key": KEY}], inventory=["a"])
+    assert (result["left"], "gone" in {row[0] for row in ledger()}) == (["gone"], True)
+    (told,) = warnings
+    assert told.startswith("gone is registered, but not in the inventory.")
+    assert told.endswith("-e admit_unregister=gone")
+    assert run_module("supernode", check_mode, supernodes=[], inventory=["a", "gone"])["left"] == []

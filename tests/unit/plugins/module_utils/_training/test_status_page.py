@@ -437,8 +437,8 @@ def test_supernodes_that_nobody_of_us_registered_are_told_loudly_and_count_for_n
 def test_a_supernode_that_the_inventory_does_not_name_is_told() -> None:
     nodes = [{"name": name, "node_id": "1", "status": "offline"} for name in ("a", "old")]
     assert _picture.federation({**NOTHING, "expected": ["a"], "supernodes": nodes})["supernode_problems"] == [
-        "1 SuperNode is registered that the inventory does not name: old. Put their hosts back into it, or have them"
-        " unregistered with state=absent of the module fedops.flower.supernode."
+        "1 SuperNode is registered that the inventory does not name: old. Put their hosts back into it, name those"
+        " that others run in superlink_external_supernodes, or unregister them with fedops.flower.admit."
     ]
     assert _picture.federation({**NOTHING, "supernodes": nodes})["supernode_problems"] == []
 
