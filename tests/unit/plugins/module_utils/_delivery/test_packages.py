@@ -97,15 +97,6 @@ def test_weights_of_every_kind_keep_their_numbers(tmp_path, dtype, order) -> Non
             assert stream.read(entry.size) == arrays[entry.name].tobytes("C")
 
 
-def test_the_library_reads_the_weights(tmp_path, authority) -> None:
-    library = pytest.importorskip("safetensors.numpy")
-    package = packed(tmp_path, authority)
-    folder = Path(unpack(str(package), Trust(authority.pem), str(tmp_path)).folder)
-    found = library.load_file(folder / "adapter_model.safetensors")
-    assert set(found) == set(ADAPTER)
-    assert all(np.array_equal(found[name], array) for name, array in ADAPTER.items())
-
-
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 65535 - 512 - 1024, 65535 - 512, 65535, 65536, 131070, 200_000])
 def test_an_archive_of_any_size_is_read_as_it_was_written(size) -> None:
     content = bytes(range(256)) * (size // 256 + 1)
