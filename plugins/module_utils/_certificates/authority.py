@@ -13,6 +13,8 @@ import os
 import typing as t
 from dataclasses import dataclass
 
+from .._base.beside import beside_inventory
+
 
 @dataclass(frozen=True)
 class Authority:
@@ -44,24 +46,8 @@ def found(directory: str, certificate: str, private_key: str) -> Authority:
 
 
 def usual_directory(inventory: str, sources: t.Iterable[str] = ()) -> str:
-    """Return where an authority is kept, beside the inventory of the SuperLink; empty where that has no directory.
-
-    C(inventory) is the directory that the SuperLink's host is listed in, C(sources) what Ansible has read as
-    inventories. It reads every file below a directory as one, so that nothing is put there, unless it is there already.
-    """
-    if not inventory:
-        return ""
-    inside = os.path.join(inventory, "certificates")
-    around = [source for source in sources if os.path.isdir(source) and _holds(source, inventory)]
-    if not around or os.path.exists(inside):
-        return inside
-    return os.path.join(os.path.dirname(os.path.abspath(min(around, key=len))), "certificates")
-
-
-def _holds(directory: str, path: str) -> bool:
-    """Tell whether a path lies in a directory at any depth, or is that directory."""
-    directory = os.path.abspath(directory)
-    return os.path.commonpath([os.path.abspath(path), directory]) == directory
+    """Return where an authority is kept, beside the inventory of the SuperLink; empty where that has no directory."""
+    return beside_inventory(inventory, sources, "certificates")
 
 
 @dataclass(frozen=True)
