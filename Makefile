@@ -157,7 +157,7 @@ schedule: venv ## Show the rate of each round: make schedule SCHEDULE='cosine T_
 	@python tools/schedule.py '$(SCHEDULE)' --rate '$(RATE)' --rounds '$(ROUNDS)'
 
 .PHONY: demo
-demo: bootstrap venv ## Four hosts on this machine, a federation on them, a training, a plot
+demo: bootstrap venv ## Four hosts on this machine, a federation on them, a training, a plot, a report
 	testbed/demo
 
 .PHONY: demo-down

@@ -31,6 +31,7 @@ LAYERS = (
     "_mirror",
     "_training",
     "_supervisor",
+    "_report",
     "_backup",
     "_release",
     "_delivery",

@@ -189,7 +189,7 @@ def rounds_in(content: bytes) -> tuple[list[dict[str, t.Any]], str]:
     problems: list[str] = []
     for line in reversed(content.rsplit(b"\n", MOST_ROUNDS)[-MOST_ROUNDS:]):
         try:
-            if found := _round(line, with_sites=not rounds):
+            if found := round_in(line, with_sites=not rounds):
                 rounds.append(found)
         except ClaimError as error:
             problems.append(str(error))
@@ -198,6 +198,39 @@ def rounds_in(content: bytes) -> tuple[list[dict[str, t.Any]], str]:
     if not problems:
         return rounds, ""
     return rounds, f"{problems[0]} (in a line; {len(problems)} in all are left out)"
+
+
+def round_in(line: bytes, with_sites: bool) -> dict[str, t.Any] | None:
+    """Return the round that a line tells of; None for a line that tells of something else, or is not whole.
+
+    :raises ClaimError: when a value is not of the type that is expected.
+    """
+    value = _line(line)
+    if value is None or with_sites:
+        return _sound(HISTORY_FILE, value, _WITH_SITES) if value else None
+    return _without_sites(value)
+
+
+def round_and_sites(line: bytes) -> tuple[dict[str, t.Any], t.Any] | None:
+    """Return the same without its sites, and what is written of these: for who takes few values of it."""
+    value = _line(line)
+    return None if value is None else (_without_sites(value), value.get("sites"))
+
+
+def _without_sites(value: dict[str, t.Any]) -> dict[str, t.Any]:
+    return _sound(HISTORY_FILE, {key: item for key, item in value.items() if key not in OF_SITES}, _ROUND)
+
+
+def _line(line: bytes) -> dict[str, t.Any] | None:
+    if len(line) > LINE_LIMIT:
+        raise ClaimError(f"it has {len(line)} bytes, but at most {LINE_LIMIT} are read")
+    try:
+        value = _value(line)
+    except ClaimError as error:
+        if str(error) == NOT_WHOLE:
+            return None
+        raise
+    return value if isinstance(value, dict) and value.get("event") == "round_finished" else None
 
 
 def replay(events: t.Iterable[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
@@ -233,23 +266,6 @@ def _sound(name: str, value: t.Any, bounds: Bounds) -> dict[str, t.Any]:
         if (found is not None or kind.needed) and not kind.fits(found):
             raise ClaimError(f"{key} is {_called(found)} but must be {kind.words}")
     return value
-
-
-def _round(line: bytes, with_sites: bool) -> dict[str, t.Any] | None:
-    """Return the round that a line tells of; None for a line that tells of something else, or is not whole."""
-    if len(line) > LINE_LIMIT:
-        raise ClaimError(f"it has {len(line)} bytes, but at most {LINE_LIMIT} are read")
-    try:
-        value = _value(line)
-    except ClaimError as error:
-        if str(error) == NOT_WHOLE:
-            return None
-        raise
-    if not isinstance(value, dict) or value.get("event") != "round_finished":
-        return None
-    if with_sites:
-        return _sound(HISTORY_FILE, value, _WITH_SITES)
-    return _sound(HISTORY_FILE, {key: item for key, item in value.items() if key not in OF_SITES}, _ROUND)
 
 
 def _called(value: t.Any) -> str:
