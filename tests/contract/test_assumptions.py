@@ -575,6 +575,17 @@ def test_codes_asked_again() -> None:
         assert 500 not in codes  # or our launcher has nothing to do any more
 
 
+def test_hash_of_a_task() -> None:
+    types = importlib.import_module("flwr.supercore.superexec.executor.types")
+    plugin = importlib.import_module("flwr.supercore.superexec.plugin.base_exec_plugin")
+    supernode = importlib.import_module("flwr.supernode.start_client_internal")
+    assert flower.TASK_HASH in types.ExecutionSpec.__dataclass_fields__
+    assert f"task.{flower.TASK_HASH}" in inspect.getsource(plugin)
+    assert f"{flower.TASK_HASH}=run_info.fab_hash" in inspect.getsource(supernode)
+    run = inspect.getsource(importlib.import_module("flwr.supernode.runtime.run_clientapp").run_clientapp)
+    assert run.index("install_from_fab(fab.content") < run.index("load_client_app_fn(")
+
+
 def test_client_methods() -> None:
     client = importlib.import_module("flwr.supernode.fleet_http_client").FleetHttpClient
     assert [name for name in flower.CLIENT_METHODS if not callable(getattr(client, name, None))] == []

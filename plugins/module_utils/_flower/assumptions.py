@@ -359,6 +359,7 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
         ),
         "flwr.supernode.fleet_http_client": ("FleetHttpClient",),
         "flwr.supernode.fleet_http_connection": ("FleetHttpClient",),
+        "flwr.supernode.runtime.run_clientapp": ("install_from_fab",),
     },
     "Our launchers use or replace these names, by module, which may move with any release.",
     LAUNCHER,
@@ -403,6 +404,13 @@ ASKED_AGAIN: t.Mapping[str, tuple[str, int]] = _assume(
     {"flwr.supercore.retry.http_retry": ("_RETRYABLE_STATUS_CODES", 503)},
     "After an answer with one of the numbers in this frozenset, such as this one, Flower's clients ask again.",
     SUPEREXEC_LAUNCHER,
+)
+TASK_HASH = _assume(
+    "hash_of_a_task",
+    "fab_hash",
+    "A SuperExec knows the hash of a task's FAB by this name before it starts the process, which installs the FAB from"
+    " its bytes before it loads anything of it.",
+    CLIENTAPPS_LAUNCHER,
 )
 CLIENTAPP = _assume(
     "clientapp_program",
