@@ -16,7 +16,8 @@ from flwr.supercore.inflatable import inflatable_utils
 from flwr.supernode import cli
 
 LAUNCHER = Path(__file__).parents[3] / "roles" / "supernode" / "files" / "flower-clientapps.py"
-USER = 61183  # that nobody has on a machine where tests run
+# Nobody has it on a machine where tests run, nor tests in another process: all that runs as it is ended.
+USER = 61183 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 
