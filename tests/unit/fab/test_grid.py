@@ -79,7 +79,7 @@ def test_the_timeout_ends_a_round_with_the_replies_that_came(inner: SimulatedGri
 @pytest.fixture
 def restarting(inner: SimulatedGrid, monkeypatch: pytest.MonkeyPatch) -> SteadyGrid:
     """A grid on which the SuperNode of b is started anew as soon as it was asked."""
-    monkeypatch.setattr("fedops_kit.grid._GRACE", 0.3)
+    monkeypatch.setattr("fedops_kit.asked._GRACE", 0.3)
     monkeypatch.setattr("fedops_kit.grid._LONGEST_PAUSE", 0.1)
     inner.activated["b"] = "2026-11-25T20:00:00+00:00"
     push = inner.push_messages

@@ -185,7 +185,7 @@ def asked_of(*nodes: int) -> list[Message]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedops_kit.grid._GRACE", 0.2)
+    monkeypatch.setattr("fedops_kit.asked._GRACE", 0.2)
     monkeypatch.setattr("fedops_kit.grid._LONGEST_PAUSE", 0.02)
 
 

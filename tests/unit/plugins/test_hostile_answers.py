@@ -54,6 +54,7 @@ ANSWERS = {
         "done": True,
         "waiting_for": [],
     },
+    "training_report": {"failed": True, "msg": EVIL},
     "room_info": TRAINING,  # for a play that wants a training's answer under another name
 }
 INVENTORY = {
@@ -73,6 +74,7 @@ REPORT = [
         "gather_facts": False,
         "vars": {
             "fl_training_name": "t",
+            "app_home": "{{ runtime_home | default('/nowhere') }}",
             "__training_asked": {
                 "configuration_hash": "h", "code": "c", "provable": True, "app": None,
                 "training": {"training_name": "t", "strategy": "FedAvg", "checkpoint_path": "/c",
