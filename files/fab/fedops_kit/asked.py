@@ -14,8 +14,8 @@ from flwr.serverapp import Grid
 
 from .bound import Bound
 from .packer import Packer
-from .pulling import STARTED_ANEW
 
+STARTED_ANEW = "the SuperNode was started anew, and what it was working at is lost"
 _GRACE = 5.0  # seconds that a SuperNode which was started anew has beyond what the others took
 
 

@@ -40,9 +40,7 @@ from .knowledge._config.sizing import said
 from .publish import logger
 from .scratch import Scratch, Spill, Spilled
 
-STARTED_ANEW = "the SuperNode was started anew, and what it was working at is lost"
 REFUSED = 1000  # the code of an error that stands for a reply that was not taken; Flower's own end below
-
 _CHUNK = "ArrayChunk"  # the kind of piece that holds numbers
 _MOST_STRAYS = 100  # messages that nobody asked for, told and removed one by one
 

@@ -25,10 +25,11 @@ from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid.http_grid import HttpGrid
 
 from fedops_kit import pulling
+from fedops_kit.asked import STARTED_ANEW
 from fedops_kit.bound import Bound
 from fedops_kit.errors import SuperLinkLostError
 from fedops_kit.grid import SteadyGrid
-from fedops_kit.pulling import REFUSED, STARTED_ANEW, Fetching
+from fedops_kit.pulling import REFUSED, Fetching
 from fedops_kit.scratch import Scratch
 
 ALICE, BOB, SUPERLINK = 11, 22, 1
