@@ -102,6 +102,7 @@ class ExactStrategy(Strategy):
         if self._guard.foreign and not self.round.asked:
             return None, None  # the strategy wants no training in this round
         ordered = self._enough(self._counted(self._made_up(self._taken(replies))))
+        self.round.spent("training")
         if ordered is None:
             return None, None
         self._check_trimming()
@@ -128,6 +129,7 @@ class ExactStrategy(Strategy):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Choose the nodes that evaluate."""
+        self.round.spent("aggregation")
         if self._configs:
             self._configs.begin(EVALUATE, config)
         self._prepare(arrays, config, grid)
@@ -138,6 +140,7 @@ class ExactStrategy(Strategy):
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """Average the metrics of the evaluation."""
+        self.round.spent("evaluation")
         check = self._foreign_check("aggregate_evaluate", None) if self._guard.foreign else guards.check_evaluation
         ordered, rejected = self._sifted(replies, check, "evaluate")
         failed = self._errors(ordered, "evaluate")

@@ -43,6 +43,14 @@ class Round:
     num_examples: int = 0  # that the nodes evaluated on
     update_norm: float | None = None  # of the model as a whole
     reports: Reports = field(default_factory=Reports)  # of its sites
+    phases: dict[str, float] = field(default_factory=dict)  # seconds, by what they went to
+    _mark: float = field(default_factory=time.monotonic)  # when the phase under way began
+
+    def spent(self, phase: str) -> None:
+        """Note what the seconds since the last such note went to."""
+        now = time.monotonic()
+        self.phases[phase] = self.phases.get(phase, 0.0) + now - self._mark
+        self._mark = now
 
     @property
     def asked(self) -> int:

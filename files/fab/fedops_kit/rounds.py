@@ -65,6 +65,7 @@ class RoundKeeper:
             return None if self.strategy.rounds_done else self._evaluate_untrained(arrays)
         finished = self.strategy.round
         central = self.evaluate(finished.number, arrays) if self.evaluate else None
+        finished.spent("central evaluation")
         facts = _figures(central, finished.metrics, finished.num_examples)
         deviation = self.attendance.ends(
             finished.number, finished.asked_nodes, finished.counted_nodes if finished.aggregated else ()
@@ -84,6 +85,7 @@ class RoundKeeper:
         saved = self._save() if self._is_due(finished, stands_still or is_best or is_over) else None
         if is_best and self.saver and self._unsaved and not saved:
             self._owed = self._unsaved[0], self.capture(), self._unsaved[1]
+        finished.spent("saving")
         self._told = {
             "round": finished.number,
             "num_rounds": self.num_rounds,
@@ -102,6 +104,7 @@ class RoundKeeper:
             EXACT: self.attendance.told[EXACT],
             **({DEVIATION: {**asdict(deviation), "why": deviation.why}} if deviation else {}),
             "seconds": round(time.monotonic() - finished.started, 3),
+            "phases": {name: round(seconds, 3) for name, seconds in finished.phases.items()},
             "checkpoint": saved.file if saved else None,
             "checkpoint_problem": self.saver.problem if self.saver else None,
         }

@@ -150,6 +150,7 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "deviation": Kind("an object with why", _has(why=_is_text)),
         "sites": _SITES,
         "across_sites": _TABLE,
+        "phases": _TABLE,
     },
 }
 

@@ -33,7 +33,7 @@ def test_the_history_has_a_line_for_every_round(federation: Federation) -> None:
     assert set(history[0]) == {
         "event", "training", "run_id", "configuration_hash", "round", "num_rounds", "loss", "accuracy",
         "num_examples", "metrics", "aggregated", "replies", "failures", "attempts", "failed", "rejected", "seconds",
-        "checkpoint", "checkpoint_problem", "time", "update_norm", "sites", "across_sites", "exact",
+        "phases", "checkpoint", "checkpoint_problem", "time", "update_norm", "sites", "across_sites", "exact",
     }  # fmt: skip
     assert {line["configuration_hash"] for line in history} == {effective["configuration_hash"]}
     assert history[2]["loss"] < history[0]["loss"]
@@ -52,6 +52,14 @@ def test_the_history_has_a_line_for_every_round(federation: Federation) -> None:
         "time": result["time"],
     }
     assert (manifest["loss"], manifest["accuracy"]) == (result["loss"], result["accuracy"])
+
+
+def test_a_round_tells_what_its_seconds_went_to(federation: Federation) -> None:
+    federation.train(num_rounds=2, checkpoint_enabled=True)
+    for line in federation.published("history.jsonl"):
+        assert list(line["phases"]) == ["training", "aggregation", "evaluation", "central evaluation", "saving"]
+        assert min(line["phases"].values()) >= 0
+        assert sum(line["phases"].values()) == pytest.approx(line["seconds"], abs=0.01)
 
 
 def test_the_effective_configuration_says_which_process_trains(federation: Federation) -> None:
@@ -105,7 +113,7 @@ def test_a_round_that_was_saved_and_not_told_is_told_by_the_run_that_goes_on(fed
     first, second = history.read_text().splitlines(keepends=True)
     history.write_text(first + second[:20])
     known = json.loads(second)
-    for key in ("sites", "across_sites", "update_norm"):  # a checkpoint knows nothing of the sites
+    for key in ("sites", "across_sites", "update_norm", "phases"):  # a checkpoint knows nothing of the sites
         del known[key]
     federation.train(num_rounds=4)
     told = [json.loads(line) for line in history.read_text().splitlines() if line.endswith("}")]
