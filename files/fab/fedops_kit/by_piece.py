@@ -47,7 +47,7 @@ class Pieces:
         return cls(
             {name: tuple(array.shape) for name, array in first.items()},
             {
-                name: -(-view(array).size // largest)
+                name: (view(array).size + largest - 1) // largest
                 for name, array in first.items()
                 if view(array).size > largest and all(view(each[name]).flags.c_contiguous for each in records)
             },

@@ -72,7 +72,7 @@ class ExactStrategy(Strategy):
         # are emptied. What another one does with them nobody knows.
         self._is_flowers_start = type(strategy).start is Strategy.start
         self._configs = configs  # None: the strategy is ours, and changes nothing there
-        self._claims = Claims(attendance.claims if attendance else {}, lambda name: self._known_sites.pseudonym(name))
+        self._claims = Claims(attendance.claims if attendance else {}, self._pseudonym)
         self._sites: dict[int, Site] = {}  # of the newest replies, by node
 
     def summary(self) -> None:
@@ -263,6 +263,9 @@ class ExactStrategy(Strategy):
     def _node(self, reply: Message) -> int:
         grid = self._asked[2]
         return grid.node_of(reply) if isinstance(grid, SteadyGrid) else reply.metadata.src_node_id
+
+    def _pseudonym(self, site: str) -> str:
+        return self._known_sites.pseudonym(site)
 
     @property
     def _known_sites(self) -> Sites:

@@ -184,7 +184,7 @@ def columns(rounds: t.Sequence[RoundRow]) -> RoundRow:
     step = max(1, -(-len(asked) * max(1, len(names)) // MOST_CELLS))
     # The last one in any case, which the sites of today are in.
     taken = asked[(len(asked) - 1) % step :: step] if asked else []
-    nothing = (WAS_AWAY, *(None for _ in SITE_FIGURES))
+    nothing = (WAS_AWAY, *(None for dummy in SITE_FIGURES))
     sites = {}
     for name in sorted(names):
         cells = [row["sites"].get(name, nothing) for row in taken]

@@ -20,7 +20,7 @@ ROUNDS, BASE = 120, 0.3
 Make = Callable[[Any], Any]
 
 CASES: dict[str, Make] = {
-    "linear_warmup": lambda o: lr_scheduler.LinearLR(o),
+    "linear_warmup": lr_scheduler.LinearLR,
     "linear_warmup start_factor=0.01 total_iters=17": lambda o: lr_scheduler.LinearLR(o, 0.01, 1.0, 17),
     "exponential gamma=0.97": lambda o: lr_scheduler.ExponentialLR(o, 0.97),
     "step step_size=7": lambda o: lr_scheduler.StepLR(o, 7),

@@ -184,7 +184,7 @@ def test_an_array_in_a_file_is_the_same_array(place: Path, is_packed: bool) -> N
             values[...] = 0
         np.testing.assert_array_equal(view(array), plain.numpy())
         np.testing.assert_array_equal(dtypes.widened(array).numpy(), dtypes.widened(plain).numpy())
-        assert type(copy.deepcopy(array)) is Array
+        assert copy.deepcopy(array).__class__ is Array
         # A strategy may send on what a site has sent.
         assert {key: each.deflate() for key, each in get_all_nested_objects(array).items()} == {
             key: each.deflate() for key, each in get_all_nested_objects(plain).items()
@@ -198,7 +198,9 @@ def test_an_array_in_a_file_is_the_same_array(place: Path, is_packed: bool) -> N
 def test_an_array_in_pieces_has_the_median_and_the_mean_of_the_whole(shape: tuple, replies: int, monkeypatch) -> None:
     monkeypatch.setattr(by_piece, "TOGETHER", 16 * replies)
     rng = np.random.default_rng(replies)
-    records = [record_of(w=rng.standard_normal(shape, np.float32), b=rng.standard_normal(3)) for _ in range(replies)]
+    records = [
+        record_of(w=rng.standard_normal(shape, np.float32), b=rng.standard_normal(3)) for dummy in range(replies)
+    ]
     pieces = by_piece.Pieces.of(records)
     assert pieces.counts == {"w": -(-int(np.prod(shape)) // 16)}
     divided = [pieces.divided(record) for record in records]

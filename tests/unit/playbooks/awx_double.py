@@ -232,7 +232,9 @@ def check_survey(survey: dict[str, Any]) -> None:
         if question["type"] in ("multiplechoice", "multiselect") and not question.get("choices"):
             refuse(f"survey question {number} must specify choices")
         for key in ("min", "max"):
-            if question.get(key) is not None and type(question[key]) is not int:
+            if question.get(key) is not None and (
+                not isinstance(question[key], int) or isinstance(question[key], bool)
+            ):
                 refuse(f"'{key}' in survey question {number} expected to be integer")
 
 

@@ -27,7 +27,10 @@ RUN = "10117593754731237286"  # running in the recording list_three, stopped in 
 def systemd(monkeypatch) -> dict:
     """What systemd tells of the unit, and what it was told to do."""
     world = {"active": "inactive", "orders": []}
-    units = lambda *names: [Unit(name, "loaded", world["active"], "") for name in names]  # noqa: E731
+
+    def units(*names: str) -> list[Unit]:
+        return [Unit(name, "loaded", world["active"], "") for name in names]
+
     monkeypatch.setattr(control, "show_units", units)
     monkeypatch.setattr(control, "control", lambda *words: world["orders"].append(words[0]))
     return world

@@ -353,8 +353,8 @@ def test_every_app_is_held_against_its_record(tmp_path: Path) -> None:
         _apps.check_apps(entries, "a.sealed")
 
 
-def put_aside(home: Path, files: dict[str, bytes] = APP_FILES, record: bytes | None = None) -> None:
-    for name, content in files.items():
+def put_aside(home: Path, files: dict[str, bytes] | None = None, record: bytes | None = None) -> None:
+    for name, content in (APP_FILES if files is None else files).items():
         (home / COPY / name).parent.mkdir(parents=True, exist_ok=True)
         (home / COPY / name).write_bytes(content)
     (home / f"{COPY}.json").write_bytes(recorded(APP_FILES) if record is None else record)

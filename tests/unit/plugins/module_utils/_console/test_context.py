@@ -34,9 +34,7 @@ def test_a_context_becomes_variables() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("strategy", "rate"), [("FedAdam", 0.1), ("FedYogi", 0.01), ("FedAvgM", 1.0)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("strategy", "rate"), [("FedAdam", 0.1), ("FedYogi", 0.01), ("FedAvgM", 1.0)], ids=str)
 def test_the_default_of_a_console_is_that_of_the_strategy(strategy: str, rate: float) -> None:
     asked = {"FL_STRATEGY": strategy, "FL_SERVER_LR": "0.10"}
     assert Training.from_variables(from_context(asked)).values["server_lr"] == rate

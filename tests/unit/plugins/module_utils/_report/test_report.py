@@ -269,7 +269,7 @@ def test_sites_are_called_as_is_asked(tmp_path) -> None:
 
 def test_the_same_story_gives_the_same_bytes(tmp_path) -> None:
     heard = told(stories.eventful(), tmp_path)
-    first, second = (report.build(json.loads(json.dumps(heard)), NOBODY) for _ in range(2))
+    first, second = (report.build(json.loads(json.dumps(heard)), NOBODY) for dummy in range(2))
     assert page(first) == page(second)
     assert report.written(first) == report.written(second)
 
