@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from base64 import b64decode
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -24,6 +23,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import arrays_name, manifest_name
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.trainings import directories, has_folder
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
+from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import ModuleFailedError, fetched
 
 LOOKS = 5  # at the host, until its newest checkpoint has arrived: retention may be faster than a connection
 ARRIVING = ".arriving"
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
         try:
             with errors_as(AnsibleActionFail):
                 return step()
-        except _FailedError as failed:
+        except ModuleFailedError as failed:
             return failed.args[0]
         except OSError as error:
             raise AnsibleActionFail(f"{error.filename or self._backup} cannot be kept: {error.strerror}.") from error
@@ -92,8 +92,7 @@ class ActionModule(ActionBase):
             limit = LIMIT
             for name in (manifest_name(one["round"]), arrays_name(one["round"])):
                 target = os.path.join(arriving, name)
-                if not self._fetch_file(one["folder"], name, target, limit):
-                    return f"{name} was removed while it was being read."
+                self._fetch_file(one["folder"], name, target, limit)
                 if name == manifest_name(one["round"]):
                     # From here on it is known how much may come, whatever the host sends.
                     manifest = load(target)
@@ -101,25 +100,25 @@ class ActionModule(ActionBase):
                     limit = manifest["bytes"]
             keep(arriving, one["round"], place_of(self._backup, one["folder"]))
         except CheckpointError as error:
-            return str(error)  # another has taken its place meanwhile
+            return str(error)  # it is gone, or another has taken its place meanwhile
         finally:
             shutil.rmtree(arriving, ignore_errors=True)
         return ""
 
-    def _fetch_file(self, folder: str, name: str, target: str, limit: int) -> bool:
-        """Fetch a file of so many bytes at most, piece by piece; tell whether it was there to its end."""
+    def _fetch_file(self, folder: str, name: str, target: str, limit: int) -> None:
+        """Fetch a file of so many bytes at most."""
+
+        def ask(offset: int) -> object:
+            answer = self._ask(folder=folder, file=name, offset=offset)
+            if answer.get("gone"):
+                raise CheckpointError(f"{name} was removed while it was being read.")
+            return answer["piece"]
+
+        too_much = CheckpointError(f"{name} has more than the {limit} bytes that it can have.")
         with open(target, "xb") as stream:
-            while True:
-                answer = self._ask(folder=folder, file=name, offset=stream.tell())
-                if answer.get("gone"):
-                    return False
-                piece = b64decode(str(answer["piece"]))
-                if not piece:
-                    os.fsync(stream.fileno())
-                    return True
-                if stream.tell() + len(piece) > limit:
-                    raise CheckpointError(f"{name} has more than the {limit} bytes that it can have.")
-                stream.write(piece)
+            stream.writelines(fetched(ask, limit, too_much))
+            stream.flush()
+            os.fsync(stream.fileno())
 
     def _restore(self) -> dict[str, Any]:
         looked = self._ask()
@@ -156,7 +155,7 @@ class ActionModule(ActionBase):
             task_vars=self._task_vars,
         )
         if answer.get("failed"):
-            raise _FailedError(answer)
+            raise ModuleFailedError(answer)
         if "found" in answer:
             answer["found"] = [_sound(one) for one in answer["found"]]
         return answer
@@ -190,7 +189,3 @@ def _key(one: dict[str, Any]) -> tuple[str, str]:
 
 def _path(one: dict[str, Any]) -> str:
     return os.path.join(one["folder"], arrays_name(one["round"]))
-
-
-class _FailedError(Exception):
-    """The module has failed; its answer is the task's."""

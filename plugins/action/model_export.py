@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-from base64 import b64decode
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -18,11 +15,10 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable impor
 from ansible_collections.fedops.flower.plugins.module_utils._base.reading import sha256_of
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint import models
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.models import NPZ, SAFETENSORS
-from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
-from ansible_collections.fedops.flower.plugins.module_utils._config.values import BadValue, parse
 from ansible_collections.fedops.flower.plugins.module_utils._training.export import LONGEST_ENDING, OF_APP
 from ansible_collections.fedops.flower.plugins.module_utils._training.export_program import MODEL_NAME
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
+from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import arriving, fetched, training_asked
 
 ENDING = re.compile(rf"{MODEL_NAME}((?:[._-][A-Za-z0-9._-]{{0,{LONGEST_ENDING - 1}}})?)")
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -66,29 +62,17 @@ class ActionModule(ActionBase):
         if _sha256(dest) == made["sha256"]:
             return self._told(made, dest, False)
         os.makedirs(directory, exist_ok=True)
-        descriptor, arriving = tempfile.mkstemp(prefix=".arriving-", dir=directory)
-        try:
-            with open(descriptor, "wb") as stream:
-                while piece := b64decode(str(self._asked(file=made["file"], offset=stream.tell())["piece"])):
-                    if stream.tell() + len(piece) > made["bytes"]:
-                        raise AnsibleActionFail(f"The host sends more than the {made['bytes']} bytes that it tells of.")
-                    stream.write(piece)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if _sha256(arriving) != made["sha256"]:
+        too_much = AnsibleActionFail(f"The host sends more than the {made['bytes']} bytes that it tells of.")
+        with arriving(dest) as stream:
+            stream.writelines(fetched(lambda offset: self._piece(made["file"], offset), made["bytes"], too_much))
+            size = stream.tell()
+            if sha256_of(stream, size) != made["sha256"]:
                 raise AnsibleActionFail(f"{dest} has not arrived as it was written. Run again.")
-            _read_back(arriving, dest)
-            os.rename(arriving, dest)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(arriving)
+            _read_back(stream, size, dest)
         return self._told(made, dest, True)
 
     def _dest(self, directory: str, made: dict[str, Any], ending: str) -> str:
-        try:
-            training = str(parse(BY_NAME["training_name"], self._task.args.get("training") or "default"))
-        except BadValue as bad:
-            raise AnsibleActionFail(f"training {bad}.") from bad
+        training = training_asked(self._task.args)
         if not is_whole(made.get("round")) or made["round"] < 1:
             raise AnsibleActionFail("The host tells of a checkpoint without a round.")
         return os.path.join(directory, f"{training}_round_{made['round']}{ending}")
@@ -99,11 +83,11 @@ class ActionModule(ActionBase):
         diff = {"before": "", "after": f"{dest}\n" if changed else ""}
         return {"changed": changed, "dest": dest, "diff": diff, **known}
 
-    def _asked(self, **more: Any) -> dict[str, Any]:
-        answer = self._ask(**more)
+    def _piece(self, file: str, offset: int) -> object:
+        answer = self._ask(file=file, offset=offset)
         if answer.get("failed"):
             raise AnsibleActionFail(str(answer.get("msg")))
-        return answer
+        return answer["piece"]
 
     def _ask(self, **more: Any) -> dict[str, Any]:
         return self._execute_module(module_args={**self._task.args, **more}, task_vars=self._task_vars)
@@ -117,8 +101,7 @@ def _sha256(path: str) -> str:
         return ""
 
 
-def _read_back(path: str, dest: str) -> None:
+def _read_back(stream: IO[bytes], size: int, dest: str) -> None:
     """Read what has arrived as whoever gets it will."""
     if os.path.splitext(dest)[1] in (NPZ, SAFETENSORS):
-        with Path(path).open("rb") as stream:
-            models.entries(stream, dest, os.fstat(stream.fileno()).st_size)
+        models.entries(stream, dest, size)

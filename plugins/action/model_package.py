@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._delivery.contents i
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.opening import Trust, verify_package
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.packing import Packing, plan, signer_of
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
+from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import ModuleFailedError, fetched
 
 SPEC: dict[str, dict[str, Any]] = {
     "path": {"type": "path"},
@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
         try:
             with errors_as(AnsibleActionFail), tempfile.TemporaryDirectory(prefix="fedops-") as folder:
                 return self._package(directory, folder)
-        except _FailedError as failed:
+        except ModuleFailedError as failed:
             return failed.args[0]
         except OSError as error:
             raise AnsibleActionFail(f"{error.filename or directory} cannot be packed: {error.strerror}.") from error
@@ -111,27 +111,26 @@ class ActionModule(ActionBase):
         return plan(checkpoint, self._asked["name"] or checkpoint.training, base, beside)
 
     def _fetch(self, found: dict[str, Any], name: str, folder: str, limit: int) -> None:
-        """Fetch a file of so many bytes at most, piece by piece."""
+        """Fetch a file of so many bytes at most."""
+
+        def ask(offset: int) -> object:
+            answer = self._ask(place=found.get("place"), file=name, offset=offset)
+            if answer.get("gone"):
+                raise AnsibleActionFail(
+                    f"{name} was removed on the host while it was being packed, by a training that goes on. Run again,"
+                    " or raise fl_checkpoint_keep_last."
+                )
+            return answer["piece"]
+
+        too_much = AnsibleActionFail(f"The host sends more of {name} than the {limit} bytes that it can have.")
         with open(os.path.join(folder, name), "xb") as stream:
-            while True:
-                answer = self._ask(place=found.get("place"), file=name, offset=stream.tell())
-                if answer.get("gone"):
-                    raise AnsibleActionFail(
-                        f"{name} was removed on the host while it was being packed, by a training that goes on. Run"
-                        " again, or raise fl_checkpoint_keep_last."
-                    )
-                piece = b64decode(str(answer["piece"]))
-                if not piece:
-                    return
-                if stream.tell() + len(piece) > limit:
-                    raise AnsibleActionFail(f"The host sends more of {name} than the {limit} bytes that it can have.")
-                stream.write(piece)
+            stream.writelines(fetched(ask, limit, too_much))
 
     def _ask(self, **more: Any) -> dict[str, Any]:
         own = {key: value for key, value in self._task.args.items() if key not in OF_THE_CONTROLLER}
         answer = self._execute_module(module_args={**own, **more}, task_vars=self._task_vars)
         if answer.get("failed"):
-            raise _FailedError(answer)
+            raise ModuleFailedError(answer)
         return answer
 
 
@@ -164,7 +163,3 @@ def _base_of(config: str | None) -> str:
 
 def _diff(after: str) -> dict[str, str]:
     return {"before": "", "after": after}
-
-
-class _FailedError(Exception):
-    """The module has failed; its answer is the task's."""

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._base.beside import beside_inventory
 from ansible_collections.fedops.flower.plugins.module_utils._base.pseudonyms import SiteNames
-from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
-from ansible_collections.fedops.flower.plugins.module_utils._config.values import BadValue, parse
 from ansible_collections.fedops.flower.plugins.module_utils._report import report
 from ansible_collections.fedops.flower.plugins.module_utils._report.page import page
 from ansible_collections.fedops.flower.plugins.module_utils._training.sites import REAL
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as, expecting
+from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import arriving, training_asked
 
 FOLDER = "reports"
 
@@ -34,7 +31,7 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         baseline = str(arguments.get("baseline") or "")
         with errors_as(AnsibleActionFail):
-            training = _training(arguments)
+            training = training_asked(arguments)
             earlier = _read(baseline) if _is_path(baseline) else None
         if earlier is not None or not baseline:
             arguments.pop("baseline", None)
@@ -56,7 +53,8 @@ class ActionModule(ActionBase):
         if changed and not self._task.check_mode:
             os.makedirs(directory, exist_ok=True)
             for path in changed:
-                _replace(path, texts[path])
+                with arriving(path) as stream:
+                    stream.write(texts[path])
         return {
             "changed": bool(changed),
             "dest": f"{stem}.html",
@@ -81,14 +79,6 @@ def _directory(arguments: dict[str, Any], task_vars: dict[str, Any]) -> str:
     return os.path.abspath(beside_inventory(str(task_vars.get("inventory_dir") or ""), sources, FOLDER) or FOLDER)
 
 
-def _training(arguments: dict[str, Any]) -> str:
-    """Return the name of the training, which the files are called by: not what the host says of it."""
-    try:
-        return str(parse(BY_NAME["training_name"], arguments.get("training") or "default"))
-    except BadValue as bad:
-        raise AnsibleActionFail(f"training {bad}.") from bad
-
-
 def _is_path(baseline: str) -> bool:
     return os.sep in baseline or baseline.endswith(".json")
 
@@ -110,17 +100,3 @@ def _content(path: str) -> bytes | None:
         return Path(path).read_bytes()
     except FileNotFoundError:
         return None
-
-
-def _replace(path: str, text: bytes) -> None:
-    """Write a file whole or not at all, as what is fetched from a host is written."""
-    descriptor, arriving = tempfile.mkstemp(prefix=".arriving-", dir=os.path.dirname(path))
-    try:
-        with open(descriptor, "wb") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.rename(arriving, path)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(arriving)
