@@ -10,34 +10,22 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from .._base.notation import counted
 from .._config.kit import told
 from .._config.stopping import stopping_text
 from .._supervisor.endings import AGAIN, AT_WORK, ENDINGS, FINISHED, REASONS, WAIT, Reason
 from . import figures
+from .anomaly import NOTABLE, SERIOUS, Anomaly
 from .figures import Report, median, number, series
 from .sites import of_sites
 
-SERIOUS, NOTABLE = "serious", "notable"
 MOST_ANOMALIES = 60
 SPIKE = 2.0  # times the median of the last rounds
 WINDOW = 5
 PLATEAU_GAIN = 0.005  # of the improvement so far
 SHORTEST_PLATEAU = 10  # rounds
-
-
-@dataclass(frozen=True)
-class Anomaly:
-    """One sentence, and what to do about it."""
-
-    kind: str
-    weight: str
-    text: str
-    round: int | None = None
-    variable: str = ""  # to look at; empty where none has a say
-    value: str = ""  # to try
 
 
 def found(report: Report) -> list[dict[str, t.Any]]:
@@ -48,14 +36,10 @@ def found(report: Report) -> list[dict[str, t.Any]]:
         *_history(report),
         *_model(report),
         *_rounds(report),
-        *of_sites(report, _make),
+        *of_sites(report),
     ]
     ordered = sorted(all_of_them, key=lambda one: one.weight != SERIOUS)
     return [asdict(one) for one in ordered[:MOST_ANOMALIES]]
-
-
-def _make(*arguments: t.Any, **more: t.Any) -> Anomaly:
-    return Anomaly(*arguments, **more)
 
 
 def setting(report: Report, name: str) -> t.Any:

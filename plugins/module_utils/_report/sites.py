@@ -9,9 +9,11 @@ This module is private to the collection and may change at any time.
 from __future__ import annotations
 
 import typing as t
+from itertools import islice
 
 from .._base.notation import counted
-from .figures import median, number, of_site
+from .anomaly import NOTABLE, SERIOUS, Anomaly
+from .figures import Report, median, number, of_site
 from .rounds import HAS_COUNTED, HAS_FAILED, WAS_AWAY, WAS_REJECTED
 
 FAR = 5.0  # times the median of the others
@@ -21,8 +23,10 @@ FEWEST = 3  # rounds that a site is judged by, and sites that one is compared wi
 MOST_OF_A_KIND = 6
 POINTS_AWAY = 0.0  # the cosine to the sum of the others below which an update points away
 
+Totals = t.Sequence[t.Mapping[str, t.Any]]
 
-def totals(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+
+def totals(report: Report) -> list[dict[str, t.Any]]:
     """Return what each site has come to: how often what, and the middle of its figures, in the order of the names."""
     told = report["by_site"]
     rows = []
@@ -48,72 +52,68 @@ def totals(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
     return rows
 
 
-def of_sites(report: t.Mapping[str, t.Any], make: t.Callable[..., t.Any]) -> t.Iterator[t.Any]:
+def of_sites(report: Report) -> t.Iterator[Anomaly]:
     """Yield what is remarkable."""
     rows = totals(report)
-    yield from _dropped(report, make)
-    yield from _without_effect(report, rows, make)
-    kinds: t.Iterable[t.Callable[..., t.Iterator[t.Any]]] = (_against, _far, _slow, _lagging)
-    for kind in kinds:
-        yield from list(kind(report, rows, make))[:MOST_OF_A_KIND]
+    yield from _dropped(report)
+    yield from _without_effect(report, rows)
+    for kind in (_against, _far, _slow, _lagging):
+        yield from islice(kind(report, rows), MOST_OF_A_KIND)
     for group in [one for one in report["not_counted"] if one["kind"] == "rejected"][:MOST_OF_A_KIND]:
-        yield make(
+        replies = "1 reply" if group["count"] == 1 else f"{group['count']} replies"
+        yield Anomaly(
             "rejected",
-            "notable",
-            f"{counted(group['count'], 'reply')} to {group['work'] or 'messages'} rejected, from"
-            f" {counted(len(group['sites']), 'site')}, first in round {group['first']}: {group['reason']}".replace(
-                "replys", "replies"
-            ),
+            NOTABLE,
+            f"{replies} to {group['work'] or 'messages'} rejected, from {counted(len(group['sites']), 'site')}, first"
+            f" in round {group['first']}: {group['reason']}",
             group["first"],
             "fl_max_update_norm" if "fl_max_update_norm" in group["reason"] else "",
             "look at that site's journal and data first",
         )
 
 
-def _dropped(report: t.Mapping[str, t.Any], make: t.Callable[..., t.Any]) -> t.Iterator[t.Any]:
+def _dropped(report: Report) -> t.Iterator[Anomaly]:
     """Sites that counted and then did not any more, to the end, though others did."""
     told, found = report["by_site"], []
     for name, site in told["sites"].items():
         states = site["states"]
         last = states.rfind(HAS_COUNTED)
-        others = [at for place, at in enumerate(told["rounds"]) if place > last]
+        missed = len(told["rounds"]) - last - 1
         failed = states[last + 1 :].count(HAS_FAILED) + states[last + 1 :].count(WAS_REJECTED)
         # One that is only chosen now and then is away for a while, but not for as long as it has ever been.
         longest = max((len(gap) for gap in states[:last].split(HAS_COUNTED)), default=0) if last >= 0 else 0
-        if last >= 0 and len(others) >= FEWEST and (failed >= FEWEST or len(others) > 3 * (longest + 1)):
-            found.append((name, told["rounds"][last], len(others), failed))
+        if last >= 0 and missed >= FEWEST and (failed >= FEWEST or missed > 3 * (longest + 1)):
+            found.append((name, told["rounds"][last], missed, failed))
     for name, last, missed, failed in found[:MOST_OF_A_KIND]:
         more = f", {failed} times with an error or a rejected reply" if failed else ""
-        yield make(
+        yield Anomaly(
             "drop_out",
-            "serious",
+            SERIOUS,
             f"{name} has not counted since round {last}, for {counted(missed, 'round')}{more}.",
             last,
             "fl_round_timeout" if failed else "fl_fraction_train",
             "status says whether it is online; look at the journal of its SuperNode",
         )
     if len(found) > MOST_OF_A_KIND:
-        yield make("drop_out", "serious", f"{len(found) - MOST_OF_A_KIND} more sites have dropped out.", None)
+        yield Anomaly("drop_out", SERIOUS, f"{len(found) - MOST_OF_A_KIND} more sites have dropped out.", None)
 
 
-def _without_effect(
-    report: t.Mapping[str, t.Any], rows: t.Sequence[t.Mapping[str, t.Any]], make: t.Callable[..., t.Any]
-) -> t.Iterator[t.Any]:
+def _without_effect(report: Report, rows: Totals) -> t.Iterator[Anomaly]:
     seen = len(report["by_site"]["rounds"])
-    for row in rows[:]:
+    for row in rows:
         if row["counted"] >= 2 and row["update_norm"] == 0:
-            yield make(
+            yield Anomaly(
                 "no_effect",
-                "serious",
+                SERIOUS,
                 f"{row['site']} has no effect: it sent the model back as it came, {counted(row['counted'], 'time')}.",
                 None,
                 "fl_client_lr",
                 "look whether its data are empty, and whether its task trains (fl_local_epochs)",
             )
         elif row["counted"] == 0 and seen >= FEWEST and row["failed"] + row["rejected"] >= FEWEST:
-            yield make(
+            yield Anomaly(
                 "no_effect",
-                "serious",
+                SERIOUS,
                 f"{row['site']} has no effect: none of its {row['failed'] + row['rejected']} replies counted.",
                 None,
                 "",
@@ -121,17 +121,15 @@ def _without_effect(
             )
 
 
-def _against(
-    report: t.Mapping[str, t.Any], rows: t.Sequence[t.Mapping[str, t.Any]], make: t.Callable[..., t.Any]
-) -> t.Iterator[t.Any]:
+def _against(report: Report, rows: Totals) -> t.Iterator[Anomaly]:
     told = report["by_site"]
     for row in rows:
         points = of_site(told["sites"][row["site"]], "direction", told["rounds"])
         against = [at for at, value in points if value < POINTS_AWAY]
         if len(points) >= FEWEST and 2 * len(against) > len(points):
-            yield make(
+            yield Anomaly(
                 "points_away",
-                "serious",
+                SERIOUS,
                 f"The updates of {row['site']} point away from those of the others in {len(against)} of"
                 f" {counted(len(points), 'round')} (cosine {row['direction']:.2f} in the median).",
                 int(against[0]),
@@ -140,14 +138,12 @@ def _against(
             )
 
 
-def _far(
-    report: t.Mapping[str, t.Any], rows: t.Sequence[t.Mapping[str, t.Any]], make: t.Callable[..., t.Any]
-) -> t.Iterator[t.Any]:
+def _far(report: Report, rows: Totals) -> t.Iterator[Anomaly]:
     for row, usual in _beside(rows, "update_norm"):
         if row["update_norm"] > FAR * usual > 0:
-            yield make(
+            yield Anomaly(
                 "far",
-                "notable",
+                NOTABLE,
                 f"The updates of {row['site']} are {row['update_norm'] / usual:.0f} times as long as those of the"
                 f" others ({row['update_norm']:.3g}, the others {usual:.3g}).",
                 None,
@@ -156,14 +152,12 @@ def _far(
             )
 
 
-def _slow(
-    report: t.Mapping[str, t.Any], rows: t.Sequence[t.Mapping[str, t.Any]], make: t.Callable[..., t.Any]
-) -> t.Iterator[t.Any]:
+def _slow(report: Report, rows: Totals) -> t.Iterator[Anomaly]:
     for row, usual in _beside(rows, "seconds"):
         if row["seconds"] > max(SLOW * usual, usual + 1):
-            yield make(
+            yield Anomaly(
                 "slow",
-                "notable",
+                NOTABLE,
                 f"All wait for {row['site']}: it trains {row['seconds']:.3g} s, the others {usual:.3g} s.",
                 None,
                 "fl_local_epochs",
@@ -171,14 +165,12 @@ def _slow(
             )
 
 
-def _lagging(
-    report: t.Mapping[str, t.Any], rows: t.Sequence[t.Mapping[str, t.Any]], make: t.Callable[..., t.Any]
-) -> t.Iterator[t.Any]:
+def _lagging(report: Report, rows: Totals) -> t.Iterator[Anomaly]:
     for row, usual in _beside(rows, "loss"):
         if row["loss"] > LAGGING * usual > 0:
-            yield make(
+            yield Anomaly(
                 "lags",
-                "notable",
+                NOTABLE,
                 f"The last training loss of {row['site']} is {row['loss']:.3g}, that of the others {usual:.3g}.",
                 None,
                 "fl_site_boost",
@@ -186,7 +178,7 @@ def _lagging(
             )
 
 
-def _beside(rows: t.Sequence[t.Mapping[str, t.Any]], figure: str) -> t.Iterator[tuple[t.Mapping[str, t.Any], float]]:
+def _beside(rows: Totals, figure: str) -> t.Iterator[tuple[t.Mapping[str, t.Any], float]]:
     """Yield each site that has a figure with the median of the others."""
     having = [row for row in rows if number(row[figure]) is not None and row["counted"] >= FEWEST]
     if len(having) < FEWEST:
