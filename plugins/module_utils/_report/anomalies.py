@@ -15,10 +15,12 @@ from dataclasses import asdict
 from .._base.notation import counted
 from .._config.kit import told
 from .._config.stopping import stopping_text
+from .._flower.app import table_of
 from .._supervisor.endings import AGAIN, AT_WORK, ENDINGS, FINISHED, REASONS, WAIT, Reason
 from . import figures
 from .anomaly import NOTABLE, SERIOUS, Anomaly
-from .figures import Report, median, number, series
+from .figures import Report, median, series
+from .rounds import number
 from .sites import of_sites
 
 MOST_ANOMALIES = 60
@@ -44,10 +46,8 @@ def found(report: Report) -> list[dict[str, t.Any]]:
 
 def setting(report: Report, name: str) -> t.Any:
     """Return what the training has of a variable; None where nobody has told."""
-    for config in ((report.get("effective") or {}).get("run_config"), (report.get("asked") or {}).get("run_config")):
-        if isinstance(config, dict) and (value := told(config, name)) is not None:
-            return value
-    return None
+    values = (told(table_of(report, where, "run_config"), name) for where in ("effective", "asked"))
+    return next((value for value in values if value is not None), None)
 
 
 def scaled(report: Report, name: str, factor: float) -> str:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import typing as t
 
 from .._base.notation import show
-from .figures import Points, Report, best, is_better_higher, median, metric_of, number, series
+from .._flower.app import table_of
+from .figures import Points, Report, best, is_better_higher, median, metric_of, series
+from .rounds import number
 
 MOST_DIFFERENCES = 60
 _ASIDE = ("training-name", "checkpoint-path")
@@ -46,9 +48,8 @@ def figures(report: Report, name: str, higher: bool) -> dict[str, t.Any]:
     top = best(points, higher)
     replies = sum(int(number(row.get("replies")) or 0) for row in rounds)
     failures = sum(int(number(row.get("failures")) or 0) for row in rounds)
-    strategy = (report.get("effective") or {}).get("strategy") or {}
     return {
-        "strategy": strategy.get("name") if isinstance(strategy, dict) else None,
+        "strategy": table_of(report, "effective", "strategy").get("name"),
         "rounds": len(rounds),
         "best": top[1] if top else None,
         "best_round": int(top[0]) if top else None,
@@ -62,7 +63,7 @@ def figures(report: Report, name: str, higher: bool) -> dict[str, t.Any]:
 
 def differences(report: Report, other: Report) -> list[list[str]]:
     """Return what is configured differently: the key, what it is here, and what it is there."""
-    here, there = (_config(one) for one in (report, other))
+    here, there = (table_of(one, "effective", "run_config") for one in (report, other))
     if not here or not there:
         return []
     keys = sorted(key for key in {*here, *there} if key not in _ASIDE and here.get(key) != there.get(key))
@@ -89,11 +90,6 @@ def sentences(name: str, higher: bool, mine: Report, theirs: Report, first: int 
     if pace and other:
         said.append(f"A round takes {pace:.3g} s, the other's {other:.3g} s.")
     return said
-
-
-def _config(report: Report) -> dict[str, t.Any]:
-    config = (report.get("effective") or {}).get("run_config")
-    return config if isinstance(config, dict) else {}
 
 
 def _reaches(points: Points, value: float, higher: bool) -> int | None:

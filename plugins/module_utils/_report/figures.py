@@ -8,12 +8,14 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import math
+import statistics
 import typing as t
 
-from .._base.jsonable import is_number
-from .._config.stopping import BY_NAME_OF_METRIC, MINIMIZE, Stopping
+from .._checkpoint.checkpoint import EARLY_STOPPING
+from .._config.stopping import BY_NAME_OF_METRIC, STOPPING_MODES, Stopping
+from .._flower.app import table_of
 from .._training.progress import seconds_between
+from .rounds import number
 
 Report = t.Mapping[str, t.Any]
 Rounds = t.Sequence[t.Mapping[str, t.Any]]
@@ -21,24 +23,10 @@ Points = list[tuple[float, float]]
 BETWEEN, REST, TRAINING = "between rounds", "the rest", "training (slowest site)"
 
 
-def number(value: t.Any) -> float | None:
-    """Return a finite number, or None."""
-    if not is_number(value):
-        return None
-    try:
-        found = float(value)
-    except OverflowError:
-        return None
-    return found if math.isfinite(found) else None
-
-
 def median(values: t.Iterable[float]) -> float | None:
     """Return the middle of some numbers; None of nothing."""
-    ordered = sorted(values)
-    if not ordered:
-        return None
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    known = list(values)
+    return statistics.median(known) if known else None
 
 
 def value_of(row: t.Mapping[str, t.Any], name: str) -> float | None:
@@ -53,9 +41,9 @@ def series(rounds: Rounds, name: str) -> Points:
     return [(float(number_), value) for number_, value in found if value is not None]
 
 
-def is_better_higher(name: str) -> bool:
-    """Tell by the name of a metric whether its larger value is the better one."""
-    return Stopping(1, 0.0, name, BY_NAME_OF_METRIC, 0).is_better_higher
+def is_better_higher(name: str, mode: t.Any = BY_NAME_OF_METRIC) -> bool:
+    """Tell whether the larger value of a metric is the better one: by its name, unless early stopping says it."""
+    return Stopping(1, 0.0, name, mode if mode in STOPPING_MODES else BY_NAME_OF_METRIC, 0).is_better_higher
 
 
 def best(points: Points, higher: bool) -> tuple[float, float] | None:
@@ -67,11 +55,10 @@ def best(points: Points, higher: bool) -> tuple[float, float] | None:
 
 def metric_of(report: t.Mapping[str, t.Any]) -> tuple[str, bool]:
     """Return by what models of a training are compared, and whether higher is better."""
-    said = (report.get("effective") or {}).get("early_stopping") or {}
-    metric, mode = said.get("metric"), said.get("mode")
+    said = table_of(report, "effective", EARLY_STOPPING)
+    metric = said.get("metric")
     if isinstance(metric, str) and series(report["rounds"], metric):
-        higher = is_better_higher(metric) if mode not in ("min", "max") else mode != MINIMIZE
-        return metric, higher
+        return metric, is_better_higher(metric, said.get("mode"))
     if series(report["rounds"], "loss") or not series(report["rounds"], "accuracy"):
         return "loss", False
     return "accuracy", True

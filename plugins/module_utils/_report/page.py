@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._flower.app import table_of
 from .._training.progress import span_text
 from . import charts
 from .figures import Report
@@ -60,8 +61,7 @@ def _figure(title: str, picture: str) -> str:
 
 def _summary(report: Report) -> str:
     told = report["outcome"]
-    strategy = ((report["effective"] or {}).get("strategy") or {}) if report["effective"] else {}
-    name = strategy.get("name") if isinstance(strategy, dict) else ""
+    name = table_of(report, "effective", "strategy").get("name")
     state = str(told["state"]).replace("_", " ")
     facts = [
         ("State", state),

@@ -18,8 +18,8 @@ from .._base.jsonable import Bounds, harmless, harmless_value, is_whole, loads, 
 from .._base.pseudonyms import SiteNames
 from .._config.stopping import stopping_text
 from . import anomalies, comparison
-from .figures import best, metric_of, number, series
-from .rounds import LONGEST_SITE, MOST_GROUPS, SITE_FIGURES, SITE_STATES, WAS_AWAY
+from .figures import best, metric_of, series
+from .rounds import LONGEST_SITE, MOST_GROUPS, SITE_FIGURES, SITE_STATES, WAS_AWAY, number
 
 REPORT_FORMAT, REPORT_VERSION = "fedops.flower/report", 1
 REPORT_LIMIT = 64 << 20  # of an earlier report

@@ -87,14 +87,14 @@ def read(folder: str, owners: Owners, own: t.Container[str] | None = None) -> To
             size = os.fstat(stream.fileno()).st_size
             told.every = 1 + size // SITES_LIMIT
             stream.seek(max(0, size - WHOLE_LIMIT))
-            for number, line in enumerate(_lines(stream, WHOLE_LIMIT)):
+            for place, line in enumerate(_lines(stream, WHOLE_LIMIT)):
                 try:
                     found = round_and_sites(line)
                 except ClaimError as error:
                     problems.append(str(error))
                     continue
                 if found and (own is None or (found[0].get("told_by") or found[0].get("run_id")) in own):
-                    rows.append(small(found[0], found[1] if number % told.every == 0 else None))
+                    rows.append(small(found[0], found[1] if place % told.every == 0 else None))
     except FileNotFoundError:
         return told
     except OSError as error:
@@ -159,15 +159,23 @@ def _site(entry: t.Mapping[str, t.Any]) -> tuple[t.Any, ...]:
     return (letter, *(short(figures.get(name)) for name in SITE_FIGURES))
 
 
-def short(value: t.Any) -> t.Any:
-    """Return a number to six digits, and None for what is none."""
+def number(value: t.Any) -> float | None:
+    """Return a finite number, or None."""
     if not is_number(value):
         return None
     try:
-        found = value if isinstance(value, int) and abs(value) < 1 << 53 else float(f"{float(value):.6g}")
+        found = float(value)
     except OverflowError:
         return None
     return found if math.isfinite(found) else None
+
+
+def short(value: t.Any) -> t.Any:
+    """Return a finite number to six digits, a whole one as it is, and None for what is none."""
+    found = number(value)
+    if found is None:
+        return None
+    return value if isinstance(value, int) and abs(value) < 1 << 53 else float(f"{found:.6g}")
 
 
 def columns(rounds: t.Sequence[RoundRow]) -> RoundRow:
@@ -228,9 +236,9 @@ def lean(rounds: t.Sequence[RoundRow]) -> list[RoundRow]:
         {
             **{key: value for key, value in row.items() if key not in ("sites", "bad", "configuration_hash")},
             **{
-                kind: number
+                kind: count
                 for kind in ("failed", "rejected")
-                if (number := sum(one[0] == kind for one in row.get("bad") or []))
+                if (count := sum(one[0] == kind for one in row.get("bad") or []))
             },
             **_slowest(row),
         }

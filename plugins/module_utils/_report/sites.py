@@ -13,8 +13,8 @@ from itertools import islice
 
 from .._base.notation import counted
 from .anomaly import NOTABLE, SERIOUS, Anomaly
-from .figures import Report, median, number, of_site
-from .rounds import HAS_COUNTED, HAS_FAILED, WAS_AWAY, WAS_REJECTED
+from .figures import Report, median, of_site
+from .rounds import HAS_COUNTED, HAS_FAILED, WAS_AWAY, WAS_REJECTED, number
 
 FAR = 5.0  # times the median of the others
 SLOW = 2.0

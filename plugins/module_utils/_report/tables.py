@@ -12,6 +12,7 @@ import typing as t
 
 from .._base.jsonable import is_number
 from .._base.notation import counted
+from .._flower.app import table_of
 from .figures import Report
 from .svg import short_number, words
 
@@ -61,9 +62,9 @@ def checkpoints_table(report: Report) -> str:
 
 
 def asked_and_ran(report: Report) -> str:
-    effective, asked = report["effective"] or {}, report["asked"] or {}
+    effective = report["effective"] or {}
     strategy = effective.get("strategy")
-    parameters = strategy.get("parameters") if isinstance(strategy, dict) else None
+    parameters = table_of(effective, "strategy", "parameters")
     ran = [
         (key, effective.get(key))
         for key in ("run_id", "app", "kit_version", "flwr_version", "code", "configuration_hash")
@@ -71,9 +72,7 @@ def asked_and_ran(report: Report) -> str:
     ]
     if isinstance(strategy, dict):
         ran.insert(0, ("strategy", strategy.get("class") or strategy.get("name")))
-    config, wanted = effective.get("run_config"), asked.get("run_config")
-    here = config if isinstance(config, dict) else {}
-    there = wanted if isinstance(wanted, dict) else {}
+    here, there = (table_of(report, where, "run_config") for where in ("effective", "asked"))
     keys = sorted({*map(str, here), *map(str, there)})
     rows = [(key, _said(there.get(key)), _said(here.get(key))) for key in keys[:MOST_CONFIG]]
     other = [key for key in keys if key in here and key in there and here[key] != there[key]]
@@ -92,9 +91,7 @@ def asked_and_ran(report: Report) -> str:
             table(
                 ("parameter of the strategy", "value"),
                 sorted((str(key), _said(value)) for key, value in parameters.items()),
-            )
-            if isinstance(parameters, dict)
-            else "",
+            ),
             table(("key", "asked", "ran"), rows),
             table(("run", "submitted", "rounds"), runs, (2,)),
         )

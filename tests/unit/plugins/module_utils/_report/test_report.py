@@ -249,6 +249,15 @@ def test_what_the_first_release_has_left_can_be_reported(tmp_path) -> None:
     ]
 
 
+def test_an_earlier_report_with_values_of_another_kind_is_compared_as_far_as_it_goes(tmp_path) -> None:
+    story_of_today = told(stories.lines(6, 2), tmp_path)
+    odd = {"early_stopping": "loss", "strategy": 7, "run_config": []}
+    earlier = report.build(story_of_today, NOBODY) | {"rounds": [{"round": 1}], "effective": odd}
+    found = report.build(story_of_today, NOBODY, baseline=report.read_back(report.written(earlier), "x.json"))
+    assert (found["comparison"]["metric"], found["comparison"]["other"]["strategy"]) == ("loss", None)
+    assert found["comparison"]["differences"] == []
+
+
 def test_sites_are_called_as_is_asked(tmp_path) -> None:
     names = SiteNames(
         [{"name": "hospital-a", "pseudonym": "site-k3vq6dxt2m4a", "node_id": "1", "site": "", "host": "host-a"}]
