@@ -16,6 +16,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.pseudonyms imp
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_ANSIBLE
 from ansible_collections.fedops.flower.plugins.module_utils._report import (
     anomalies,
+    anomaly,
     charts,
     comparison,
     figures,
@@ -149,6 +150,12 @@ def test_everything_that_went_wrong_is_told_with_its_round_and_what_to_try(tmp_p
     # Two replies with other numbers in the same reason are one row.
     rejected = [one for one in found["not_counted"] if one["kind"] == "rejected"]
     assert [(one["count"], one["first"], one["last"]) for one in rejected] == [(2, 10, 20)]
+
+
+def test_what_is_serious_is_told_first(tmp_path) -> None:
+    weights = [one["weight"] for one in made(stories.eventful(), tmp_path)["anomalies"]]
+    assert set(weights) == {anomaly.SERIOUS, anomaly.NOTABLE}
+    assert weights == sorted(weights, key=[anomaly.SERIOUS, anomaly.NOTABLE].index)
 
 
 def test_every_variable_that_is_to_be_looked_at_exists() -> None:
