@@ -8,6 +8,7 @@ that is none, and that has them on the disk.
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from test_references import second, training  # noqa: E402
 
 from fedops_app import strategies  # noqa: E402
 from fedops_kit.exact import ExactStrategy  # noqa: E402
-from fedops_kit.grid import SteadyGrid  # noqa: E402
+from fedops_kit.grid import SteadyGrid, give_back_memory  # noqa: E402
 from fedops_kit.integrity import FINGERPRINT, fingerprint  # noqa: E402
 from fedops_kit.one_round import Guard  # noqa: E402
 from fedops_kit.packer import Packer  # noqa: E402
@@ -124,6 +125,8 @@ def main(strategy: str, megabytes: str, arrays: str, replies: str, packed: str =
     grid._client = superlink
     model = model_of(size, layers, 1)
     steady = SteadyGrid(grid, 5, packer=Packer(presumed=bool(packed)))
+    gc.collect()  # the replies: Flower's records refer to themselves
+    give_back_memory()
     watched = Watched()
     begin = time.monotonic()
     messages = exact.configure_train(1, model, ConfigRecord(), steady)
