@@ -8,10 +8,10 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
 
+from .._base.records import read_object
 from .._flower.app_record import checked_pin
 from .._flower.fab import digest_of_hashes
 from .database import ArchiveError
@@ -36,12 +36,6 @@ def check_apps(entries: t.Mapping[str, t.Mapping[str, t.Any]], path: str) -> Non
 
 def _recorded(copy: str, entry: t.Mapping[str, t.Any] | None) -> str | None:
     """Return the hash that the record of an app has, None where there is no such record."""
-    if entry is None:
-        return None
-    with open(entry["staged"], "rb") as stream:
-        try:
-            found = json.load(stream)
-        except (ValueError, RecursionError):
-            return None
-    record = checked_pin(copy, found) if isinstance(found, dict) else None
+    found = read_object(entry["staged"]) if entry else None
+    record = checked_pin(copy, found) if found else None
     return record["checksum"] if record else None

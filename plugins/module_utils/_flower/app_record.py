@@ -29,7 +29,7 @@ _RULES: t.Mapping[str, re.Pattern[str]] = {
     "folder": re.compile(r"[A-Za-z0-9_][A-Za-z0-9.+!_-]{0,200}", re.ASCII),
 }
 
-_OF_A_COPY = ("fab_hash", "checksum")
+OF_A_COPY = ("fab_hash", "checksum")  # what is recorded of a training's own copy
 
 
 def record_path(home: str, name: str) -> str:
@@ -66,7 +66,7 @@ def pinned_record(path: str) -> dict[str, str] | None:
 
 def checked_pin(path: str, found: t.Mapping[str, t.Any]) -> dict[str, str] | None:
     """Return a record of a copy as far as it is one: C(fab_hash), which its folder is called by, and C(checksum)."""
-    record = {key: found.get(key) for key in _OF_A_COPY}
+    record = {key: found.get(key) for key in OF_A_COPY}
     sound = all(isinstance(value, str) and _RULES[key].fullmatch(value) for key, value in record.items())
     return t.cast("dict[str, str]", record) if sound and record["fab_hash"] == os.path.basename(path) else None
 

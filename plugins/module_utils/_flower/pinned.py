@@ -21,7 +21,7 @@ from .._base.layout import folder
 from .._base.notation import short_hash
 from .._base.records import write_object
 from .answers import FlwrError
-from .app_record import HASH, PINNED_APPS, app_record_of, own_apps, pinned_record
+from .app_record import HASH, OF_A_COPY, PINNED_APPS, app_record_of, own_apps, pinned_record
 from .fab import digest_of, files_below, write_files
 
 
@@ -55,7 +55,7 @@ def pin(home: str, training: str, app: str, kept: t.Collection[str] = (), fab_ha
     path = os.path.join(own, record["fab_hash"])
     for place in (os.path.dirname(own), own):
         guarded.make_directory(place, 0o755, guarded.us())
-    if not _holds(path, files):
+    if _files_in(path) != files:
         staging = guarded.temporary_directory(own, ".staging-", 0o755)
         try:
             write_files(os.path.join(staging, "app"), files)
@@ -64,7 +64,7 @@ def pin(home: str, training: str, app: str, kept: t.Collection[str] = (), fab_ha
             guarded.rename(os.path.join(staging, "app"), path)
         finally:
             guarded.remove_tree(staging)
-    write_object(f"{path}.json", {key: record[key] for key in ("fab_hash", "checksum")}, 0o644, guarded.us())
+    write_object(f"{path}.json", {key: record[key] for key in OF_A_COPY}, 0o644, guarded.us())
     stay = (os.path.basename(path), *filter(None, kept))
     for name in guarded.names(own):
         if not name.startswith(stay):
@@ -80,7 +80,11 @@ def check_copy(path: str) -> None:
     :raises FlwrError: which names both hashes.
     """
     record = pinned_record(path)
-    if record is not None and (found := _digest_below(path)) != record["checksum"]:
+    if record is None:
+        return
+    files = _files_in(path)
+    found = None if files is None else digest_of(files)
+    if found != record["checksum"]:
         raise FlwrError(
             f"{path} is not the app that was put aside for this training: its files have the hash {short_hash(found)},"
             f" and had {short_hash(record['checksum'])}. Nothing was submitted. Look who changed it, and train again"
@@ -96,13 +100,13 @@ def copies_to_keep(home: str) -> tuple[list[str], list[str]]:
     for training in _names(root):
         for fab_hash in filter(HASH.fullmatch, _names(os.path.join(root, training))):
             place = os.path.join(PINNED_APPS, training, fab_hash)
-            record = pinned_record(os.path.join(home, place))
+            record, files = pinned_record(os.path.join(home, place)), _files_in(os.path.join(home, place))
             if record is None:
                 problems.append(f"{place} is not in the backup: nothing is recorded of it. Train again.")
-            elif _digest_below(os.path.join(home, place)) != record["checksum"]:
+            elif files is None or digest_of(files) != record["checksum"]:
                 problems.append(f"{place} is not in the backup: it is not what was put aside there.")
             else:
-                names += [f"{place}.json", *(f"{place}/{name}" for name in files_below(os.path.join(home, place)))]
+                names += [f"{place}.json", *(f"{place}/{name}" for name in files)]
     return names, problems
 
 
@@ -119,16 +123,9 @@ def _names(path: str) -> list[str]:
         return []
 
 
-def _digest_below(path: str) -> str:
-    """Return the hash of what lies in a folder; nothing where that cannot be read, or others can write it."""
+def _files_in(path: str) -> dict[str, bytes] | None:
+    """Return what lies in a folder; None where that cannot be read, or others can write it."""
     try:
-        return digest_of(files_below(path))
+        return files_below(path)
     except OSError:
-        return ""
-
-
-def _holds(path: str, files: t.Mapping[str, bytes]) -> bool:
-    try:
-        return files_below(path) == files
-    except OSError:
-        return False
+        return None
