@@ -104,8 +104,6 @@ class Fetcher:
             for folder, number, files in offers:
                 try:
                     self._download(folder, number, staging, files)
-                    with as_checkpoint_owner():
-                        self._check(verify(os.path.join(staging, arrays_name(number))))
                 except CheckpointError as error:
                     self.problems.append(str(error).replace(staging, f"The mirror's {folder}"))
                     continue
@@ -131,8 +129,6 @@ class Fetcher:
                 if os.path.lexists(os.path.join(self.directory, arrays_name(number))):
                     return
             self._download(folder, number, staging, files)
-            with as_checkpoint_owner():
-                self._check(verify(os.path.join(staging, arrays_name(number))))
             self._placed(number, staging)
         except (CheckpointError, FetchError) as error:
             self.problems.append(str(error).replace(staging, f"The mirror's {folder}"))
@@ -155,7 +151,7 @@ class Fetcher:
         return {name: listing[name] for name in wanted if name in listing}
 
     def _download(self, folder: str, number: int, staging: str, files: t.Mapping[str, int]) -> None:
-        """Bring what is small first: the arrays only when the seal says who has put them there."""
+        """Bring a checkpoint and verify it. What is small comes first, the arrays when the seal says whose they are."""
         seal = io.BytesIO()
         if self.sealed and seal_name(number) not in files:
             self._refuse_seal(folder, number, "has no seal")
@@ -180,6 +176,8 @@ class Fetcher:
         if manifest["bytes"] > there.f_bavail * there.f_frsize:
             raise FetchError(f"{self.directory} has no room for {arrays_name(number)}, of {manifest['bytes']} bytes.")
         self._bring(folder, arrays_name(number), staging, manifest["bytes"])
+        with as_checkpoint_owner():
+            self._check(verify(checkpoint.path))
 
     def _refuse_seal(self, folder: str, number: int, said: str) -> t.NoReturn:
         self._unsealed.append(number)
