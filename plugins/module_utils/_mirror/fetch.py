@@ -27,6 +27,7 @@ from .._checkpoint.names import PREVIOUS, arrays_name, manifest_name
 from .._checkpoint.verification import verify
 from .._config.code import GOES_ON, is_same_code
 from .._storage.probe import sync
+from .rclone import RcloneError
 from .rules import Listing, rounds
 from .seal import SEAL_LENGTH, is_sealed, seal_name
 
@@ -132,6 +133,8 @@ class Fetcher:
             self._placed(number, staging)
         except (CheckpointError, FetchError) as error:
             self.problems.append(str(error).replace(staging, f"The mirror's {folder}"))
+        except RcloneError as error:
+            self.problems.append(f"The mirror's {folder}/{arrays_name(number)} cannot be read: {error}.")
 
     def _offers(self) -> list[tuple[str, int, t.Mapping[str, int]]]:
         """Return each round that the mirror has, with its folder and what lies there, in the order to be tried."""

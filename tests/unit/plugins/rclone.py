@@ -3,7 +3,7 @@
 """What the mirror asks of rclone, with a directory for the bucket: `mirror:bucket/…` lies in bucket/….
 
 The endpoint is the directory of the buckets. It answers as rclone 1.60 does, and fails while there is a
-file `outage`.
+file `outage`, or for a file that holds this word.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> int:
     with (root / "calls").open("a") as log:
         names = sys.stdin.read().split() if "--files-from-raw" in sys.argv else []
         log.write(" ".join([command, *(word.rpartition("/")[2] for word in rest[-1:]), *names]) + "\n")
-    if (root / "outage").exists():
+    if (root / "outage").exists() or (command == "cat" and paths[0].read_bytes() == b"outage"):
         print(
             '2026/11/25 10:00:00 Failed: send request failed\ncaused by: Get "x": connection refused', file=sys.stderr
         )

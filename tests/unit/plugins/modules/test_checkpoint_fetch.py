@@ -20,9 +20,9 @@ HASH = "a" * 64
 SECRET = bytes(range(32))
 
 
-def save(folder: Path, number: int) -> bytes:
+def save(folder: Path, number: int, **more: object) -> bytes:
     """Save a checkpoint with its seal."""
-    manifest = saved.save(folder, number)
+    manifest = saved.save(folder, number, **more)
     path = folder / f"checkpoint_round_{number}.npz"
     path.with_suffix(".seal").write_text(seal_of(Checkpoint(str(path), manifest), SECRET))
     return path.read_bytes()
@@ -68,6 +68,35 @@ def test_the_newest_is_fetched_once(fetch, tmp_path) -> None:
     assert Path(first["fetched"]["path"]).read_bytes() == content
     assert (first["changed"], first["diff"]["after"]) == (True, "checkpoint_round_4.npz from the mirror\n")
     assert (second["changed"], second["fetched"]) == (False, None)
+
+
+def test_the_best_is_fetched_with_the_newest(fetch, tmp_path) -> None:
+    folder = tmp_path / "models/flower/demo-aaaaaaaa"
+    for number in (2, 3, 4):
+        save(folder, number, early_stopping={"best_round": 2})
+    result = fetch()
+    assert (result["fetched"]["round"], result["problems"]) == (4, [])
+    kept = {path.name for path in (tmp_path / "checkpoints/demo").glob("checkpoint_round_*.npz")}
+    assert kept == {"checkpoint_round_2.npz", "checkpoint_round_4.npz"}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("npz", b"half", "checkpoint_round_2.npz is damaged: it has 4 bytes"),
+        ("seal", b"0" * 64, "checkpoint_round_2.npz has no seal of this host's secret."),
+        ("seal", b"outage", 'checkpoint_round_2.npz cannot be read: Get "x": connection refused.'),
+    ],
+)
+def test_without_the_best_the_newest_is_fetched_all_the_same(fetch, tmp_path, file, content, said) -> None:
+    folder = tmp_path / "models/flower/demo-aaaaaaaa"
+    for number in (2, 4):
+        save(folder, number, early_stopping={"best_round": 2})
+    (folder / f"checkpoint_round_2.{file}").write_bytes(content)
+    result = fetch()
+    assert (result["changed"], result["fetched"]["round"]) == (True, 4)
+    assert [problem.startswith(f"The mirror's demo-aaaaaaaa/{said}") for problem in result["problems"]] == [True]
+    assert not (tmp_path / "checkpoints/demo/checkpoint_round_2.npz").exists()
 
 
 def test_the_directory_comes_first_and_the_mirror_is_not_asked(fetch, tmp_path) -> None:
