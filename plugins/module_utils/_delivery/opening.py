@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from .._base.reading import sha256_of
 from .._checkpoint import models
 from .._checkpoint.manifest import CheckpointError, opened
+from .._storage.probe import sync
 from .archive import ArchiveReader, size_of
 from .contents import (
     CERTIFICATE_ENDING,
@@ -177,8 +178,7 @@ def _save(into: str | None, name: str, pieces: t.Iterable[bytes]) -> None:
             pass
         return
     with open(os.path.join(into, name), "xb") as stream:
-        for piece in pieces:
-            stream.write(piece)
+        stream.writelines(pieces)
         stream.flush()
         os.fchmod(stream.fileno(), 0o644)
         os.fsync(stream.fileno())
@@ -220,11 +220,7 @@ def _said(base_model: t.Mapping[str, str] | None) -> str:
 
 def _sync(directory: str) -> None:
     with suppress(OSError):  # some file systems cannot
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(directory)
 
 
 class _Hashing:

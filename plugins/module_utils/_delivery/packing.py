@@ -31,6 +31,14 @@ from .signature import SignatureError, Signer
 from .weights import write_weights
 
 
+class Packed(t.NamedTuple):
+    """A file that goes into a package, as it was when it was measured."""
+
+    path: str
+    size: int  # bytes
+    sha256: str
+
+
 @dataclass(frozen=True)
 class Packing:
     """A package that can be made: what it will say of itself, and the files that go into it beside the weights."""
@@ -38,7 +46,7 @@ class Packing:
     checkpoint: Checkpoint
     manifest: t.Mapping[str, t.Any]
     card: bytes | None
-    beside: t.Mapping[str, str]  # names to paths
+    beside: t.Mapping[str, Packed]  # by name
 
     @property
     def package(self) -> str:
@@ -55,20 +63,22 @@ class Packing:
         """
         names = weights_of(self.manifest["kind"])
         write_weights(self.checkpoint, directory, names)
-        paths = {**self.beside, **{name: os.path.join(directory, name) for name in names}}
+        beside = dict(self.beside)
         if self.card is not None:
-            paths[CARD] = os.path.join(directory, CARD)
-            with open(paths[CARD], "xb") as stream:
+            path = os.path.join(directory, CARD)
+            with open(path, "xb") as stream:
                 stream.write(self.card)
-        files = [(name, *_measured(paths[name])) for name in (*sorted({*paths} - {*names}), *names)]
+            beside[CARD] = _measured(path)
+        weights = {name: _measured(os.path.join(directory, name)) for name in names}
+        files = {**dict(sorted(beside.items())), **weights}
         target = os.path.join(directory, self.file)
-        text = listed(self.manifest, files)
+        text = listed(self.manifest, ((name, one.size, one.sha256) for name, one in files.items()))
         try:
             with open(target, "xb") as stream:
                 archive = ArchiveWriter(stream)
                 archive.add(f"{self.package}/{PACKAGE_MANIFEST}", len(text), [text])
-                for name, size, digest in files:
-                    archive.add(f"{self.package}/{name}", size, _hashed(paths[name], size, digest))
+                for name, one in files.items():
+                    archive.add(f"{self.package}/{name}", one.size, _unchanged(one))
                 archive.finish()
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -77,8 +87,7 @@ class Packing:
         return self._sign(target, signer)
 
     def _sign(self, target: str, signer: Signer) -> str:
-        with open(target, "rb") as stream:
-            digest = sha256_of(stream, os.fstat(stream.fileno()).st_size)
+        digest = _measured(target).sha256
         try:
             signature, certificate = signer.sign(bytes.fromhex(digest))
         except (SignatureError, ValueError) as error:
@@ -95,9 +104,9 @@ def plan(
     checkpoint: Checkpoint, name: str, base_model: t.Mapping[str, str] | None, beside: t.Mapping[str, str]
 ) -> Packing:
     """Return the package that a checkpoint makes with these files, by their names, beside its weights."""
-    hashes = {one: _measured(path)[1] for one, path in sorted(beside.items())}
-    manifest, card = described(checkpoint, name, base_model, hashes)
-    return Packing(checkpoint, manifest, card, dict(beside))
+    found = {one: _measured(path) for one, path in sorted(beside.items())}
+    manifest, card = described(checkpoint, name, base_model, {one: packed.sha256 for one, packed in found.items()})
+    return Packing(checkpoint, manifest, card, found)
 
 
 def signer_of(certificate: str, private_key: str, passphrase: str = "") -> Signer:
@@ -119,19 +128,18 @@ def _of_authority(path: str) -> bytes:
         ) from error
 
 
-def _measured(path: str) -> tuple[int, str]:
-    """Return the size and the SHA-256 of a file."""
+def _measured(path: str) -> Packed:
     with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
-        return size, sha256_of(stream, size)
+        return Packed(path, size, sha256_of(stream, size))
 
 
-def _hashed(path: str, size: int, expected: str) -> t.Iterator[bytes]:
+def _unchanged(one: Packed) -> t.Iterator[bytes]:
     """Yield the bytes of a file that must still be what it was."""
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for piece in pieces(stream, size):
+    with open(one.path, "rb") as stream:
+        for piece in pieces(stream, one.size):
             digest.update(piece)
             yield piece
-    if digest.hexdigest() != expected:
-        raise ValueError(f"{path} has changed while it was packed")
+    if digest.hexdigest() != one.sha256:
+        raise ValueError(f"{one.path} has changed while it was packed")

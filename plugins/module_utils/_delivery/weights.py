@@ -40,8 +40,7 @@ def _write_npz(source: t.IO[bytes], entries: t.Sequence[models.Entry], stream: t
             info.file_size = entry.size
             source.seek(entry.begin)
             with archive.open(info, "w") as member:
-                for piece in pieces(source, entry.size):
-                    member.write(piece)
+                member.writelines(pieces(source, entry.size))
 
 
 def _write_safetensors(source: t.IO[bytes], entries: t.Sequence[models.Entry], stream: t.IO[bytes]) -> None:
@@ -57,8 +56,7 @@ def _write_safetensors(source: t.IO[bytes], entries: t.Sequence[models.Entry], s
         if entry.in_fortran_order and len(entry.shape) > 1:
             stream.write(_in_c_order(source.read(size), entry.shape))
         else:
-            for piece in pieces(source, size):
-                stream.write(piece)
+            stream.writelines(pieces(source, size))
 
 
 def _in_c_order(numbers: bytes, shape: t.Sequence[int]) -> bytes:

@@ -217,6 +217,14 @@ def test_a_file_that_changes_while_it_is_packed_is_told(tmp_path, authority, mon
         package.write(str(tmp_path / "packed"), authority.signer())
 
 
+def test_a_file_that_changes_before_it_is_packed_is_told(tmp_path, authority) -> None:
+    package = planned(tmp_path)
+    (tmp_path / "side" / "tokenizer.json").write_bytes(b"{}")
+    (tmp_path / "packed").mkdir()
+    with pytest.raises(PackageError, match=r"tokenizer.json has changed while it was packed"):
+        package.write(str(tmp_path / "packed"), authority.signer())
+
+
 def test_a_card_cannot_be_written_by_who_names_things(tmp_path) -> None:
     strategy = "Fed | **Avg**\n# title"
     text = planned(tmp_path, strategy=strategy, app="<script>").card.decode()
