@@ -15,6 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import is_whole
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import PACKAGE_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import LIMIT
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import manifest_name
@@ -33,20 +34,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._delivery.packing im
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import ModuleFailedError, fetched
 
-SPEC: dict[str, dict[str, Any]] = {
-    "path": {"type": "path"},
-    "home": {"type": "path"},
-    "training": {"type": "str", "default": "default"},
-    "round": {"type": "str"},
-    "name": {"type": "str"},
-    "dest": {"type": "path", "required": True},
-    "files": {"type": "list", "elements": "path", "default": []},
-    "base_model": {"type": "str"},
-    "base_sha256": {"type": "str"},
-    "ca_certificate": {"type": "path", "required": True},
-    "ca_private_key": {"type": "path", "required": True},
-    "ca_passphrase": {"type": "str", "no_log": True},
-}
 OF_THE_CONTROLLER = ("files", "base_model", "base_sha256", "ca_passphrase", "name")  # nothing of it goes to the host
 LONGEST_CONFIG = 1 << 20  # bytes
 
@@ -59,7 +46,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         self._task_vars = task_vars
-        _validation, self._asked = self.validate_argument_spec(SPEC)
+        _validation, self._asked = self.validate_argument_spec(PACKAGE_OPTIONS)
         directory = os.path.abspath(os.path.expanduser(self._asked["dest"]))
         try:
             with errors_as(AnsibleActionFail), tempfile.TemporaryDirectory(prefix="fedops-") as folder:

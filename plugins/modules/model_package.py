@@ -146,11 +146,7 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints import place_of, read
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
-from ansible_collections.fedops.flower.plugins.module_utils._base.options import (
-    CHECKPOINTS_OPTION,
-    HOME_OPTION,
-    PIECE_OPTIONS,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import PACKAGE_OPTIONS, PIECE_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._training.export import find_checkpoint
 
 
@@ -167,18 +163,7 @@ def work(params: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **CHECKPOINTS_OPTION,
-            **HOME_OPTION,
-            "training": {"type": "str", "default": "default"},
-            "round": {"type": "str"},
-            "name": {"type": "str"},
-            "dest": {"type": "path", "required": True},
-            "files": {"type": "list", "elements": "path", "default": []},
-            "base_model": {"type": "str"},
-            "base_sha256": {"type": "str"},
-            "ca_certificate": {"type": "path", "required": True},
-            "ca_private_key": {"type": "path", "required": True},
-            "ca_passphrase": {"type": "str", "no_log": True},
+            **PACKAGE_OPTIONS,
             **PIECE_OPTIONS,
             "place": {"type": "str", "default": ""},
         },

@@ -21,3 +21,18 @@ CHECKPOINTS_OPTION: Options = {"path": {"type": "path", "default": below(HOME, C
 OWNER_OPTIONS: Options = {name: {"type": "int", "default": APPS.number} for name in ("uid", "gid")}
 POINTS_OPTION: Options = {"points": {"type": "path", "default": folder(HOME, POINTS)}}
 PIECE_OPTIONS: Options = {"file": {"type": "str"}, "offset": {"type": "int", "default": 0}}
+# Of the module model_package, and of its action, which reads them on the controller.
+PACKAGE_OPTIONS: Options = {
+    **CHECKPOINTS_OPTION,
+    **HOME_OPTION,
+    "training": {"type": "str", "default": "default"},
+    "round": {"type": "str"},
+    "name": {"type": "str"},
+    "dest": {"type": "path", "required": True},
+    "files": {"type": "list", "elements": "path", "default": []},
+    "base_model": {"type": "str"},
+    "base_sha256": {"type": "str"},
+    "ca_certificate": {"type": "path", "required": True},
+    "ca_private_key": {"type": "path", "required": True},
+    "ca_passphrase": {"type": "str", "no_log": True},
+}
