@@ -25,7 +25,7 @@ from .round_files import round_file, server_eval
 from .saving import Saver
 from .state import State
 from .steering import Steer
-from .stopping import CENTRAL, OF_SITES, OF_TRAINING, SPELLINGS, EarlyStopping, EndedEarly
+from .stopping import CENTRAL, OF_SITES, OF_TRAINING, EarlyStopping, EndedEarly, figure
 
 _LETTERS = 1 << 15  # of all metrics in a line
 
@@ -211,7 +211,7 @@ class RoundKeeper:
 
 def _loss(central: MetricRecord | None, federated: Mapping[str, Any]) -> float | None:
     """Return the loss of a model, also where it is no finite number."""
-    found = _called(central if central is not None else federated, SPELLINGS["loss"])
+    found = figure("loss", central if central is not None else federated)
     return float(found) if is_number(found) else None
 
 
@@ -219,17 +219,14 @@ def _figures(central: MetricRecord | None, federated: Mapping[str, Any], num_exa
     """Loss and accuracy come from the server's own test set where it has one, else from the nodes."""
     chosen: dict[str, Any] = dict(central if central is not None else federated)
     others = {f"federated_{name}": value for name, value in federated.items()} if central is not None else {}
+    figures = {name: finite(figure(name, chosen)) for name in ("loss", "accuracy")}
+    for name in figures:
+        chosen.pop(name, None)  # one that the app calls otherwise stays among the metrics
     return {
-        "loss": finite(chosen.pop("loss") if "loss" in chosen else _called(chosen, SPELLINGS["loss"])),
-        "accuracy": finite(chosen.pop("accuracy") if "accuracy" in chosen else _called(chosen, SPELLINGS["accuracy"])),
+        **figures,
         "num_examples": int(finite(chosen.pop("num-examples", num_examples)) or 0) or None,
         "metrics": {**others, **chosen},
     }
-
-
-def _called(metrics: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    """Return the metric that other apps call so; it stays among the metrics."""
-    return next((metrics[name] for name in names if name in metrics), None)
 
 
 def _shown(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,8 +95,12 @@ def check_stopping(manifest: Mapping[str, Any]) -> None:
 
 def _value(metric: str, who: str, metrics: Mapping[str, Any] | None) -> float | None:
     """Return a metric of one who has measured; the loss of a training is that of the model before it."""
-    spellings = SPELLINGS.get(metric, (metric,))
     if metrics is None or (who == OF_TRAINING and metric in SPELLINGS):
         return None
-    value = next((metrics[name] for name in spellings if name in metrics), None)
+    value = figure(metric, metrics)
     return float(value) if is_number(value) else None
+
+
+def figure(metric: str, metrics: Mapping[str, Any]) -> Any:
+    """Return a metric, by whichever of its names the app has given it; None where there is none."""
+    return next((metrics[name] for name in SPELLINGS.get(metric, (metric,)) if name in metrics), None)
