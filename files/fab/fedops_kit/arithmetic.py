@@ -28,6 +28,7 @@ from .errors import RunFailedError
 from .foreign import same_layout
 from .guards import ARRAYS, METRICS, WEIGHT
 from .knowledge._config.strategies import AVERAGED, CHOSEN, MIXED, STRATEGIES
+from .mapped import record_of
 from .mixing import mix
 from .publish import logger
 from .weights import Weighting
@@ -62,10 +63,7 @@ class Arithmetic:
 
     def seen(self, model: ArrayRecord) -> ArrayRecord:
         """Return a model as a strategy sees it."""
-        record = ArrayRecord()
-        for name in self.parameters(model):
-            record[name] = self._as_seen(model[name])  # by its constructor, a record makes other arrays of them
-        return record
+        return record_of((name, self._as_seen(model[name])) for name in self.parameters(model))
 
     def prepare(self, strategy: Strategy) -> None:
         """Have a strategy, after its configure_train, remember no more of the model than it is to see."""

@@ -6,28 +6,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 import numpy as np
 from flwr.app import Array
-from flwr.common.constant import SType
 from numpy.typing import NDArray
 
 from .dtypes import is_inexact, wide
-from .knowledge._checkpoint import npy
-from .mapped import lying
+from .mapped import header_of, lying, numbers_in
 
 _CHUNK = 1 << 20  # numbers that are looked at, or turned into float64, at a time
 
 
 def view(array: Array) -> NDArray:
-    """Return the numbers of an array where they lie: no copy, and no memory for what a header only claims."""
-    if array.stype != SType.NUMPY:
-        raise ValueError(f"the serialization {array.stype!r} is not {SType.NUMPY}")
-    data = lying(array)
-    header = npy.read(bytes(data[: npy.LONGEST]), len(data))
-    order: Literal["C", "F"] = "F" if header.in_fortran_order else "C"
-    return np.ndarray(header.shape, header.descr, data, header.begin, order=order)
+    """Return the numbers of an array where they lie."""
+    return numbers_in(lying(array), header_of(array))
 
 
 def flat(array: Array) -> NDArray:

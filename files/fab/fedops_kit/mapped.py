@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, Literal
 
 import numpy as np
-from flwr.app import Array
+from flwr.app import Array, ArrayRecord
+from flwr.common.constant import SType
 from numpy.typing import NDArray
 
 from .knowledge._checkpoint import npy
@@ -69,9 +70,7 @@ class Mapped(Array):
         if header is None:
             return super().numpy()
         begin = self.__dict__["_begin"]
-        own = self.__dict__["_stored"].own(begin, begin + self.__dict__["_size"])
-        order: Literal["C", "F"] = "F" if header.in_fortran_order else "C"
-        return np.ndarray(header.shape, header.descr, own, header.begin, order=order)
+        return numbers_in(self.__dict__["_stored"].own(begin, begin + self.__dict__["_size"]), header)
 
     def cut(self, about: Array, begin: int, size: int, kind: type[Mapped] | None = None) -> Mapped:
         """Return an array whose bytes are a part of these."""
@@ -83,13 +82,12 @@ class Mapped(Array):
 
     def _header(self) -> npy.Header | None:
         """Return what lies there; nothing where NumPy is to say what is wrong, or sums would depend on the place."""
-        lying = self.lying
         try:
-            header = npy.read(bytes(lying[: npy.LONGEST]), len(lying))
+            header = header_of(self)
         except ValueError:
             return None
         lies_even = (self.__dict__["_begin"] + header.begin) % np.dtype(header.descr).alignment == 0
-        return header if self.stype == "numpy.ndarray" and lies_even else None
+        return header if lies_even else None
 
 
 # Flower writes the name of the class into what it sends.
@@ -104,3 +102,28 @@ def lying(array: Array) -> bytes | memoryview:
 def size(array: Array) -> int:
     """Return how many bytes an array has."""
     return len(lying(array))
+
+
+def header_of(array: Array) -> npy.Header:
+    """Return what an array says of its numbers.
+
+    :raises ValueError: when it is not as NumPy writes it.
+    """
+    if array.stype != SType.NUMPY:
+        raise ValueError(f"the serialization {array.stype!r} is not {SType.NUMPY}")
+    data = lying(array)
+    return npy.read(bytes(data[: npy.LONGEST]), len(data))
+
+
+def numbers_in(data: bytes | memoryview, header: npy.Header) -> NDArray:
+    """Return the numbers that lie in bytes, where they lie: no copy, and no memory for what a header only claims."""
+    order: Literal["C", "F"] = "F" if header.in_fortran_order else "C"
+    return np.ndarray(header.shape, header.descr, data, header.begin, order=order)
+
+
+def record_of(arrays: Iterable[tuple[str, Array]]) -> ArrayRecord:
+    """Return a record of just these: by its constructor, it makes other arrays of them."""
+    record = ArrayRecord()
+    for name, array in arrays:
+        record[name] = array
+    return record

@@ -21,7 +21,7 @@ from flwr.common.constant import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE
 
 from .bound import Bound
 from .knowledge._base.jsonable import is_whole
-from .mapped import Mapped
+from .mapped import Mapped, record_of
 from .mapped import size as size_of
 
 PACKED = "fedops.packed"  # the record with the table; without one, it says that its sender can unpack
@@ -123,7 +123,7 @@ def unpack(content: RecordDict, bound: Bound | None = None) -> RecordDict:
     arrays = _taken_out(rows, parts)
     return RecordDict(
         {
-            key: others[key] if found is None else _record((row.name, next(arrays)) for row in found)
+            key: others[key] if found is None else record_of((row.name, next(arrays)) for row in found)
             for key, found in table
         }
     )
@@ -234,11 +234,3 @@ def _taken_out(rows: list[_Row], parts: ArrayRecord) -> Iterator[Array]:
             whole = row.size == end
             yield Array(row.dtype, row.shape, row.stype, part.data if whole else part.data[place : place + row.size])
         place += row.size
-
-
-def _record(arrays: Iterable[tuple[str, Array]]) -> ArrayRecord:
-    """Return a record of just these: by its constructor, it makes other arrays of them."""
-    record = ArrayRecord()
-    for name, array in arrays:
-        record[name] = array
-    return record

@@ -37,6 +37,7 @@ from flwr.supercore.inflatable.inflatable_utils import get_num_workers, inflate_
 
 from .bound import PER_CHUNK, Bound
 from .knowledge._config.sizing import said
+from .mapped import record_of
 from .publish import logger
 from .scratch import Scratch, Spill, Spilled
 
@@ -130,10 +131,8 @@ class _Arriving:
             return {}
         made: dict[str, InflatableObject] = {name: array for (name, *dummy), array in zip(arrays, mapped, strict=True)}
         for name, content, dummy in list(self._of_kind(ArrayRecord)):
-            record = ArrayRecord()
-            for key, array in json.loads(get_object_body(content, ArrayRecord)).items():
-                record[key] = cast(Array, made[array])
-            made[name] = record
+            named = json.loads(get_object_body(content, ArrayRecord))
+            made[name] = record_of((key, cast(Array, made[array])) for key, array in named.items())
         return made
 
     def _numbers(self, chunk: str) -> bytes:
