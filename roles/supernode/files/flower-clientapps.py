@@ -328,7 +328,11 @@ def imports_of(fab: bytes) -> list[str]:
             trees = [ast.parse(archive.read(name)) for name in files if name.endswith(".py")]
             found = {name for tree in trees for node in ast.walk(tree) for name in _imported(node)}
             wanted = [name for name in found if _is_others(name.split(".")[0], own)]
-    return sorted(name for name in wanted if isinstance(name, str) and _MODULE.fullmatch(name))[:MOST_IMPORTS]
+    return sorted(_modules(wanted))[:MOST_IMPORTS]
+
+
+def _modules(names: Iterable[object]) -> list[str]:
+    return [name for name in names if isinstance(name, str) and _MODULE.fullmatch(name)]
 
 
 def _imported(node: ast.AST) -> list[str]:
@@ -481,12 +485,10 @@ class Nursery:
 
     def tidy(self) -> None:
         """End and remove what an app has left."""
-        if self._warm and self._warm.is_there and not end_others_than(self._warm.process.pid):
-            self._warm = None
-        if not (self._warm and self._warm.is_there):
-            self._warm = None
-            end_all()
-        clear()
+        if self._warm and self._warm.is_there and end_others_than(self._warm.process.pid):
+            clear()
+        else:
+            self._cool()
 
     def rest(self) -> None:
         """Give memory back when no app has come for a while."""
@@ -510,7 +512,7 @@ class Nursery:
         if doubt := told.get("doubt"):
             self._doubt(fab_hash, str(doubt))
         elif isinstance(names := told.get("imports"), list):
-            self._imports = {fab_hash: [name for name in names if isinstance(name, str) and _MODULE.fullmatch(name)]}
+            self._imports = {fab_hash: _modules(names)}
 
     def _forked(self, fab_hash: str, address: list[str], token: str) -> Forked | None:
         if not self._warm:
