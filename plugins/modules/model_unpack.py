@@ -79,10 +79,8 @@ sha256:
 """
 
 import os
-import traceback
 from typing import Any
 
-from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.opening import (
     MOST_PACKAGE_BYTES,
@@ -116,11 +114,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        with module.explaining("unpacked", module.params["package"]):
-            result = work(module.params, module.check_mode)
-    except ImportError:
-        module.fail_json(msg=missing_required_lib("cryptography"), exception=traceback.format_exc())
+    with module.explaining("unpacked", module.params["package"]):
+        result = work(module.params, module.check_mode)
     module.exit_json(**result)
 
 

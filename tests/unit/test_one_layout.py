@@ -29,6 +29,7 @@ MAKERS = {
     "action/checkpoint_backup.py": CONTROLLER,
     "action/model_export.py": CONTROLLER,
     "action/model_package.py": CONTROLLER,
+    "action/training_report.py": CONTROLLER,
     "module_utils/_base/belongings.py": GIVEN,
     "module_utils/_backup/archive.py": GIVEN,
     "module_utils/_backup/checkpoints.py": GIVEN,

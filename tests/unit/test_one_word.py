@@ -24,6 +24,7 @@ OTHER_THINGS = {
     "checksum",  # of the app, of a lock
     "dest",  # of a file, of a package
     "host",  # whose keys, whose plan
+    "inventory",  # whose names are taken, that is looked for
     "kit",  # is put into an app, is in it
     "name",  # of an app, a training, a SuperNode
     "overlay",  # of an app, beside that of a task

@@ -8,6 +8,7 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import traceback
 import typing as t
 from contextlib import contextmanager
 
@@ -34,9 +35,9 @@ class AnsibleModule(basic.AnsibleModule):
     def explaining(
         self, deed: str, place: str = "", advice: str = "", found: t.Callable[[], dict[str, t.Any]] = dict
     ) -> t.Iterator[None]:
-        """Fail with what an error of ours says, and with what an error of the system means.
+        """Fail with what an error of ours says, the name of a library that is missing, and what an error of the system means.
 
-        The latter reads C(<path> cannot be <deed>: <why>.), where the path is C(place) if the system names none.
+        The last reads C(<path> cannot be <deed>: <why>.), where the path is C(place) if the system names none.
         C(found) gives what else the module returns then.
         """
         try:
@@ -45,6 +46,12 @@ class AnsibleModule(basic.AnsibleModule):
             self.fail_json(msg=str(error), **found())
         except UnsafeFileError as error:
             self.fail_json(msg=f"{error}. {advice}".rstrip(), **found())
+        except ImportError as error:
+            self.fail_json(
+                msg=basic.missing_required_lib(str(error.name).partition(".")[0]),
+                exception=traceback.format_exc(),
+                **found(),
+            )
         except OSError as error:
             why = error.strerror or str(error)
             self.fail_json(msg=f"{error.filename or place} cannot be {deed}: {why}. {advice}".rstrip(), **found())

@@ -76,6 +76,13 @@ def test_an_error_is_explained_in_one_place(module, capsys, error, message) -> N
     assert (answer["failed"], answer["msg"], answer["seen"]) == (True, message, [1])
 
 
+def test_a_library_that_is_missing_is_named(module, capsys) -> None:
+    with pytest.raises(SystemExit), module.explaining("read"):
+        import no_such_library.of_anybody  # noqa: F401  # that it is not there is what is tested
+    message = json.loads(capsys.readouterr().out)["msg"]
+    assert message.startswith("Failed to import the required Python library (no_such_library) on ")
+
+
 def test_a_mistake_of_ours_is_none_of_these(module) -> None:
     with pytest.raises(ZeroDivisionError), module.explaining("read"):
         raise ZeroDivisionError

@@ -11,7 +11,6 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import Account
 from ansible_collections.fedops.flower.plugins.module_utils._flower import processes
 from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import (
     Process,
@@ -54,7 +53,7 @@ def proc(tmp_path):
 
 @pytest.fixture(autouse=True)
 def account(monkeypatch) -> None:
-    monkeypatch.setattr(processes, "APPS", Account("us", UID, "runs tests"))
+    monkeypatch.setattr(processes.identity, "APPS_USER", "us")
     monkeypatch.setattr(processes, "uid_of", {"us": UID}.__getitem__)
 
 
