@@ -122,6 +122,25 @@ def test_a_supernode_alone_is_deployed_and_removed(play, book: str) -> None:
     assert "UNREACHABLE" in said
 
 
+@pytest.mark.parametrize(
+    ("book", "how", "read"),
+    [
+        ("stop", [], True),
+        ("teardown", [], True),
+        ("teardown", ["--limit", "sn"], False),
+        ("join", [], False),
+    ],
+)
+def test_the_context_of_a_machine_is_read_where_its_host_is_worked_on(
+    play, book: str, how: list[str], read: bool
+) -> None:
+    hosts = json.dumps({**INVENTORY, "superlink": {"hosts": {"sl": {"opennebula_context": True}}}})
+    _status, said, _told = play(f"fedops.flower.{book}", *how, hosts=hosts)
+    assert ("read_context.yml for " in said) is read
+    assert "UNREACHABLE" in said
+    assert ("sl]: UNREACHABLE" in said) is read
+
+
 @pytest.mark.parametrize("book", sorted(PLAYBOOKS))
 def test_every_playbook_begins_with_these_checks(book: str) -> None:
     first = PLAYBOOKS[book][0]
