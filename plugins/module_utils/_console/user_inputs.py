@@ -15,10 +15,9 @@ from typing import Any
 from .._base.errors import FedopsError
 from .._config.table import BY_NAME, VARIABLES
 from .._config.variable import Variable
-from .._flower.use_cases import OWN_TASK, USE_CASES
+from .._flower.use_cases import IN_CONTEXT, OWN_TASK, USE_CASES
 
 USE_CASE_TITLE = "Task"
-_USE_CASE = "FL_USE_CASE"
 # What the appliance asks for as well: these in its later releases, with these strategies, and those from the first.
 _LATER = (
     "strategy",
@@ -65,7 +64,7 @@ def user_inputs(selection: str = "appliance") -> dict[str, str]:
         return {row.context: _definition(row, _STRATEGIES if row.name == "strategy" else row.choices) for row in rows}
     rows += [row for row in VARIABLES if row not in rows and asked_of_people(row)]
     use_case = f"O|list|{USE_CASE_TITLE}|{','.join(USE_CASES)}|{OWN_TASK}"
-    return {**{row.context: _definition(row, row.choices) for row in rows}, _USE_CASE: use_case}
+    return {**{row.context: _definition(row, row.choices) for row in rows}, IN_CONTEXT: use_case}
 
 
 def _definition(row: Variable, choices: tuple[str, ...]) -> str:
