@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils._console.machine import of_flower
 from ansible_collections.fedops.flower.plugins.module_utils._flower import use_cases
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as, expecting
 from jinja2.exceptions import UndefinedError
@@ -37,7 +38,8 @@ def _given(variables: Mapping[str, Any]) -> dict[str, Any]:
         with suppress(UndefinedError):
             value = variables.get(name)
             if not isinstance(value, Undefined):
-                found[name] = value
+                is_context = name in use_cases.CONTEXTS and isinstance(value, Mapping)
+                found[name] = of_flower(value) if is_context else value
     return found
 
 

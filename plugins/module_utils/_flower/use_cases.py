@@ -111,8 +111,8 @@ def overlay_of(name: object, app: str = OWN_APP, own: Mapping[str, str] | None =
 # Variables that say what is trained: which app, which task of ours, and the contexts that may have the task.
 _OF_APPS = ("app_path", "app_overlay")
 _OF_TASKS = ("app_use_case", "fl_use_case")
-_CONTEXTS = ("training_context", "opennebula_context_found")
-ASKED_BY = (*_OF_APPS, *_OF_TASKS, *_CONTEXTS)
+CONTEXTS = ("training_context", "opennebula_context_found")
+ASKED_BY = (*_OF_APPS, *_OF_TASKS, *CONTEXTS)
 
 IN_CONTEXT = "FL_USE_CASE"  # of OpenNebula
 NO_USE_CASE = ("none", "custom")  # what means in a context that there is none
@@ -126,7 +126,7 @@ def asked_of(hosts: Sequence[Mapping[str, object]]) -> str:
     if any(variables.get(name) for variables in hosts for name in _OF_APPS):
         return ""
     asked = (variables.get(name) for variables in hosts for name in _OF_TASKS)
-    contexts = (variables.get(name) for variables in hosts for name in _CONTEXTS)
+    contexts = (variables.get(name) for variables in hosts for name in CONTEXTS)
     told = [context.get(IN_CONTEXT) for context in contexts if isinstance(context, Mapping)]
     chosen = (name for name in told if str(name).strip().lower() not in NO_USE_CASE)
     return str(next(filter(None, (*asked, *chosen)), ""))

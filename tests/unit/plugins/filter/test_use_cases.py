@@ -30,6 +30,8 @@ def test_they_say_what_the_library_says() -> None:
         ([{}, {"training_context": {"FL_USE_CASE": "anomaly-detection", "FL_STRATEGY": "Krum"}}], "anomaly-detection"),
         ([{"training_context": {"FL_USE_CASE": "anomaly-detection"}}, {"fl_use_case": "digits"}], "digits"),
         ([{"training_context": {"FL_USE_CASE": ""}}, {"training_context": None}], ""),
+        ([{"training_context": {"FL_USE_CASE": " ", "ONEAPP_FL_USE_CASE": "anomaly-detection"}}], "anomaly-detection"),
+        ([{"training_context": {"FL_USE_CASE": "digits", "ONEAPP_FL_USE_CASE": "anomaly-detection"}}], "digits"),
         ([{"opennebula_context_found": {"FL_USE_CASE": "anomaly-detection"}}], "anomaly-detection"),
         ([{"training_context": {"FL_USE_CASE": "none"}}], ""),
     ],
