@@ -35,7 +35,7 @@ class AnsibleModule(basic.AnsibleModule):
     def explaining(
         self, deed: str, place: str = "", advice: str = "", found: t.Callable[[], dict[str, t.Any]] = dict
     ) -> t.Iterator[None]:
-        """Fail with what an error of ours says, the name of a library that is missing, and what an error of the system means.
+        """Fail with what an error of ours says, the name of a missing library, or what an error of the system means.
 
         The last reads C(<path> cannot be <deed>: <why>.), where the path is C(place) if the system names none.
         C(found) gives what else the module returns then.
