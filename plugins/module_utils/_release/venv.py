@@ -93,10 +93,11 @@ class Venv:
 
     def _sync(self, uv: str, path: str, work: str) -> None:
         # The service account cannot write bytecode later, and Flower starts a process per message.
+        # The cache goes with the build, and what was linked from it stays. Between file systems uv copies instead.
         wheels = ["--offline", "--no-index", "--find-links", os.path.join(work, "wheels")] if self.offline else []
         _run(
             [uv, "pip", "sync", "--no-config", "--system-certs", "--quiet", "--require-hashes", "--compile-bytecode",
-             "--link-mode", "copy", "--cache-dir", os.path.join(work, "cache"),
+             "--link-mode", "hardlink", "--cache-dir", os.path.join(work, "cache"),
              "--python", os.path.join(path, "bin", "python"), *wheels, os.path.join(work, "requirements.txt")],
             work, UV_DEFAULT_INDEX=self.index_url,
         )  # fmt: skip
