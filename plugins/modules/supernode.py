@@ -223,7 +223,7 @@ def main() -> None:
     def so_far() -> dict[str, Any]:
         return {"changed": registrar is not None and registrar.ledger.members != before, "supernodes": outcomes}
 
-    with module.explaining("written", found=so_far):
+    with module.explaining("written", found=so_far), flwr.staying():
         before = Ledger(flwr.home).members
         registrar = Registrar(flwr, flwr.supernodes(), module.check_mode, params["inventory"])
         refused = registrar.refusals(wanted)

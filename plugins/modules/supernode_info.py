@@ -165,8 +165,9 @@ def main() -> None:
     params = module.params
     seconds = 0.0 if module.check_mode else params["wait_seconds"]
     with module.explaining("read"):
-        flwr = Flwr(params["home"], params["superlink"], module.check_mode)
-        rows = wait(flwr, params["unregistered"], params["wait_for_online"], params["wait_for_names"], seconds)
+        asked = params["unregistered"], params["wait_for_online"], params["wait_for_names"], seconds
+        with Flwr(params["home"], params["superlink"], module.check_mode).staying() as flwr:
+            rows = wait(flwr, *asked)
     module.exit_json(changed=False, supernodes=rows, online=len(named(rows, online=True)))
 
 

@@ -127,7 +127,8 @@ def run(
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, **{**pipes, **how}) as process:
         try:
-            _read(process, keepers, end)
+            streams = t.cast("t.IO[bytes]", process.stdout), t.cast("t.IO[bytes]", process.stderr)
+            collect([stream.fileno() for stream in streams], keepers, end)
             returncode = process.wait(max(0.0, end - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise subprocess.TimeoutExpired(command, timeout) from None
@@ -137,17 +138,18 @@ def run(
     return Done(returncode, *(keeper.kept().decode("utf-8", "replace") for keeper in keepers))
 
 
-def _read(process: subprocess.Popen[bytes], keepers: tuple[Keeper, Keeper], end: float) -> None:
+def collect(descriptors: t.Iterable[int], keepers: t.Iterable[Keeper], end: float) -> None:
+    """Have keepers take what comes through pipes, until these end; the time that is left is by the monotonic clock."""
     with selectors.DefaultSelector() as selector:
-        for stream, keeper in zip((process.stdout, process.stderr), keepers):
-            selector.register(t.cast("t.IO[bytes]", stream), selectors.EVENT_READ, keeper)
+        for descriptor, keeper in zip(descriptors, keepers):
+            selector.register(descriptor, selectors.EVENT_READ, keeper)
         while selector.get_map():
             left = end - time.monotonic()
             if left <= 0:
-                raise subprocess.TimeoutExpired(process.args, 0)
+                raise subprocess.TimeoutExpired("", 0)
             for key, _events in selector.select(left):
                 piece = os.read(key.fd, _PIECE)
                 if piece:
                     key.data.take(piece)
                 else:
-                    selector.unregister(key.fileobj)
+                    selector.unregister(key.fd)

@@ -36,6 +36,7 @@ from .answers import (
     parse,
     run_of,
 )
+from .warm import WarmFlwr
 
 _TIMEOUT = 120  # seconds; a call takes one or two, a submission builds a FAB on top
 LOG_TIMEOUT = 20  # seconds; flwr log may wait for ever
@@ -75,6 +76,20 @@ class Flwr:
         self.home = home
         self.superlink = superlink
         self.check_mode = check_mode  # a host may not be deployed yet then, and knows of nothing
+        self._warm: WarmFlwr | None = None
+        self._stays = False
+
+    @contextmanager
+    def staying(self) -> t.Iterator[Flwr]:
+        """Have the command line stay loaded from the first call in here to the last."""
+        self._stays = True
+        try:
+            yield self
+        finally:
+            self._stays = False
+            if self._warm:
+                self._warm.close()
+                self._warm = None
 
     def runs(self) -> list[Run]:
         """Return every run that the SuperLink knows."""
@@ -158,16 +173,14 @@ class Flwr:
         identity: dict[str, t.Any] = {}
         if account is not None:
             identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        # The caller's folder may be closed to the account.
+        how = {"env": _environment(self.home, client), "cwd": "/", **identity}
         try:
-            return run(
-                [client.executable, *arguments],
-                timeout,
-                said,
-                env=_environment(self.home, client),
-                # The caller's folder may be closed to the account.
-                cwd="/",
-                **identity,
-            )
+            if self._stays and self._warm is None:
+                self._warm = WarmFlwr(client.executable, how)
+            if self._warm and self._warm.is_ready:
+                return self._warm.run(arguments, timeout, said)
+            return run([client.executable, *arguments], timeout, said, **how)
         except OSError as error:
             raise FlwrMissingError(
                 f"{client.executable} cannot be run: {error.strerror}."

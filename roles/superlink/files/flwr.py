@@ -11,7 +11,9 @@ The connections of a host are those that it was deployed with.
 Why a run has ended is whatever its app has said, in any length. A few such runs would keep a listing from ending, that
 of everybody's runs. Here each is listed with the beginning of its reason.
 
-C(fab DIRECTORY) is a command of ours: it writes what the app is, as a line of JSON, and then its FAB.
+C(fab DIRECTORY) is a command of ours: it writes what the app is, as a line of JSON, and then its FAB. C(serve) is
+another: it loads Flower once for all calls that come through its standard input, a socket. Each packet has the words of
+a call in JSON, and two descriptors, for what it says and for what goes wrong. A packet with the exit status answers.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import functools
 import importlib
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +35,7 @@ QUIET = {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
 WITH_AN_APP = ("run", "build", "fab")
 LISTINGS = ("list", "ls")
 REASON = 3500  # characters
+MOST_WORDS = 1 << 16  # bytes
 
 
 def find_module(name: str) -> SimpleNamespace | None:
@@ -95,10 +99,35 @@ def write_fab(directory: str) -> None:
     sys.stdout.buffer.write(json.dumps(about).encode("ascii") + b"\n" + fab)
 
 
+def serve() -> bool:
+    """Answer calls until nobody asks any more; return True in the child that each is."""
+    importlib.import_module("flwr.cli.app")
+    asked = socket.socket(fileno=sys.stdin.fileno())
+    asked.send(b"ready")
+    while True:
+        words, descriptors, *_more = socket.recv_fds(asked, MOST_WORDS, 2)
+        if not words:
+            return False
+        child = os.fork()
+        if child == 0:
+            asked.detach()
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            for number, descriptor in enumerate([nothing, *descriptors]):
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            sys.argv[1:] = json.loads(words)
+            return True
+        for descriptor in descriptors:
+            os.close(descriptor)
+        asked.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
 def main() -> None:
     """Do as the command line says."""
     for name, value in {"FLWR_HOME": str(HOME / "control" / ".flwr"), **QUIET}.items():
         os.environ.setdefault(name, value)
+    if sys.argv[1:] == ["serve"] and not serve():
+        return
     command = "".join(sys.argv[1:2])
     if command in WITH_AN_APP:
         tame()
