@@ -21,9 +21,10 @@ from flwr.serverapp.strategy import Bulyan, FedAdam, FedAvg, FedMedian, FedTrimm
 from flwr.serverapp.strategy.fedopt import FedOpt
 
 from . import distances
+from .arrays import view
 from .buffers import Rule, forgotten, names_of
 from .by_piece import Pieces
-from .dtypes import as_made, wide, widened
+from .dtypes import as_complex, as_made, as_reals, wide, widened
 from .errors import RunFailedError
 from .foreign import same_layout
 from .guards import ARRAYS, METRICS, WEIGHT
@@ -74,6 +75,9 @@ class Arithmetic:
         """Make one model of the replies to this one."""
         return Aggregated(*strategy.aggregate_train(round_number, replies))
 
+    def weigh(self, evaluations: Iterable[Message]) -> None:
+        """Write into evaluations what they count."""
+
     def cast(self, array: Array, dtype: str) -> Array:
         """Return what a strategy has made in the type of the model."""
         if array.dtype == dtype:
@@ -114,7 +118,9 @@ class SecondArithmetic(Arithmetic):
         if isinstance(kept, ArrayRecord):
             strategy.current_arrays = self.seen(kept)
         elif isinstance(kept, Mapping):
-            strategy.current_arrays = {name: wide(values) for name, values in kept.items() if name not in self.buffers}
+            strategy.current_arrays = {
+                name: as_reals(wide(values)) for name, values in kept.items() if name not in self.buffers
+            }
         if isinstance(strategy, FedOpt) and self.variant == PAPER and not strategy.v_t:
             arrays = strategy.current_arrays or {}
             strategy.v_t = {name: np.full_like(values, strategy.tau**2) for name, values in arrays.items()}
@@ -134,7 +140,7 @@ class SecondArithmetic(Arithmetic):
         rule = row.buffers if row else AVERAGED
         chosen = self._chosen(strategy, model, valid) if rule == CHOSEN else None
         kept = [valid[index] for index in chosen] if chosen is not None else valid
-        weights = self._weigh(strategy, kept)
+        weights = self._count(kept, alike=self.variant == PAPER and type(strategy).__name__ == "MultiKrum")
         pieces = _divided(strategy, valid)
         if chosen is None:
             arrays, metrics = self._by_class(strategy, round_number, replies)
@@ -151,12 +157,17 @@ class SecondArithmetic(Arithmetic):
             max(self.mixed, getattr(strategy, "num_malicious_nodes", 0)),
             getattr(strategy, "beta", 0.0),
         ).combine
-        made = {**arrays, **combine(model, apart, (name for name in model if name in self.buffers))}
+        parameters = {name: _as_complex(array, model[name]) for name, array in arrays.items()}
+        made = {**parameters, **combine(model, apart, (name for name in model if name in self.buffers))}
         return Aggregated(ArrayRecord(made), metrics, None if chosen is None else kept)
 
     def cast(self, array: Array, dtype: str) -> Array:
         """Return what a strategy has made in the type of the model, rounded once."""
         return array if array.dtype == dtype else as_made(array.numpy(), dtype)
+
+    def weigh(self, evaluations: Iterable[Message]) -> None:
+        """Write into evaluations what they count: no more than a training of the same site would."""
+        self._count(evaluation for evaluation in evaluations if not evaluation.has_error())
 
     def _as_seen(self, array: Array) -> Array:
         return widened(array)
@@ -172,14 +183,11 @@ class SecondArithmetic(Arithmetic):
         select = distances.nearest_one_by_one if one_by_one else distances.nearest
         return select(apart, malicious, max(count, 0))
 
-    def _weigh(self, strategy: Strategy, replies: Iterable[Message]) -> list[float]:
+    def _count(self, replies: Iterable[Message], alike: bool = False) -> list[float]:
         """Write into replies what they count, and return it."""
         records = [reply.content.metric_records[METRICS] for reply in replies]
         claims = [_number(record, WEIGHT) for record in records]
-        if self.variant == PAPER and type(strategy).__name__ == "MultiKrum":
-            weights: Sequence[float] = [1] * len(claims)
-        else:
-            weights = self.weighting.weights(claims)
+        weights: Sequence[float] = [1] * len(claims) if alike else self.weighting.weights(claims)
         for record, claim, weight in zip(records, claims, weights, strict=True):
             if weight != claim:
                 record[WEIGHT] = weight
@@ -235,6 +243,10 @@ def tell_of_buffers(model: ArrayRecord, buffers: frozenset[str], number: int) ->
 
 def _shapes(arrays: ArrayRecord) -> str:
     return ", ".join(f"{name}{list(array.shape)}" for name, array in arrays.items())
+
+
+def _as_complex(array: Array, before: Array) -> Array:
+    return Array(as_complex(array.numpy(), view(before))) if "c" in before.dtype else array
 
 
 def _number(metrics: MetricRecord, name: str) -> float:

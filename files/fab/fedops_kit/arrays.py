@@ -42,12 +42,25 @@ def update_norm(arrays: Mapping[str, Array], model: Mapping[str, Array], names: 
     return math.sqrt(total)
 
 
-def is_finite(values: NDArray, largest: float = math.inf) -> bool:
-    """Tell whether an array holds neither NaN nor infinite numbers, nor any beyond the largest."""
+def is_finite(values: NDArray, largest: float = math.inf, known: NDArray | None = None) -> bool:
+    """Tell whether an array holds neither NaN nor infinite numbers, nor any beyond the largest.
+
+    Where ``known`` does, the same number is as good, and where that is none, no other is.
+    """
     if not is_inexact(values):
         return True
+    if known is not None:
+        rows = values.reshape(-1), known.reshape(-1)
+        parts = (tuple(wide(row[start : start + _CHUNK]) for row in rows) for start in range(0, values.size, _CHUNK))
+        return all(_is_as_known(part, before, largest) for part, before in parts)
     row = values.reshape(-1, order="A")  # as it lies, so that nothing is copied
     return all(_is_finite(wide(row[start : start + _CHUNK]), largest) for start in range(0, row.size, _CHUNK))
+
+
+def _is_as_known(part: NDArray, before: NDArray, largest: float) -> bool:
+    same = (part == before) | ((part != part) & (before != before))  # NaN is not itself
+    with np.errstate(invalid="ignore"):
+        return bool((same | (np.isfinite(before) & (np.abs(part) <= largest))).all())
 
 
 def _is_finite(part: NDArray, largest: float) -> bool:

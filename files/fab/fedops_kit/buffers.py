@@ -20,7 +20,7 @@ from .arrays import flat, view
 from .dtypes import BFLOAT16, array, is_bfloat16, is_countable, narrowed, wide
 from .knowledge._config.strategies import MEDIAN, TRIMMED, trimmed
 
-# The last part of the names that PyTorch gives to what a batch normalization keeps.
+# How the names end that PyTorch gives to what a batch normalization keeps.
 _PYTORCHS = ("running_mean", "running_var", "num_batches_tracked")
 _PIECE = 1 << 16  # numbers of each reply at a time
 
@@ -38,7 +38,7 @@ def names_of(model: Mapping[str, Array], named: Iterable[str] = ()) -> frozenset
 
 def forgotten(model: Mapping[str, Array], found: frozenset[str]) -> list[str]:
     """Return the arrays that have the name of a buffer in PyTorch and were not named as one."""
-    return [name for name in model if name not in found and name.rpartition(".")[2] in _PYTORCHS]
+    return [name for name in model if name not in found and name.endswith(_PYTORCHS)]
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,13 @@ class Rule:
         made = np.empty_like(flats[0])
         dtype = BFLOAT16 if is_bfloat16(made) else str(made.dtype)
         for start in range(0, made.size, _PIECE):
-            base, *rows = (_exact(each[start : start + _PIECE]) for each in flats)
-            made[start : start + _PIECE] = narrowed(self._rule(np.stack(rows), base), dtype)
+            part = slice(start, start + _PIECE)
+            base, *rows = (_exact(each[part]) for each in flats)
+            fixed = ~np.isfinite(base)  # in a mask: the guards have let nothing else through there
+            for row in (base, *rows) if fixed.any() else ():
+                row[fixed] = 0
+            made[part] = narrowed(self._rule(np.stack(rows), base), dtype)
+            made[part][fixed] = flats[0][part][fixed]
         return array(made.view(view(before).dtype).reshape(before.shape))
 
     def _rule(self, rows: NDArray, base: NDArray) -> NDArray:

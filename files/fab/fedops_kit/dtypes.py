@@ -37,7 +37,7 @@ class _MappedWidened(Widened, Mapped):
 def widened(array: Array) -> Array:
     """Return an array whose numbers can be computed with; most are returned as they are."""
     if array.dtype not in NARROW or isinstance(array, Widened):
-        return array
+        return Array(as_reals(array.numpy())) if "c" in array.dtype else array
     if isinstance(array, Mapped):
         return array.cut(array, 0, size(array), _MappedWidened)
     return Widened(array.dtype, array.shape, array.stype, array.data)
@@ -64,6 +64,21 @@ def wide(values: NDArray) -> NDArray:
         bits = np.ascontiguousarray(values).view(np.uint16).astype(np.uint32)
         return (bits << np.uint32(16)).view(np.float32).reshape(values.shape)
     return values.astype(np.float32) if values.dtype == np.float16 else values
+
+
+def as_reals(values: NDArray) -> NDArray:
+    """Return complex numbers as two real ones each, in an axis of their own; all others as they are.
+
+    Strategies order numbers, and take square roots of them: neither means anything for a complex one.
+    """
+    if not np.iscomplexobj(values):
+        return values
+    return values.reshape(-1).view(values.real.dtype).reshape(*values.shape, 2)
+
+
+def as_complex(values: NDArray, like: NDArray) -> NDArray:
+    """Return what was made of such pairs, in the type and shape of the model."""
+    return values.astype(like.real.dtype).reshape(-1).view(like.dtype).reshape(like.shape)
 
 
 def narrowed(values: NDArray, dtype: str) -> NDArray:

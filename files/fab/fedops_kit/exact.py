@@ -73,6 +73,7 @@ class ExactStrategy(Strategy):
         self._is_flowers_start = type(strategy).start is Strategy.start
         self._configs = configs  # None: the strategy is ours, and changes nothing there
         self._claims = Claims(attendance.claims if attendance else {}, self._pseudonym)
+        self._evaluated = Claims()
         self._sites: dict[int, Site] = {}  # of the newest replies, by node
 
     def summary(self) -> None:
@@ -118,7 +119,7 @@ class ExactStrategy(Strategy):
             arrays = ArrayRecord(dict(arrays))  # a strategy such as one of trees has a model that grows
         self._tell_kept(made)
         self._check_finite(arrays)
-        self.round.update_norm = way(arrays, self._asked[0])
+        self.round.update_norm = way(arrays, self._asked[0], self._arithmetic.parameters(self._asked[0]))
         self.round.aggregated = True
         self.round.train_metrics = dict(metrics) if metrics else {}
         self.last_aggregated = self.round.number
@@ -151,8 +152,10 @@ class ExactStrategy(Strategy):
                 self.round.reports.evaluated(self._name_of(reply), reply.content)
         self.round.reports.left_out(rejected, REJECTED)
         self.round.reports.left_out(failed, FAILED)
+        self.round.num_examples = int(sum(_claim(reply) for reply in ordered))
+        self._tell_evaluation_claims(ordered)
+        self._arithmetic.weigh(ordered)
         metrics = self.strategy.aggregate_evaluate(self.round.number, ordered)
-        self.round.num_examples = sum(_num_examples(reply) for reply in ordered)
         self.round.metrics = dict(metrics) if metrics else {}
         return metrics
 
@@ -186,7 +189,7 @@ class ExactStrategy(Strategy):
             model=self._asked[0],
             loss_key=getattr(self.strategy, "train_loss_key", ""),
             max_update_norm=self._guard.max_update_norm,
-            parameters=tuple(self._arithmetic.parameters(self._asked[0])),
+            buffers=self._arithmetic.buffers,
         )
 
     def _foreign_check(self, method: str, model: ArrayRecord | None) -> ForeignCheck:
@@ -212,10 +215,11 @@ class ExactStrategy(Strategy):
 
     def _reported(self, ordered: Iterable[Message]) -> Reports:
         """Tell of each site while its reply is there: a strategy may empty it."""
-        reports = Reports()
+        reports, model = Reports(), self._asked[0]
+        parameters = self._arithmetic.parameters(model)
         for reply in ordered:
             if not reply.has_error():
-                reports.trained(self._name_of(reply), reply.content, self._asked[0])
+                reports.trained(self._name_of(reply), reply.content, model, parameters)
         reports.left_out(self.round.rejected, REJECTED)
         reports.left_out(self.round.failed, FAILED)
         return reports
@@ -274,7 +278,9 @@ class ExactStrategy(Strategy):
 
     def _check_finite(self, arrays: ArrayRecord) -> None:
         """End the run over a broken model, whatever a shortfall may do: the strategy's own state is broken with it."""
-        if broken := foreign.unsound(arrays, self._asked[0] if self._guard.foreign else ArrayRecord()):
+        model = self._asked[0]
+        known = model if self._guard.foreign else {name: model[name] for name in self._arithmetic.buffers}
+        if broken := foreign.unsound(arrays, known):
             raise RunFailedError(
                 f"Round {self.round.number} failed: the strategy made NaN or infinite numbers of finite ones in"
                 f" {broken[0]!r}. Lower the learning rates, or choose another fl_strategy."
@@ -370,9 +376,16 @@ class ExactStrategy(Strategy):
 
     def _tell_claims(self, replies: list[Message]) -> None:
         """Tell whom to ask what its number of examples is about: it decides how much a site counts."""
-        claims = {self._name_of(reply): _num_examples(reply) for reply in replies if not reply.has_error()}
-        for remark in self._claims.remarkable(claims):
+        for remark in self._claims.remarkable(self._claimed(replies)):
             logger.warning("Round %d: %s.", self.round.number, remark)
+
+    def _tell_evaluation_claims(self, replies: list[Message]) -> None:
+        """Tell the same of what decides which model is the best."""
+        for remark in self._evaluated.remarkable(self._claimed(replies), known=self._claims.largest):
+            logger.warning("Round %d: evaluating, %s.", self.round.number, remark)
+
+    def _claimed(self, replies: Iterable[Message]) -> dict[str, float]:
+        return {self._name_of(reply): _claim(reply) for reply in replies if not reply.has_error()}
 
     def _tell_kept(self, made: Aggregated) -> None:
         if made.kept is not None:
@@ -430,10 +443,10 @@ def _is_unavailable(reply: Message) -> bool:
     )
 
 
-def _num_examples(reply: Message) -> int:
+def _claim(reply: Message) -> float:
     if reply.has_error():
         return 0
     metrics = next(iter(reply.content.metric_records.values()), None)
     claim = metrics.get("num-examples") if metrics else None
     # Of a foreign app it may be anything: what is averaged by another metric, or not at all, is not held against it.
-    return int(claim) if is_number(claim) and 0 < claim <= MOST_EXAMPLES else 0
+    return float(claim) if is_number(claim) and 0 < claim <= MOST_EXAMPLES else 0

@@ -54,12 +54,19 @@ def names_flaw(names: list[str], expected: list[str]) -> str:
     return "its arrays are not in the order of the model's"  # some strategies count
 
 
-def array_flaw(name: str, array: Array, expected: Array) -> str:
+def array_flaw(name: str, array: Array, expected: Array, as_before: bool = False) -> str:
+    """Say what is wrong with an array of a reply; nothing when all is well.
+
+    ``as_before``: what the model holds there may stay, be it infinite or too large, as in a mask.
+    """
     values, wanted = view(array), view(expected)
     kinds = {(_dtype(values), values.shape), (array.dtype, tuple(array.shape))}  # what it is, what it says it is
     if different := kinds - {(_dtype(wanted), wanted.shape)}:
         dtype, shape = min(different)
         return f"the array {name!r} is {dtype}{list(shape)} but must be {_dtype(wanted)}{list(wanted.shape)}"
+    if as_before and not is_finite(wanted, LARGEST):
+        is_kept = is_finite(values, LARGEST, wanted)
+        return "" if is_kept else f"the array {name!r} is not the model's where that is infinite"
     return "" if is_finite(values, LARGEST) else unsound_flaw(name, values)
 
 

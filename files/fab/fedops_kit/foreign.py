@@ -10,10 +10,10 @@ what it says that it is, or holds no numbers, is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flwr.app import ArrayRecord, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, MetricRecord, RecordDict
 from flwr.serverapp.strategy import Strategy
 from flwr.serverapp.strategy.strategy_utils import aggregate_bagging
 from numpy.typing import NDArray
@@ -166,7 +166,7 @@ def same_layout(arrays: ArrayRecord, model: ArrayRecord) -> bool:
     return arrays.keys() == model.keys() and all(arrays[name].shape == model[name].shape for name in model)
 
 
-def unsound(arrays: ArrayRecord, model: ArrayRecord, largest: float = math.inf) -> list[str]:
+def unsound(arrays: Mapping[str, Array], model: Mapping[str, Array], largest: float = math.inf) -> list[str]:
     """Name the arrays that hold NaN, infinite numbers or some beyond the largest, but for what the model holds too."""
 
     def has_the_same(name: str, values: NDArray) -> bool:

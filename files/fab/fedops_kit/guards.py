@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from flwr.app import ArrayRecord, Error, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, Error, Message, MetricRecord, RecordDict
 
 from . import integrity
 from .bound import Bound
@@ -53,7 +53,7 @@ class TrainingCheck:
     model: ArrayRecord
     loss_key: str = ""  # the metric that the strategy weights by, where it does
     max_update_norm: float = 0.0  # 0: no bound
-    parameters: tuple[str, ...] | None = None  # the arrays that the norm is of; None: all
+    buffers: frozenset[str] = frozenset()  # the arrays that no norm is of, and that may hold what the model does
 
     def __call__(self, content: RecordDict) -> str:
         """Say what is wrong; nothing when all is well."""
@@ -66,9 +66,14 @@ class TrainingCheck:
             or _record_flaw(content)
             or loss_flaw(self.loss_key, content.metric_records[METRICS])
             or names_flaw(list(arrays), list(self.model))
-            or next(filter(None, (array_flaw(name, arrays[name], self.model[name]) for name in arrays)), "")
-            or norm_flaw(arrays, self.model, self.max_update_norm, self.parameters)
+            or next(filter(None, (self._array_flaw(name, arrays[name]) for name in arrays)), "")
+            or norm_flaw(
+                arrays, self.model, self.max_update_norm, [name for name in arrays if name not in self.buffers]
+            )
         )
+
+    def _array_flaw(self, name: str, array: Array) -> str:
+        return array_flaw(name, array, self.model[name], as_before=name in self.buffers)
 
     def _size_flaw(self, arrays: ArrayRecord) -> str:
         """Say what is wrong before anything is computed: many names may stand for one array, which is large."""

@@ -14,10 +14,10 @@ import numpy as np
 from flwr.app import Array, ArrayRecord
 from flwr.common.constant import SType
 
-from .arrays import is_finite, view
 from .dtypes import BFLOAT16
 from .dtypes import array as array_of
 from .errors import RunFailedError
+from .foreign import unsound
 from .knowledge._base.jsonable import harmless
 from .knowledge._base.reading import sha256_of
 from .knowledge._checkpoint import models
@@ -85,7 +85,7 @@ def _read(path: str, stream: IO[bytes], untrained: ArrayRecord) -> ArrayRecord:
     arrays: dict[str, Array] = {}
     try:
         for name, array in _arrays(path, stream, taken, tensors):
-            if not is_finite(view(array)):
+            if unsound({name: array}, untrained):
                 raise ValueError(f"{name!r} holds NaN or infinite numbers")
             arrays[name] = array
     except (ValueError, EOFError, RuntimeError, BadZipFile) as error:

@@ -20,6 +20,7 @@ from .arithmetic import FIRST, NEWEST, Arithmetic, arithmetics, tell_of_buffers
 from .attendance import Attendance
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
+from .foreign import unsound
 from .initial import first_model
 from .kept_rounds import KeptRounds, app_of
 from .knowledge._checkpoint.checkpoint import EARLY_STOPPING, Checkpoint
@@ -33,7 +34,7 @@ from .rounds import Evaluate, known_line
 from .state import Capture, KeptState, Restore, State
 from .steering import Steer, check_steering
 from .stopping import EarlyStopping, check_stopping
-from .storable import check_storable
+from .storable import check_storable, check_trainable
 from .terms import Terms, of_any_app
 
 _FORMER = "flwr.server."  # where the strategies are that Flower had before those with a start()
@@ -230,11 +231,16 @@ def begin(
         beginning = Beginning(first())
     else:
         mode = str(terms.values["resume"])
-        beginning = resume.begin(directory, terms.identity, untrained, mode, check, any_model, first)
+        masks = untrained if any_model else {name: untrained[name] for name in ways[NEWEST].buffers}
+        infinite = frozenset(unsound(masks, {}))
+        beginning = resume.begin(directory, terms.identity, untrained, mode, check, any_model, first, infinite)
     if any_model:
         return beginning, ways[FIRST]
+    arithmetic = ways[beginning.arithmetic]
+    if not beginning.rounds_done:
+        check_trainable(beginning.arrays, arithmetic.parameters(untrained))
     tell_of_buffers(untrained, ways[NEWEST].buffers, beginning.arithmetic)
-    return beginning, ways[beginning.arithmetic]
+    return beginning, arithmetic
 
 
 def _refuse() -> NoReturn:

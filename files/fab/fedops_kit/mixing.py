@@ -30,17 +30,17 @@ def mix(records: Sequence[ArrayRecord], model: ArrayRecord, names: Sequence[str]
     """
     near = nearest_to_each(squared_distances(records, model, names), max(1, len(records) - malicious))
     for name in names:
-        before = view(model[name])
+        first = view(records[0][name])
         rows = [_own_numbers(record.pop(name)) for record in records]
         for start in range(0, rows[0].size, _PIECE):
             part = slice(start, start + _PIECE)
             piece = np.stack([row[part].astype(np.result_type(row, np.float64)) for row in rows])
             for row, neighbours in zip(rows, near, strict=True):
                 row[part] = piece[neighbours].mean(axis=0)
-        for record in records:  # popped and put back in the model's order
+        for record in records:  # popped and put back in the order of the names
             row = rows.pop(0)
-            made = row.view(before.dtype) if np.iscomplexobj(before) else row
-            record[name] = array(made.reshape(before.shape))
+            made = row.view(first.dtype) if np.iscomplexobj(first) else row
+            record[name] = array(made.reshape(first.shape))
 
 
 def _own_numbers(of: Array) -> NDArray:

@@ -49,15 +49,18 @@ class Reports:
 
     sites: dict[str, Report] = field(default_factory=dict)
 
-    def trained(self, site: str, content: RecordDict, model: ArrayRecord) -> None:
-        """Tell of a reply that counts; ``model`` is the one that the round began with."""
+    def trained(self, site: str, content: RecordDict, model: ArrayRecord, names: Iterable[str] | None = None) -> None:
+        """Tell of a reply that counts; ``model`` is the one that the round began with.
+
+        ``names`` are the arrays that the norm of the update is of; None: all.
+        """
         about: Mapping[str, Any] = content.config_records.get(SITE_RECORD) or {}
         arrays = list(content.array_records.values())
         self._site(site).update(
             {
                 "state": COUNTED,
                 **_figures(content),
-                "update_norm": _number(way(arrays[0], model)) if len(arrays) == 1 else None,
+                "update_norm": _number(way(arrays[0], model, names)) if len(arrays) == 1 else None,
                 "seconds": _span(about.get(SECONDS)),
                 "hash": _text(about.get(FINGERPRINT)),
                 "dataset_name": _text(about.get(DATASET)),
@@ -94,9 +97,9 @@ class Reports:
         return self.sites.setdefault(name, {})
 
 
-def way(arrays: ArrayRecord, model: ArrayRecord) -> float | None:
-    """Return how far arrays have come from a model; None where they are not of its names and shapes."""
-    return update_norm(arrays, model) if same_layout(arrays, model) else None
+def way(arrays: ArrayRecord, model: ArrayRecord, names: Iterable[str] | None = None) -> float | None:
+    """Return how far these arrays have come from a model; None where they are not of its names and shapes."""
+    return update_norm(arrays, model, names) if same_layout(arrays, model) else None
 
 
 def across(reports: Iterable[Report]) -> dict[str, dict[str, float]]:

@@ -14,7 +14,6 @@ from typing import cast
 from flwr.app import ArrayRecord
 from numpy.typing import NDArray
 
-from . import foreign
 from .arithmetic import FIRST, NEWEST
 from .checkpoints import DAMAGED, CheckpointDirectory
 from .errors import RunFailedError
@@ -60,14 +59,13 @@ class AnyModel:
 
     strategy: str  # the name of its class; our own app's is part of the configuration
     layout: str  # a hash of the untrained model's names, shapes and dtypes: a strategy may make others of them
-    infinite: Set[str]  # arrays that hold infinite numbers from the beginning
 
     @classmethod
     def of(cls, strategy: str, untrained: ArrayRecord) -> AnyModel:
         """Describe an untrained model."""
         entries = [[name, list(array.shape), array.dtype] for name, array in untrained.items()]
         layout_hash = hashlib.sha256(json.dumps(entries).encode()).hexdigest()
-        return cls(strategy, layout_hash, frozenset(foreign.unsound(untrained, ArrayRecord())))
+        return cls(strategy, layout_hash)
 
     @property
     def said(self) -> dict[str, object]:
@@ -111,17 +109,19 @@ def begin(
     check_state: Callable[[Checkpoint, State], None],
     any_model: AnyModel | None = None,
     first: Callable[[], ArrayRecord] | None = None,
+    infinite: Set[str] = frozenset(),
 ) -> Beginning:
     """Decide by the mode: auto takes a checkpoint of this training when there is one, require fails without.
 
     ``check_state`` raises ValueError when a state is none of the strategy's. ``any_model`` is None for our own app.
-    ``first`` gives the model of round 0, where that is not the untrained one.
+    ``first`` gives the model of round 0, where that is not the untrained one. ``infinite`` are the arrays that may hold
+    infinite numbers.
     """
     if mode == "never":
         untrained = first() if first else untrained
         _set_aside(directory, identity.training, directory.rounds(), "fl_resume is never")
         return Beginning(untrained)
-    found, remarks = _newest_good(directory, identity, untrained, check_state, any_model)
+    found, remarks = _newest_good(directory, identity, untrained, check_state, any_model, infinite)
     if found is None or (checkpoint := found.checkpoint) is None:
         if mode == "require":
             plain = directory.plain_rounds()
@@ -172,6 +172,7 @@ def _newest_good(
     untrained: ArrayRecord,
     check_state: Callable[[Checkpoint, State], None],
     any_model: AnyModel | None,
+    infinite: Set[str],
 ) -> tuple[Beginning | None, list[str]]:
     """Return what the newest checkpoint of this training holds that is good, and why newer ones are not.
 
@@ -192,7 +193,7 @@ def _newest_good(
         differences = "; ".join(_differences(checkpoint, code, identity, untrained, any_model))
         if not differences:
             try:
-                arrays, state = directory.load(checkpoint, any_model.infinite if any_model else frozenset())
+                arrays, state = directory.load(checkpoint, infinite)
                 check_state(checkpoint, state)
             except CheckpointError as error:
                 remarks.append(str(error))

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from flwr.app import Array
 
-from .arrays import view
+from .arrays import is_finite, view
 from .errors import RunFailedError
+from .flaws import LARGEST, unsound_flaw
 from .knowledge._base.jsonable import harmless
 from .knowledge._checkpoint.manifest import LIMIT
 
@@ -33,6 +34,17 @@ def check_storable(model: Mapping[str, Array]) -> None:
             f"The model of the app cannot be kept: the names of its {len(model)} arrays have {length} characters, more"
             f" than {LIMIT // _COPIES}. Give them shorter names in task.py."
         )
+
+
+def check_trainable(model: Mapping[str, Array], parameters: Iterable[str]) -> None:
+    """Raise RunFailedError for a model that no reply would be taken to: all of them would hold what it holds."""
+    for name in parameters:
+        if not is_finite(view(model[name]), LARGEST):
+            raise RunFailedError(
+                f"The model cannot be trained: {unsound_flaw(harmless(name, _SHOWN), view(model[name]))} before the"
+                " first round. Mend initial_arrays() in task.py, or name the array in buffers() if it is not learned,"
+                " such as a mask."
+            )
 
 
 def name_flaw(name: str) -> str:

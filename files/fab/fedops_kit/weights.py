@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -34,13 +35,16 @@ class Claims:
 
     last: dict[str, float] = field(default_factory=dict)
     called: Callable[[str], str] = str  # what a site is called among the last ones
+    largest: str = ""  # the site that claims more than all others together, in the newest round
 
-    def remarkable(self, claims: Mapping[str, float]) -> Iterator[str]:
-        """Say what an operator should know of the claims of a round, by site."""
-        total = sum(claims.values())
+    def remarkable(self, claims: Mapping[str, float], known: str = "") -> Iterator[str]:
+        """Say what an operator should know of the claims of a round, by site; that ``known`` has most is known."""
+        total, self.largest = math.fsum(claims.values()), ""
         for site, claim in claims.items():
             if len(claims) > 1 and 2 * claim > total:
-                yield f"{site} claims {claim:g} of {total:g} examples, more than all other sites together"
+                self.largest = site
+                if site != known:
+                    yield f"{site} claims {claim:g} of {total:g} examples, more than all other sites together"
             before = self.last.get(self.called(site), claim)
             if not before / _JUMP <= claim <= before * _JUMP:
                 yield f"{site} claims {claim:g} examples, and claimed {before:g} before"

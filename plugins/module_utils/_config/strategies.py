@@ -56,7 +56,6 @@ class Strategy:
     defaults: Mapping[str, object] = field(default_factory=dict)  # of variables, where they are not everybody's
     malicious_factor: int = 0  # n >= factor * f + 3; 0: no such rule
     robust: bool = False  # it withstands sites that lie
-    most_shares: float = 0.0  # equal shares that a reply has at most unless a variable says otherwise; 0: no bound
     buffers: str = AVERAGED  # over all replies, unless it chooses some or goes by coordinates
     selects: str = ""  # the variable that says how many replies are averaged; all of them must be honest
     # The attributes that carry arrays from one round to the next, and how. What configure_train computes anew in each
@@ -64,6 +63,11 @@ class Strategy:
     state: Mapping[str, str] = field(default_factory=dict)
     paper: Paper | None = None
     differs: str = ""  # in what Flower's class, and what fl_variant=flower means, is not what its paper says
+
+    @property
+    def most_shares(self) -> float:
+        """How many equal shares of a mean a reply has at most unless a variable says otherwise; 0: no bound."""
+        return 2.0 if self.robust else 0.0
 
     @property
     def state_models(self) -> int:
@@ -228,7 +232,6 @@ STRATEGIES: Mapping[str, Strategy] = {
             "The mean of the replies that are nearest to their neighbours.",
             {**_MALICIOUS, "num_nodes_to_select": "num_nodes_to_select"},
             _VARIANT,
-            most_shares=2.0,
             malicious_factor=2,
             robust=True,
             buffers=CHOSEN,

@@ -38,10 +38,16 @@ def test_a_name_that_is_none_of_the_model() -> None:
 
 
 def test_names_of_pytorch_that_an_app_forgot() -> None:
-    names = ["layer.1.running_mean", "layer.1.running_var", "layer.1.num_batches_tracked", "running_mean.weight"]
+    names = [
+        "layer.1.running_mean",
+        "layer.1.running_var",
+        "layer.1.num_batches_tracked",
+        "running_mean.weight",
+        "bn1/running_var",
+    ]
     model = {name: Array(np.zeros(2, np.float32)) for name in names}
-    assert buffers.forgotten(model, frozenset()) == names[:3]
-    assert buffers.forgotten(model, frozenset(names[:3])) == []
+    assert buffers.forgotten(model, frozenset()) == [*names[:3], names[4]]
+    assert buffers.forgotten(model, frozenset((*names[:3], names[4]))) == []
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -74,6 +80,16 @@ def test_shapes_and_types_are_the_models(rule: Rule, shape: tuple[int, ...], dty
     made = combined(rule, values, [values] * 3, dtype)
     assert (made.shape, made.dtype) == (shape, np.dtype(dtype))
     np.testing.assert_array_equal(made, values)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f8", "complex64"])
+def test_what_is_infinite_stays_and_the_rest_is_combined(rule: Rule, dtype: str) -> None:
+    mask = np.array([-np.inf, np.inf, np.nan, np.finfo(np.dtype(dtype)).min, 1.0], dtype)
+    replies = [np.where(mask == 1, np.asarray(value, dtype), mask) for value in (2, 3, 4)]
+    made = combined(rule, mask, replies, dtype)
+    assert made[:4].tobytes() == mask[:4].tobytes()
+    assert 2 <= made[4].real <= 4
 
 
 def test_a_mask_is_what_most_of_the_weight_says() -> None:

@@ -263,3 +263,26 @@ def test_as_the_paper_says(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
 def test_nearest_neighbours_are_mixed_in_front_of_each(name: str, lie: str, dtype: str) -> None:
     hold_against_reference(name, dtype, lie, with_buffers=True, fl_nnm_malicious=F)
+
+
+@every_strategy
+@pytest.mark.parametrize("mixed", [0, 2])
+def test_a_complex_number_is_two_real_ones(name: str, mixed: int) -> None:
+    rng = np.random.default_rng(7)
+
+    def rounds(as_sent: Callable[[np.ndarray], np.ndarray]) -> ArrayRecord:
+        asked = training(name, fl_nnm_malicious=mixed)
+        strategy, arithmetic = strategies.build(asked), second(asked)
+        model = ArrayRecord({"w": dtypes.array(as_sent(drawn[0]))})
+        for number in (1, 2):
+            sent = [{"w": dtypes.array(as_sent(values))} for values in drawn[1:]]
+            told = [{"num-examples": 5, "train_loss": 1}] * SITES
+            model = aggregated(arithmetic, strategy, number, model, sent, told)
+        return model
+
+    drawn = [
+        (rng.normal(size=(2, 3)) + 1j * rng.normal(size=(2, 3))).astype(np.complex64) for _site in range(SITES + 1)
+    ]
+    made = rounds(lambda values: values)["w"]
+    assert (made.dtype, tuple(made.shape)) == ("complex64", (2, 3))
+    np.testing.assert_array_equal(dtypes.as_reals(made.numpy()), rounds(dtypes.as_reals)["w"].numpy())

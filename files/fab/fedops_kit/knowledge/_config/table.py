@@ -46,7 +46,7 @@ _STORAGE = "It decides what is kept of the model, not what the model is."
 _STOPPING = "It decides after which round a training ends, not what a round computes."
 _CODE = "It is compared by itself, next to the configuration."
 _OUTVOTING = listed(tuple(name for names in by_malicious_factor().values() for name in names))
-_SHARES = ", ".join(f"{row.most_shares:g} with {row.name}" for row in STRATEGIES.values() if row.most_shares)
+_BOUNDED = listed(tuple(row.name for row in STRATEGIES.values() if row.most_shares))
 _CLIENTS_NEEDED = ", ".join(
     f"{' and '.join(names)} {'need' if len(names) > 1 else 'needs'} {factor}f + 3"
     for factor, names in by_malicious_factor().items()
@@ -187,7 +187,7 @@ _ROWS: tuple[Variable, ...] = (
         default=0.0,
         title="Equal shares that a client has at most",
         help="No client counts for more than this many equal shares of a mean; of 10 clients, 2 are a fifth. "
-        f"1 counts all alike, 0 leaves it to the strategy: {_SHARES}, no bound with the others.",
+        f"1 counts all alike, 0 leaves it to the strategy: 2 with {_BOUNDED}, no bound with the others.",
         group="clients",
         minimum=0,
     ),
