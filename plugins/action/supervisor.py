@@ -4,9 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.plugin_utils._program import SUPERVISOR
@@ -18,9 +15,4 @@ class ActionModule(SendingAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        program = SUPERVISOR.build()
-        arguments = {**self._task.args, "program": hashlib.sha256(program).hexdigest()}
-        with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
-            path = Path(folder, SUPERVISOR.file_name)
-            path.write_bytes(program)
-            return self.execute_sending(arguments, {path.name: str(path)}, task_vars)
+        return self.execute_with_program(SUPERVISOR, self._task.args, task_vars)

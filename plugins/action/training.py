@@ -4,10 +4,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -40,7 +37,7 @@ class ActionModule(SendingAction, FollowingAction):
         arguments = dict(self._task.args)
         deadline = self.deadline(arguments)
         try:
-            result = self._start(arguments, task_vars)
+            result = self.execute_with_program(SUPERVISOR, arguments, task_vars)
         except AnsibleConnectionFailure as error:
             return self.lost_at_the_start(error)
         if self._task.check_mode or result.get("failed") or not result.get("alive"):
@@ -48,15 +45,6 @@ class ActionModule(SendingAction, FollowingAction):
         # A continuous training has no end to be waited for.
         wait = self.waits(arguments) and arguments.get("mode") != "continuous"
         return self._follow(result, deadline, wait, task_vars)
-
-    def _start(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """Have the module do its work; it asks for the program when the host has another one."""
-        program = SUPERVISOR.build()
-        arguments["program"] = hashlib.sha256(program).hexdigest()
-        with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
-            path = Path(folder, SUPERVISOR.file_name)
-            path.write_bytes(program)
-            return self.execute_sending(arguments, {path.name: str(path)}, task_vars)
 
     def _follow(
         self, started: dict[str, Any], deadline: float | None, wait: bool, task_vars: dict[str, Any] | None

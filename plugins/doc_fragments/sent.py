@@ -18,7 +18,7 @@ options:
     PROGRAM = r"""
 options:
   program:
-    description: SHA-256 of the supervisor's program. It is computed on the controller. Do not set it.
+    description: SHA-256 of the program. It is computed on the controller. Do not set it.
     type: str
 """
 

@@ -13,7 +13,8 @@ description:
   - Writes the units and the configuration of each SuperNode of a host, and makes systemd run exactly these, all in one
     execution.
   - Each SuperNode has two units. C(flower-supernode) has its key and talks to the SuperLink. C(flower-clientapps) runs
-    its ClientApps, as a user that systemd makes for them.
+    its ClientApps, as a user that systemd makes for them. The program that does this is built on the controller, and
+    becomes C(bin/flower-clientapps) below O(home).
   - Restarts a SuperNode only if something that concerns it has changed.
   - Stops a SuperNode of the host that is not given, and removes everything that belongs to it alone, except its key and
     its data.
@@ -22,13 +23,15 @@ author:
 extends_documentation_fragment:
   - fedops.flower.layout
   - fedops.flower.layout.supernode_user
+  - fedops.flower.sent
+  - fedops.flower.sent.program
   - fedops.flower.flwr.idempotent
 attributes:
   check_mode:
     description: Can run in check mode and tell what would be written, restarted and removed.
     support: full
   diff_mode:
-    description: Shows each file before and after.
+    description: Shows each text before and after, and the SHA-256 of the program of the ClientApps.
     support: full
 options:
   user:
@@ -38,7 +41,7 @@ options:
   unit:
     description:
       - Text of the unit of a SuperNode; for instances, of the template unit that they share.
-      - Required when there are O(supernodes), like O(apps_unit), O(launcher) and O(apps_launcher).
+      - Required when there are O(supernodes), like O(apps_unit) and O(launcher).
     type: str
     default: ""
   apps_unit:
@@ -47,10 +50,6 @@ options:
     default: ""
   launcher:
     description: Text of the program that the first unit starts, which becomes C(bin/flower-supernode) below O(home).
-    type: str
-    default: ""
-  apps_launcher:
-    description: Text of the program that the second unit starts, which becomes C(bin/flower-clientapps) below O(home).
     type: str
     default: ""
   supernodes:
@@ -93,7 +92,6 @@ EXAMPLES = r"""
     unit: "{{ lookup('ansible.builtin.template', 'flower-supernode.service.j2') }}"
     apps_unit: "{{ lookup('ansible.builtin.template', 'flower-clientapps.service.j2') }}"
     launcher: "{{ lookup('ansible.builtin.file', 'flower-supernode.py', rstrip=false) }}"
-    apps_launcher: "{{ lookup('ansible.builtin.file', 'flower-clientapps.py', rstrip=false) }}"
     supernodes:
       - instance: ward-a
         config: |
@@ -146,8 +144,10 @@ import grp
 import pwd
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, SUPERNODE_ACCOUNT, SYSTEMD
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import file as file_of
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
+from ansible_collections.fedops.flower.plugins.module_utils._base.sent import SentFile
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.place import INSTANCE_NAME, NAME_RULE
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import (
     StateOwners,
@@ -192,13 +192,15 @@ def main() -> None:
         "apps_settings": {"type": "str", "default": ""},
         "data_directory": {"type": "str", "default": ""},
     }
-    texts = {name: {"type": "str", "default": ""} for name in ("unit", "apps_unit", "launcher", "apps_launcher")}
+    texts = {name: {"type": "str", "default": ""} for name in ("unit", "apps_unit", "launcher")}
     module = AnsibleModule(
         argument_spec={
             **HOME_OPTION,
             "user": {"type": "str", "default": SUPERNODE_ACCOUNT.name},
             "data_group": {"type": "str", "default": APPS.name},
             **texts,
+            "program": {"type": "str", "default": ""},
+            "archive": {"type": "path"},
             "supernodes": {"type": "list", "elements": "dict", "required": True, "options": supernode},
             "systemd_directory": {"type": "path", "default": SYSTEMD},
         },
@@ -210,11 +212,15 @@ def main() -> None:
     bad = problems(given, [one.instance for one in wanted])
     if bad:
         module.fail_json(msg="\n".join(bad))
+    launcher = file_of(params["home"], "clientapps_launcher")
+    program = SentFile(launcher, params["program"], params["archive"], 0o755)
+    if wanted and not (module.check_mode or program.archive or program.is_in_place):
+        module.exit_json(changed=False, needs_archive=True)
     with module.explaining("written"):
         needed = bool(wanted) and not module.check_mode
         own = owners(params["user"], params["data_group"], needed)
         outcome = Units(params["home"], own, params["systemd_directory"], module.check_mode).ensure(
-            Texts(**given), wanted
+            Texts(**given), program, wanted
         )
     module.exit_json(
         changed=outcome.changed,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A program of the collection as one file: the modules of module_utils that it needs, in an archive that Python runs.
+"""A program of the collection as one file: the modules of ours that it needs, in an archive that Python runs.
 
 Private to the collection: it may change at any time.
 """
@@ -15,17 +15,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-KNOWLEDGE = Path(__file__).resolve().parents[1] / "module_utils"
+COLLECTION = Path(__file__).resolve().parents[2]
+KNOWLEDGE = COLLECTION / "plugins" / "module_utils"
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the same files make the same archive
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program for a host, which imports nothing but what its archive and Python hold."""
+    """A program for a host, which imports nothing of ours but what its archive holds."""
 
     name: str
     entry: str  # the module with its C(main), as package.module
+    folder: Path = KNOWLEDGE  # where the package lies
 
     @property
     def file_name(self) -> str:
@@ -56,7 +58,7 @@ class Program:
         while wanted:
             name = wanted.pop()
             if name not in sources:
-                sources[name] = (KNOWLEDGE / f"{name.replace('.', '/')}.py").read_text("utf-8")
+                sources[name] = (self.folder / f"{name.replace('.', '/')}.py").read_text("utf-8")
                 wanted += _imported(name.partition(".")[0], sources[name])
         return sources
 
@@ -72,4 +74,6 @@ def _imported(package: str, text: str) -> Iterator[str]:
 SUPERVISOR = Program("supervisor", "_supervisor.program")
 MIRROR = Program("mirror", "_mirror.program")
 PACKAGE = Program("package", "_delivery.program")
+# Unlike the others it runs beside Flower, on Flower's own Python.
+CLIENTAPPS = Program("clientapps", "clientapps.program", COLLECTION / "roles" / "supernode" / "files")
 PROGRAMS = {program.name: program for program in (SUPERVISOR, MIRROR, PACKAGE)}

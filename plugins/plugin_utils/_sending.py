@@ -8,15 +8,18 @@ Private to the collection: it may change at any time.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tarfile
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._base.facts import problem
+from ansible_collections.fedops.flower.plugins.plugin_utils._program import Program
 
 
 class SendingAction(ActionBase):
@@ -56,6 +59,17 @@ class SendingAction(ActionBase):
         if needs_preparation or needs_archive:
             return self._execute_module(module_args=dict(given), task_vars=task_vars)
         return answer
+
+    def execute_with_program(
+        self, program: Program, arguments: Mapping[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Execute the task's module, which gets the digest of a program of ours, and the program if it has another."""
+        built = program.build()
+        with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
+            path = Path(folder, program.file_name)
+            path.write_bytes(built)
+            with_digest = {**arguments, "program": hashlib.sha256(built).hexdigest()}
+            return self.execute_sending(with_digest, {path.name: str(path)}, task_vars)
 
     def prepare(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Give a host what it needs beside the files; a result that has failed ends the task.

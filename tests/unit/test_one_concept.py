@@ -27,7 +27,6 @@ LONGER = {
     "plugins/module_utils/_supervisor/endings.py": "table",
     "plugins/module_utils/_supervisor/supervisor.py": "class",
     "plugins/module_utils/_supervisor/watch.py": "class",
-    "roles/supernode/files/flower-clientapps.py": "program",  # alone on its host, with nothing of ours to import
     "roles/training/meta/argument_specs.yml": "table",
 }
 GENERATED = "files/fab/fedops_kit/knowledge/"

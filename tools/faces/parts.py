@@ -8,19 +8,20 @@ from pathlib import Path
 
 from . import between, parted
 
-SUPERNODE, CLIENTAPPS = (f"roles/supernode/files/flower-{name}.py" for name in ("supernode", "clientapps"))
+SUPERNODE = "roles/supernode/files/flower-supernode.py"
 # The name of a part, the file that has it, and the one that has a copy.
 PARTS = (
-    ("pace", SUPERNODE, CLIENTAPPS),
+    ("pace", "roles/supernode/files/clientapps/pace.py", SUPERNODE),
     ("patience", "files/fab/fedops_kit/patience.py", SUPERNODE),
 )
 
 
 def files(root: Path) -> dict[str, str]:
-    written = {}
+    written: dict[str, str] = {}
     for name, source, copy in PARTS:
         end = f"# end: {name}\n"
         dummy, part, dummy = parted((root / source).read_text("utf-8"), f"# begin: {name}\n", end, source)
         begin = f"# begin: {name} (tools/generate.py copies it from {Path(source).name})\n"
-        written[copy] = between((root / copy).read_text("utf-8"), begin, end, part, copy)
+        text = written.get(copy) or (root / copy).read_text("utf-8")
+        written[copy] = between(text, begin, end, part, copy)
     return written

@@ -23,8 +23,9 @@ _PUBLIC_KEYS, _REGISTRY = (f"plugins/module_utils/_supernode/{name}.py" for name
 VERDICTS = "plugins/module_utils/_supervisor/verdicts.py"
 LAUNCHER = "roles/superlink/files/flwr.py"
 SUPEREXEC_LAUNCHER = "roles/superlink/files/flower-superexec.py"
-CLIENTAPPS_LAUNCHER, SUPERNODE_LAUNCHER = (
-    f"roles/supernode/files/flower-{name}.py" for name in ("clientapps", "supernode")
+SUPERNODE_LAUNCHER = "roles/supernode/files/flower-supernode.py"
+_CLIENTAPP, _IMPORTS, _PACE, _START, _SUPEREXEC = (
+    f"roles/supernode/files/clientapps/{name}.py" for name in ("clientapp", "imports", "pace", "start", "superexec")
 )
 _GATEWAY = "roles/superlink/templates/gateway.conf.j2"
 
@@ -363,7 +364,9 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
     },
     "Our launchers use or replace these names, by module, which may move with any release.",
     LAUNCHER,
-    CLIENTAPPS_LAUNCHER,
+    _CLIENTAPP,
+    _IMPORTS,
+    _SUPEREXEC,
     SUPERNODE_LAUNCHER,
     SUPEREXEC_LAUNCHER,
 )
@@ -389,7 +392,7 @@ SUPEREXEC_PAUSES: t.Mapping[str, tuple[str, ...]] = _assume(
     "superexec_pauses",
     {"flwr.supercore.superexec.run_superexec": ("time.sleep(task_poll_interval)",)},
     "The SuperExec pauses in this module and in this way, for want of a task.",
-    CLIENTAPPS_LAUNCHER,
+    _SUPEREXEC,
 )
 PULLS: t.Mapping[str, int] = _assume(
     "pull_backoff",
@@ -397,7 +400,7 @@ PULLS: t.Mapping[str, int] = _assume(
     "Whoever pulls a piece that is not there yet waits so many seconds at first and at most, and gives up after so many"
     " tries; these are defaults of keyword arguments.",
     SUPERNODE_LAUNCHER,
-    CLIENTAPPS_LAUNCHER,
+    _PACE,
 )
 ASKED_AGAIN: t.Mapping[str, tuple[str, int]] = _assume(
     "codes_asked_again",
@@ -410,13 +413,13 @@ TASK_HASH = _assume(
     "fab_hash",
     "A SuperExec knows the hash of a task's FAB by this name before it starts the process, which installs the FAB from"
     " its bytes before it loads anything of it.",
-    CLIENTAPPS_LAUNCHER,
+    _SUPEREXEC,
 )
 CLIENTAPP = _assume(
     "clientapp_program",
     "flwr-clientapp",
     "The SuperExec starts this program for a ClientApp, with nothing before it.",
-    CLIENTAPPS_LAUNCHER,
+    _START,
 )
 APP_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
     "app_names",

@@ -21,6 +21,7 @@ from .._base.errors import FedopsError
 from .._base.files import Directory, File, remove_empty
 from .._base.layout import SYSTEMD
 from .._base.layout import file as file_of
+from .._base.sent import SentFile
 from .._base.systemd import SHOW, Unit, read_units
 from .place import SETTINGS, Place, places_found, unit_files
 
@@ -48,12 +49,11 @@ class WantedUnits:
 
 @dataclass(frozen=True)
 class Texts:
-    """What all SuperNodes of a host share: the units of the SuperNode and of its ClientApps, and their programs."""
+    """What all SuperNodes of a host share: the units of the SuperNode and its ClientApps, and its program."""
 
     unit: str = ""
     apps_unit: str = ""
     launcher: str = ""
-    apps_launcher: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,19 +94,21 @@ class Units:
         self.check_mode = check_mode
         self.outcome = Outcome()
 
-    def ensure(self, texts: Texts, wanted: t.Sequence[WantedUnits]) -> Outcome:
-        """Have these SuperNodes run from these units and no others; restart those of which anything has changed."""
+    def ensure(self, texts: Texts, program: SentFile, wanted: t.Sequence[WantedUnits]) -> Outcome:
+        """Have these SuperNodes run from these units and no others; restart those of which anything has changed.
+
+        ``program`` is the one that runs the ClientApps.
+        """
         places = {Place(self.home, one.instance): one for one in wanted}
         own = {place: self._own_files(place, one) for place, one in places.items()}
         names = {name for place in own for name in place.unit_files}
-        shared = [
+        shared: list[File | SentFile] = [
             File(os.path.join(self.systemd, name), text)
             for place in list(own)[:1]
             for name, text in zip(place.unit_files, (texts.unit, texts.apps_unit))
         ]
         if own:
-            shared.append(File(file_of(self.home, "supernode_launcher"), texts.launcher, 0o755))
-            shared.append(File(file_of(self.home, "clientapps_launcher"), texts.apps_launcher, 0o755))
+            shared += [File(file_of(self.home, "supernode_launcher"), texts.launcher, 0o755), program]
         left = self._pending()
         # Together: a ClientApp that ends alone costs a training more than a SuperNode that begins anew.
         outdated = [
@@ -209,7 +211,7 @@ class Units:
         if not self.check_mode:
             directory.make()
 
-    def _write(self, file: File) -> None:
+    def _write(self, file: File | SentFile) -> None:
         if file.is_in_place:
             return
         self.outcome.note(file.path, file.found, file.text)

@@ -8,10 +8,8 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
-import tarfile
 import time
 import typing as t
 from contextlib import suppress
@@ -19,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from .._base.guarded import write_bytes
 from .._base.layout import SYSTEMD, TRAINING_UNIT, file
+from .._base.sent import SentFile
 from .._base.systemd import SystemdError, Unit, control, show_units
 from .._flower.answers import FlwrError
 from .._flower.assumptions import RUN_COMPLETED
@@ -65,21 +64,21 @@ class SupervisorFiles:
     """The supervisor's program and the template of its units. Both belong to root: user code cannot change them."""
 
     def __init__(self, home: str, digest: str, unit: str) -> None:
-        self.program, self.template = file(home, "supervisor"), os.path.join(UNIT_FOLDER, TEMPLATE)
-        self.digest, self.unit = digest, unit
+        self.program, self.template = SentFile(file(home, "supervisor"), digest), os.path.join(UNIT_FOLDER, TEMPLATE)
+        self.unit = unit
 
     def differences(self) -> tuple[str, ...]:
         """Return what is not as it is to be."""
-        program = hashlib.sha256(_content(self.program)).hexdigest() != self.digest
         unit = _content(self.template) != self.unit.encode()
-        return tuple(name for name, differs in (("program", program), ("unit", unit)) if differs)
+        return tuple(name for name, differs in (("program", not self.program.is_in_place), ("unit", unit)) if differs)
 
     def install(self, differences: t.Iterable[str], archive: str | None) -> None:
         """Put in place what differs."""
         if "program" in differences:
-            os.makedirs(os.path.dirname(self.program), 0o755, exist_ok=True)
-            os.chmod(os.path.dirname(self.program), 0o755)  # whatever root's umask is
-            write_bytes(self.program, _member(archive or ""), 0o644)
+            folder = os.path.dirname(self.program.path)
+            os.makedirs(folder, 0o755, exist_ok=True)
+            os.chmod(folder, 0o755)  # whatever root's umask is
+            replace(self.program, archive=archive).write()
         if "unit" in differences:
             write_bytes(self.template, self.unit.encode(), 0o644)
             control("daemon-reload")
@@ -272,9 +271,3 @@ def _content(path: str) -> bytes:
             return stream.read()
     except OSError:
         return b""
-
-
-def _member(archive: str) -> bytes:
-    with tarfile.open(archive) as source:
-        stream = source.extractfile(os.path.basename(PROGRAM))
-        return stream.read() if stream else b""

@@ -68,7 +68,7 @@ CLOCKS_AGREE = 3.0  # seconds; an answer tells whole ones, and has taken a while
 T = TypeVar("T")
 
 
-# begin: pace
+# begin: pace (tools/generate.py copies it from pace.py)
 # What Flower waits before it asks again for a piece that is not there: at first, at most, and how often.
 PULLS = {"initial_backoff": 1, "backoff_cap": 10, "max_tries_per_object": 500}
 

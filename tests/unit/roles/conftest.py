@@ -1,15 +1,19 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the variables of a role come to, as Ansible computes them."""
+"""What the variables of a role come to, as Ansible computes them; the program of the ClientApps as it is shipped."""
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from ansible_collections.fedops.flower.plugins.plugin_utils._program import CLIENTAPPS
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 
@@ -36,3 +40,18 @@ def computed() -> Callable[..., object]:
         return Templar(loader=DataLoader(), variables={**own, **given}).template(own[name])
 
     return compute
+
+
+@pytest.fixture(scope="session")
+def clientapps(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return where the program of the ClientApps lies."""
+    path = tmp_path_factory.mktemp("program") / "flower-clientapps"
+    path.write_bytes(CLIENTAPPS.build())
+    sys.path.append(str(path))
+    return str(path)
+
+
+@pytest.fixture
+def part(clientapps: str) -> Callable[[str], ModuleType]:
+    """Import a module of it."""
+    return lambda name: importlib.import_module(f"fedops_clientapps.clientapps.{name}")

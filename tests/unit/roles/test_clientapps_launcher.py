@@ -1,24 +1,24 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The launcher of ClientApps: nothing is left over from one app to the next, and none gets near the secret."""
+"""The program of the ClientApps: nothing is left over from one app to the next, and none gets near the secret."""
 
 from __future__ import annotations
 
 import json
 import os
-import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flwr.supercore.inflatable import inflatable_utils
 from flwr.supernode import cli
 
-LAUNCHER = Path(__file__).parents[3] / "roles" / "supernode" / "files" / "flower-clientapps.py"
 # Nobody has it on a machine where tests run, nor tests in another process: all that runs as it is ended.
 USER = 61183 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
+Run = Callable[..., object]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 
 
@@ -30,22 +30,28 @@ def place(open_path: Path) -> Path:
     return found
 
 
-def run(script: str, place: Path, **more: object) -> object:
-    """Run a script with the launcher's names as a user of its own; return what it prints."""
-    # The interpreter may lie where only root gets.
-    drop = f"import os; os.setgroups([]); os.setgid({USER}); os.setuid({USER})"
-    code = f"import json, runpy; globals().update(runpy.run_path({str(LAUNCHER)!r}))\n{drop}\n{script}"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code, str(place)],
-        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(place)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        **more,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads((done.stdout + done.stderr).splitlines()[-1])
+@pytest.fixture
+def run(clientapps: str, place: Path) -> Run:
+    """Run a script with the names of a module of the program as a user of its own; return what it prints."""
+
+    def run_script(module: str, script: str, **more: object) -> object:
+        # The interpreter may lie where only root gets.
+        drop = f"os.setgroups([]); os.setgid({USER}); os.setuid({USER})"
+        names = f"import sys; sys.path.append({clientapps!r}); from fedops_clientapps.clientapps.{module} import *"
+        code = f"import json, os, subprocess\n{names}\n{drop}\n{script}"
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", code, str(place)],
+            env={"PATH": "/usr/bin:/bin", "TMPDIR": str(place)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            **more,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads((done.stdout + done.stderr).splitlines()[-1])
+
+    return run_script
 
 
 STRAY = """
@@ -64,8 +70,8 @@ print(json.dumps([before > 0, others()]))
 """
 
 
-def test_what_outlives_an_app_is_ended_however_it_hides(place: Path) -> None:
-    assert run(STRAY, place) == [True, []]
+def test_what_outlives_an_app_is_ended_however_it_hides(run: Run) -> None:
+    assert run("tidying", STRAY) == [True, []]
 
 
 LEFT = """
@@ -88,9 +94,9 @@ print(json.dumps(sorted(os.listdir(place))))
 """
 
 
-def test_what_an_app_has_written_is_gone_and_what_is_others_stays(place: Path) -> None:
+def test_what_an_app_has_written_is_gone_and_what_is_others_stays(run: Run, place: Path) -> None:
     (place / "of-root").write_text("")
-    assert run(LEFT, place) == ["of-root"]
+    assert run("tidying", LEFT) == ["of-root"]
 
 
 APP = """
@@ -106,18 +112,21 @@ print(json.dumps([out.splitlines(), app.has_ended]))
 """
 
 
-def test_each_app_has_a_home_of_its_own_and_its_token_in_a_file_alone(place: Path) -> None:
-    lines, ended = run(APP, place)
+def test_each_app_has_a_home_of_its_own_and_its_token_in_a_file_alone(run: Run, place: Path) -> None:
+    lines, ended = run("processes", APP)
     home = lines[2]
     assert home.startswith(f"{place}/flower-app-")
     told = [f"--token-file {home}/token", f"{home}/.flwr", home, home, "kept", home, "0badc0de"]
     assert (lines, ended) == (told, True)
 
 
-def test_a_clientapp_is_the_program_of_flower_that_asks_often_for_a_piece_that_is_late(monkeypatch) -> None:
-    launcher = runpy.run_path(str(LAUNCHER))
-    command = launcher["program"]("flwr-clientapp")
-    assert launcher["program"]("flwr-agentapp") == ["flwr-agentapp"]
+def test_a_clientapp_is_the_program_of_flower_that_asks_often_for_a_piece_that_is_late(
+    clientapps, part, monkeypatch
+) -> None:
+    start = part("start")
+    command = start.program("flwr-clientapp")
+    assert command == [sys.executable, "-P", clientapps, "flwr-clientapp"]
+    assert start.program("flwr-agentapp") == ["flwr-agentapp"]
     done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=60, check=True)
     assert "usage: flwr-clientapp" in done.stdout
     assert done.stderr == ""
@@ -125,8 +134,8 @@ def test_a_clientapp_is_the_program_of_flower_that_asks_often_for_a_piece_that_i
     pull = inflatable_utils.pull_and_inflate_object_from_tree
     monkeypatch.setattr(pull, "__kwdefaults__", dict(pull.__kwdefaults__))
     monkeypatch.setattr(cli, "flwr_clientapp", lambda: None)
-    monkeypatch.setattr(sys, "argv", [str(LAUNCHER), "flwr-clientapp", "--insecure"])
-    launcher["main"]()
+    monkeypatch.setattr(sys, "argv", [clientapps, "flwr-clientapp", "--insecure"])
+    part("program").main()
     assert sys.argv == ["flwr-clientapp", "--insecure"]
     assert pull.__kwdefaults__["initial_backoff"] == 0.05
 
@@ -141,14 +150,14 @@ print(json.dumps([secret.decode(), "s3cret" in left, left.count("Permission deni
 """
 
 
-def test_no_process_gets_the_secret_from_where_it_came_or_from_memory(place: Path) -> None:
+def test_no_process_gets_the_secret_from_where_it_came_or_from_memory(run: Run, place: Path) -> None:
     secret = place.parent / "secret"
     secret.write_text("s3cret")
     secret.chmod(0o600)
     with secret.open() as stream:
-        assert run(SECRET, place, stdin=stream) == ["s3cret", False, 3]
+        assert run("secrecy", SECRET, stdin=stream) == ["s3cret", False, 3]
 
 
-def test_root_ends_nobody() -> None:
+def test_root_ends_nobody(part) -> None:
     with pytest.raises(PermissionError):
-        runpy.run_path(str(LAUNCHER))["end_all"](lambda: [])
+        part("tidying").end_all(lambda: [])

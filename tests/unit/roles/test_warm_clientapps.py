@@ -7,14 +7,13 @@ from __future__ import annotations
 import io
 import json
 import os
-import runpy
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,17 +23,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions 
     TASK_HASH,
 )
 
-from .test_clientapps_launcher import LAUNCHER, place, run
+from .test_clientapps_launcher import Run, place, run
 
-__all__ = ["place"]
+__all__ = ["place", "run"]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
-Launcher = dict[str, Any]
-
-
-@pytest.fixture
-def launcher() -> Launcher:
-    names = runpy.run_path(str(LAUNCHER))
-    return names["main"].__globals__  # what its functions see
+Part = Callable[[str], ModuleType]
 
 
 def fab(files: dict[str, str], project: str = "") -> bytes:
@@ -55,16 +48,16 @@ APP = {
 }
 
 
-def test_what_a_fab_imports_of_others_is_read_and_not_run(launcher: Launcher) -> None:
-    assert launcher["imports_of"](fab(APP)) == ["httpx", "numpy", "yaml.nodes"]
+def test_what_a_fab_imports_of_others_is_read_and_not_run(part: Part) -> None:
+    assert part("imports").imports_of(fab(APP)) == ["httpx", "numpy", "yaml.nodes"]
 
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [("[]", []), ('["torch", "torch.nn"]', ["torch", "torch.nn"]), ('["a b", "-c", "../x", "", 3, "os"]', ["os"])],
 )
-def test_a_fab_may_say_itself_what_is_imported(launcher: Launcher, wanted: str, found: list[str]) -> None:
-    assert launcher["imports_of"](fab(APP, f"[tool.fedops]\nwarm-imports = {wanted}")) == found
+def test_a_fab_may_say_itself_what_is_imported(part: Part, wanted: str, found: list[str]) -> None:
+    assert part("imports").imports_of(fab(APP, f"[tool.fedops]\nwarm-imports = {wanted}")) == found
 
 
 BROKEN = {
@@ -76,11 +69,11 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_fab_that_cannot_be_read_is_told_and_left_to_flower(launcher: Launcher, kind: str) -> None:
+def test_a_fab_that_cannot_be_read_is_told_and_left_to_flower(part: Part, kind: str) -> None:
     given: list[bytes] = []
     flower = SimpleNamespace(install=lambda content, **more: given.append(content))
     reading, writing = os.pipe()
-    launcher["tell_imports"](flower, "install", writing)
+    part("imports").tell_imports(flower, "install", writing)
     flower.install(BROKEN[kind], skip_prompt=True)
     assert json.loads(os.read(reading, 1000)) == {"doubt": f"its imports cannot be read: {kind}"}
     assert os.read(reading, 1) == b""  # closed, before anything of the app could write there
@@ -88,14 +81,15 @@ def test_a_fab_that_cannot_be_read_is_told_and_left_to_flower(launcher: Launcher
     os.close(reading)
 
 
-def test_another_release_of_flower_is_left_alone(launcher: Launcher, capsys) -> None:
+def test_another_release_of_flower_is_left_alone(part: Part, capsys) -> None:
     reading, writing = os.pipe()
-    launcher["tell_imports"](SimpleNamespace(), "install", writing)
+    imports = part("imports")
+    imports.tell_imports(SimpleNamespace(), "install", writing)
     assert os.read(reading, 1) == b""
     os.close(reading)
     assert "installs a FAB in another way. ClientApps start from nothing." in capsys.readouterr().err
-    assert launcher["INSTALL"][1] in LAUNCHER_NAMES[launcher["INSTALL"][0]]
-    assert launcher["HASH"] == TASK_HASH
+    assert imports.INSTALL[1] in LAUNCHER_NAMES[imports.INSTALL[0]]
+    assert part("superexec").HASH == TASK_HASH
 
 
 DOUBTS = {
@@ -108,22 +102,23 @@ DOUBTS = {
 
 
 @pytest.mark.parametrize("code", DOUBTS)
-def test_what_a_fork_would_share_is_seen(code: str) -> None:
-    look = f"import os, runpy; names = runpy.run_path({str(LAUNCHER)!r})\n{code}\n"
-    look += "print(names['doubt_about_forking'](99), flush=True); os._exit(0)"
+def test_what_a_fork_would_share_is_seen(clientapps: str, code: str) -> None:
+    look = f"import os, sys; sys.path.append({clientapps!r}); from fedops_clientapps.clientapps import warm\n{code}\n"
+    look += "print(warm.doubt_about_forking(99), flush=True); os._exit(0)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith(DOUBTS[code])
     assert bool(done.stdout.strip()) == bool(DOUBTS[code])
 
 
-def test_an_import_that_fails_is_named(launcher: Launcher) -> None:
-    assert launcher["failing_import"](["json", "os.path"]) == ""
+def test_an_import_that_fails_is_named(part: Part) -> None:
+    failing_import = part("warm").failing_import
+    assert failing_import(["json", "os.path"]) == ""
     told = "nowhere cannot be imported ahead: ModuleNotFoundError: No module named 'nowhere'"
-    assert launcher["failing_import"](["json", "nowhere", "elsewhere"]) == told
+    assert failing_import(["json", "nowhere", "elsewhere"]) == told
 
 
-def test_a_forked_clientapp_is_flowers_program_with_a_home_of_its_own(launcher: Launcher, tmp_path, capfd) -> None:
-    warm = launcher["Warm"]("0badc0de", ["yaml"], {**os.environ, "TMPDIR": str(tmp_path)})
+def test_a_forked_clientapp_is_flowers_program_with_a_home_of_its_own(part: Part, tmp_path, capfd) -> None:
+    warm = part("processes").Warm("0badc0de", ["yaml"], {**os.environ, "TMPDIR": str(tmp_path)})
     assert warm.told(120) == {"ready": True}
     for _message in range(2):
         app = warm.start([CLIENTAPP, "--help"], "t0ken")
@@ -169,8 +164,8 @@ print(json.dumps([ready, told, *json.load(open(sys.argv[1] + "/told"))]))
 
 
 @as_root
-def test_no_app_looks_into_the_process_that_it_is_forked_from(place: Path) -> None:
-    ready, told, refused, kept = run(FORKED, place)
+def test_no_app_looks_into_the_process_that_it_is_forked_from(run: Run) -> None:
+    ready, told, refused, kept = run("warm", FORKED)
     assert (ready, told) == ({"ready": True}, [["pid"], ["ended"]])
     assert set(refused) <= {"Permission denied", "Operation not permitted"}
     assert kept == 1  # the one of the list itself
@@ -192,14 +187,16 @@ end_all()
 
 
 @as_root
-def test_only_the_warm_process_outlives_an_app(place: Path) -> None:
-    assert run(SPARED, place) == [4, True, True]
+def test_only_the_warm_process_outlives_an_app(run: Run) -> None:
+    assert run("tidying", SPARED) == [4, True, True]
 
 
 class Double:
     """In the place of processes: what was started, in order."""
 
-    def __init__(self, launcher: Launcher, told: dict[str, Any], ready: dict[str, Any]) -> None:
+    def __init__(
+        self, nursery: ModuleType, patch: pytest.MonkeyPatch, told: dict[str, Any], ready: dict[str, Any]
+    ) -> None:
         self.log: list[str] = []
         double = self
 
@@ -207,7 +204,7 @@ class Double:
             def __init__(self, command: list[str], token: str, environment: dict, tells: tuple[int, ...] = ()) -> None:
                 double.log.append("cold")
                 for stream in tells:
-                    assert environment[launcher["IMPORTS"]] == str(stream)
+                    assert environment[nursery.IMPORTS] == str(stream)
                     os.write(stream, json.dumps(told).encode())
 
         class Warm:
@@ -226,14 +223,12 @@ class Double:
                 double.log.append(f"forked {command[0]}")
                 return self if self.answers else None
 
-        launcher.update(
-            ClientApp=Cold,
-            Warm=Warm,
-            end_all=lambda: double.log.append("ended"),
-            clear=lambda: None,
-            end_others_than=lambda pid: True,
-        )
-        self.nursery = launcher["Nursery"]({})
+        patch.setattr(nursery, "ClientApp", Cold)
+        patch.setattr(nursery, "Warm", Warm)
+        patch.setattr(nursery, "end_all", lambda: double.log.append("ended"))
+        patch.setattr(nursery, "clear", lambda: None)
+        patch.setattr(nursery, "end_others_than", lambda pid: True)
+        self.nursery = nursery.Nursery({})
 
     def messages(self, *hashes: str | None, name: str = CLIENTAPP) -> list[str]:
         self.log.clear()
@@ -247,9 +242,10 @@ Make = Callable[..., Double]
 
 
 @pytest.fixture
-def double(launcher: Launcher) -> Make:
+def double(part: Part, monkeypatch: pytest.MonkeyPatch) -> Make:
     def made(told: dict[str, Any] | None = None, ready: dict[str, Any] | None = None) -> Double:
-        return Double(launcher, {"imports": ["torch"]} if told is None else told, ready or {"ready": True})
+        said = {"imports": ["torch"]} if told is None else told
+        return Double(part("nursery"), monkeypatch, said, ready or {"ready": True})
 
     return made
 

@@ -97,13 +97,14 @@ def test_a_stale_file_is_named_and_renewed(checkout, name):
     assert generate(checkout, "--check").returncode == 0
 
 
-@pytest.mark.parametrize(("name", "line"), [("supernode", "PAUSES = "), ("clientapps", "PULLS = ")])
-def test_a_part_that_a_launcher_has_in_common_with_another_file_is_renewed(checkout, name, line):
-    launcher = checkout / f"roles/supernode/files/flower-{name}.py"
+@pytest.mark.parametrize("line", ["PAUSES = ", "PULLS = "])
+def test_a_part_that_a_launcher_has_in_common_with_another_file_is_renewed(checkout, line):
+    name = "roles/supernode/files/flower-supernode.py"
+    launcher = checkout / name
     launcher.write_text(launcher.read_text().replace(line, f"{line}None and "))
-    assert generate(checkout, "--check").stderr.startswith(f"roles/supernode/files/flower-{name}.py is stale.")
+    assert generate(checkout, "--check").stderr.startswith(f"{name} is stale.")
     generate(checkout)
-    assert launcher.read_text() == (ROOT / f"roles/supernode/files/flower-{name}.py").read_text()
+    assert launcher.read_text() == (ROOT / name).read_text()
 
 
 def test_a_missing_file_is_stale(checkout):

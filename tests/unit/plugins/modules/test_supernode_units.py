@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pwd
 import sys
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +101,8 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
         unit: str = "[Unit]\n",
         apps_unit: str = "[Unit]\n",
         launcher: str = "# Runs it.\n",
+        program: bytes = b"program",
+        is_sent: bool = True,
         config: dict | None = None,
         check_mode: bool = False,
     ) -> dict:
@@ -109,7 +113,8 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
             unit=unit,
             apps_unit=unit and apps_unit,
             launcher=launcher,
-            apps_launcher=launcher,
+            program=hashlib.sha256(program).hexdigest(),
+            archive=sent(tmp_path, program) if is_sent else None,
             supernodes=[
                 {
                     "instance": name,
@@ -125,6 +130,14 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
         )
 
     return run
+
+
+def sent(folder: Path, program: bytes) -> str:
+    """Return what the controller would send."""
+    (folder / "program").write_bytes(program)
+    with tarfile.open(folder / "files.tar", "w") as archive:
+        archive.add(folder / "program", arcname="program")
+    return str(folder / "files.tar")
 
 
 @pytest.fixture
@@ -225,6 +238,25 @@ def test_another_launcher_restarts_every_supernode(units, systemd) -> None:
     units("a", "b")
     assert units("a", "b", launcher="# other\n")["restarted"] == both("a", "b")
     assert units("a", "b", launcher="# other\n")["changed"] is False
+
+
+def test_another_program_of_the_clientapps_is_asked_for_and_restarts_every_supernode(home, units, systemd) -> None:
+    asked = {"changed": False, "needs_archive": True}
+    assert units("a", "b", is_sent=False) == asked
+    assert systemd.calls == []
+    units("a", "b")
+    assert units("a", "b", is_sent=False)["changed"] is False
+    assert units("a", "b", program=b"other", is_sent=False) == asked
+    assert units("a", "b", program=b"other", is_sent=False, check_mode=True)["restarted"] == both("a", "b")
+    outcome = units("a", "b", program=b"other")
+    digests = [f"SHA-256 {hashlib.sha256(content).hexdigest()}\n" for content in (b"program", b"other")]
+    assert outcome["restarted"] == both("a", "b")
+    assert [[entry["before"], entry["after"]] for entry in outcome["diff"]] == [digests]
+    path = home.path / "bin" / "flower-clientapps"
+    assert path.read_bytes() == b"other"
+    path.chmod(0o777)
+    assert units("a", "b", program=b"other")["restarted"] == both("a", "b")
+    assert path.stat().st_mode & 0o777 == 0o755
 
 
 def test_what_was_stopped_or_disabled_by_hand_is_put_right_and_nothing_else_is_touched(units, systemd) -> None:
@@ -359,7 +391,7 @@ def test_check_mode_works_on_a_host_without_the_account(run_module, systemd, tmp
         "unit": "[Unit]\n",
         "apps_unit": "[Unit]\n",
         "launcher": "# Runs it.\n",
-        "apps_launcher": "# Runs it.\n",
+        "archive": sent(tmp_path, b""),
         "systemd_directory": str(tmp_path / "system"),
     }
     assert run_module("supernode_units", check_mode=True, supernodes=supernodes, **options)["started"] == both("a")
@@ -377,7 +409,7 @@ def test_arguments_that_cannot_be_are_told_all_at_once(units, systemd) -> None:
         "A SuperNode without an instance must be the only one of its host.",
         *(
             f"{name} is empty but supernodes is not. Give the text of their {name}."
-            for name in ("unit", "apps_unit", "launcher", "apps_launcher")
+            for name in ("unit", "apps_unit", "launcher")
         ),
     ]
     assert systemd.calls == []

@@ -9,9 +9,10 @@ import sys
 import zipfile
 
 import pytest
-from ansible_collections.fedops.flower.plugins.plugin_utils._program import MIRROR, PROGRAMS, SUPERVISOR
+from ansible_collections.fedops.flower.plugins.plugin_utils._program import CLIENTAPPS, MIRROR, PROGRAMS, SUPERVISOR
 
-each = pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+ALL = {**PROGRAMS, CLIENTAPPS.name: CLIENTAPPS}
+each = pytest.mark.parametrize("program", ALL.values(), ids=ALL)
 
 
 @each
@@ -45,6 +46,15 @@ def test_the_mirror_runs_isolated_from_everything(tmp_path) -> None:
     done = run(MIRROR, tmp_path, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "--directory" in done.stdout
+
+
+def test_the_program_of_the_clientapps_is_all_modules_of_its_folder() -> None:
+    with zipfile.ZipFile(io.BytesIO(CLIENTAPPS.build())) as archive:
+        names = {name.rpartition("/")[2] for name in archive.namelist()}
+    assert names == {path.name for path in (CLIENTAPPS.folder / "clientapps").iterdir() if path.suffix} | {
+        "__init__.py",
+        "__main__.py",
+    }
 
 
 def run(program, folder, *arguments):

@@ -88,7 +88,7 @@ def test_the_app_uses_the_names_of_its_row_and_no_others() -> None:
 
 
 def test_the_launchers_use_the_names_of_their_row_and_no_others() -> None:
-    paths = sorted((ROOT / "roles").glob("*/files/*.py"))
+    paths = sorted((ROOT / "roles").glob("*/files/**/*.py"))
     text = "".join(path.read_text("utf-8") for path in paths)
     assert used(paths) - pairs(LAUNCHER_NAMES) == set()
     assert [name for _module, name in pairs(LAUNCHER_NAMES) if not re.search(rf"\b{name}\b", text)] == []
