@@ -16,7 +16,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk imp
 from ansible_collections.fedops.flower.plugins.module_utils._training import quiesce_order
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 
-from .test_supervisor import AGAIN, EPOCH, World, flower_time
+from .world import AGAIN, EPOCH, World, flower_time
 
 RECORDED = Path(__file__).parents[3] / "recorded"
 REQUEST = json.loads((RECORDED / "trainings" / "ward" / "request.json").read_text())

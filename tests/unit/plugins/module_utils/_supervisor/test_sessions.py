@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a session begins: a table. How a continuous training lives is in test_supervisor."""
+"""When a session begins: a table. How a continuous training lives is in test_continuous."""
 
 from __future__ import annotations
 
