@@ -102,6 +102,7 @@ def test_a_run_that_nobody_ever_replied_in_is_not_finished(world, seconds: float
 
 
 def test_a_run_that_passes_no_messages_any_more_is_stalled(world) -> None:
+    world.patience = 3000
     foreign(world, stall_floor=100.0, first_round=2000.0)
     for at in range(100, 1000, 50):
         world.later(at, lambda at=at: replies(world, "1", float(at)))
@@ -111,6 +112,7 @@ def test_a_run_that_passes_no_messages_any_more_is_stalled(world) -> None:
 
 
 def test_a_slow_first_round_of_an_app_that_was_adopted_is_waited_for(world) -> None:
+    world.patience = 5000
     foreign(world, stall_floor=100.0, first_round=5000.0)
     world.later(20, lambda: replies(world, "1", 5.0))
     world.killed_after(40)

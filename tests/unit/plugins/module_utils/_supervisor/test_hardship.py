@@ -48,6 +48,7 @@ def test_a_forced_training_that_has_begun_goes_on_where_it_was_after_its_memory_
 
 @pytest.mark.parametrize("outage", [20, 3600])
 def test_a_disk_that_is_full_for_a_while_is_waited_for_and_ends_nothing(world, monkeypatch, capsys, outage) -> None:
+    world.patience += outage
     world.ask()
     real, signs = guarded.replacing, []
 
