@@ -27,6 +27,7 @@ from faces import (  # noqa: E402
     role,
     strategies,
     surveys,
+    synonyms,
     use_cases,
 )
 
@@ -34,7 +35,7 @@ from faces import (  # noqa: E402
 def generated() -> dict[Path, str]:
     """The text of every generated file, by its path."""
     files: dict[str, str] = {}
-    for face in (continuity, role, reference, surveys, app, figures, layout, parts, playbooks, endings):
+    for face in (continuity, role, reference, surveys, app, figures, layout, parts, playbooks, endings, synonyms):
         files.update(face.files(ROOT))
     files.update(strategies.files(ROOT, files))  # on pages that have figures, too
     files.update(use_cases.files(ROOT, files))

@@ -84,7 +84,10 @@ class ActionModule(ActionBase):
             sound = {} if _errors(problems) else variables
             training = Training.from_variables(sound, runtime, home)
             config = _app_config(arguments, app, training)
-        problems = worst_first([*problems, *(config.problems if config else ())])
+        of_app = config.problems if config else ()
+        if _errors(problems):  # what the app gets of variables that are wrong is nothing to tell
+            of_app = tuple(problem for problem in of_app if problem.severity == ERROR)
+        problems = worst_first([*problems, *of_app])
         self._warn(problems)
         # Infos speak of the variables alone: the first check, without nodes and model, has shown them.
         if arguments["nodes_online"] is None and not arguments["initial"] and _is_first_host(task_vars or {}):

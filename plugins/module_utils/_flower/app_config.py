@@ -37,6 +37,7 @@ class AppConfig:
     values: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
     implied: frozenset[str] = frozenset()  # keys of rows that came later, with what the app does anyway
+    standing: Mapping[str, Any] = field(default_factory=dict)  # its own defaults, where the first release gave it ours
     named: Mapping[str, str] = field(default_factory=dict)  # keys that the operator has named for variables
 
     @property
@@ -74,30 +75,34 @@ class AppConfig:
             return self.training.configuration_hash
         if has_kit(self.app.config):
             return canonical_hash(identity_of(self.app.app_id, {**self.app.config, **self.values}))
-        values = {key: value for key, value in self.values.items() if key not in self.implied}
-        return canonical_hash([self.app.app_id, values])
+        given = {key: value for key, value in self.values.items() if key not in self.implied}
+        return canonical_hash([self.app.app_id, {**self.standing, **given}])
 
 
 def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig:
     """Choose what ``app`` takes of ``training``, join ``extra``, and tell what does not fit."""
     problems = []
-    values = {}
+    values, standing = {}, {}
     extra, named = _named(app, training, dict(flat(extra)))
     takes_all, by_kit, apps = _knows_all(app.config), KIT_ROWS if has_kit(app.config) else (), apps_keys(app.config)
     for own, value in training.run_config.items():
-        row, chosen = BY_KEY[own], value != training.default_of(BY_KEY[own])
+        row = BY_KEY[own]
+        chosen = row.name in training.given or value != training.default_of(row)
         keys = keys_of(row, apps)
         key = next((key for key in keys if _fits(value, app.config[key])), None)
         if row in by_kit and (row.name not in APPS_OWN or (chosen and key is None)):
             values[kit_key(row)] = value
-        # Only under a key of the first release an app is given a default: that of another key is the app's own.
-        if key and (chosen or key == row.first_key or takes_all):
+        if key and (chosen or takes_all):  # the default of an app of others is its own
             values[key] = _as(value, app.config[key])
             if key not in row.keys:
                 problems.append(_told(app, row, value, f"knows it as {key}, and gets it so"))
         elif chosen and own not in OWN_KEYS and row.name not in named and row not in by_kit:
             problems.append(_not_taken(app, training, row, keys))
-        elif key and key not in extra and app.config[key] != value:
+        elif key:
+            if row.name in FIRST and key == row.first_key:
+                standing[key] = app.config[key]
+            if key in extra or app.config[key] == value:
+                continue
             rule = f"has {key} = {show(app.config[key])} of its own, which stands"
             problems.append(_told(app, row, value, rule, f"To change it, set {key} in training_run_config."))
     rows = {key: of_value(key, default) for key, default in app.config.items()}
@@ -108,7 +113,7 @@ def for_app(app: App, training: Training, extra: Mapping[str, Any]) -> AppConfig
         problems += _judged(values)
     later = {row.key for row in later_rows()} & values.keys() - extra.keys()
     implied = frozenset(key for key in later if values[key] == app.config[key])
-    return AppConfig(app, values, tuple(problems), implied, named)
+    return AppConfig(app, values, tuple(problems), implied, standing, named)
 
 
 def _knows_all(keys: Collection[str]) -> bool:
@@ -137,9 +142,14 @@ def _told(app: App, row: Variable, value: Any, rule: str, hint: str = "") -> Pro
 
 def _not_taken(app: App, training: Training, row: Variable, keys: Sequence[str]) -> Problem:
     how = f"declares {keys[0]} as {_type(app.config[keys[0]])}" if keys else f"does not declare {row.key}"
+    if training.values[row.name] == training.default_of(row):
+        severity = INFO  # a form that asks for everything says it of everything
+    elif row.name in training.given and row.applies_to(str(training.values["strategy"])):
+        severity = ERROR
+    else:
+        severity = WARNING  # it would reach nothing in our app either, or nobody has set it but a rule
     return Problem(
-        # One that the strategy does not read would reach nothing in our app either.
-        ERROR if row.applies_to(str(training.values["strategy"])) else WARNING,
+        severity,
         row.ansible,
         training.values[row.name],
         f"the app {app.app_id} {how}, so that it does not get it",

@@ -149,7 +149,8 @@ def test_the_collections_own_app_takes_every_variable(tmp_path):
 
 def test_the_code_of_an_app_must_be_the_one_that_is_asked_for(tmp_path, their_app):
     code = code_hash(str(their_app))
-    result, dummy = play(tmp_path, {"app": str(their_app)}, {"fl_code_sha256": code, "fl_code_change": "continue"})
+    asked = {"fl_code_sha256": code, "fl_code_change": "continue", "fl_num_rounds": 2}
+    result, dummy = play(tmp_path, {"app": str(their_app)}, asked)
     assert (result["failed"], result["code"], result["problems"]) == (False, code, [])
     (their_app / "model.py").write_text("LAYERS = 5")
     result, dummy = play(tmp_path, {"app": str(their_app)}, {"fl_code_sha256": code})
@@ -225,7 +226,11 @@ def test_what_the_kit_is_told_reaches_an_app_that_has_it(tmp_path, their_app):
     result, shown = play(tmp_path, {"app": str(their_app), "kit": True}, variables)
     assert result["provable"]
     assert tomllib.loads(result["run_config"])["fedops"]["checkpoint-interval"] == 1
-    assert [problem["severity"] for problem in result["problems"]] == ["info"]
+    assert [(problem["severity"], problem["variable"]) for problem in result["problems"]] == [
+        ("info", "fl_num_rounds"),
+        ("info", "app_kit"),
+    ]
+    assert "has num-rounds = 1 of its own, which stands" in shown
     assert "the app does not depend on NumPy, which the kit needs" in shown
 
 

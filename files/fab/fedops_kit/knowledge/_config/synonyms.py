@@ -12,33 +12,39 @@ from collections.abc import Collection, Mapping
 
 from .variable import Variable
 
-# By variable, most usual first. The keys of a variable, and its name with underscores, come before these.
+# By variable, most usual first. The keys of a variable come before these, and each may have underscores.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "strategy": ("strategy-name", "strategy_name"),
-    "num_rounds": ("num_server_rounds", "num_rounds", "server-rounds", "server_rounds", "n-rounds", "rounds"),
-    "min_fit_clients": ("min-train-nodes", "min_train_nodes", "min-train-clients"),
-    "min_evaluate_clients": ("min-evaluate-nodes", "min_evaluate_nodes", "min-eval-clients"),
-    "min_available_clients": ("min-available-nodes", "min_available_nodes"),
-    "fraction_train": ("fraction-fit", "fraction_fit"),
-    "fraction_evaluate": ("fraction-eval", "fraction_eval"),
+    "strategy": ("strategy-name",),
+    "num_rounds": ("server-rounds", "n-rounds", "rounds"),
+    "min_fit_clients": ("min-train-nodes", "min-train-clients"),
+    "min_evaluate_clients": ("min-evaluate-nodes", "min-eval-clients"),
+    "min_available_clients": ("min-available-nodes", "min-num-clients", "min-clients"),
+    "fraction_train": ("fraction-fit", "fraction-sample"),
+    "fraction_evaluate": ("fraction-eval",),
     "proximal_mu": ("mu",),
-    "server_lr": ("server-learning-rate", "server_learning_rate"),
-    "num_malicious": ("num-malicious-nodes", "num_malicious_nodes", "num-malicious-clients"),
-    "client_lr": ("learning-rate", "learning_rate", "lr"),
-    "local_epochs": ("epochs", "num-epochs", "num_epochs", "num-train-epochs", "num_train_epochs"),
-    "batch_size": ("per-device-train-batch-size", "per_device_train_batch_size"),
-    "early_stopping_patience": ("early-stop-patience", "early_stop_patience"),
-    "seed": ("random-seed", "random_seed"),
-    "checkpoint_enabled": ("checkpoint", "save-checkpoints", "save_checkpoints"),
-    "checkpoint_interval": ("checkpoint-every", "checkpoint_every", "save-every", "save_every", "save-every-round"),
-    "checkpoint_path": ("checkpoint-dir", "checkpoint_dir", "save-path", "save_path"),
+    "server_lr": ("server-learning-rate",),
+    "num_malicious": ("num-malicious-nodes", "num-malicious-clients"),
+    "client_lr": ("learning-rate", "lr"),
+    "local_epochs": ("epochs", "num-epochs", "max-epochs", "num-train-epochs"),
+    "batch_size": ("per-device-train-batch-size",),
+    "early_stopping_patience": ("early-stop-patience",),
+    "seed": ("random-seed",),
+    "checkpoint_enabled": ("checkpoint", "save-checkpoints"),
+    "checkpoint_interval": ("checkpoint-every", "save-every", "save-every-round"),
+    "checkpoint_path": ("checkpoint-dir", "save-path"),
 }
+
+
+def spellings(row: Variable) -> list[str]:
+    """Every key that means a variable, best first."""
+    keys = (*row.keys, *SYNONYMS.get(row.name, ()))
+    return list(dict.fromkeys(spelling for key in keys for spelling in (key, key.replace("-", "_"))))
 
 
 def keys_of(row: Variable, declared: Collection[str]) -> list[str]:
     """The declared keys that mean a variable, best first; one in a table counts when no other table has its like."""
     found = []
-    for name in dict.fromkeys((*row.keys, row.name, *SYNONYMS.get(row.name, ()))):
+    for name in spellings(row):
         nested = [key for key in declared if key.rpartition(".")[2] == name and key != name]
         found += [name] if name in declared else nested if len(nested) == 1 else []
     return found

@@ -61,14 +61,16 @@ class Training:
     home: str = HOME
     extra: Mapping[str, Any] = field(default_factory=dict)  # by key, what the app alone knows
     chosen: frozenset[str] = frozenset()  # those of them that are part of the identity
+    given: frozenset[str] = frozenset()  # the rows that somebody has set, to their defaults too
 
     @classmethod
     def from_variables(
         cls, variables: Mapping[str, object], runtime: str = RUNTIME_NAMES[0], home: str = HOME
     ) -> Training:
         """From ``fl_*`` variables, for a SuperLink host with this runtime and home of Flower."""
-        examined = _examine(variables, BY_ANSIBLE, lambda row: row.ansible, _present(runtime, home))
-        return cls(*cls._checked(examined), runtime, home)
+        present = _present(runtime, home)
+        examined, problems, given = _examine(variables, BY_ANSIBLE, lambda row: row.ansible, present)
+        return cls(*cls._checked(examined, problems), runtime, home, given=given)
 
     @classmethod
     def from_run_config(
@@ -84,8 +86,8 @@ class Training:
         ours = {key: values.pop(key) for key in list(values) if key in BY_KEY}
         knobs = knobs or {}
         turned, wrong = read_knobs({key: value for key, value in values.items() if key in knobs}, knobs)
-        examined, problems = _examine(ours, BY_KEY, lambda row: row.key, first_default)
-        rows, checked = cls._checked((examined, [*problems, *wrong]))
+        examined, problems, dummy = _examine(ours, BY_KEY, lambda row: row.key, first_default)
+        rows, checked = cls._checked(examined, [*problems, *wrong])
         extra = {**{key: row.default for key, row in knobs.items()}, **values, **turned}
         chosen = extra.keys() if given is None else extra.keys() & {*knobs, *given}
         # A run configuration holds every row, so that nothing in it tells a choice from a default.
@@ -93,10 +95,7 @@ class Training:
         return cls(rows, told, extra=extra, chosen=frozenset(chosen))
 
     @staticmethod
-    def _checked(
-        examined: tuple[dict[str, object], list[Problem]],
-    ) -> tuple[dict[str, object], tuple[Problem, ...]]:
-        values, problems = examined
+    def _checked(values: dict[str, object], problems: list[Problem]) -> tuple[dict[str, object], tuple[Problem, ...]]:
         if any(problem.severity == ERROR for problem in problems):
             raise TrainingError(problems)
         return values, tuple(problems)
@@ -182,8 +181,11 @@ def _examine(
     unset: Callable[[Variable, str], object],
     nodes_online: int | None = None,
     room: Room | None = None,
-) -> tuple[dict[str, object], list[Problem]]:
-    """The values of all variables that have a good one, and all problems. C(unset) gives what is not given."""
+) -> tuple[dict[str, object], list[Problem], frozenset[str]]:
+    """The values of all variables that have a good one, all problems, and which rows are set.
+
+    C(unset) gives what is not given.
+    """
     unknown = {name: value for name, value in mapping(given).items() if name not in rows}
     problems = [_unknown(name, value, rows) for name, value in unknown.items() if name not in _OF_THE_APP]
     values: dict[str, object] = {}
@@ -203,7 +205,7 @@ def _examine(
     before = {name: values[name] for name in raised}
     values.update(raised)
     problems += related(Situation(values, frozenset(chosen), nodes_online, spell, room, before))
-    return values, worst_first(problems)
+    return values, worst_first(problems), frozenset(chosen)
 
 
 def _idle(

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._config.synonyms import SYNONYMS, keys_of
+from ansible_collections.fedops.flower.plugins.module_utils._config.synonyms import SYNONYMS, keys_of, spellings
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
 
 
@@ -14,6 +14,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.table import
     [
         ("num_rounds", ["num_rounds", "num-rounds", "num-server-rounds"],
          ["num-server-rounds", "num-rounds", "num_rounds"]),
+        ("min_evaluate_clients", ["min_eval_clients"], ["min_eval_clients"]),
+        ("seed", ["data.random_seed"], ["data.random_seed"]),
         ("client_lr", ["lr", "client.lr"], ["lr"]),
         ("client_lr", ["client.lr"], ["client.lr"]),
         ("client_lr", ["client.lr", "server.lr"], []),  # which of them is anybody's guess
@@ -26,6 +28,6 @@ def test_the_best_key_comes_first(name: str, declared: list[str], expected: list
 
 
 def test_no_key_means_two_variables() -> None:
-    keys = [key for row in BY_NAME.values() for key in {*row.keys, row.name, *SYNONYMS.get(row.name, ())}]
+    keys = [key for row in BY_NAME.values() for key in spellings(row)]
     assert len(keys) == len(set(keys))
     assert set(SYNONYMS) <= set(BY_NAME)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable import canonical_hash
 from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
 from ansible_collections.fedops.flower.plugins.module_utils._config.kit import KIT_ROWS, kit_default, kit_key
 from ansible_collections.fedops.flower.plugins.module_utils._config.knobs import flat, knobs_of
@@ -224,14 +225,49 @@ def test_an_app_of_the_first_release_is_given_the_keys_that_it_knows_and_keeps_i
 
 
 def test_a_default_of_ours_does_not_take_the_place_of_one_of_the_app() -> None:
-    given = for_app(app(num_server_rounds=10, lr=0.01, batch_size=32), training(), {})
-    assert given.values == {"batch-size": 32}  # its key of the first release
+    given = for_app(app(num_server_rounds=10, lr=0.01, batch_size=64, strategy="trust", seed=42), training(), {})
+    assert given.values == {}
     assert [problem.message for problem in given.problems] == [
-        "fl_num_rounds is 3 but the app they/theirs has num-server-rounds = 10 of its own, which stands. "
-        "To change it, set num-server-rounds in training_run_config.",
-        "fl_client_lr is 0.1 but the app they/theirs has lr = 0.01 of its own, which stands. "
-        "To change it, set lr in training_run_config.",
+        f"fl_{name} is {ours} but the app they/theirs has {key} = {theirs} of its own, which stands. "
+        f"To change it, set {key} in training_run_config."
+        for name, ours, key, theirs in (
+            ("strategy", "'FedAvg'", "strategy", "'trust'"),
+            ("num_rounds", 3, "num-server-rounds", 10),
+            ("client_lr", 0.1, "lr", 0.01),
+            ("batch_size", 32, "batch-size", 64),
+        )
     ]
+
+
+def test_a_default_that_somebody_has_set_does() -> None:
+    asked = training(fl_num_rounds=3, fl_batch_size="32", fl_strategy="FedAvg", fl_fraction_train="")
+    given = for_app(app(num_server_rounds=10, batch_size=64, fraction_train=0.1), asked, {})
+    assert given.values == {"num-server-rounds": 3, "batch-size": 32}
+    told = {problem.variable: (problem.severity, problem.message) for problem in given.problems}
+    assert told.keys() == {"fl_strategy", "fl_fraction_train"}
+    assert told["fl_strategy"][0] == told["fl_fraction_train"][0] == "info"
+    assert "does not declare strategy, so that it does not get it" in told["fl_strategy"][1]
+    assert "has fraction-train = 0.1 of its own, which stands" in told["fl_fraction_train"][1]
+
+
+def test_what_a_strategy_raises_reaches_an_app_that_knows_it_and_is_no_error_elsewhere() -> None:
+    asked = training(fl_strategy="Krum", fl_num_malicious=2)
+    declared = {"strategy": "FedAvg", "num_malicious": 0}
+    given = for_app(app(**declared, min_available_nodes=2), asked, {})
+    assert given.values == {"strategy": "Krum", "num-malicious": 2, "min-available-nodes": 7}
+    given = for_app(app(**declared), asked, {})
+    assert [(problem.variable, problem.severity) for problem in given.problems] == [
+        ("fl_min_available_clients", "warning")
+    ]
+
+
+def test_an_app_whose_defaults_are_ours_is_the_same_training_as_when_it_was_given_them() -> None:
+    declared = app(num_rounds=3, batch_size=32, depth=2)
+    before = canonical_hash(["they/theirs", {"num-rounds": 3, "batch-size": 32}])
+    assert for_app(declared, training(), {}).configuration_hash == before
+    assert for_app(declared, training(fl_batch_size=32), {}).configuration_hash == before
+    assert for_app(declared, training(fl_batch_size=16), {}).configuration_hash != before
+    assert for_app(app(num_rounds=3, batch_size=16), training(), {}).configuration_hash != before
 
 
 def test_a_variable_may_be_named_for_a_key_of_the_app() -> None:
@@ -354,6 +390,52 @@ PUBLIC = {
         fraction-train = 1.0
         fraction-evaluate = 1.0
     """,
+    "aggregation of its own": """
+        num-server-rounds = 5
+        fraction-evaluate = 0.5
+        local-epochs = 1
+        learning-rate = 0.1
+        batch-size = 32
+        strategy = "trust"
+        num-malicious = 3
+        attack-scale = 1.0
+        trust-beta = 5.0
+    """,
+    "hospitals": """
+        num-server-rounds = 30
+        fraction-evaluate = 1.0
+        strategy = "FedAvg"
+        dataset = "small"
+        batch-size = 32
+        local-epochs = 2
+        lr = 0.001
+        weight_decay = 0.0005
+        seed = 0
+    """,
+    "features apart": """
+        num-server-rounds = 250
+        learning-rate = 0.01
+        out-feature-dim-clientapp = 64
+        feature-splits = "2,3,2"
+    """,
+    "counting": """
+        num-server-rounds = 3
+        fraction-sample = 1.0
+        min-num-clients = 2
+        selected-features = "a,b"
+    """,
+    "lightning": """
+        num-server-rounds = 3
+        max-epochs = 1
+        save-model = false
+    """,
+    "privacy in the middle": """
+        noise-multiplier = 0.2
+        clipping-norm = 10
+        num-sampled-clients = 20
+        num-shares = 7
+        timeout = 120.0
+    """,
     "inline": 'strategy = { name = "FedAvg", fraction-fit = 0.5 }',
     "robot policy": """
         num-server-rounds = 50
@@ -392,25 +474,37 @@ def refused(row: Variable, value: object) -> bool:
     return False
 
 
+def public_app(name: str, folder: Path) -> App:
+    table = f"[tool.flwr.app.config]\n{public(PUBLIC[name])}" if PUBLIC[name] else ""
+    write_app(folder, table)
+    return read_app(str(folder))
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 @pytest.mark.parametrize("row", VARIABLES, ids=lambda row: row.name)
 def test_what_is_set_reaches_a_public_app_or_is_told(row: Variable, name: str, tmp_path: Path) -> None:
-    table = f"[tool.flwr.app.config]\n{public(PUBLIC[name])}" if PUBLIC[name] else ""
-    write_app(tmp_path, table)
-    app = read_app(str(tmp_path))
-    asked = training(**{row.ansible: chosen(row)})
-    given = for_app(app, asked, {})
+    app = public_app(name, tmp_path)
     known = keys_of(row, app.config)
-    told = [problem.severity for problem in given.problems if problem.variable == row.ansible]
-    reached = [key for key in known if key in given.values]
-    if reached:
-        assert given.values[reached[0]] == chosen(row)
-        assert type(given.values[reached[0]]) is type(app.config[reached[0]])
-        assert told == ([] if reached[0] in row.keys else ["info"])
-    elif row.key not in OWN_KEYS:
-        assert told == ["error" if row.applies_to("FedAvg") else "warning"]
-    assert set(given.values) <= set(app.config)
-    tomllib.loads(given.toml)
+    for value in (chosen(row), row.default):
+        given = for_app(app, training(**{row.ansible: value}), {})
+        told = [problem.severity for problem in given.problems if problem.variable == row.ansible]
+        reached = [key for key in known if key in given.values]
+        if reached:
+            assert given.values == {reached[0]: value}
+            assert type(given.values[reached[0]]) is type(app.config[reached[0]])
+            assert told == ([] if reached[0] in row.keys else ["info"])
+        elif row.key not in OWN_KEYS and value != "":  # empty is unset
+            other = "error" if row.applies_to("FedAvg") else "warning"
+            assert told == ["info" if value == row.default else other]
+        assert set(given.values) <= set(app.config)
+        tomllib.loads(given.toml)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_app_of_which_nothing_is_asked_trains_as_it_does_elsewhere(name: str, tmp_path: Path) -> None:
+    given = for_app(public_app(name, tmp_path), training(), {})
+    assert (given.values, given.toml) == ({}, "")
+    assert {problem.severity for problem in given.problems} <= {"info"}
 
 
 @pytest.mark.parametrize(
@@ -433,13 +527,16 @@ def test_what_is_set_reaches_a_public_app_or_is_told(row: Variable, name: str, t
         ("snake case", "num_rounds", "num_rounds"),
         ("snake case", "local_epochs", "epochs"),
         ("snake case", "batch_size", "batch_size"),
+        ("counting", "fraction_train", "fraction-sample"),
+        ("counting", "min_available_clients", "min-num-clients"),
+        ("lightning", "local_epochs", "max-epochs"),
+        ("aggregation of its own", "num_malicious", "num-malicious"),
         ("robot policy", "checkpoint_enabled", "checkpoint"),
         ("robot policy", "checkpoint_interval", "checkpoint_interval"),
     ],
 )
 def test_the_names_that_the_world_uses_are_found(name: str, variable: str, key: str, tmp_path: Path) -> None:
-    write_app(tmp_path, f"[tool.flwr.app.config]\n{public(PUBLIC[name])}")
-    app, value = read_app(str(tmp_path)), chosen(BY_NAME[variable])
+    app, value = public_app(name, tmp_path), chosen(BY_NAME[variable])
     assert for_app(app, training(**{f"fl_{variable}": value}), {}).values[key] == value
 
 
@@ -517,7 +614,8 @@ def test_a_number_of_rounds_reaches_an_app_that_has_it_in_its_code() -> None:
         (lambda: kept(num_server_rounds=10), {"fedops": {"num-server-rounds": 5}}, 5),  # the kit's counts
         (lambda: app(cycles=1), {"cycles": "fl_num_rounds", "fl_num_rounds": 4}, 4),
         (lambda: app(cycles=1), {"cycles": 4}, None),  # nobody knows what it means
-        (lambda: app(num_rounds=1), {}, 3),  # a key of the first release is given our default
+        (lambda: app(num_rounds=1), {}, None),
+        (lambda: app(num_rounds=1), {"fl_num_rounds": 3}, 3),  # a default, but asked for
         (lambda: ours(training()), {}, 3),
         (lambda: ours(training()), {"num-server-rounds": 9}, 9),
     ],
