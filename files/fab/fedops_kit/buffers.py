@@ -41,6 +41,11 @@ def forgotten(model: Mapping[str, Array], found: frozenset[str]) -> list[str]:
     return [name for name in model if name not in found and name.endswith(_PYTORCHS)]
 
 
+def unlearned(model: Mapping[str, Array]) -> list[str]:
+    """Return the arrays that are buffers by their type or their name."""
+    return [name for name in model if name in names_of(model) or name.endswith(_PYTORCHS)]
+
+
 @dataclass(frozen=True)
 class Rule:
     """How the values that the sites have in one place become one."""

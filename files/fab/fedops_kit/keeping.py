@@ -18,17 +18,20 @@ from flwr.supercore.run import Run
 from . import resume
 from .arithmetic import FIRST, NEWEST, Arithmetic, arithmetics, tell_of_buffers
 from .attendance import Attendance
+from .buffers import unlearned
 from .checkpoints import CheckpointDirectory
 from .errors import RunFailedError
-from .foreign import unsound
+from .foreign import known_row, layers, unsound
 from .initial import first_model
 from .kept_rounds import KeptRounds, app_of
 from .knowledge._checkpoint.checkpoint import EARLY_STOPPING, Checkpoint
 from .knowledge._checkpoint.trainings import directory_of
 from .knowledge._config.kit import KIT_PACKAGE
 from .knowledge._config.steering import STEERING
+from .knowledge._config.strategies import NOT_FOR_BUFFERS
 from .knowledge.version import VERSION
 from .promises import promises
+from .publish import logger
 from .resume import ARITHMETIC, KIT, AnyModel, Beginning, arithmetic_of
 from .rounds import Evaluate, known_line
 from .state import Capture, KeptState, Restore, State
@@ -235,12 +238,27 @@ def begin(
         infinite = frozenset(unsound(masks, {}))
         beginning = resume.begin(directory, terms.identity, untrained, mode, check, any_model, first, infinite)
     if any_model:
+        _tell_of_an_apps_buffers(state.strategy, untrained)
         return beginning, ways[FIRST]
     arithmetic = ways[beginning.arithmetic]
     if not beginning.rounds_done:
         check_trainable(beginning.arrays, arithmetic.parameters(untrained))
     tell_of_buffers(untrained, ways[NEWEST].buffers, beginning.arithmetic)
     return beginning, arithmetic
+
+
+def _tell_of_an_apps_buffers(strategy: Strategy, model: ArrayRecord) -> None:
+    """Warn of running statistics and counters that one of Flower's classes takes for parameters."""
+    rows = [row for dummy, layer in layers(strategy) if (row := known_row(layer)) and row.name in NOT_FOR_BUFFERS]
+    if rows and (names := unlearned(model)):
+        logger.warning(
+            "%s takes running statistics and counters for parameters, and steps along them or judges by them: %s of the"
+            " model's arrays, %s among them. A variance may become negative. Do not send them, take a strategy that"
+            " averages, or train the model with the collection's own app, whose buffers() keeps them apart.",
+            rows[0].name,
+            len(names),
+            names[0],
+        )
 
 
 def _refuse() -> NoReturn:

@@ -20,6 +20,7 @@ from flwr.serverapp.strategy import (
     FedTrimmedAvg,
     FedXgbBagging,
     FedXgbCyclic,
+    FedYogi,
     Krum,
     Strategy,
 )
@@ -213,3 +214,27 @@ def test_what_becomes_of_replies_is_known_of_flowers_strategies_for_trees() -> N
     assert {kind: taken(kind(), "aggregate_train") for kind in kinds} == kinds
     assert taken(FedXgbBagging(), "aggregate_evaluate") == AVERAGED
     assert taken(Wrapping(FedXgbBagging()), "aggregate_train") == JOINED
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (FedAvg, ""),
+        (FedMedian, ""),
+        (FedAdam, "FedAdam"),
+        (lambda: Wrapping(Krum(num_malicious_nodes=0)), "Krum"),
+        (type("Mine", (FedYogi,), {}), "FedYogi"),
+    ],
+)
+def test_buffers_that_a_class_of_flower_takes_for_parameters_are_told(
+    bench: Bench, caplog: pytest.LogCaptureFixture, make: Callable[[], Strategy], named: str
+) -> None:
+    arrays = {"w": np.zeros(2, np.float32), "bn.running_var": np.ones(2, np.float32), "bn.count": np.array(0)}
+    bench.start(make, rounds=1, initial=ArrayRecord({name: Array(values) for name, values in arrays.items()}))
+    told = [text.split(". A variance")[0] for text in caplog.messages if "takes running statistics" in text]
+    if named:
+        assert len(told) == 1
+        assert told[0].startswith(f"{named} takes running statistics and counters for parameters")
+        assert told[0].endswith("2 of the model's arrays, bn.running_var among them")
+    else:
+        assert told == []

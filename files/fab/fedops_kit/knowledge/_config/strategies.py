@@ -243,6 +243,12 @@ STRATEGIES: Mapping[str, Strategy] = {
 }
 
 
+# Flower's classes that harm a model whose running statistics and counters are not kept apart.
+NOT_FOR_BUFFERS = frozenset(
+    row.name for row in STRATEGIES.values() if row.state or row.buffers == CHOSEN or row.name == "QFedAvg"
+)
+
+
 def readers(variable: str) -> tuple[str, ...]:
     """The strategies of which a variable is a parameter."""
     return tuple(
