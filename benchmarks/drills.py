@@ -14,6 +14,8 @@ from federation import HOME, Federation
 Act = Callable[[Federation], object]
 
 SERVER_APP = f"^{HOME}/releases/[^ ]*/bin/python[^ ]* {HOME}/venv/bin/flwr-serverapp "
+# One is a fork of the process that has loaded what it needs, or by itself where that one is not ready yet.
+WARM = f"^{HOME}/venv/bin/python[^ ]* -P {HOME}/bin/flower-clientapps warm "
 CLIENT_APP = f"^{HOME}/venv/bin/python[^ ]* -P {HOME}/bin/flower-clientapps flwr-clientapp "
 TRAINING = "flower-training@recovery-*"
 # Packets go nowhere, without a word, as when a cable is cut. What a host says to itself still arrives.
@@ -108,8 +110,9 @@ def _signal_serverapp(signal: str) -> Act:
 
 def _signal_clientapp(signal: str) -> Act:
     """It lives for seconds, so it is waited for."""
-    wait = 'until pkill --signal "$1" --full "$2"; do sleep 0.05; done'
-    return lambda it: it.on(ONE, "timeout", "120", "sh", "-c", wait, "sh", signal, CLIENT_APP)
+    child = 'pkill --signal "$1" --parent "$(pgrep --delimiter , --full "$3")"'
+    wait = f'until pkill --signal "$1" --full "$2" || {child}; do sleep 0.05; done'
+    return lambda it: it.on(ONE, "timeout", "120", "sh", "-c", wait, "sh", signal, CLIENT_APP, WARM)
 
 
 def _kill_in_save(it: Federation) -> None:
