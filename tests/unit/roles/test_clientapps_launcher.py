@@ -34,13 +34,15 @@ def place(open_path: Path) -> Path:
 def run(clientapps: str, place: Path) -> Run:
     """Run a script with the names of a module of the program as a user of its own; return what it prints."""
 
-    def run_script(module: str, script: str, **more: object) -> object:
+    def run_script(
+        module: str, script: str, before: str = "", arguments: tuple[str, ...] = (), **more: object
+    ) -> object:
         # The interpreter may lie where only root gets.
         drop = f"os.setgroups([]); os.setgid({USER}); os.setuid({USER})"
         names = f"import sys; sys.path.append({clientapps!r}); from fedops_clientapps.clientapps.{module} import *"
-        code = f"import json, os, subprocess\n{names}\n{drop}\n{script}"
+        code = f"import json, os, subprocess\n{names}\n{before}\n{drop}\n{script}"
         done = subprocess.run(
-            [sys.executable, "-I", "-c", code, str(place)],
+            [sys.executable, "-I", "-c", code, str(place), *arguments],
             env={"PATH": "/usr/bin:/bin", "TMPDIR": str(place)},
             capture_output=True,
             text=True,
@@ -72,6 +74,112 @@ print(json.dumps([before > 0, others()]))
 
 def test_what_outlives_an_app_is_ended_however_it_hides(run: Run) -> None:
     assert run("tidying", STRAY) == [True, []]
+
+
+HIDING = """
+import ctypes, sys, time
+beats = sys.argv[1] + "/beats"
+def beat():
+    open(beats, "w").write(str(time.monotonic()))
+
+def hidden():
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # nobody may look into it: it is not in /proc
+    for _beat in range(2000):
+        beat()
+        time.sleep(0.01)
+
+def hopping():
+    end = time.monotonic() + 20
+    while not os.fork() and time.monotonic() < end:
+        beat()
+    os._exit(0)
+
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        eval(sys.argv[2])()
+    os._exit(0)
+os.wait()
+time.sleep(0.2)
+warm = os.fork()
+if not warm:
+    time.sleep(600)
+told = False
+if sys.argv[3] == "spare":
+    told = end_others_than(warm)
+if not told:
+    end_all()
+latest = open(beats).read()
+time.sleep(0.2)
+print(json.dumps([told, others() == ([warm] if told else []), latest == open(beats).read()]))
+end_all()
+"""
+# As systemd does with ProtectProc=invisible.
+INVISIBLE = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.unshare(0x20000) or libc.mount(b"none", b"/", None, 0x44000, None) or libc.mount(
+    b"proc", b"/proc", b"proc", 0, b"hidepid=2"
+):
+    print(json.dumps("no mounts"))
+    sys.exit()
+"""
+
+
+@pytest.mark.parametrize("how", ["all", "spare"])
+@pytest.mark.parametrize("kind", ["hidden", "hopping"])
+def test_no_app_hides_a_process_or_outruns_its_end(run: Run, kind: str, how: str) -> None:
+    told = run("tidying", HIDING, INVISIBLE, arguments=(kind, how))
+    if told == "no mounts":
+        pytest.skip("nothing can be mounted here")
+    spared, alone, silent = told
+    assert (alone, silent) == (True, True)
+    assert spared == (how == "spare" and kind == "hidden") or kind == "hopping"
+
+
+BOUNDS = """
+import resource, signal
+before, others_before = bounds(), []
+def app(do):
+    parent = os.getpid()
+    if not os.fork():
+        do(parent)
+        os._exit(0)
+    os.wait()
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+same = bounds() == before
+changed = []
+for change in (
+    lambda pid: resource.prlimit(pid, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
+    lambda pid: os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid) + 1),
+    lambda pid: os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0)),
+):
+    app(change)
+    changed.append(bounds() != before)
+    before = bounds()
+print(json.dumps([same, changed]))
+"""
+
+
+def test_what_an_app_can_change_of_the_process_that_starts_the_next_one_is_seen(run: Run) -> None:
+    assert run("tidying", BOUNDS) == [True, [True, True, True]]
+
+
+SHARED = """
+libc = ctypes.CDLL(None)
+def there():
+    return [len(open(f"/proc/sysvipc/{kind}").readlines()) - 1 for kind in ("shm", "sem", "msg")]
+none = there()
+libc.shmget(0x0badc0de, 1 << 16, 0o1600), libc.semget(0x0badc0de, 1, 0o1600), libc.msgget(0x0badc0de, 0o1600)
+some = there()
+clear([])
+print(json.dumps([none, some, there()]))
+"""
+
+
+def test_memory_that_an_app_shares_does_not_outlive_it(run: Run) -> None:
+    own = "import ctypes; ctypes.CDLL(None).unshare(0x08000000)"  # IPC, as PrivateIPC=yes
+    assert run("tidying", SHARED, own) == [[0, 0, 0], [1, 1, 1], [0, 0, 0]]
 
 
 LEFT = """
@@ -160,4 +268,4 @@ def test_no_process_gets_the_secret_from_where_it_came_or_from_memory(run: Run, 
 
 def test_root_ends_nobody(part) -> None:
     with pytest.raises(PermissionError):
-        part("tidying").end_all(lambda: [])
+        part("tidying").end_all()

@@ -126,6 +126,9 @@ def test_a_forked_clientapp_is_flowers_program_with_a_home_of_its_own(part: Part
         assert app.has_ended
         assert (Path(warm._home) / "token").read_text() == "t0ken"
         assert "usage: flwr-clientapp" in capfd.readouterr().out
+    assert warm.is_there
+    os.setpriority(os.PRIO_PROCESS, pid := warm.process.pid, os.getpriority(os.PRIO_PROCESS, pid) + 1)
+    assert not warm.is_there  # as an app has found it
     warm._channel.close()
     assert warm.process.wait(10) == 0
 

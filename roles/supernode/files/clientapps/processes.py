@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from .start import CLIENTAPP, WARM, at_home, keep_token, program
-from .tidying import remove
+from .tidying import bounds, remove
 
 ANSWER = 5.0  # seconds for a fork
 
@@ -65,6 +65,7 @@ class Warm:
                 pass_fds=(theirs.fileno(),),
             )
         self._read = b""
+        self._bounds: tuple[object, ...] | None = None
 
     def told(self, seconds: float) -> dict[str, Any]:
         """Return what it says next; nothing when it says nothing in time, or is gone."""
@@ -84,11 +85,13 @@ class Warm:
 
     @property
     def is_there(self) -> bool:
-        return self.process.poll() is None
+        """Tell whether it is there, as no app has changed it."""
+        return self.process.poll() is None and self._bounds in (None, bounds(self.process.pid))
 
     def start(self, command: list[str], token: str) -> Forked | None:
         """Start a ClientApp; return nothing when it does not."""
         with suppress(OSError):
+            self._bounds = self._bounds or bounds(self.process.pid)
             remove(self._home)
             os.mkdir(self._home, 0o700)
             arguments = [*command, "--parent-pid", str(self.process.pid), "--token-file", keep_token(self._home, token)]

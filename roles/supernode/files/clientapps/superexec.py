@@ -8,13 +8,12 @@ import importlib
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 from .nursery import Nursery
 from .pace import Pace, quicken
 from .processes import ClientApp, Forked
 from .secrecy import close_memory, take_secret
-from .tidying import clear, end_all
+from .tidying import bounds, clear, control_group, end_all
 
 GOODBYE = 5.0  # seconds; a ClientApp that has replied still hands over its state
 HASH = "fab_hash"  # what Flower says of a task before its process is there
@@ -38,6 +37,7 @@ def run_superexec() -> None:
         def __init__(self) -> None:
             self.app: ClientApp | Forked | None = None
             self.killed = killed_for_memory()
+            self.bounds = bounds()
             self.nursery = Nursery(dict(os.environ))
 
         def launch(self, spec: ExecutionSpec) -> LaunchResult:
@@ -66,6 +66,8 @@ def run_superexec() -> None:
         def _end(self) -> None:
             self.app = None
             self.nursery.tidy()
+            if bounds() != self.bounds:
+                sys.exit("An app has changed the limits of its SuperExec, which later ones would have. It begins anew.")
 
     pace = Pace()
     quicken(pace, "flwr.supercore.superexec.run_superexec", "time.sleep(task_poll_interval)")
@@ -80,7 +82,6 @@ def run_superexec() -> None:
 def killed_for_memory() -> int:
     """Return how many processes of this unit the kernel has ended because of its bound on memory."""
     with suppress(OSError, StopIteration, ValueError):
-        group = Path("/proc/self/cgroup").read_text("utf-8").strip().rpartition(":")[2]
-        lines = Path(f"/sys/fs/cgroup{group}", "memory.events").read_text("utf-8").splitlines()
+        lines = control_group("memory.events").read_text("utf-8").splitlines()
         return int(next(line.split()[1] for line in lines if line.startswith("oom_kill ")))
     return 0
