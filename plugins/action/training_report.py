@@ -40,7 +40,10 @@ class ActionModule(ActionBase):
         if answer.get("failed") or "story" not in answer:
             return answer
         try:
-            with errors_as(AnsibleActionFail), expecting("The host tells what is no story of a training", ValueError):
+            with (
+                errors_as(AnsibleActionFail),
+                expecting("The host tells what is no story of a training", ArithmeticError, ValueError),
+            ):
                 made = _built({**answer, "story": {**answer["story"], "training": training}}, arguments, earlier)
             return self._write(_directory(arguments, task_vars or {}), made)
         except OSError as error:

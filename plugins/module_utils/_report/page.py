@@ -100,7 +100,7 @@ def _anomalies(report: Report) -> str:
             if tries
             else ""
         )
-        at = f"<span class=round>round {one['round']}:</span> " if one["round"] is not None else ""
+        at = f"<span class=round>round {words(one['round'])}:</span> " if one["round"] is not None else ""
         entries.append(f'<li class="{words(one["weight"])}">{at}{words(one["text"], 2000)}{more}</li>')
     return f"<ul class=anomalies>{''.join(entries)}</ul>"
 

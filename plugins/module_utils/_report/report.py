@@ -69,7 +69,7 @@ def build(
     baseline: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
     """Return a report; C(baseline) is one, of what it is compared with."""
-    training = str(story["training"])
+    training = harmless(str(story["training"]))
     word: t.Callable[[str], str] = names.real if real else names.hidden
     rest = {key: value for key, value in story.items() if key != "by_site"}
     told: dict[str, t.Any] = _renamed(harmless_value({**_ABSENT, **rest}, FOREIGN), word)

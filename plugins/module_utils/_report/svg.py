@@ -19,6 +19,7 @@ WIDTH, HEIGHT = 720, 240
 MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 62, 14, 12, 34
 COLOURS = 8  # classes c0 to c7 of the page
 LONGEST_WORDS = 60
+_NARROWEST = 1e-300  # a range; what is smaller cannot be parted
 
 Bar = t.Sequence[float]
 
@@ -42,7 +43,7 @@ def short_number(value: float) -> str:
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Return round numbers in a range, so many at most."""
     span = high - low
-    if not math.isfinite(span) or span <= 0:
+    if not _NARROWEST < span < math.inf:
         return [low]
     step = 10 ** math.floor(math.log10(span / most))
     step = next((step * factor for factor in (1, 2, 5, 10) if span / (step * factor) <= most), step * 10)

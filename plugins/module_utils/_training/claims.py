@@ -138,6 +138,7 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "loss": _NUMBER,
         "accuracy": _NUMBER,
         "replies": _COUNT,
+        "attempts": _COUNT,
         "failures": _COUNT,
         "aggregated": _FLAG,
         "checkpoint": _TEXT,

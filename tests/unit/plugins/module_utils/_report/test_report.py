@@ -221,6 +221,21 @@ def test_nothing_that_sites_write_is_more_than_text(tmp_path) -> None:
     assert "<script>alert(1)" in "".join(reader.words)
 
 
+def test_nothing_that_a_host_says_is_more_than_text(tmp_path) -> None:
+    whole = told(stories.eventful(12), tmp_path, supervision=stories.memory({"run_id": "1", "reason": "x"}))
+    whole["supervision"]["restart_reasons"][0]["round"] = HOSTILE
+    for group in whole["not_counted"]:
+        group["first"] = [HOSTILE]
+    found = report.build({**whole, "training": HOSTILE}, NOBODY)
+    assert "\x1b" not in page(found)
+    assert "script" not in Reader(page(found)).tags
+
+
+def test_a_round_that_says_how_often_it_was_begun_in_words_keeps_no_report_from_being_made(tmp_path) -> None:
+    found = stories.lines(4, 2, change=lambda each: each.update(attempts="3" if each["round"] == 2 else 1))
+    assert [row["round"] for row in made(found, tmp_path)["rounds"]] == [1, 3, 4]
+
+
 def test_lines_that_are_broken_or_of_another_kind_are_left_out_and_told(tmp_path) -> None:
     found = stories.lines(6, 2)
     found[2]["loss"] = "low"
@@ -358,7 +373,7 @@ def test_phases_are_those_of_the_history_or_what_can_be_told_without(tmp_path) -
     assert figures.phases(without["rounds"])[1] == {figures.TRAINING: 2.1, figures.REST: pytest.approx(1.0)}
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.0001, 0.0002), (-5, 1e6), (3, 3), (0, 7)])
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.0001, 0.0002), (-5, 1e6), (3, 3), (0, 7), (0, 5e-324)])
 def test_ticks_are_few_and_inside(low, high) -> None:
     found = svg.ticks(low, high)
     assert 1 <= len(found) <= 6
