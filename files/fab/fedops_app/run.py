@@ -85,7 +85,7 @@ def terms(training: Training, run_id: int) -> Terms:
         describe=partial(strategies.describe, training=training),
         check=partial(_check, training),
         told_by=publisher(identity, run_id),
-        buffers=tuple(call(getattr(task, "buffers", tuple), extra=training.extra)),
+        buffers=call(getattr(task, "buffers", tuple), extra=training.extra),
     )
 
 

@@ -18,19 +18,24 @@ from numpy.typing import NDArray
 
 from .arrays import flat, view
 from .dtypes import BFLOAT16, array, is_bfloat16, is_countable, narrowed, wide
+from .knowledge._base.jsonable import harmless
 from .knowledge._config.strategies import MEDIAN, TRIMMED, trimmed
 
 # How the names end that PyTorch gives to what a batch normalization keeps.
 _PYTORCHS = ("running_mean", "running_var", "num_batches_tracked")
 _PIECE = 1 << 16  # numbers of each reply at a time
+_SHOWN = 100  # characters of what is no list
 
 
 def names_of(model: Mapping[str, Array], named: Iterable[str] = ()) -> frozenset[str]:
     """Return the buffers of a model: integers and booleans are always some, others where the task names them.
 
-    Raises ValueError for a name that is no array of the model.
+    Raises ValueError for a name that is no array of the model, and for what are no names.
     """
-    given = frozenset(named)
+    names = list(named) if isinstance(named, Iterable) and not isinstance(named, str) else [named]
+    if isinstance(named, str) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"buffers() returns {harmless(repr(named), _SHOWN)}, and no list of names")
+    given = frozenset(names)
     if unknown := sorted(given - model.keys()):
         raise ValueError(f"buffers() names {unknown[0]!r}, which is no array of the model")
     return given | {name for name, array in model.items() if is_countable(array.dtype)}

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class Terms:
     describe: Callable[[Strategy], Mapping[str, object]]  # says what the live object is
     check: Callable[[int, Room], None]  # raises where the nodes online, or the room of the host, do not suffice
     told_by: Publisher
-    buffers: tuple[str, ...] = ()  # the arrays that are no parameters, beside all integers and booleans
+    buffers: Iterable[str] = ()  # the arrays that are no parameters, beside all integers and booleans
 
 
 def publisher(identity: Identity, run_id: int) -> Publisher:

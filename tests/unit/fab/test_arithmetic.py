@@ -136,10 +136,13 @@ def test_an_app_that_forgets_its_buffers_is_told(
     [
         (["stem.norm.variance"], "buffers() names 'stem.norm.variance', which is no array of the model."),
         (list(Normalized().initial_arrays(0)), "The model holds no parameters: "),
+        (None, "buffers() returns None, and no list of names. Correct buffers() in task.py."),
+        ("stem.norm.running_var", "buffers() returns 'stem.norm.running_var', and no list of names."),
+        ([["stem.norm.running_var"]], "buffers() returns [['stem.norm.running_var']], and no list of names."),
     ],
 )
 def test_buffers_that_cannot_be_end_the_run_before_a_round(
-    federation: Federation, normalized: Normalized, monkeypatch: pytest.MonkeyPatch, named: list[str], message: str
+    federation: Federation, normalized: Normalized, monkeypatch: pytest.MonkeyPatch, named: object, message: str
 ) -> None:
     monkeypatch.setattr(task, "buffers", lambda: named, raising=False)
     with pytest.raises(RunFailedError, match="^" + re.escape(message)):
