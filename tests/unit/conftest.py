@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -92,8 +94,34 @@ def in_groups() -> Iterator[tuple[int, ...]]:
     os.setgroups(before)
 
 
+@contextmanager
+def _cleared(place: Path) -> Iterator[None]:
+    yield
+    # What libraries leave, which is theirs to remove when their process ends, goes with the directory.
+    assert [name for name in os.listdir(place) if name.startswith(("fedops-", "flower-"))] == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test leaves anything where temporary files go, which is a directory of its own for each session."""
+    tmp_path_factory.getbasetemp()  # pytest's own stays where it is
+    with tempfile.TemporaryDirectory(prefix="fedops-tests-") as name, pytest.MonkeyPatch.context() as patch:
+        os.chmod(name, 0o1777)
+        patch.setattr(tempfile, "tempdir", name)
+        patch.setenv("TMPDIR", name)
+        with _cleared(Path(name)):
+            yield
+    atexit.unregister(shutil.rmtree)  # by which modules of Ansible would do so
+
+
+@pytest.fixture
+def cleared() -> Callable[[Path], AbstractContextManager[None]]:
+    """What holds the tests to tidy up, to be tested itself."""
+    return _cleared
+
+
 @pytest.fixture(scope="session")
-def _open_places() -> Iterator[Path]:
+def _open_places(_temporary_files: None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="fedops-") as name:
         path = Path(name).resolve()
         path.chmod(0o755)

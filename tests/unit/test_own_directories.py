@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+SHARED_BY_ALL = Path(tempfile.gettempdir())  # before a session has its own
+
 
 def test_a_mode_that_is_changed_and_left_so_fails(tmp_path: Path, unchanged) -> None:
     tmp_path.chmod(0o1777)
@@ -28,7 +30,16 @@ def test_files_that_come_and_go_in_them_are_no_change(tmp_path: Path, unchanged)
         (tmp_path / "file").write_text("")
 
 
-@pytest.mark.parametrize("place", [tempfile.gettempdir(), Path(__file__).parents[2], Path.home()])
+def test_a_file_that_is_left_where_temporary_files_go_fails(tmp_path: Path, cleared) -> None:
+    with pytest.raises(AssertionError, match="flower-app-left"), cleared(tmp_path):
+        (tmp_path / "flower-app-left").touch()
+
+
+def test_temporary_files_go_to_a_directory_of_the_session() -> None:
+    assert tempfile.gettempdir() == os.environ["TMPDIR"] != str(SHARED_BY_ALL)
+
+
+@pytest.mark.parametrize("place", [SHARED_BY_ALL, Path(__file__).parents[2], Path.home()])
 def test_it_watches_what_all_tests_share(request, place) -> None:
     conftest = next(
         plugin

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -117,7 +118,8 @@ def test_an_import_that_fails_is_named(part: Part) -> None:
     assert failing_import(["json", "nowhere", "elsewhere"]) == told
 
 
-def test_a_forked_clientapp_is_flowers_program_with_a_home_of_its_own(part: Part, tmp_path, capfd) -> None:
+def test_a_forked_clientapp_is_flowers_program_with_a_home_of_its_own(part: Part, tmp_path, monkeypatch, capfd) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     warm = part("processes").Warm("0badc0de", ["yaml"], {**os.environ, "TMPDIR": str(tmp_path)})
     assert warm.told(120) == {"ready": True}
     for _message in range(2):
