@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.fedops.flower.plugins.module_utils._config.table import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
@@ -36,6 +37,8 @@ LAYERS = (
     "_release",
     "_delivery",
 )
+# What is shown of a variable that is not set, which is no default.
+WORDS = [("teardown.yml", "checkpoints_nfs_export", "'the mounted backend'")]
 MODULES = sorted(path for path in (PLUGINS / "modules").glob("*.py") if path.stem != "__init__")
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 
@@ -144,6 +147,21 @@ def test_a_default_in_the_argument_specs_is_the_one_in_defaults(role: Path) -> N
         if "default" in option and option["default"] not in (defaults.get(name), *described(defaults.get(name), option))
     }
     assert wrong == {}
+
+
+def test_no_play_or_role_writes_the_default_of_a_variable_again() -> None:
+    """Where the role does not run, C(__defaults) has it (tools/faces/playbooks.py)."""
+    known = {name for role in ROLES for name in role_defaults(role)} | {row.ansible for row in VARIABLES}
+    files = [
+        path
+        for folder in ("roles", "playbooks")
+        for kind in ("yml", "j2")
+        for path in ROOT.glob(f"{folder}/**/*.{kind}")
+    ]
+    again = re.compile(r"\b(\w+)(?:'\])? *\| *default\( *('[^']+'|\"[^\"]+\"|-?[0-9.]+|\[[^\]]+\])")
+    found = [(path.name, name, value) for path in files for name, value in again.findall(path.read_text("utf-8"))]
+    assert len(found) > 5  # those of variables that belong to a playbook alone
+    assert [each for each in found if each[1] in known and each not in WORDS] == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)

@@ -14,7 +14,11 @@ from module_utils._config.table import BY_NAME
 from . import licence
 
 PATH = "playbooks/vars/defaults.yml"
-OF_ROLES = {"runtime": ("runtime_releases_kept",), "supernode": ("supernode_online_timeout",)}
+OF_ROLES = {
+    "checkpoints": ("checkpoints_backend",),
+    "runtime": ("runtime_releases_kept",),
+    "supernode": ("supernode_online_timeout",),
+}
 OF_THE_TABLE = ("training_name",)
 BACKUP = "playbooks/vars/backup.yml"
 AUTHORITY = ("directory", "certificate", "private_key")  # the variables certificates_ca_*
