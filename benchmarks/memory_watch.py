@@ -48,7 +48,7 @@ class MemoryWatch(threading.Thread):
                 self._state = max(self._state, self._state_size())
             looks += 1
             for host, processes in known.items():
-                self._look(host, processes)
+                self._note_memory(host, processes)
 
     def stop(self) -> Peaks:
         """Stop looking, and return what was seen; nothing when it was never started."""
@@ -57,7 +57,7 @@ class MemoryWatch(threading.Thread):
             self.join()
         return Peaks(dict(self._processes), dict(self._hosts), self._state)
 
-    def _look(self, host: str, processes: Mapping[int, str]) -> None:
+    def _note_memory(self, host: str, processes: Mapping[int, str]) -> None:
         together = 0
         for process, command in processes.items():
             with suppress(OSError, TypeError):  # it has ended, or is a zombie without any memory

@@ -163,7 +163,7 @@ class Fetching:
     def fetch(self, waited_for: Set[str]) -> list[Message]:
         """Return the replies that are complete by now, or an error in the place of one that is no good."""
         self._arriving = [each for each in self._arriving if each.question in waited_for]  # or it was given up
-        replies = [*self._look(waited_for)]
+        replies = [*self._announced(waited_for)]
         for each in list(self._arriving):
             if (reply := self._advanced(each)) is not None:
                 self._arriving.remove(each)
@@ -171,7 +171,7 @@ class Fetching:
                 replies.append(reply)
         return replies
 
-    def _look(self, waited_for: Set[str]) -> Iterable[Message]:
+    def _announced(self, waited_for: Set[str]) -> Iterable[Message]:
         """Ask for announcements. One that is no answer to an open question is dropped, whoever made it."""
         asked = waited_for - self._known
         if not asked:

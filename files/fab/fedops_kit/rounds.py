@@ -74,8 +74,8 @@ class RoundKeeper:
         is_best = spike = False
         if finished.aggregated:
             measured = {CENTRAL: central, OF_SITES: finished.metrics, OF_TRAINING: finished.train_metrics}
-            is_best = self.stopping.look(finished.number, measured)
-            spike = self.steer.look(finished, _loss(central, finished.metrics))
+            is_best = self.stopping.improves(finished.number, measured)
+            spike = self.steer.spikes(finished, _loss(central, finished.metrics))
             self.last = self._kept(arrays, spike, {"loss": facts["loss"], "accuracy": facts["accuracy"]})
             # A mapping of our own: the record is emptied when the next round has made a new model, saved or not.
             said = {**self.attendance.manifest, **self.stopping.manifest, **self.steer.manifest}

@@ -99,7 +99,7 @@ class Steer:
                 if report.get("state") == COUNTED:
                     report[CLIENT_RATE] = self.rate_of(site)
 
-    def look(self, finished: Round, loss: float | None) -> bool:
+    def spikes(self, finished: Round, loss: float | None) -> bool:
         """Take note of what a round has come to that has made a new model; tell whether it is a spike."""
         if self.settings is None:
             return False

@@ -48,7 +48,7 @@ class EarlyStopping:
         """Tell whether no further round is to be trained."""
         return self.settings is not None and self.settings.is_over(self.waited)
 
-    def look(self, number: int, measured: Mapping[str, Mapping[str, Any] | None]) -> bool:
+    def improves(self, number: int, measured: Mapping[str, Mapping[str, Any] | None]) -> bool:
         """Take note of a round that has made a new model; tell whether that is the best one so far.
 
         ``measured`` are the metrics of the model by who has measured them. The first that has the metric stays the one:
