@@ -38,8 +38,8 @@ def _given(variables: Mapping[str, Any]) -> dict[str, Any]:
         with suppress(UndefinedError):
             value = variables.get(name)
             if not isinstance(value, Undefined):
-                is_context = name in use_cases.CONTEXTS and isinstance(value, Mapping)
-                found[name] = of_flower(value) if is_context else value
+                in_context = name in use_cases.CONTEXTS
+                found[name] = of_flower(value) if in_context and isinstance(value, Mapping) else value
     return found
 
 
