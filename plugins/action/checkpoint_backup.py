@@ -23,7 +23,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import arrays_name, manifest_name
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.trainings import directories, has_folder
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
-from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import ModuleFailedError, fetched
+from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import (
+    ModuleFailedError,
+    expect_room,
+    fetched,
+)
 
 LOOKS = 5  # at the host, until its newest checkpoint has arrived: retention may be faster than a connection
 ARRIVING = ".arriving"
@@ -98,6 +102,7 @@ class ActionModule(ActionBase):
                     manifest = load(target)
                     check(target, one["round"], manifest)
                     limit = manifest["bytes"]
+                    expect_room(arriving, limit)
             keep(arriving, one["round"], place_of(self._backup, one["folder"]))
         except CheckpointError as error:
             return str(error)  # it is gone, or another has taken its place meanwhile

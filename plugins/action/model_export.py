@@ -18,7 +18,12 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.models i
 from ansible_collections.fedops.flower.plugins.module_utils._training.export import LONGEST_ENDING, OF_APP
 from ansible_collections.fedops.flower.plugins.module_utils._training.export_program import MODEL_NAME
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
-from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import arriving, fetched, training_asked
+from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import (
+    arriving,
+    expect_room,
+    fetched,
+    training_asked,
+)
 
 ENDING = re.compile(rf"{MODEL_NAME}((?:[._-][A-Za-z0-9._-]{{0,{LONGEST_ENDING - 1}}})?)")
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -62,6 +67,7 @@ class ActionModule(ActionBase):
         if _sha256(dest) == made["sha256"]:
             return self._told(made, dest, False)
         os.makedirs(directory, exist_ok=True)
+        expect_room(directory, made["bytes"])
         too_much = AnsibleActionFail(f"The host sends more than the {made['bytes']} bytes that it tells of.")
         with arriving(dest) as stream:
             stream.writelines(fetched(lambda offset: self._piece(made["file"], offset), made["bytes"], too_much))

@@ -32,7 +32,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._delivery.contents i
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.opening import Trust, verify_package
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.packing import Packing, plan, signer_of
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
-from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import ModuleFailedError, fetched
+from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import (
+    ModuleFailedError,
+    expect_room,
+    fetched,
+)
 
 OF_THE_CONTROLLER = ("files", "base_model", "base_sha256", "ca_passphrase", "name")  # nothing of it goes to the host
 LONGEST_CONFIG = 1 << 20  # bytes
@@ -79,6 +83,7 @@ class ActionModule(ActionBase):
             os.makedirs(directory, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".packing-", dir=directory) as work:
                 arrived = Checkpoint(os.path.join(work, checkpoint.file), checkpoint.manifest)
+                expect_room(work, checkpoint.manifest["bytes"])
                 self._fetch(found, checkpoint.file, work, checkpoint.manifest["bytes"])
                 verify_arrays(arrived)
                 told["sha256"] = replace(packing, checkpoint=arrived).write(work, signer)

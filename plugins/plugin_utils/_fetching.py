@@ -19,6 +19,8 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
 from ansible_collections.fedops.flower.plugins.module_utils._config.values import BadValue, parse
 
+SPARE = 256 << 20  # bytes that are left to others on the disk of the controller
+
 
 class ModuleFailedError(Exception):
     """The module has failed; its answer, the only argument, is the task's."""
@@ -35,6 +37,16 @@ def fetched(ask: Callable[[int], object], limit: int, too_much: Exception) -> It
         if offset > limit:
             raise too_much
         yield piece
+
+
+def expect_room(directory: str, size: int) -> None:
+    """Refuse what a host would send when the controller has no room for so many bytes, and for others."""
+    there = os.statvfs(directory)
+    # Some file systems do not tell how large they are.
+    if there.f_blocks and (free := there.f_bavail * there.f_frsize) < size + SPARE:
+        raise AnsibleActionFail(
+            f"{directory} has no room for {size} bytes: {free} are free, of which {SPARE} are left to others."
+        )
 
 
 @contextmanager

@@ -3,11 +3,19 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import arriving, fetched
+from ansible.errors import AnsibleActionFail
+from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import (
+    SPARE,
+    arriving,
+    expect_room,
+    fetched,
+)
 
 CONTENT = b"0123456789"
 
@@ -37,3 +45,15 @@ def test_what_arrives_takes_its_place_only_when_all_went_well(tmp_path: Path) ->
         stream.write(b"whole")
         assert dest.read_bytes() == b"old"
     assert (dest.read_bytes(), list(tmp_path.iterdir())) == (b"whole", [dest])
+
+
+def test_what_the_controller_has_no_room_for_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AnsibleActionFail, match=f"{tmp_path} has no room for {1 << 60} bytes"):
+        expect_room(str(tmp_path), 1 << 60)
+    disk = SimpleNamespace(f_blocks=100, f_bavail=SPARE // 4096 + 1, f_frsize=4096)
+    monkeypatch.setattr(os, "statvfs", lambda directory: disk)
+    expect_room(str(tmp_path), 4096)
+    with pytest.raises(AnsibleActionFail, match="are left to others"):
+        expect_room(str(tmp_path), 4097)
+    disk.f_blocks = 0  # it does not tell
+    expect_room(str(tmp_path), 4097)

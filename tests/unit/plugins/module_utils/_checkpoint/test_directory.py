@@ -275,3 +275,13 @@ def test_a_lock_that_is_held_is_waited_for_and_told_of_once(tmp_path: Path) -> N
     os.close(held)
     assert take_lock(wanted, 0)
     os.close(wanted)
+
+
+def test_planted_checkpoints_are_stepped_over_only_so_far(directory: Path) -> None:
+    for number in range(1000, 1000 + _checkpoints.MOST_DAMAGED - 1):
+        (directory / f"checkpoint_round_{number}.json").write_text("{")
+    assert _checkpoints.inspect(str(directory), newest=True).latest
+    (directory / "checkpoint_round_2000.json").write_text("{")
+    found = _checkpoints.inspect(str(directory), newest=True)
+    assert (found.latest, len(found.problems)) == (None, _checkpoints.MOST_DAMAGED + 1)
+    assert found.problems[0] == f"{directory} has 100 damaged checkpoints. Older ones are not looked at."
