@@ -12,7 +12,7 @@ from typing import Any
 
 from flwr.app import ArrayRecord, ConfigRecord, MetricRecord
 from flwr.serverapp import Grid
-from flwr.serverapp.strategy import Result, Strategy
+from flwr.serverapp.strategy import Result
 from flwr.supercore.run import Run
 
 from .arithmetic import FIRST, Arithmetic
@@ -24,6 +24,7 @@ from .exact import ExactStrategy
 from .grid import SteadyGrid
 from .knowledge._config.stopping import stopping_text
 from .knowledge.version import VERSION
+from .own_start import OwnStart, is_flowers_start
 from .packer import Packer
 from .publish import logger
 from .resume import ARITHMETIC, KIT, AnyModel, Beginning
@@ -123,7 +124,7 @@ class KeptRounds:
             initial = self._initial_arrays()
             try:
                 found = _numbered(
-                    _started(exact)(
+                    self._started(exact, keeper)(
                         grid=steady,
                         initial_arrays=initial,
                         num_rounds=self._num_rounds - done,
@@ -161,7 +162,19 @@ class KeptRounds:
         )
         return found
 
+    def _started(self, exact: ExactStrategy, keeper: RoundKeeper) -> Callable[..., Result]:
+        """Return what starts the strategy."""
+        if is_flowers_start(exact.strategy):
+            return exact.start
+        again = partial(self._state.restore, dict(self._beginning.state))
+        return OwnStart(exact, keeper, again, partial(self._look, keeper)).start
+
     def _end_of_round(self, keeper: RoundKeeper, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
+        self._look(keeper)
+        return keeper(server_round, arrays)
+
+    def _look(self, keeper: RoundKeeper) -> None:
+        """See what the strategy has changed."""
         if news := self._state.watch():
             logger.warning(
                 "The strategy has changed %s in this round, which no checkpoint holds. If it needs that in the next"
@@ -170,7 +183,6 @@ class KeptRounds:
             )
         if self._configs and keeper.strategy.round.aggregated:
             self._configs.settle()
-        return keeper(server_round, arrays)
 
     def _capture(self) -> State:
         return {**self._state.capture(), **(self._configs.capture() if self._configs else {})}
@@ -226,25 +238,6 @@ class KeptRounds:
             **({} if self._arithmetic.number == FIRST else {ARITHMETIC: self._arithmetic.number}),
             **(self._any_model.said if self._any_model else {}),
         }
-
-
-def _started(exact: ExactStrategy) -> Callable[..., Result]:
-    """Return what starts a strategy: Flower's own ``start``, or the one that the strategy has instead.
-
-    Of the latter the code is the app's, and calls the strategy by ``self``: it gets one that has the same attributes,
-    and whose rounds are the exact ones.
-    """
-    kind = type(exact.strategy)
-    if kind.start is Strategy.start:
-        return exact.start
-    logger.info(
-        "%s has a start() of its own, which is used: it may count rounds from 1 in what it writes.", kind.__name__
-    )
-    rounds = ("configure_train", "aggregate_train", "configure_evaluate", "aggregate_evaluate")
-    methods = {name: staticmethod(getattr(exact, name)) for name in rounds}
-    double: Any = object.__new__(type(kind.__name__, (kind,), methods))
-    double.__dict__ = exact.strategy.__dict__
-    return double.start
 
 
 def _lending(evaluate: Evaluate) -> Evaluate:

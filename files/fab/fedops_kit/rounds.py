@@ -52,6 +52,7 @@ class RoundKeeper:
     round_files: bool = False  # whether each round leaves a file of its own
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
     result: Result = field(default_factory=Result)  # of a training that is ended early
+    ended: int = 0  # the round that was ended last in this run
     _unsaved: tuple[Mapping[str, Array], dict[str, object]] | None = None
     # The best model so far with its state, which could not be saved: newer ones must not take its place.
     _owed: tuple[Mapping[str, Array], State, dict[str, object]] | None = None
@@ -63,9 +64,20 @@ class RoundKeeper:
         if server_round == 0:
             self.heed_quiesce()
             return None if self.strategy.rounds_done else self._evaluate_untrained(arrays)
+        central = self.evaluated(arrays)
+        self.end(arrays, central)
+        return central
+
+    def evaluated(self, arrays: ArrayRecord) -> MetricRecord | None:
+        """Return what the app's own function says of the model of this round."""
+        central = self.evaluate(self.strategy.round.number, arrays) if self.evaluate else None
+        self.strategy.round.spent("central evaluation")
+        return central
+
+    def end(self, arrays: ArrayRecord, central: MetricRecord | None) -> None:
+        """Save what a round has made, and tell of it."""
         finished = self.strategy.round
-        central = self.evaluate(finished.number, arrays) if self.evaluate else None
-        finished.spent("central evaluation")
+        self.ended = finished.number
         facts = _figures(central, finished.metrics, finished.num_examples)
         deviation = self.attendance.ends(
             finished.number, finished.asked_nodes, finished.counted_nodes if finished.aggregated else ()
@@ -114,7 +126,6 @@ class RoundKeeper:
             self._end_quiesced()
         if self.stopping.settings:
             self._end_early(finished, arrays, central)
-        return central
 
     def _kept(self, arrays: ArrayRecord, spike: bool, figures: dict[str, object]) -> dict[str, object]:
         """Return what is known of the model of a round, in whose place a better one may be put after a spike."""
