@@ -67,6 +67,7 @@ class SimulatedGrid(Grid):
         self._run = Run.create_empty(self.run_id)
         self._run.fab_id, self._run.fab_version, self._run.fab_hash = "fedops/fedops-app", "0.1.0", "abcdef0123"
         self._replies: dict[str, Message] = {}
+        self._states: dict[str, RecordDict] = {}  # by site, what its ClientApps leave to the next one of this run
 
     def set_run(self, run: Run) -> None:
         self._run = run
@@ -104,7 +105,8 @@ class SimulatedGrid(Grid):
     def _deliver(self, message: Message) -> str:
         node = message.metadata.dst_node_id
         site, kind = self.sites[node], message.metadata.message_type
-        round_number = next(iter(message.content.config_records.values()))["server-round"]
+        # 0: an app of others may send what is no round
+        round_number = next(iter(message.content.config_records.values()), {}).get("server-round", 0)
         if kind == "train" and self.killed_in_round == round_number:
             raise Killed
         attempt = self.log.count((kind, round_number, site))
@@ -124,7 +126,7 @@ class SimulatedGrid(Grid):
             run_id=self.run_id,
             node_id=message.metadata.dst_node_id,
             node_config={"site": site, "data-path": str(self.data / site), **self.node_configs.get(site, {})},
-            state=RecordDict(),
+            state=self._states.setdefault(site, RecordDict()),
             run_config=self.run_config,
         )
         try:

@@ -91,7 +91,7 @@ class AnyApp:
 def with_two_lines(server: str) -> str:
     """Return a ServerApp that keeps its strategy: one line that imports, and one that wraps."""
     server, imported = re.subn(
-        r"(?m)^(from flwr.serverapp.strategy import .*)$", r"\1\nfrom fedops_kit import keep", server
+        r"(?m)^(from flwr.serverapp import Grid, ServerApp)$", r"\1\nfrom fedops_kit import keep", server
     )
     server, wrapped = re.subn(
         r"(?m)^    (.*)strategy\.start\(", r"    strategy = keep(strategy, context)\n    \1strategy.start(", server

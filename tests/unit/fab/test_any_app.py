@@ -22,7 +22,13 @@ MODELS = {
     "quickstart-numpy": "final_model.npz",
     "quickstart-sklearn": "logreg_model.pkl",
     "quickstart-pytorch": "final_model.pt",
+    "advanced-pytorch": "final_model.npz",
+    "custom-metrics": "final_model.npz",
+    "xgboost-comprehensive": "final_model.json",
 }
+STRATEGIES = {"advanced-pytorch": "CustomFedAvg", "xgboost-comprehensive": "FedXgbBagging"}
+ASKED = {"custom-metrics": 2}  # of three nodes: its fraction-train is 0.7
+NO_NUMPY_FILES = ("quickstart-sklearn", "xgboost-comprehensive")
 ROUNDS = 5
 KILLS, ROUNDS_TO_KILL = 10, 30
 SIGNS_OF_A_ROUND = 4 * len(NODES)
@@ -59,9 +65,9 @@ def test_with_two_lines_it_ends_as_it_does_without(tmp_path: Path, name: str) ->
     """But for the last bits: without the kit, sums are made in the order in which replies come."""
     plain = AnyApp(name, tmp_path / "plain", kept=False)
     kept = AnyApp(name, tmp_path / "kept")
-    rounds = {"num-server-rounds": ROUNDS}
+    rounds = {"num-server-rounds": ROUNDS, "fraction-train": 1.0}  # without the kit, nodes are sampled by chance
     first, second = plain.train("straight", **rounds), kept.train("straight", **rounds)
-    if name == "quickstart-sklearn":
+    if name in NO_NUMPY_FILES:
         assert abs(len(model_of(name, first)) - len(model_of(name, second))) < 64
     else:
         with np.load(first / MODELS[name]) as one, np.load(second / MODELS[name]) as other:
@@ -69,6 +75,22 @@ def test_with_two_lines_it_ends_as_it_does_without(tmp_path: Path, name: str) ->
             for array in one.files:
                 np.testing.assert_allclose(one[array], other[array], atol=1e-5)
     assert trained(plain.last) == trained(kept.last) == [1, 2, 3, 4, 5]
+
+
+def test_an_app_that_trains_nothing_runs_as_it_stands(tmp_path: Path) -> None:
+    folder = AnyApp("federated-analytics", tmp_path, kept=False).train("straight")
+    rng = [np.random.default_rng(number) for number in range(len(NODES))]
+    ages = np.concatenate([each.normal(60, 10, 200) for each in rng])
+    stats = json.loads((folder / "aggregated_stats.json").read_text())
+    np.testing.assert_allclose([stats["age"]["mean"], stats["age"]["std"]], [ages.mean(), ages.std()])
+    assert stats.keys() == {"age", "sofa"}
+
+
+def test_an_app_without_a_strategy_runs_as_it_stands(tmp_path: Path) -> None:
+    folder = AnyApp("vertical-fl", tmp_path, kept=False).train("straight")
+    accuracies = json.loads((folder / "accuracies.json").read_text())
+    assert [number for number, accuracy in accuracies] == list(range(1, 21))
+    assert accuracies[-1][1] > max(0.9, accuracies[0][1])
 
 
 @every_app
@@ -84,10 +106,10 @@ def test_a_killed_run_resumes_with_the_true_rounds_and_ends_with_the_same_bytes(
     assert result["rounds"] == ROUNDS
     assert effective["kit"]["name"] == "fedops_kit"
     assert effective["resumed_from"]["round"] == 2
-    assert effective["strategy"]["name"] == "FedAvg"
+    assert effective["strategy"]["name"] == STRATEGIES.get(name, "FedAvg")
     assert effective["promises"]["holds"]
     assert [line["round"] for line in history(tmp_path)] == [1, 2, 3, 4, 5]
-    assert {line["replies"] for line in history(tmp_path)} == {len(NODES)}
+    assert {line["replies"] for line in history(tmp_path)} == {ASKED.get(name, len(NODES))}
 
 
 @every_app

@@ -1,0 +1,3 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: Apache-2.0
+"""custom-metrics: a Flower app."""
