@@ -15,6 +15,14 @@ options:
     type: path
 """
 
+    FRESH = r"""
+options:
+  fresh:
+    description: Whether the host is known to have nothing of it. Then it is not asked first.
+    type: bool
+    default: false
+"""
+
     PROGRAM = r"""
 options:
   program:

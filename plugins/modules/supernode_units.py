@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - fedops.flower.layout
   - fedops.flower.layout.supernode_user
   - fedops.flower.sent
+  - fedops.flower.sent.fresh
   - fedops.flower.sent.program
   - fedops.flower.flwr.idempotent
 attributes:
@@ -201,6 +202,7 @@ def main() -> None:
             **texts,
             "program": {"type": "str", "default": ""},
             "archive": {"type": "path"},
+            "fresh": {"type": "bool", "default": False},
             "supernodes": {"type": "list", "elements": "dict", "required": True, "options": supernode},
             "systemd_directory": {"type": "path", "default": SYSTEMD},
         },

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - fedops.flower.layout.releases
   - fedops.flower.layout.venv
   - fedops.flower.sent
+  - fedops.flower.sent.fresh
 attributes:
   check_mode:
     description: Can run in check mode and tell whether the environment would be built.
@@ -71,10 +72,6 @@ options:
     type: list
     elements: str
     default: []
-  fresh:
-    description: Whether the host is known to have no environment. Then it is not asked for it first.
-    type: bool
-    default: false
   checksum:
     description: SHA-256 of O(lock). It is computed on the controller. Do not set it.
     type: str

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.module_utils._base.facts import problem
 from ansible_collections.fedops.flower.plugins.plugin_utils._program import Program
@@ -69,7 +70,8 @@ class SendingAction(ActionBase):
             path = Path(folder, program.file_name)
             path.write_bytes(built)
             with_digest = {**arguments, "program": hashlib.sha256(built).hexdigest()}
-            return self.execute_sending(with_digest, {path.name: str(path)}, task_vars)
+            fresh = boolean(arguments.get("fresh"), strict=False)
+            return self.execute_sending(with_digest, {path.name: str(path)}, task_vars, at_once=fresh)
 
     def prepare(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Give a host what it needs beside the files; a result that has failed ends the task.
