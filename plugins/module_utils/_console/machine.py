@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from bisect import bisect_left
 
 from .._base.notation import is_unset
 from .appliance import NOT_ABOUT_TRAINING
@@ -17,7 +18,8 @@ from .appliance import NOT_ABOUT_TRAINING
 _ONEAPP = "ONEAPP_"
 _SECRET = re.compile("KEY|PASS|TOKEN|SECRET|CERT|CRT")
 # A line of context.sh or of one_env. A value may have several lines, so that it ends with a quote at the end of one.
-_ENTRY = re.compile(r"""^(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=(["'])(.*?)\2[ \t]*$""", re.M | re.S)
+_BEGIN = re.compile(r"""^(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=(["'])""", re.M)
+_ENDS = {quote: re.compile(quote + r"[ \t]*$", re.M) for quote in "\"'"}
 # How an apostrophe within apostrophes is written for a shell, and what stands for it while entries are told apart.
 _WRITTEN, _APOSTROPHE = "'\\''", "\0"
 
@@ -25,10 +27,23 @@ _WRITTEN, _APOSTROPHE = "'\\''", "\0"
 def assignments(text: str) -> dict[str, str]:
     """The variables of a file that a shell would source, as a context has it; nothing in it is run."""
     found = {}
-    for name, quote, value in _ENTRY.findall(text.replace(_APOSTROPHE, "").replace(_WRITTEN, _APOSTROPHE)):
+    for name, quote, value in _entries(text.replace(_APOSTROPHE, "").replace(_WRITTEN, _APOSTROPHE)):
         plain = re.sub(r"\\([\\\"$`])", r"\1", value) if quote == '"' else value
         found[name] = plain.replace(_APOSTROPHE, "'" if quote == "'" else _WRITTEN)
     return found
+
+
+def _entries(text: str) -> t.Iterator[tuple[str, str, str]]:
+    """Yield the name, the quote and the value of each entry; one that does not end is looked at once."""
+    ends = {quote: [found.start() for found in end.finditer(text)] for quote, end in _ENDS.items()}
+    at = 0
+    while begin := _BEGIN.search(text, at):
+        name, quote = begin.groups()
+        at = begin.end()
+        if (place := bisect_left(ends[quote], at)) < len(ends[quote]):
+            end = ends[quote][place]
+            yield name, quote, text[at:end]
+            at = end + 1
 
 
 def of_flower(context: t.Mapping[t.Any, object]) -> dict[str, object]:

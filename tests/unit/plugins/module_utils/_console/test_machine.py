@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import time
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._console.appliance import NOT_ABOUT_TRAINING
@@ -55,3 +56,9 @@ def test_only_what_is_about_flower_leaves_the_machine() -> None:
     }  # fmt: skip
     assert of_flower(context) == {"FL_STRATEGY": "FedAdam", "FL_NUM_ROUNDS": "7", "FLOWER_VERSION": "1.20.0"}
     assert "FLOWER_VERSION" in NOT_ABOUT_TRAINING
+
+
+def test_entries_that_do_not_end_are_looked_at_once() -> None:
+    began = time.monotonic()
+    assert assignments("FL_STRATEGY='FedAdam\n" * 50_000 + 'FL_NUM_ROUNDS="7"\n') == {"FL_NUM_ROUNDS": "7"}
+    assert time.monotonic() - began < 20  # seconds; it took hours
