@@ -93,7 +93,7 @@ def read_app(path: str, overlay: Mapping[str, str] | None = None) -> App:
         )
     for (label, value), rule in zip(found.items(), (APP_NAME, VERSION, PUBLISHER)):
         if not rule.fullmatch(value):
-            raise AppError(f"{file}: {label} is {value[:100]!r} but must match {rule.pattern}.")
+            raise AppError(f"{file}: {label} is {value[:100]!r} but must match {rule.pattern}: Flower takes no other.")
     config = dict(flat(table_of(section, "config")))
     odd = [key for key, value in config.items() if not isinstance(value, (str, int, float))]
     if odd:
