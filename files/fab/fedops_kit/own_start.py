@@ -34,7 +34,8 @@ class OwnStart:
     ) -> None:
         """Take what gives the strategy back what a checkpoint has of it, and what sees what it has changed."""
         self._exact, self._keeper, self._restore, self._look = exact, keeper, restore, look
-        self._evaluated: tuple[ArrayRecord | None, MetricRecord | None] = (None, None)  # in this round
+        self._made: ArrayRecord | None = None  # the newest model
+        self._central: MetricRecord | None = None  # what was said of it
 
     def start(self, **arguments: Any) -> Result:
         """Start it, with the exact rounds in place of its own."""
@@ -42,14 +43,21 @@ class OwnStart:
         logger.info(
             "%s has a start() of its own, which is used: it may count rounds from 1 in what it writes.", kind.__name__
         )
-        rounds = ("aggregate_train", "configure_evaluate", "aggregate_evaluate")
-        methods = {name: staticmethod(getattr(self._exact, name)) for name in rounds}
-        methods["configure_train"] = staticmethod(self._begin_round)
+        rounds: dict[str, Callable[..., Any]] = {
+            "configure_train": self._begin_round,
+            "aggregate_train": self._make,
+            "configure_evaluate": self._exact.configure_evaluate,
+            "aggregate_evaluate": self._exact.aggregate_evaluate,
+        }
+        methods: dict[str, Any] = {name: staticmethod(method) for name, method in rounds.items()}
         # Its code is the app's, and calls the strategy by ``self``: it gets one that has the same attributes.
         double: Any = object.__new__(type(kind.__name__, (kind,), methods))
         double.__dict__ = self._exact.strategy.__dict__
         result = double.start(**_taken(double.start, {**arguments, "evaluate_fn": self._evaluate}))
-        self._end_round(result.arrays or self._evaluated[0])
+        if not isinstance(result, Result):  # as where nobody looks at it
+            result = Result()
+        result.arrays = result.arrays or self._made or ArrayRecord()
+        self._end_round(result.arrays)
         return result
 
     def _begin_round(
@@ -61,18 +69,22 @@ class OwnStart:
         self._end_round(arrays)
         return self._exact.configure_train(server_round, arrays, config, grid)
 
+    def _make(self, server_round: int, replies: Iterable[Message]) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        arrays, metrics = self._exact.aggregate_train(server_round, replies)
+        self._made = arrays or self._made
+        return arrays, metrics
+
     def _evaluate(self, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
         if server_round == 0:
             return self._keeper(0, arrays)
-        central = self._keeper.evaluated(arrays)
-        self._evaluated = arrays, central
-        return central
+        self._central = self._keeper.evaluated(arrays)
+        return self._central
 
-    def _end_round(self, arrays: ArrayRecord | None) -> None:
-        if self._exact.round.number > max(self._exact.rounds_done, self._keeper.ended) and arrays:
+    def _end_round(self, arrays: ArrayRecord) -> None:
+        if self._exact.round.number > max(self._exact.rounds_done, self._keeper.ended):
             self._look()
-            self._keeper.end(arrays, self._evaluated[1])
-        self._evaluated = None, None
+            self._keeper.end(arrays, self._central)
+        self._central = None
 
 
 def _taken(start: Callable[..., Result], arguments: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, MetricRecord
 from flwr.serverapp.strategy import FedAdam, FedAvg, Result
 
 from fedops_kit import keep
+from fedops_kit.errors import QuiescedError
 from fedops_kit.keeping import KeptStrategy
 
 
@@ -146,3 +147,40 @@ def test_one_that_takes_less_and_never_evaluates_is_saved_and_resumes(bench: Ben
     assert same(straight.arrays, killed.arrays)
     assert bench.trained() == [3, 4, 5]
     assert bench.published("result.json")["checkpoint"].endswith("checkpoint_round_5.npz")
+
+
+class Silent(Less):
+    """Returns nothing."""
+
+    def start(self, grid: Any, initial_arrays: ArrayRecord, num_rounds: int = 3) -> None:
+        super().start(grid, initial_arrays, num_rounds)
+
+
+def test_one_that_returns_nothing_has_a_result(bench: Bench) -> None:
+    straight, killed = bench.interrupted(Silent)
+    assert same(straight.arrays, killed.arrays)
+    assert bench.published("result.json")["rounds"] == 5
+
+
+def test_it_is_ended_early(bench: Bench) -> None:
+    result = bench.start(
+        Copied,
+        evaluate_fn=lambda number, arrays: MetricRecord({"accuracy": ACCURACY[number]}),
+        given={"early-stopping-patience": 2, "early-stopping-metric": "accuracy"},
+    )
+    assert bench.trained() == [1, 2, 3, 4]
+    assert bench.published("result.json")["rounds"] == 4
+    assert result.arrays
+
+
+def test_it_stands_still_after_a_round_that_it_does_not_evaluate(bench: Bench) -> None:
+    straight = bench.start(NowAndThen, "straight")
+
+    def order(site: str, message: Any) -> None:
+        if message.has_content() and message.content.config_records.get("config", {}).get("server-round") == 3:
+            (bench.root / "trainings/quiesced.json").write_text("{}")
+
+    with pytest.raises(QuiescedError, match="Quiesced after round 3 of 5"):
+        bench.start(NowAndThen, grid={"on_the_way": order})
+    (bench.root / "trainings/quiesced.json").unlink()
+    assert same(bench.start(NowAndThen).arrays, straight.arrays)
