@@ -202,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no drill has {options.only!r} in its name")
     with Federation.at(options.testbed, Federation.up) as federation:
         prepared = sum(drill.prepare is not None for drill, _moment in chosen)
-        exercise = Exercise(federation, rounds=FIRST + 3 * len(chosen) + 4 * prepared + 6)
+        exercise = Exercise(federation, rounds=FIRST + 6 * len(chosen) + 4 * prepared + 6)
         exercise.begin()
         outcomes = []
         for drill, moment in chosen:
