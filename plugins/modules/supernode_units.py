@@ -200,7 +200,7 @@ def main() -> None:
             "user": {"type": "str", "default": SUPERNODE_ACCOUNT.name},
             "data_group": {"type": "str", "default": APPS.name},
             **texts,
-            "program": {"type": "str", "default": ""},
+            "program": {"type": "str"},
             "archive": {"type": "path"},
             "fresh": {"type": "bool", "default": False},
             "supernodes": {"type": "list", "elements": "dict", "required": True, "options": supernode},
@@ -215,7 +215,7 @@ def main() -> None:
     if bad:
         module.fail_json(msg="\n".join(bad))
     launcher = file_of(params["home"], "clientapps_launcher")
-    program = SentFile(launcher, params["program"], params["archive"], 0o755)
+    program = SentFile(launcher, params["program"] or "", params["archive"], 0o755)
     if wanted and not (module.check_mode or program.archive or program.is_in_place):
         module.exit_json(changed=False, needs_archive=True)
     with module.explaining("written"):

@@ -58,7 +58,7 @@ def is_finite(values: NDArray, largest: float = math.inf, known: NDArray | None 
 
 
 def _is_as_known(part: NDArray, before: NDArray, largest: float) -> bool:
-    same = (part == before) | ((part != part) & (before != before))  # NaN is not itself
+    same = (part == before) | (np.isnan(part) & np.isnan(before))
     with np.errstate(invalid="ignore"):
         return bool((same | (np.isfinite(before) & (np.abs(part) <= largest))).all())
 
