@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from .._base.notation import show
+from .place import NODE_NAME_RULE, is_node_name
 from .registry import WantedSuperNode, check
 
 
@@ -38,6 +40,23 @@ def external_problems(given: t.Any, inventory: t.Collection[str] = (), leaving: 
         f"{where} has {one.name}, which a host of the group supernodes has as well. A name belongs to one SuperNode."
         for one in wanted
         if one.name in inventory
+    ]
+    problems += [
+        f"{where} has the name {show(one.name)}, but it {NODE_NAME_RULE}. Correct it."
+        for one in wanted
+        if one.name.strip() and not is_node_name(one.name)
+    ]
+    problems += [
+        f"{where}: the public_key of {show(one.name)} has more than one line. Give the one line of its .pub file."
+        for one in wanted
+        if len((one.public_key or "").strip().splitlines()) > 1
+    ]
+    keys = [one.fingerprint for one in wanted] if not problems else []
+    problems += [
+        f"{where} gives {', '.join(one.name for one in wanted if one.fingerprint == key)} the same public_key. A key"
+        " is the identity of one SuperNode: ask each site for its own."
+        for key in dict.fromkeys(keys)
+        if keys.count(key) > 1
     ]
     return problems + [
         f"admit_unregister has {name}, which the inventory still has. Take it out there first: the next site would want"

@@ -20,6 +20,16 @@ SETTINGS = "flower.conf"  # what an instance adds to the unit that all instances
 # Safe as the name of a file and of a systemd unit, without any escaping.
 INSTANCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAME_RULE = "must start with a letter or a digit and hold only those, '_', '.' and '-', 64 characters at most"
+# What a SuperNode is called: by default what Ansible calls its host.
+_NODE_NAME = re.compile(r"[^\s,/\\'\"-][^\s,/\\'\"]{0,252}")
+NODE_NAME_RULE = (
+    "must be printable, without blanks, quotes, ',', '/' and '\\', not begin with '-', and have 253 characters at most"
+)
+
+
+def is_node_name(name: str) -> bool:
+    """Tell whether a SuperNode can be called so."""
+    return bool(_NODE_NAME.fullmatch(name)) and name.isprintable()
 
 
 @dataclass(frozen=True)

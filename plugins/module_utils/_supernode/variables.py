@@ -20,7 +20,7 @@ from .._base.jsonable import is_whole
 from .._base.layout import HIGHEST_PORT, PORT, SUPERNODE_STATE
 from .._base.memory import bound_problems
 from .._base.notation import is_plain, is_unset, show
-from .place import INSTANCE_NAME, NAME_RULE
+from .place import INSTANCE_NAME, NAME_RULE, NODE_NAME_RULE, is_node_name
 
 DEFAULT_PORT = PORT["supernode_port"]
 
@@ -29,7 +29,6 @@ _NOT_DATA = ("/", "/bin", "/boot", "/etc", "/home", "/lib", "/lib64", "/opt", "/
 _NEVER_BELOW = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", SUPERNODE_STATE)
 # A name of DNS, or an address of IPv4 or IPv6, and nothing beside it.
 _ADDRESS = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-_HOST_NAME = re.compile(r"[^\s,/\\'\"-][^\s,/\\'\"]{0,252}")
 _FIELDS = ("name", "node_config", "data_directory", "port")
 
 
@@ -130,12 +129,11 @@ class HostVariables:
         return [self._problem("supernode_site", self.site, rule, "Correct it, or leave it out.")]
 
     def _name_problems(self) -> list[str]:
-        if _HOST_NAME.fullmatch(self.name) and self.name.isprintable():
+        if is_node_name(self.name):
             return []
         return [
             f"The host {show(self.name)} of the group supernodes cannot be called so: a SuperNode and its site have"
-            " that name, which must be printable, without blanks, quotes, ',', '/' and '\\', not begin with '-', and"
-            " have 253 characters at most. Give the host another name in the inventory, and its address as"
+            f" that name, which {NODE_NAME_RULE}. Give the host another name in the inventory, and its address as"
             " ansible_host."
         ]
 

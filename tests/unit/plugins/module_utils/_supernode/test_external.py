@@ -21,6 +21,14 @@ admitted = FilterModule().filters()["external_supernodes"]
         ([{"name": "ward-a"}], "superlink_external_supernodes: "),
         ([{"name": "ward-a", "public_key": "ssh-ed25519 AAAA"}], "superlink_external_supernodes: "),
         ([{"name": "ward-a", "public_key": KEY}] * 2, "name ward-a is given 2 times"),
+        ([{"name": "../x", "public_key": KEY}], "has the name '../x', but it must be printable, without"),
+        ([{"name": "a\nb", "public_key": KEY}], "has the name 'a\\nb', but it must be printable, without"),
+        ([{"name": "-x", "public_key": KEY}], "not begin with '-'"),
+        ([{"name": "ward-a", "public_key": f"{KEY}\n{KEY}"}], "the public_key of 'ward-a' has more than one line."),
+        (
+            [{"name": "ward-a", "public_key": KEY}, {"name": "ward-b", "public_key": f"{KEY} other"}],
+            "gives ward-a, ward-b the same public_key.",
+        ),
         ([{"name": "own", "public_key": KEY}], "has own, which a host of the group supernodes has as well"),
     ],
 )
