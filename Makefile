@@ -197,6 +197,11 @@ bench-normalization: venv ## Every strategy with a batch normalization and with 
 	python benchmarks/normalization.py
 	python tools/generate.py
 
+.PHONY: bench-aggregation
+bench-aggregation: venv ## What each strategy's arithmetic costs at 100 MB beside that of the first release (three minutes)
+	python benchmarks/aggregation.py
+	python tools/generate.py
+
 .PHONY: bench-client-drift
 bench-client-drift: venv ## FedProx beside FedAvg on very different sites, on a simulated grid (two minutes)
 	python benchmarks/client_drift.py

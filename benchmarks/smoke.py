@@ -40,6 +40,7 @@ SMOKES: Mapping[str, Smoke] = {
     "byzantine": Smoke(("--strategies", "FedAvg", "Krum", "--alphas", "100", "--seeds", "1")),
     "liars": Smoke(("--strategies", "Krum", "--attacks", "labels, inflated", "--seeds", "1", "--alphas", "1")),
     "normalization": Smoke(("--strategies", "FedAvg", "--seeds", "1")),
+    "aggregation": Smoke(("--strategies", "MultiKrum", "--megabytes", "1", "--turns", "1")),
     "client_drift": Smoke(("--mus", "0", "3", "--seeds", "1")),
     "round": Smoke(("--blocks", "1", "--rounds", "4"), hosts=True, shares=True),
     "model_size": Smoke(("--megabytes", "1", "2", "--rounds", "3"), hosts=True, shares=True),

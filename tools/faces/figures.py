@@ -66,6 +66,7 @@ def files(root: Path) -> dict[str, str]:
             "byzantine": robustness.byzantine,
             "liars": robustness.liars,
             "normalization": robustness.twins,
+            "aggregation": robustness.costs,
             "client_drift": robustness.drift,
         },
         RECOVERY: {"recovery": _drills, "recovery_hosts": _drills, "recovery_random": _kills},

@@ -81,6 +81,18 @@ def twins(content: dict[str, Any]) -> str:
     return about + table(heads, cells)
 
 
+def costs(content: dict[str, Any]) -> str:
+    about = (
+        f"{content['megabytes']:g} MB in 61 arrays, {content['sites']} sites, processor seconds of one aggregation,"
+        f" the least of {min(row['turns'] for row in content['costs'])} turns or more.\n\n"
+    )
+    cells = [
+        [row["strategy"], f"{row['first']:.2f}", f"{row['now']:.2f}", f"{row['now'] / row['first']:.2f}"]
+        for row in content["costs"]
+    ]
+    return about + table(["Strategy", "first release", "now", "times as long"], cells)
+
+
 def drift(content: dict[str, Any]) -> str:
     training = content["training"]
     about = (

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "benchmarks/results"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import aggregation  # noqa: E402
 import byzantine  # noqa: E402
 import client_drift  # noqa: E402
 import liars  # noqa: E402
@@ -130,3 +131,15 @@ def test_less_drift_with_a_larger_mu_is_what_was_measured() -> None:
     drifts = [row["drift"] for row in rows]
     assert [row["mu"] for row in rows] == list(client_drift.MUS)
     assert drifts == sorted(drifts, reverse=True)
+
+
+def test_no_strategy_takes_a_tenth_longer_than_in_the_first_release() -> None:
+    costs = [aggregation.Cost(**row) for row in json.loads((RESULTS / "aggregation.json").read_text())["costs"]]
+    assert [each.strategy for each in costs] == list(aggregation.ROWS)
+    assert aggregation.problems(costs) == []
+
+
+def test_both_ways_are_measured_with_the_same_replies() -> None:
+    found = aggregation.measure("MultiKrum", *aggregation.replied(megabytes=0.5), turns=1)
+    assert found.first > 0 < found.now
+    assert aggregation.problems([aggregation.Cost("Krum", 2.0, 2.3, 1)]) == ["Krum takes 1.15 times as long"]
