@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 import numpy as np
-import simulation  # noqa: F401  # finds the app
-from common import machine, new_parser, write_json
+from common import ROOT, machine, new_parser, write_json
+
+sys.path.insert(0, str(ROOT / "files/fab"))
+
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.supercore.task_identity import TaskIdentity
 
