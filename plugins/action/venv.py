@@ -9,7 +9,6 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.fedops.flower.plugins.module_utils._release.lockfile import pins, problems
 from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
@@ -35,7 +34,7 @@ class ActionModule(SendingAction):
             raise AnsibleActionFail(f"lock is {files['requirements.txt']}, which cannot be deployed.{said}")
         version = pins(lock.decode(errors="replace")).get("flwr")
         arguments.update(checksum=hashlib.sha256(lock).hexdigest(), version=version, offline=bool(wheelhouse))
-        return self.execute_sending(arguments, files, task_vars, at_once=boolean(arguments.get("fresh"), strict=False))
+        return self.execute_sending(arguments, files, task_vars)
 
     def prepare(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Install what a virtual environment is made with: only where it is missing, since apt may know no source."""

@@ -38,16 +38,15 @@ class SendingAction(ActionBase):
         arguments: Mapping[str, Any],
         files: Mapping[str, str],
         task_vars: dict[str, Any] | None,
-        at_once: bool = False,
     ) -> dict[str, Any]:
         """Execute the task's module; ``files`` maps each name in the archive to a file or folder on the controller.
 
-        With ``at_once`` the host is known to need them, and gets them without being asked.
+        A host that is ``fresh`` is known to need them, and gets them without being asked.
         """
         if told := problem(str((task_vars or {}).get("inventory_hostname")), (task_vars or {}).get("ansible_facts")):
             raise AnsibleActionFail(told)
         given = dict(arguments)
-        if at_once and not self._task.check_mode:
+        if boolean(arguments.get("fresh"), strict=False) and not self._task.check_mode:
             given["archive"] = self._send(files)
         answer = self._execute_module(module_args=dict(given), task_vars=task_vars)
         needs_preparation, needs_archive = (answer.pop(f"needs_{what}", False) for what in ("preparation", "archive"))
@@ -70,8 +69,7 @@ class SendingAction(ActionBase):
             path = Path(folder, program.file_name)
             path.write_bytes(built)
             with_digest = {**arguments, "program": hashlib.sha256(built).hexdigest()}
-            fresh = boolean(arguments.get("fresh"), strict=False)
-            return self.execute_sending(with_digest, {path.name: str(path)}, task_vars, at_once=fresh)
+            return self.execute_sending(with_digest, {path.name: str(path)}, task_vars)
 
     def prepare(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Give a host what it needs beside the files; a result that has failed ends the task.
