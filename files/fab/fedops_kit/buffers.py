@@ -48,7 +48,8 @@ def forgotten(model: Mapping[str, Array], found: frozenset[str]) -> list[str]:
 
 def unlearned(model: Mapping[str, Array]) -> list[str]:
     """Return the arrays that are buffers by their type or their name."""
-    return [name for name in model if name in names_of(model) or name.endswith(_PYTORCHS)]
+    found = names_of(model)
+    return [name for name in model if name in found or name.endswith(_PYTORCHS)]
 
 
 @dataclass(frozen=True)
