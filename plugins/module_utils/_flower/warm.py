@@ -26,7 +26,7 @@ _PACKET = 64  # bytes
 class WarmFlwr:
     """The launcher of a host, as C(serve) of it answers: each call is a fork of it.
 
-    It is ready unless the host was deployed by a release whose launcher does not know C(serve).
+    It is not ready where a release has deployed the host whose launcher does not know C(serve), nor when it has ended.
     """
 
     def __init__(self, executable: str, how: t.Mapping[str, t.Any]) -> None:
@@ -40,7 +40,11 @@ class WarmFlwr:
             except OSError:
                 self._socket.close()
                 raise
-        self.is_ready = self._answer(_LOADING) == b"ready"
+        self._serves = self._answer(_LOADING) == b"ready"
+
+    @property
+    def is_ready(self) -> bool:
+        return self._serves and self._process.poll() is None
 
     def run(self, words: t.Sequence[str], timeout: float, said: Keeper) -> Done:
         """Do as the command line does; raise C(subprocess.TimeoutExpired) when that takes too long."""
@@ -78,7 +82,6 @@ class WarmFlwr:
             return b""
 
     def _kill(self) -> None:
-        self.is_ready = False
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

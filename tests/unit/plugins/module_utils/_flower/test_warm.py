@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -29,6 +30,7 @@ for name in ("flwr", "flwr.cli", "flwr.cli.app"):
 sys.modules["flwr.cli.app"].app = app
 runpy.run_path({str(LAUNCHER)!r}, run_name="__main__")
 """
+ANSWER = '{"success": true, "nodes": []}'
 TELL = """
     print(json.dumps([sys.argv[1:], os.getpid(), os.getppid(), sys.stdin.read()]))
     print("it went wrong", file=sys.stderr)
@@ -52,6 +54,15 @@ def warm(tmp_path: Path) -> Iterator[Callable[[str], WarmFlwr]]:
         one.close()
 
 
+@pytest.fixture
+def parents(home, tmp_path: Path) -> Callable[[], list[int]]:
+    """Have a launcher that tells of each call by which process it was begun; return what does."""
+    told = tmp_path / "parents"
+    tell = f"    open({str(told)!r}, 'a').write(f'{{os.getppid()}} '); print({ANSWER!r})"
+    (home.path / "bin" / "flwr").write_text(SCRIPT.format(app=tell))
+    return lambda: [int(number) for number in told.read_text().split()]
+
+
 def test_each_call_is_a_child_of_what_is_loaded(warm) -> None:
     flwr = warm(TELL)
     assert flwr.is_ready
@@ -71,6 +82,17 @@ def test_a_call_that_dies_is_no_end_of_the_others(warm) -> None:
     flwr = warm("    os.kill(os.getpid(), signal.SIGKILL) if sys.argv[1] == 'die' else print(sys.argv[1])")
     assert flwr.run(["die"], 20, Head()) == Done(-9, "", "")
     assert flwr.run(["live"], 20, Head()) == Done(0, "live\n", "")
+
+
+def test_what_has_ended_between_two_calls_is_done_without(home, parents) -> None:
+    with Flwr(str(home.path)).staying() as flwr:
+        flwr.supernodes()
+        (loaded,) = parents()
+        os.kill(loaded, signal.SIGKILL)
+        while "\nState:\tZ" not in Path(f"/proc/{loaded}/status").read_text():
+            time.sleep(0.01)
+        assert flwr.supernodes() == []
+    assert parents() == [loaded, os.getpid()]
 
 
 def test_what_it_says_is_bounded(warm) -> None:
@@ -98,15 +120,12 @@ def test_a_launcher_of_before_is_run_for_each_call(home) -> None:
     assert home.commands == ["supernode list local"] * 2
 
 
-def test_one_of_today_is_loaded_once_and_only_while_it_is_to_stay(home, tmp_path: Path) -> None:
-    answer = '{"success": true, "nodes": []}'
-    tell = f"    open({str(tmp_path / 'parents')!r}, 'a').write(f'{{os.getppid()}} '); print({answer!r})"
-    (home.path / "bin" / "flwr").write_text(SCRIPT.format(app=tell))
+def test_one_of_today_is_loaded_once_and_only_while_it_is_to_stay(home, parents) -> None:
     flwr = Flwr(str(home.path))
     with flwr.staying():
         flwr.supernodes()
         flwr.supernodes()
     flwr.supernodes()
-    first, second, third = (tmp_path / "parents").read_text().split()
+    first, second, third = parents()
     assert first == second
-    assert third == str(os.getpid()) != first
+    assert third == os.getpid() != first
