@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
         found = costs[strategy] = measure(strategy, model, replies, options.turns)
         print(f"{strategy:14} first {found.first:6.2f} s  now {found.now:6.2f} s  {found.ratio:.2f}", flush=True)
     rows = [costs[name] for name in ROWS if name in costs]
-    facts = {"machine": machine(Path.cwd()), "sites": SITES, "megabytes": options.megabytes}
+    facts = {"machine": machine(Path.cwd()), "sites": SITES, "megabytes": options.megabytes, "arrays": len(model)}
     write_json(path, {**facts, "costs": [asdict(row) for row in rows]})
     print("\n".join(found := problems(rows)) or f"No strategy takes more than {WITHIN} times as long.")
     return 1 if found else 0

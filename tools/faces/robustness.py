@@ -83,8 +83,8 @@ def twins(content: dict[str, Any]) -> str:
 
 def costs(content: dict[str, Any]) -> str:
     about = (
-        f"{content['megabytes']:g} MB in 61 arrays, {content['sites']} sites, processor seconds of one aggregation,"
-        f" the least of {min(row['turns'] for row in content['costs'])} turns or more.\n\n"
+        f"{content['megabytes']:g} MB in {content['arrays']} arrays, {content['sites']} sites, processor seconds of one"
+        f" aggregation, the least of {min(row['turns'] for row in content['costs'])} turns or more.\n\n"
     )
     cells = [
         [row["strategy"], f"{row['first']:.2f}", f"{row['now']:.2f}", f"{row['now'] / row['first']:.2f}"]

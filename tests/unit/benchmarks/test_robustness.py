@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "benchmarks/results"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+# After what says whether they can be imported, and from where.
 import aggregation  # noqa: E402
 import byzantine  # noqa: E402
 import client_drift  # noqa: E402

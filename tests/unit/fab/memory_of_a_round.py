@@ -19,6 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[2] / "testbed"), str(HERE.parents[2] / "files/fab")]
 
+# Only now is it known where these are.
 import numpy as np  # noqa: E402
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict  # noqa: E402
 from flwr.proto.message_pb2 import PullObjectRequest, PullObjectResponse  # noqa: E402
