@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from common import ROOT, machine, new_parser, write_json
+from common import ROOT, machine, new_parser, quiet_flower, write_json
 
 sys.path.insert(0, str(ROOT / "files/fab"))
 
@@ -138,11 +138,11 @@ def main(arguments: list[str] | None = None) -> int:
     costs: dict[str, Cost] = {}
     if options.keep and path.exists():
         costs = {row["strategy"]: Cost(**row) for row in json.loads(path.read_text(encoding="utf-8"))["costs"]}
-    logging.getLogger("flwr").setLevel(logging.ERROR)
-    model, replies = replied(options.megabytes)
-    for strategy in options.strategies:
-        found = costs[strategy] = measure(strategy, model, replies, options.turns)
-        print(f"{strategy:14} first {found.first:6.2f} s  now {found.now:6.2f} s  {found.ratio:.2f}", flush=True)
+    with quiet_flower(logging.ERROR):
+        model, replies = replied(options.megabytes)
+        for strategy in options.strategies:
+            found = costs[strategy] = measure(strategy, model, replies, options.turns)
+            print(f"{strategy:14} first {found.first:6.2f} s  now {found.now:6.2f} s  {found.ratio:.2f}", flush=True)
     rows = [costs[name] for name in ROWS if name in costs]
     facts = {"machine": machine(Path.cwd()), "sites": SITES, "megabytes": options.megabytes, "arrays": len(model)}
     write_json(path, {**facts, "costs": [asdict(row) for row in rows]})

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import platform
 import re
@@ -13,7 +14,8 @@ import ssl
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +107,18 @@ def processor_seconds() -> float:
     """Return the seconds of processor time that everybody has used on this machine so far."""
     user, nice, system, _idle, _iowait, *interrupts = map(int, Path("/proc/stat").read_text().split()[1:8])
     return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def quiet_flower(level: int = logging.CRITICAL) -> Iterator[None]:
+    """Let Flower log nothing below a level for a while: a line for every round helps nobody here."""
+    logger = logging.getLogger("flwr")
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import gc
 import json
-import logging
 import os
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import ROOT
+from common import ROOT, quiet_flower
 
 sys.path.insert(0, str(ROOT / "testbed"))
 sys.path.insert(0, str(ROOT / "files/fab"))
@@ -92,16 +91,14 @@ class Simulation:
 
 @contextmanager
 def _server(root: Path) -> Iterator[None]:
-    """Be the server's process for a while: its directories, and no log, which for every round helps nobody."""
-    logger, before = logging.getLogger("flwr"), dict(os.environ)
-    level = logger.level
+    """Be the server's process for a while: its directories, and no log."""
+    before = dict(os.environ)
     gc.freeze()  # Flower collects garbage after every reply of some strategies
-    logger.setLevel(logging.CRITICAL)
     os.environ |= {"FEDOPS_DATA_DIR": str(root / "server"), "FEDOPS_TRAININGS_DIR": str(root / "trainings")}
     try:
-        yield
+        with quiet_flower():
+            yield
     finally:
         os.environ.clear()
         os.environ |= before
-        logger.setLevel(level)
         gc.unfreeze()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import subprocess
@@ -67,6 +68,29 @@ def _modes_of_shared_directories() -> Iterator[None]:
     """No test changes whose the directories are that it shares with others, nor who may use them."""
     with _unchanged(SHARED):
         yield
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    yield
+    logger = logging.getLogger("flwr")
+    found = logger.level, logger.propagate, logger.disabled
+    logger.setLevel(min(logger.level, logging.DEBUG))  # the next test does not suffer from it
+    logger.propagate, logger.disabled = True, False
+    assert found in [(logging.NOTSET, True, False), (logging.DEBUG, True, False)]  # before and after it is imported
+
+
+@pytest.fixture(autouse=True)
+def _log_of_flower() -> Iterator[None]:
+    """No test leaves Flower quieter or louder than it was: others read what is logged."""
+    with _telling():
+        yield
+
+
+@pytest.fixture
+def telling() -> Callable[[], AbstractContextManager[None]]:
+    """What holds the tests to leave Flower's log alone, to be tested itself."""
+    return _telling
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -47,3 +48,10 @@ def test_it_watches_what_all_tests_share(request, place) -> None:
         if getattr(plugin, "__file__", None) == str(Path(__file__).with_name("conftest.py"))
     )
     assert Path(place).resolve() in {path.resolve() for path in conftest.SHARED}
+
+
+def test_a_log_of_flower_that_is_left_quieter_fails_once(telling) -> None:
+    with pytest.raises(AssertionError), telling():
+        logging.getLogger("flwr").setLevel(logging.CRITICAL)
+    with telling():
+        pass

@@ -224,7 +224,6 @@ def test_an_exception_of_the_users_code_is_published_as_such(federation: Federat
 
 
 def test_every_event_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("flwr").propagate = True
     publisher = Publisher(None, "demo", COMMON)
     with caplog.at_level(logging.INFO, logger="flwr"):
         publisher.effective(None, {"strategy": {}})

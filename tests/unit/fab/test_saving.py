@@ -32,8 +32,6 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def warnings(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
-    logger = logging.getLogger("flwr")
-    logger.propagate = True
     with caplog.at_level(logging.WARNING, logger="flwr"):
         yield lambda: [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
