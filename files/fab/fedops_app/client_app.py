@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from fedops_kit.reports import DATASET, SECONDS
 
 from . import attacks, task
 from .asking import call
+from .metrics import record_of_metrics
 from .settings import Settings, derive_seed
 
 DATA_DIRECTORY = below(HOME, DATA)  # unless the SuperNode says otherwise
@@ -48,7 +49,7 @@ def train(message: Message, context: Context) -> Message:
     seconds = time.monotonic() - begin
     record = ArrayRecord({name: dtypes.array(np.asarray(arrays.pop(name))) for name in list(arrays)})
     about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(record), SECONDS: seconds, **_data_set(context)})
-    return _reply(message, {"arrays": record, "metrics": MetricRecord({**metrics}), SITE_RECORD: about})
+    return _reply(message, {"arrays": record, "metrics": metrics, SITE_RECORD: about})
 
 
 @app.evaluate()
@@ -56,8 +57,8 @@ def evaluate(message: Message, context: Context) -> Message:
     """Evaluate on the data of this site."""
     site = _site(context)
     extra = _knobs(message.content.config_records["config"])
-    metrics = _named(site, lambda: call(task.evaluate, _arrays(message), _data_directory(context), extra=extra))
-    return _reply(message, {"metrics": MetricRecord({**metrics}), SITE_RECORD: ConfigRecord({"site": site})})
+    metrics = _named(site, lambda: _evaluated(message, context, extra))
+    return _reply(message, {"metrics": metrics, SITE_RECORD: ConfigRecord({"site": site})})
 
 
 def _knobs(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,12 +81,21 @@ def _data_directory(context: Context) -> Path:
     return Path(str(context.node_config.get("data-path", DATA_DIRECTORY)))
 
 
-def _trained(message: Message, context: Context, settings: Settings) -> tuple[task.Arrays, task.Metrics]:
+def _trained(message: Message, context: Context, settings: Settings) -> tuple[task.Arrays, MetricRecord]:
     """Return what the site sends: what it has learned, in a dict that may be emptied, or what a liar makes of it."""
     attack = attacks.chosen(context.node_config, message.content.config_records["config"].get(attacks.ALLOWED, False))
     received = _arrays(message)
-    arrays, metrics = task.train(received, _data_directory(context), settings)
+    made: Any = task.train(received, _data_directory(context), settings)
+    if not isinstance(made, Sequence) or [isinstance(part, Mapping) for part in made] != [True, True]:
+        raise TypeError("train() in task.py must return two dictionaries, its arrays and its metrics")
+    arrays, metrics = made[0], record_of_metrics(made[1], "train")
     return attack.poison(received, arrays) if attack else dict(arrays), metrics
+
+
+def _evaluated(message: Message, context: Context, extra: Mapping[str, Any]) -> MetricRecord:
+    """Return what the site reports of the model."""
+    found = call(task.evaluate, _arrays(message), _data_directory(context), extra=extra)
+    return record_of_metrics(found, "evaluate")
 
 
 def _arrays(message: Message) -> task.Arrays:

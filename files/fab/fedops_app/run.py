@@ -31,6 +31,7 @@ from fedops_kit.terms import Terms, publisher
 
 from . import strategies, task
 from .asking import call
+from .metrics import record_of_metrics
 
 DATA_DIRECTORY = below(HOME, DATA)  # unless the host says otherwise
 
@@ -117,7 +118,7 @@ def _evaluate_centrally(extra: Mapping[str, Any], server_round: int, arrays: Arr
     """Evaluate on the server's own test set, where it has one."""
     model = {name: dtypes.numbers(array) for name, array in arrays.items()}
     metrics = call(task.evaluate_centrally, model, _data_directory(), extra=extra)
-    return MetricRecord(dict(metrics)) if metrics else None
+    return record_of_metrics(metrics, "evaluate_centrally") if metrics else None
 
 
 def _record(arrays: task.Arrays) -> ArrayRecord:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +160,59 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "train.npz").write_text("not an archive")
     with pytest.raises(ValueError, match="cannot be read as an .npz file"):
         task.train(task.initial_arrays(0), tmp_path, SETTINGS)
+
+
+def reporting(monkeypatch: pytest.MonkeyPatch, function: str, reported: Callable[[dict], object]) -> None:
+    """Have a function of the task report something else."""
+    own = getattr(task, function)
+
+    def changed(*arguments: object) -> object:
+        made = own(*arguments)
+        return (made[0], reported(made[1])) if function == "train" else reported(made)
+
+    monkeypatch.setattr(task, function, changed)
+
+
+def test_numbers_of_numpy_are_reported_as_numbers(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = {
+        "scalar": np.float32(0.5),
+        "no_dimension": np.array(2, np.int16),
+        "flag": np.bool_(True),
+        "large": 10**30,
+        "list": (1, np.float16(2.5)),
+        "array": np.arange(3),
+    }
+    for function in ("train", "evaluate", "evaluate_centrally"):
+        reporting(monkeypatch, function, lambda own: {name: np.float64(own[name]) for name in own} | odd)
+    federation.train(num_rounds=1)
+    (line,) = federation.published("history.jsonl")
+    assert (line["replies"], line["failures"], line["rejected"]) == (7, 0, [])
+    of_a_site = line["sites"][0]["metrics"]
+    assert {name: of_a_site[name] for name in of_a_site} == {
+        "scalar": 0.5, "no_dimension": 2, "flag": 1, "large": 1e30,
+    }  # fmt: skip
+    assert line["metrics"]["list"] == [1.0, 2.5]
+    assert line["metrics"]["array"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("function", ["train", "evaluate", "evaluate_centrally"])
+@pytest.mark.parametrize(
+    ("reported", "words"),
+    [
+        ({"m": "high"}, "'m' as str, and a metric is"),
+        ({"m": [[1.0]]}, "'m' as a list that holds list, and a metric is"),
+        ({2: 1.0}, "calls a metric 2, which is no text"),
+        ([1.0], "dictionaries|has returned list where its metrics should be"),
+    ],
+)
+def test_what_is_no_metric_is_refused_by_its_name(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch, function: str, reported: object, words: str
+) -> None:
+    reporting(monkeypatch, function, lambda dummy: reported)
+    if function == "evaluate":
+        federation.train(num_rounds=1)
+        reason = federation.published("history.jsonl")[0]["failed"][0]["reason"]
+        assert re.search(f"evaluate\\(\\) in task.py .*({words})", reason)
+    else:
+        with pytest.raises(Exception, match=rf"{function}\(\) in task.py .*({words})"):
+            federation.train(num_rounds=1)

@@ -577,6 +577,7 @@ _ROWS: tuple[Variable, ...] = (
         help="How many of the newest checkpoints are kept; 0 keeps them all.",
         group="checkpoints",
         minimum=0,
+        switch="checkpoint_enabled",
         outside_identity=_STORAGE,
     ),
     Variable(
@@ -586,6 +587,7 @@ _ROWS: tuple[Variable, ...] = (
         title="Keep the best checkpoint",
         help="Whether the checkpoint with the lowest loss is kept in addition to the newest ones.",
         group="checkpoints",
+        switch="checkpoint_enabled",
         outside_identity=_STORAGE,
     ),
     Variable(
@@ -595,6 +597,7 @@ _ROWS: tuple[Variable, ...] = (
         title="Fail when a checkpoint cannot be saved",
         help="Whether a checkpoint that cannot be saved fails the run; else it goes on, and each round tries it again.",
         group="checkpoints",
+        switch="checkpoint_enabled",
         outside_identity=_REACTION,
     ),
     Variable(

@@ -196,6 +196,11 @@ def test_what_is_said_with_the_nodes_that_are_online(variables, online, expected
             "false. Correct it before you set fl_checkpoint_enabled to true.",
         ),
         (
+            {"fl_checkpoint_keep_last": "x"},
+            "fl_checkpoint_keep_last is 'x' but must be a whole number, at least 0; it has no effect while "
+            "fl_checkpoint_enabled is false. Correct it before you set fl_checkpoint_enabled to true.",
+        ),
+        (
             {"fl_resume_round": 7},
             "fl_resume_round is 7 but no training variable has this name. A training resumes after its newest good "
             "checkpoint by itself, with the round that it has. Remove fl_resume_round; fl_resume says whether it "
