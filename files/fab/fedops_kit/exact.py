@@ -25,16 +25,17 @@ from .arithmetic import Aggregated, Arithmetic
 from .attendance import Attendance
 from .configs import EVALUATE, TRAIN, RoundConfigs
 from .errors import NodesUnavailableError, RunFailedError
-from .flaws import MOST_EXAMPLES
+from .flaws import MOST_EXAMPLES, plain
 from .foreign import ForeignCheck
 from .grid import SteadyGrid
 from .guards import Rejection, site_of
 from .integrity import FINGERPRINT, fingerprint
 from .knowledge._base.jsonable import is_number
 from .knowledge._config.strategies import least_replies_trimmed, trimmed
+from .measured import mean_of_finite, measured, not_finite
 from .one_round import Guard, Round
 from .publish import logger
-from .reports import FAILED, REJECTED, Reports, way
+from .reports import FAILED, MOST_TOLD, REJECTED, Reports, way
 from .sites import Site, Sites
 from .steering import Steer
 from .weights import Claims
@@ -109,7 +110,7 @@ class ExactStrategy(Strategy):
         self._check_trimming()
         self._tell_claims(ordered)
         made = self._arithmetic.aggregate(self.strategy, self.round.number, self._asked[0], ordered)
-        arrays, metrics = made.arrays, made.metrics
+        arrays, metrics = made.arrays, self._of_finite(made, ordered)
         if arrays is None:
             self._tell_nothing_aggregated()
             return None, metrics
@@ -121,7 +122,7 @@ class ExactStrategy(Strategy):
         self._check_finite(arrays)
         self.round.update_norm = way(arrays, self._asked[0], self._arithmetic.parameters(self._asked[0]))
         self.round.aggregated = True
-        self.round.train_metrics = dict(metrics) if metrics else {}
+        self.round.returned[TRAIN], self.round.train_metrics = metrics, measured(metrics)
         self.last_aggregated = self.round.number
         self._let_go_of_the_old_model()
         return arrays, metrics
@@ -156,7 +157,7 @@ class ExactStrategy(Strategy):
         self._tell_evaluation_claims(ordered)
         self._arithmetic.weigh(ordered)
         metrics = self.strategy.aggregate_evaluate(self.round.number, ordered)
-        self.round.metrics = dict(metrics) if metrics else {}
+        self.round.returned[EVALUATE], self.round.metrics = metrics, measured(metrics)
         return metrics
 
     def _ask(self, attempt: int) -> Iterable[Message]:
@@ -386,6 +387,25 @@ class ExactStrategy(Strategy):
 
     def _claimed(self, replies: Iterable[Message]) -> dict[str, float]:
         return {self._name_of(reply): _claim(reply) for reply in replies if not reply.has_error()}
+
+    def _of_finite(self, made: Aggregated, replies: list[Message]) -> MetricRecord | None:
+        """Leave a site out of the mean of a metric that it has reported as NaN or infinite: it is nobody's then."""
+        records = {
+            self._name_of(reply): next(iter(reply.content.metric_records.values()), MetricRecord())
+            for reply in (replies if made.kept is None else made.kept)
+            if not reply.has_error()
+        }
+        wrong = {site: names for site, record in records.items() if (names := not_finite(record))}
+        for site, names in wrong.items():
+            listed = ", ".join(plain(repr(name)) for name in names[:MOST_TOLD])
+            logger.warning("Round %d: what %s reports as %s is no finite number.", self.round.number, site, listed)
+        is_mean = foreign.means(self.strategy, of_all=made.kept is None)
+        if not wrong or not is_mean or not isinstance(made.metrics, MetricRecord):
+            return made.metrics
+        weight = foreign.weight_of(self.strategy)
+        means = {name: mean_of_finite(name, weight, records.values()) for names in wrong.values() for name in names}
+        known = {name: mean for name, mean in means.items() if mean is not None and name in made.metrics}
+        return MetricRecord({**made.metrics, **known})
 
     def _tell_kept(self, made: Aggregated) -> None:
         if made.kept is not None:

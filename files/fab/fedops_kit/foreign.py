@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from flwr.app import Array, ArrayRecord, MetricRecord, RecordDict
 from flwr.serverapp.strategy import Strategy
-from flwr.serverapp.strategy.strategy_utils import aggregate_bagging
+from flwr.serverapp.strategy.strategy_utils import aggregate_bagging, aggregate_metricrecords
 from numpy.typing import NDArray
 
 from . import flaws, guards
 from .arrays import is_finite, view
 from .bound import Bound
-from .knowledge._config.strategies import STRATEGIES
+from .knowledge._config.strategies import CHOSEN, STRATEGIES
 from .knowledge._config.strategies import Strategy as Row
 from .mapped import size
 from .storable import name_flaw
@@ -85,6 +85,19 @@ def taken(strategy: Strategy, method: str, above: tuple[int, ...] = ()) -> str:
             return ""
     ways = {taken(each, method, (*above, id(strategy))) for each in wrapped}
     return ways.pop() if len(ways) == 1 else ""
+
+
+def means(strategy: Strategy, of_all: bool) -> bool:
+    """Tell whether the metrics of a training are Flower's own means over those replies that are known to count.
+
+    ``of_all``: nobody has said which they are, so that a class of Flower's that chooses some does not count as such.
+    """
+    if not averages(strategy, "aggregate_train"):
+        return False
+    flowers = [layer for dummy, layer in layers(strategy) if known_row(layer)]
+    chosen = [row for layer in flowers if (row := known_row(layer)) and row.buffers == CHOSEN]
+    ways = [getattr(layer, "train_metrics_aggr_fn", aggregate_metricrecords) for layer in flowers]
+    return all(way is aggregate_metricrecords for way in ways) and not (of_all and chosen)
 
 
 @dataclass(frozen=True)

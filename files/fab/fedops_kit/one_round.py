@@ -40,6 +40,7 @@ class Round:
     aggregated: bool = False
     train_metrics: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)  # of the federated evaluation
+    returned: dict[str, Any] = field(default_factory=dict)  # the same as the strategy has made them, by what was asked
     num_examples: int = 0  # that the nodes evaluated on
     update_norm: float | None = None  # of the model as a whole
     reports: Reports = field(default_factory=Reports)  # of its sites

@@ -21,6 +21,7 @@ from .foreign import same_layout
 from .guards import WEIGHT, Rejection
 from .integrity import FINGERPRINT, SITE_RECORD
 from .knowledge._base.jsonable import is_number
+from .measured import not_finite
 
 SECONDS, DATASET = "train-seconds", "dataset-name"  # as a ClientApp names them in the record of its site
 
@@ -133,13 +134,15 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 def _figures(content: RecordDict) -> Report:
     """Return examples, what has a place of its own, and some more metrics; lists and what is no number are left out."""
-    metrics: Mapping[str, Any] = next(iter(content.metric_records.values()), MetricRecord())
+    metrics = next(iter(content.metric_records.values()), MetricRecord())
     found: Report = {"examples": _number(metrics.get(WEIGHT))}
     taken = {WEIGHT}
     for name, spellings in _USUAL.items():
         spelled = next((each for each in spellings if is_number(metrics.get(each))), None)
         found[name] = _number(metrics.get(spelled)) if spelled else None
         taken.add(spelled or "")
+    wrong = [plain(name, LONGEST_TOLD) for name in not_finite(metrics)]
+    found["not_finite"] = wrong[:MOST_TOLD] or None
     others = [(name, value) for name, value in metrics.items() if name not in taken and is_number(value)]
     found["metrics"] = {plain(name, LONGEST_TOLD): _number(value) for name, value in others[:MOST_TOLD]}
     return found

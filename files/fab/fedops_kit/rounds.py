@@ -13,11 +13,13 @@ from flwr.app import Array, ArrayRecord, MetricRecord
 from flwr.serverapp.strategy import Result
 
 from .attendance import Attendance
+from .configs import EVALUATE, TRAIN
 from .errors import QuiescedError
 from .exact import ExactStrategy
 from .knowledge._base.jsonable import is_number
 from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._config.stopping import stopping_text
+from .measured import measured
 from .one_round import Round
 from .publish import Publisher, finite, logger
 from .rolls import DEVIATION, EXACT, said
@@ -78,16 +80,17 @@ class RoundKeeper:
         """Save what a round has made, and tell of it."""
         finished = self.strategy.round
         self.ended = finished.number
-        facts = _figures(central, finished.metrics, finished.num_examples)
+        of_server = None if central is None else measured(central)
+        facts = _figures(of_server, finished.metrics, finished.num_examples)
         deviation = self.attendance.ends(
             finished.number, finished.asked_nodes, finished.counted_nodes if finished.aggregated else ()
         )
         self.attendance.note(finished.number, deviation)
         is_best = spike = False
         if finished.aggregated:
-            measured = {CENTRAL: central, OF_SITES: finished.metrics, OF_TRAINING: finished.train_metrics}
-            is_best = self.stopping.improves(finished.number, measured)
-            spike = self.steer.spikes(finished, _loss(central, finished.metrics))
+            by_whom = {CENTRAL: of_server, OF_SITES: finished.metrics, OF_TRAINING: finished.train_metrics}
+            is_best = self.stopping.improves(finished.number, by_whom)
+            spike = self.steer.spikes(finished, _loss(of_server, finished.metrics))
             self.last = self._kept(arrays, spike, {"loss": facts["loss"], "accuracy": facts["accuracy"]})
             # A mapping of our own: the record is emptied when the next round has made a new model, saved or not.
             said = {**self.attendance.manifest, **self.stopping.manifest, **self.steer.manifest}
@@ -139,12 +142,12 @@ class RoundKeeper:
     def _end_early(self, finished: Round, arrays: ArrayRecord, central: MetricRecord | None) -> None:
         """Keep what Flower would return of the rounds so far, and end them when it is time."""
         number, result = finished.number, self.result
-        for metrics, found in (
-            (finished.train_metrics, result.train_metrics_clientapp),
-            (finished.metrics, result.evaluate_metrics_clientapp),
+        for work, found in (
+            (TRAIN, result.train_metrics_clientapp),
+            (EVALUATE, result.evaluate_metrics_clientapp),
         ):
-            if metrics:
-                found[number] = MetricRecord(metrics)
+            if finished.returned.get(work) is not None:
+                found[number] = finished.returned[work]
         if central is not None:
             result.evaluate_metrics_serverapp[number] = central
         if self.stopping.is_over and number < self.num_rounds:
@@ -156,7 +159,7 @@ class RoundKeeper:
     def _evaluate_untrained(self, arrays: ArrayRecord) -> MetricRecord | None:
         central = self.evaluate(0, arrays) if self.evaluate else None
         if central is not None:
-            self.publisher.initial_model_evaluated(_figures(central, {}, 0))
+            self.publisher.initial_model_evaluated(_figures(measured(central), {}, 0))
             self.result.evaluate_metrics_serverapp[0] = central
         return central
 
@@ -220,13 +223,13 @@ class RoundKeeper:
         return saved
 
 
-def _loss(central: MetricRecord | None, federated: Mapping[str, Any]) -> float | None:
+def _loss(central: Mapping[str, Any] | None, federated: Mapping[str, Any]) -> float | None:
     """Return the loss of a model, also where it is no finite number."""
     found = figure("loss", central if central is not None else federated)
     return float(found) if is_number(found) else None
 
 
-def _figures(central: MetricRecord | None, federated: Mapping[str, Any], num_examples: int) -> dict[str, Any]:
+def _figures(central: Mapping[str, Any] | None, federated: Mapping[str, Any], num_examples: int) -> dict[str, Any]:
     """Loss and accuracy come from the server's own test set where it has one, else from the nodes."""
     chosen: dict[str, Any] = dict(central if central is not None else federated)
     others = {f"federated_{name}": value for name, value in federated.items()} if central is not None else {}

@@ -136,6 +136,8 @@ def test_of_many_metrics_some_are_told_and_none_that_is_no_number() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e308])
 def test_a_figure_that_is_no_number_is_not_told(value: float) -> None:
     entry = told({"num-examples": 3, "train_loss": value, "grad_norm": value, "other": value}, {"train-seconds": value})
+    which = [] if math.isfinite(value) else ["train_loss", "grad_norm", "other"]
+    assert entry.pop("not_finite", []) == which
     assert entry == {
         "site": "a",
         "state": "counted",
