@@ -19,7 +19,7 @@ from typing import Any
 
 from common import ROOT, machine, new_parser, write_json
 from drills import DRILLS, HOST_DRILLS, VICTIMS, Drill
-from federation import HOME, BenchmarkError, Federation, require_podman
+from federation import HOME, SERVER_APP, BenchmarkError, Federation, require_podman
 from story import BUDGET, LOOK, Story
 
 FIRST = 3  # rounds before the first harm, which tell how long a round takes
@@ -85,6 +85,7 @@ class Exercise:
         if drill.prepare:
             drill.prepare(self.federation)
             self._come_to_rest()
+        self._await_serverapp()  # the drill before may have ended while the next one was on its way
         before, since = self.story.lines(), time.time()
         lost_before = len(self.story.supervision().get("restarts", []))
         run_before = self.story.supervision().get("run_id")
@@ -127,6 +128,13 @@ class Exercise:
             drill.take_back(self.federation)
             self._come_to_rest()
         return outcome
+
+    def _await_serverapp(self) -> None:
+        end = time.time() + BUDGET
+        while SERVER_APP not in self.federation.processes(self.federation.superlink).values():
+            if time.time() > end:
+                raise BenchmarkError(f"No ServerApp runs after {BUDGET:g} s: {self.story.supervision()}")
+            time.sleep(LOOK)
 
     def _come_to_rest(self) -> None:
         """Wait until a round began and ended in peace."""

@@ -24,7 +24,12 @@ PUBLISHED = "/opt/flower/published/recovery-1"
 @pytest.fixture
 def exercise(tmp_path: Path) -> recovery.Exercise:
     """An exercise on a host whose files are here."""
-    federation = SimpleNamespace(superlink="superlink1", supernodes=["supernode1"], root=lambda dummy: tmp_path)
+    federation = SimpleNamespace(
+        superlink="superlink1",
+        supernodes=["supernode1"],
+        root=lambda dummy: tmp_path,
+        processes=lambda dummy: {1: recovery.SERVER_APP},
+    )
     made = recovery.Exercise(federation, rounds=3)
     made.story = recovery.Story(federation, FOLDER)
     made.round_seconds = 0.01
@@ -88,6 +93,18 @@ def test_a_drill_harms_waits_ends_and_counts(exercise, tmp_path) -> None:
     assert done == [exercise.federation, "end"]
     assert (outcome.round, outcome.lost, outcome.failed, outcome.repeated) == (2, [], [], [])
     assert 0.1 <= outcome.next_round < 5
+
+
+def test_a_drill_begins_when_the_next_serverapp_is_there(exercise, tmp_path) -> None:
+    tell(tmp_path, 1)
+    looks = [{}, {1: "flower-superexec"}, {1: "flower-superexec", 2: recovery.SERVER_APP}]
+    exercise.federation.processes = lambda dummy: looks.pop(0)
+
+    def harm(_federation: object) -> None:
+        assert not looks
+        Timer(0.3, tell, (tmp_path, 2)).start()
+
+    assert exercise.run(Drill("x", harm)).round == 2
 
 
 def test_a_round_that_a_clock_ahead_tells_of_was_finished_when_it_was_seen(exercise, tmp_path) -> None:
