@@ -11,6 +11,7 @@ LINK := .ansible/collections/ansible_collections/fedops/flower
 BUILD := .cache/build
 IMPORTER := .cache/importer
 BUILDER := .cache/builder
+NVFLARE := .cache/nvflare
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 # Everything that runs, runs from the checkout: its tools, its collection, and no settings of the user's.
@@ -55,6 +56,10 @@ $(BUILDER)/venv/.synced: requirements/builder.txt tools/venv | .venv/.synced
 	mkdir -p $(BUILDER)
 	tools/venv $(BUILDER)/venv requirements/builder.txt
 
+$(NVFLARE)/venv/.synced: requirements/nvflare.txt tools/venv | .venv/.synced
+	mkdir -p $(NVFLARE)
+	tools/venv $(NVFLARE)/venv requirements/nvflare.txt
+
 # Ansible finds a collection by its path; this one is reached through a link to the checkout.
 $(LINK):
 	mkdir -p $(@D)
@@ -65,6 +70,7 @@ lock: venv ## Renew the hashed locks of the development tools
 	$(LOCK) --upgrade requirements/dev.in -o requirements/dev.txt
 	$(LOCK) --upgrade requirements/importer.in -o requirements/importer.txt
 	$(LOCK) --upgrade requirements/builder.in -o requirements/builder.txt
+	$(LOCK) --upgrade requirements/nvflare.in -o requirements/nvflare.txt
 
 .PHONY: generate
 generate: venv ## Write the files that follow from the table of training variables
@@ -136,7 +142,7 @@ test-examples: venv ## Test the tasks that need more than the gates have: PyTorc
 	tools/test-examples
 
 .PHONY: smoke-benchmarks
-smoke-benchmarks: bootstrap venv ## Run every benchmark as briefly as it can be run (fifteen minutes, installs QEMU)
+smoke-benchmarks: bootstrap venv $(NVFLARE)/venv/.synced ## Run every benchmark as briefly as it can be run (fifteen minutes, installs QEMU)
 	@tools/bootstrap testbed/vm/packages.txt
 	python benchmarks/smoke.py
 
@@ -210,6 +216,11 @@ bench-client-drift: venv ## FedProx beside FedAvg on very different sites, on a 
 .PHONY: bench-round
 bench-round: bootstrap venv ## A round of the app against one of bare Flower, on test hosts (fifteen minutes)
 	python benchmarks/round.py
+
+.PHONY: bench-nvflare
+bench-nvflare: bootstrap $(NVFLARE)/venv/.synced ## A round of several models beside NVFlare's and bare Flower's (forty minutes); renews docs/pace.md
+	python benchmarks/nvflare.py
+	python tools/generate.py
 
 .PHONY: bench-model-size
 bench-model-size: bootstrap venv ## What a model of some size costs in time and memory, on test hosts (fifteen minutes); renews docs/sizing.md

@@ -117,7 +117,7 @@ def measure(federation: Federation, hosts: WatchedHosts, task: Path, blocks: int
         shift = (block - 1) % len(VARIANTS)
         found = {}
         for name in VARIANTS[shift:] + VARIANTS[:shift]:
-            found[name] = _train(federation, hosts, variables(name, task), rounds)
+            found[name] = train(federation, hosts, variables(name, task), rounds)
             print(
                 f"block {block}   {name:26s}   {', '.join(f'{each.seconds:.2f}' for each in found[name])}", flush=True
             )
@@ -125,7 +125,7 @@ def measure(federation: Federation, hosts: WatchedHosts, task: Path, blocks: int
     return measured
 
 
-def _train(federation: Federation, hosts: WatchedHosts, variant: Mapping[str, Any], rounds: int) -> list[Measured]:
+def train(federation: Federation, hosts: WatchedHosts, variant: Mapping[str, Any], rounds: int) -> list[Measured]:
     training = f"round-{time.time():.0f}"  # hosts that were kept know older ones
     watch = ProcessorWatch([federation.first_process(host) for host in federation.hosts])
     watch.start()

@@ -47,7 +47,8 @@ def test_a_benchmark_takes_the_arguments_of_its_smoke(name: str, tmp_path: Path,
     module = importlib.import_module(name)
     for step in ("machine", "measure", "Federation"):  # the first thing that it does is one of them
         monkeypatch.setattr(module, step, begin, raising=False)
-    monkeypatch.setattr(module, "require_podman", lambda parser: None, raising=False)
+    for what in ("podman", "nvflare"):
+        monkeypatch.setattr(module, f"require_{what}", lambda parser: None, raising=False)
     monkeypatch.setattr("shutil.which", lambda command: command)
     with pytest.raises(BegunError):
         module.main(smoke.SMOKES[name].command(name, tmp_path, smoke.SMOKES[name].shares)[2:])

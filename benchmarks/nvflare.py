@@ -1,0 +1,222 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compare a round of models of some sizes with NVFlare's and with bare Flower's, in turn on one machine.
+
+NVFlare runs as its own proof of concept: a server and as many clients, as processes of this machine, with TLS and its
+own FedAvg. Ours and bare Flower run on the test hosts. All carry the same arrays, hardly train, and save nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from common import ROOT, Spread, bars, machine, new_parser, save, subplots, write_json
+from federation import BenchmarkError, Federation, require_podman
+from memory_watch import MemoryWatch, Peaks
+from round import BARE, DROPPED, OURS, train, variables
+from watched import WatchedHosts, sized_task, watched
+
+SITES = 3
+CASES = ((1, 4), (44, 1), (44, 60), (44, 120), (44, 400))  # megabytes, arrays
+FEWEST = DROPPED + 3  # rounds: the last one has no end that all three tell, and quartiles need two
+BUDGET = 900  # seconds for a training
+PYTHON = ROOT / ".cache" / "nvflare" / "venv" / "bin" / "python"
+JOB = ROOT / "benchmarks" / "nvflare_poc" / "job.py"
+MEGABYTE = 10**6
+
+NVFLARE = "NVFlare"
+SYSTEMS = (OURS, NVFLARE, BARE)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model."""
+
+    megabytes: int
+    arrays: int
+
+    def __str__(self) -> str:
+        return f"{self.megabytes} MB in {self.arrays} {'array' if self.arrays == 1 else 'arrays'}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured of one system with one model."""
+
+    system: str
+    megabytes: int
+    arrays: int
+    rounds: int
+    seconds: Spread | None  # of a round
+    server_megabytes: int  # the most that all processes of its host took at the same moment
+    site_megabytes: int  # the same of the site that took most
+    failure: str | None = None
+
+
+class ProofOfConcept:
+    """NVFlare's processes on this machine, watched as hosts are."""
+
+    superlink = "server"
+
+    def __init__(self, place: Path, sites: int = SITES) -> None:
+        self._place = place
+        self.hosts = [self.superlink, *(f"site-{number}" for number in range(1, sites + 1))]
+        self.supernodes = self.hosts[1:]
+
+    def root(self, host: str) -> Path:
+        """Return where nothing of Flower's lies."""
+        return self._place
+
+    def processes(self, host: str) -> dict[int, str]:
+        """Return the processes of a participant, which name its directory: id, and whose they are."""
+        own, found = f"/prod_00/{host}".encode(), {}
+        for entry in os.scandir("/proc"):
+            with suppress(OSError):  # it may end while it is looked at
+                if entry.name.isdigit() and own in Path(f"/proc/{entry.name}/cmdline").read_bytes():
+                    found[int(entry.name)] = host
+        return found
+
+    def train(self, case: Case, rounds: int) -> list[float]:
+        """Have one training trained, from the start of all processes to their end; return the seconds of its rounds."""
+        moments = self._place / "moments"
+        options = {
+            **{"megabytes": case.megabytes, "arrays": case.arrays, "clients": len(self.supernodes), "rounds": rounds},
+            **{"moments": moments, "timeout": BUDGET},
+        }
+        done = subprocess.run(
+            [PYTHON, JOB, *(f"--{name}={value}" for name, value in options.items())],
+            env={**os.environ, "NVFLARE_POC_WORKSPACE": str(self._place / "workspace")},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode or "FINISHED:COMPLETED" not in done.stdout:
+            raise BenchmarkError(f"NVFlare did not end its training:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        begun = [float(line) for line in moments.read_text("utf-8").split()]
+        return [later - earlier for earlier, later in itertools.pairwise(begun)][DROPPED:]
+
+
+def measure(system: str, case: Case, watch: MemoryWatch, trained: Callable[[], Sequence[float]]) -> Result:
+    """Have one system train, under the eyes of a watch; a failure is a result too."""
+    seconds: Sequence[float] = []
+    failure = None
+    watch.start()
+    try:
+        seconds = trained()
+    except BenchmarkError as error:
+        failure = str(error).strip().splitlines()[0]
+    server, sites = _host_peaks(watch.stop())
+    spread = Spread.of(seconds) if len(seconds) > 1 else None
+    return Result(system, case.megabytes, case.arrays, len(seconds), spread, server, sites, failure)
+
+
+def _host_peaks(peaks: Peaks) -> tuple[int, int]:
+    server, *sites = [round(peak / MEGABYTE) for peak in peaks.hosts.values()] or [0]
+    return server, max(sites, default=0)
+
+
+def _flower(name: str, case: Case, rounds: int, federation: Federation, hosts: WatchedHosts) -> list[float]:
+    with sized_task(case.megabytes, case.arrays) as task:
+        return [each.seconds for each in train(federation, hosts, variables(name, task), rounds)]
+
+
+def with_nvflare(case: Case, rounds: int) -> Result:
+    """Have NVFlare train with one model, with processes of its own."""
+    with tempfile.TemporaryDirectory(prefix="nvflare-") as scratch:
+        proof = ProofOfConcept(Path(scratch))
+        return measure(NVFLARE, case, MemoryWatch(proof), partial(proof.train, case, rounds))
+
+
+def with_flower(system: str, case: Case, rounds: int, federation: Federation, hosts: WatchedHosts) -> Result:
+    """Have our app, or the bare one, train with one model, with processes that know no other one."""
+    federation.restart()
+    return measure(system, case, MemoryWatch(federation), partial(_flower, system, case, rounds, federation, hosts))
+
+
+def told(result: Result) -> str:
+    """Say one result in a line."""
+    case = f"{Case(result.megabytes, result.arrays)!s:22}   {result.system:12}"
+    if not result.seconds:
+        return f"{case}   {result.failure or 'too few rounds'}"
+    return (
+        f"{case}   {result.seconds.median:6.2f} s a round ({result.rounds} rounds)"
+        f"   server {result.server_megabytes} MB, a site {result.site_megabytes} MB"
+    )
+
+
+def draw(results: Sequence[Result], path: Path) -> None:
+    """Draw the rounds and the memory of every system, model by model."""
+    figure, axes = subplots(3, figsize=(16, 4.8))
+    cases = list(dict.fromkeys(Case(result.megabytes, result.arrays) for result in results))
+    systems = [system for system in SYSTEMS if any(result.system == system for result in results)]
+    width = 0.8 / len(systems)
+    for number, system in enumerate(systems):
+        own = [result for result in results if result.system == system and result.seconds]
+        places = [cases.index(Case(each.megabytes, each.arrays)) + width * (number + 0.5) - 0.4 for each in own]
+        bars(axes[0], places, [each.seconds for each in own if each.seconds], width=width, label=system)
+        for side, name in ((axes[1], "server_megabytes"), (axes[2], "site_megabytes")):
+            side.bar(places, [getattr(each, name) for each in own], width, label=system)
+    axes[0].set(title="A round", ylabel="seconds (median, quartiles)", yscale="log")
+    axes[1].set(title="Memory of the server's processes", ylabel="MB at most, all together")
+    axes[2].set(title="Memory of a site's processes", ylabel="MB at most, all together")
+    for each in axes:
+        each.set_xticks(range(len(cases)), [str(case).replace(" in ", "\nin ") for case in cases])
+        each.grid(axis="y", alpha=0.3)
+        each.legend()
+    figure.suptitle(f"{SITES} sites, hardly any training")
+    save(figure, path)
+
+
+def require_nvflare(parser: argparse.ArgumentParser) -> None:
+    """Refuse to start without NVFlare's environment."""
+    if not PYTHON.exists():
+        parser.error("NVFlare's environment is missing: make bench-nvflare installs it.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Boot the hosts, measure every case, write the figures and the picture, and remove the hosts."""
+    parser = new_parser(__doc__)
+    parser.add_argument(
+        "--cases", nargs="+", metavar="MEGABYTES:ARRAYS", default=[f"{size}:{arrays}" for size, arrays in CASES]
+    )
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), metavar="SYSTEM")
+    parser.add_argument("--rounds", type=int, default=8, help="rounds of each training (default: %(default)s)")
+    parser.add_argument("--keep-hosts", action="store_true", help="leave the hosts for another time")
+    options = parser.parse_args(arguments)
+    try:
+        cases = [Case(*(int(number) for number in case.split(":"))) for case in options.cases]
+    except (TypeError, ValueError):
+        parser.error(f"--cases are {' '.join(options.cases)} but must look like 44:60, megabytes and arrays")
+    if unfit := [str(case) for case in cases if not 1 <= case.arrays <= case.megabytes * MEGABYTE // 4]:
+        parser.error(f"no such models: {', '.join(unfit)}")
+    if options.rounds < FEWEST:
+        parser.error(f"--rounds is {options.rounds} but must be at least {FEWEST}")
+    require_podman(parser)
+    require_nvflare(parser)
+    facts, results = machine(ROOT), []
+    federation = Federation("benchmarks", SITES)
+    with watched(federation, options.keep_hosts) as hosts:
+        for case, system in itertools.product(cases, options.systems):
+            if system == NVFLARE:
+                results.append(with_nvflare(case, options.rounds))
+            else:
+                results.append(with_flower(system, case, options.rounds, federation, hosts))
+            print(told(results[-1]), flush=True)
+    write_json(
+        options.results / "nvflare.json",
+        {"machine": facts, "sites": SITES, "results": [asdict(result) for result in results]},
+    )
+    draw(results, options.results / "nvflare.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
