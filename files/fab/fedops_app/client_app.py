@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
 from fedops_kit import dtypes
@@ -47,7 +47,7 @@ def train(message: Message, context: Context) -> Message:
     begin = time.monotonic()
     arrays, metrics = _named(site, lambda: _trained(message, context, settings))
     seconds = time.monotonic() - begin
-    record = ArrayRecord({name: dtypes.array(np.asarray(arrays.pop(name))) for name in list(arrays)})
+    record = ArrayRecord({name: _sent(name, arrays.pop(name)) for name in list(arrays)})
     about = ConfigRecord({"site": site, FINGERPRINT: fingerprint(record), SECONDS: seconds, **_data_set(context)})
     return _reply(message, {"arrays": record, "metrics": metrics, SITE_RECORD: about})
 
@@ -85,11 +85,22 @@ def _trained(message: Message, context: Context, settings: Settings) -> tuple[ta
     """Return what the site sends: what it has learned, in a dict that may be emptied, or what a liar makes of it."""
     attack = attacks.chosen(context.node_config, message.content.config_records["config"].get(attacks.ALLOWED, False))
     received = _arrays(message)
+    turned = {name: array.dtype for name, array in received.items() if not array.dtype.isnative}
     made: Any = task.train(received, _data_directory(context), settings)
     if not isinstance(made, Sequence) or [isinstance(part, Mapping) for part in made] != [True, True]:
         raise TypeError("train() in task.py must return two dictionaries, its arrays and its metrics")
     arrays, metrics = made[0], record_of_metrics(made[1], "train")
-    return attack.poison(received, arrays) if attack else dict(arrays), metrics
+    arrays = attack.poison(received, arrays) if attack else dict(arrays)
+    for name in arrays.keys() & turned.keys():
+        arrays[name] = dtypes.in_order_of(np.asarray(arrays[name]), turned[name])
+    return arrays, metrics
+
+
+def _sent(name: str, values: object) -> Array:
+    try:
+        return dtypes.array(np.asarray(values))
+    except TypeError as error:
+        raise TypeError(f"train() in task.py has returned {name!r}, which cannot be sent: {error}") from None
 
 
 def _evaluated(message: Message, context: Context, extra: Mapping[str, Any]) -> MetricRecord:

@@ -122,6 +122,8 @@ def _evaluate_centrally(extra: Mapping[str, Any], server_round: int, arrays: Arr
 
 
 def _record(arrays: task.Arrays) -> ArrayRecord:
+    if not isinstance(arrays, Mapping):
+        raise RunFailedError(f"initial_arrays() in task.py has returned {type(arrays).__name__}, and no dictionary.")
     record = ArrayRecord()
     for name, array in arrays.items():
         try:

@@ -209,10 +209,10 @@ def arithmetics(model: ArrayRecord, buffers: Iterable[str], values: Mapping[str,
         found = names_of(model, buffers)
     except ValueError as error:
         raise RunFailedError(f"{error}. Correct buffers() in task.py.") from None
-    if found and found == model.keys():
+    if not any(view(array).size for name, array in model.items() if name not in found):
         raise RunFailedError(
-            "The model holds no parameters: all its arrays are integers, booleans, or named by buffers() in task.py."
-            " Leave those out of buffers() that are trained."
+            "The model holds no parameters: what arrays it has are empty, integers, booleans, or named by buffers() in"
+            " task.py. Leave those out of buffers() that are trained."
         )
     shares = float(values["max_weight_share"]) or STRATEGIES[str(values["strategy"])].most_shares
     weighting = Weighting(str(values["weighting"]), int(values["max_examples"]), shares)

@@ -98,6 +98,11 @@ def narrowed(values: NDArray, dtype: str) -> NDArray:
         return values.astype(kind)
 
 
+def in_order_of(values: NDArray, before: np.dtype) -> NDArray:
+    """Return numbers in the order of bytes that the model has: whoever computes with them gets that of the machine."""
+    return values.astype(before) if values.dtype == before.newbyteorder() else values
+
+
 def array(values: NDArray) -> Array:
     """Return an array to send or to save, under the name of its type."""
     if values.dtype.hasobject:

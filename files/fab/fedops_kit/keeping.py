@@ -220,9 +220,9 @@ def begin(
     any_model: AnyModel | None = None,
 ) -> tuple[Beginning, Arithmetic]:
     """Return what the training begins with, and how it computes; without a directory, the untrained model."""
+    check_storable(untrained)
     # What an app makes of the replies by a strategy of its own is its own business.
     ways = {FIRST: Arithmetic()} if any_model else arithmetics(untrained, terms.buffers, terms.values)
-    check_storable(untrained)
 
     def check(checkpoint: Checkpoint, kept: State) -> None:
         state.check(ways[arithmetic_of(checkpoint)].seen(untrained), kept)

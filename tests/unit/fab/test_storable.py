@@ -89,6 +89,10 @@ def test_names_that_no_manifest_could_hold() -> None:
     ("bad", "message"),
     [
         ({"a\0b": np.ones(2, np.float32)}, "has a NUL in its name"),
+        ({"pairs": np.zeros(2, [("x", "f4")])}, "and no array of numbers that can be sent"),
+        ({"rows": np.rec.array([(1, 2.0)], [("x", "i4"), ("y", "f4")])}, "and no array of numbers that can be sent"),
+        ({}, "^The model holds no parameters: "),
+        ({"adapters": np.zeros((0, 4), np.float32), "n": np.array(3)}, "^The model holds no parameters: "),
         ({"things": np.array([None])}, "has returned 'things', which cannot be sent: object is no type of numbers"),
     ],
 )
