@@ -357,7 +357,7 @@ class ExactStrategy(Strategy):
         return min(minimum, self.round.asked) if self._guard.foreign else minimum
 
     def _tell_nothing_aggregated(self) -> None:
-        if self._guard.foreign and not foreign.averages(self.strategy, "aggregate_train"):
+        if self._guard.foreign and not foreign.is_flowers_own(self.strategy, "aggregate_train"):
             logger.warning("Round %d: the strategy has made no model of the replies.", self.round.number)
             return  # which it may mean to do
         self._fall_short("The strategy aggregated nothing")

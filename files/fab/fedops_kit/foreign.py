@@ -60,6 +60,14 @@ def is_flowers(kind: type) -> bool:
     return kind.__module__.startswith(FLOWER)
 
 
+def is_flowers_own(strategy: Strategy, method: str) -> bool:
+    """Tell whether no code of the app has a say in what a method returns."""
+    return all(
+        is_flowers(next(kind for kind in type(layer).__mro__ if method in vars(kind)))
+        for dummy, layer in layers(strategy)
+    )
+
+
 # What Flower's own code makes of all replies: one model by numbers, one of their trees, or the only reply as it is.
 AVERAGED, JOINED, PASSED_ON = "averaged", "joined", "passed on"
 _OF_TREES = {"FedXgbBagging": JOINED, "FedXgbCyclic": PASSED_ON}

@@ -8,9 +8,12 @@ strategy carries it says itself, by two functions. Where it does not, a change o
 
 from __future__ import annotations
 
+import random
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 from flwr.app import Array, ArrayRecord
@@ -139,7 +142,7 @@ class KeptState:
         """Return attributes that have changed since the last look, are in no checkpoint, and were not told before."""
         if self.own_capture is not None:
             return []
-        now = {name: _trace(value) for name, value in self._unknown()}
+        now = {name: _trace(value, own) for name, value, own in self._unknown()}
         before, self._seen = self._seen, now
         if before is None:
             return []
@@ -147,15 +150,15 @@ class KeptState:
         self.changed |= news
         return sorted(news)
 
-    def _unknown(self) -> Iterator[tuple[str, object]]:
-        """Yield what classes that are not Flower's have made attributes, of which nothing is known."""
+    def _unknown(self) -> Iterator[tuple[str, object, str]]:
+        """Yield the attributes, of which nothing is known, of classes that are not Flower's, with their package."""
         kept = {found[:2] for found in _kept(self.strategy)}
         for path, layer in layers(self.strategy):
             if is_flowers(type(layer)):
                 continue
-            for name, value in list(vars(layer).items()):
+            for name, value in _attributes(layer).items():
                 if (path, name) not in kept and name not in _RENEWED and not isinstance(value, Strategy):
-                    yield path + name, value
+                    yield path + name, value, _package(layer)
 
 
 def _own(name: str, value: object) -> NDArray:
@@ -193,18 +196,40 @@ def _as_kept(kind: str, arrays: State) -> State | list[NDArray] | ArrayRecord | 
     return arrays
 
 
-def _trace(value: object, depth: int = 0) -> object:
-    """Return something that is another when a value has changed, as far as it can be told without much work."""
+def _attributes(it: object) -> dict[str, object]:
+    """Return what an object holds, by the names of its attributes."""
+    slots = [kind.__dict__.get("__slots__", ()) for kind in type(it).__mro__]
+    names = [name for each in slots for name in ((each,) if isinstance(each, str) else each)]
+    return {**{name: getattr(it, name) for name in names if hasattr(it, name)}, **getattr(it, "__dict__", {})}
+
+
+def _package(it: object) -> str:
+    """Return the package, or the module, that the class of an object is from."""
+    return type(it).__module__.partition(".")[0]
+
+
+def _trace(value: object, own: str, depth: int = 0) -> object:
+    """Return something that is another when a value has changed, as far as it can be told without much work.
+
+    ``own`` is the package whose objects are looked into: those of libraries change whenever they are used.
+    """
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return value
     if isinstance(value, np.ndarray):
         return value.shape, zlib.crc32(np.ascontiguousarray(value).view(np.uint8).data) if value.size else 0
     if isinstance(value, ArrayRecord):
         return tuple((name, zlib.crc32(lying(array))) for name, array in value.items())
-    if depth < _DEEPEST and isinstance(value, Mapping) and len(value) <= _MOST:
-        return tuple((str(key), _trace(item, depth + 1)) for key, item in value.items())
-    if depth < _DEEPEST and isinstance(value, (list, tuple)) and len(value) <= _MOST:
-        return tuple(_trace(item, depth + 1) for item in value)
-    if isinstance(value, (set, frozenset, Mapping, list, tuple)):
-        return len(value)
+    if isinstance(value, random.Random):
+        return value.getstate()
+    if isinstance(value, (np.random.Generator, np.random.RandomState)):
+        return repr(value.get_state() if isinstance(value, np.random.RandomState) else value.bit_generator.state)
+    inside = value
+    if isinstance(value, SimpleNamespace) or (_package(value) == own and not isinstance(value, type)):
+        inside = _attributes(value) or value
+    if depth < _DEEPEST and isinstance(inside, Mapping) and len(inside) <= _MOST:
+        return tuple((str(key), _trace(item, own, depth + 1)) for key, item in inside.items())
+    if depth < _DEEPEST and isinstance(inside, (list, tuple, deque)) and len(inside) <= _MOST:
+        return tuple(_trace(item, own, depth + 1) for item in inside)
+    if isinstance(inside, (set, frozenset, Mapping, list, tuple, deque)):
+        return len(inside)
     return id(value)
