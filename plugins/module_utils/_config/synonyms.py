@@ -8,6 +8,7 @@ Private to the collection: it may change at any time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from .variable import Variable
@@ -42,9 +43,20 @@ def spellings(row: Variable) -> list[str]:
 
 
 def keys_of(row: Variable, declared: Collection[str]) -> list[str]:
-    """The declared keys that mean a variable, best first; one in a table counts when no other table has its like."""
+    """The declared keys that mean a variable, best first.
+
+    One in a table counts when no other table has its like, or when it is one with the name of its table:
+    C(early_stopping.patience), C(client.lr). So does one that is written with capital letters.
+    """
     found = []
     for name in spellings(row):
         nested = [key for key in declared if key.rpartition(".")[2] == name and key != name]
         found += [name] if name in declared else nested if len(nested) == 1 else []
-    return found
+    names = dict.fromkeys(spellings(row))
+    alike = [key for key in declared if key not in found and _with_hyphens(key) in names]
+    return found + sorted(alike, key=lambda key: list(names).index(_with_hyphens(key)))
+
+
+def _with_hyphens(key: str) -> str:
+    """A key as ours are written: C(numServerRounds), C(NUM_SERVER_ROUNDS) and C(num.server.rounds) are the same."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[._]", "-", key).lower()

@@ -109,7 +109,7 @@ def _written(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[s
 
 
 def _key(key: str) -> str:
-    return quoted(key) if key and "." not in key and key.isascii() else to_toml(key)
+    return quoted(key) if "." not in key else to_toml(key)
 
 
 def _value(value: Any) -> str:

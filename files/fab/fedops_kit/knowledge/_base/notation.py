@@ -76,7 +76,8 @@ def to_toml(value: object) -> str:
 
 def quoted(key: str) -> str:
     """A key of TOML, of which parts that are joined with a dot lie in one another."""
-    return key if all(part.replace("-", "").replace("_", "").isalnum() for part in key.split(".")) else to_toml(key)
+    bare = key.isascii() and all(part.replace("-", "").replace("_", "").isalnum() for part in key.split("."))
+    return key if bare else to_toml(key)
 
 
 def _escape(letter: str) -> str:

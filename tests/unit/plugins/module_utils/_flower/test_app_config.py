@@ -56,6 +56,12 @@ def test_an_app_of_ones_own_is_given_what_it_declares_and_what_it_alone_knows() 
     assert tomllib.loads(given.toml) == given.values
 
 
+def test_a_key_of_any_letters_is_written_so_that_flower_reads_it() -> None:
+    declared = {"größe": 1, "my knob": 2, "a.é": 3, '"': 4, "": 5, "plain-key_1": 6, "inf": 1.0}
+    given = for_app(App("/apps/theirs", "they", "theirs", "1.0.0", declared), training(), dict.fromkeys(declared, 7))
+    assert dict(flat(tomllib.loads(given.toml))) == {**dict.fromkeys(declared, 7), "inf": 7.0} == given.values
+
+
 def ours(asked: Training, knobs: dict[str, object] | None = None, **own: object) -> App:
     """The collection's app, with keys of its own in pyproject.toml, and knobs."""
     rows = knobs_of(knobs or {})
