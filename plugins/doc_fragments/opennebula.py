@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options of modules that speak with OpenNebula itself; the environment is that of community.general's."""
+
+    DOCUMENTATION = r"""
+requirements:
+  - pyone
+attributes:
+  check_mode:
+    description: Can run in check mode and return what would change, without changing it.
+    support: full
+  diff_mode:
+    description: Has nothing to compare.
+    support: none
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+options:
+  api_url:
+    description: Address of OpenNebula's XML-RPC endpoint. E(ONE_URL) if unset.
+    type: str
+    required: true
+  api_username:
+    description: Name of the user. E(ONE_USERNAME) if unset.
+    type: str
+    required: true
+  api_password:
+    description: Password or token of the user. E(ONE_PASSWORD) if unset.
+    type: str
+    required: true
+  validate_certs:
+    description: Whether to verify the certificate of the endpoint.
+    type: bool
+    default: true
+"""
