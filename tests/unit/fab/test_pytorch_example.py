@@ -69,6 +69,53 @@ def test_the_proximal_term_holds_the_model_back(federation: Federation, task: Mo
     assert distance(5.0) < distance(1.0) < distance(0.0)
 
 
+class Normalized(torch.nn.Module):
+    """What a user makes of the example: with a batch normalization, in one of the types of PyTorch."""
+
+    def __init__(self, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        layers = torch.nn.Flatten(), torch.nn.Linear(64, 16), torch.nn.BatchNorm1d(16), torch.nn.Linear(16, 10)
+        self.layers = torch.nn.Sequential(*layers).to(dtype)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x.to(self.layers[1].weight.dtype)).float()
+
+
+def test_statistics_are_learned_in_training_alone(
+    federation: Federation, task: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task, "Digits", Normalized)
+    start, site = task.initial_arrays(0), federation.root / "data/site00"
+    settings = Settings(learning_rate=0.1, local_epochs=2, batch_size=8, proximal_mu=0.0, seed=1)
+    trained, metrics = task.train(start, site, settings)
+    assert trained["layers.2.num_batches_tracked"] == 2 * metrics["num-examples"] / 8
+    first = task.evaluate(trained, site)
+    # Half of the examples are measured as all of them are: none of them depends on the others.
+    with np.load(site / "train.npz") as data:
+        half = {name: data[name][: metrics["num-examples"] // 2] for name in ("x", "y")}
+        rest = {name: data[name][metrics["num-examples"] // 2 :] for name in ("x", "y")}
+    losses = []
+    for part in (half, rest):
+        np.savez(site / "test.npz", **part)
+        losses.append(task.evaluate(trained, site)["loss"])
+    assert np.mean(losses) == pytest.approx(first["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["FedAvg", "FedAdam", "MultiKrum"])
+def test_a_normalization_in_bfloat16_is_trained_and_saved(
+    federation: Federation, task: ModuleType, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    monkeypatch.setattr(task, "Digits", lambda: Normalized(torch.bfloat16))
+    federation.train(num_rounds=2, strategy=strategy)
+    (_first, line) = federation.published("history.jsonl")
+    assert line["replies"] == 7
+    with np.load(federation.checkpoints() / "checkpoint_latest.npz") as archive:
+        kinds = {name: archive[name].dtype.itemsize for name in task.initial_arrays(0)}
+        variance = archive["layers.2.running_var"].view(np.uint16).astype(np.uint32) << 16
+        assert {kinds.pop("layers.2.num_batches_tracked"), *kinds.values()} == {8, 2}
+        assert (variance.view(np.float32) > 0).all()
+
+
 def test_the_readmes_steps_make_an_app_that_builds(tmp_path: Path) -> None:
     app = tmp_path / "digits"
     shutil.copytree(APP, app, ignore=shutil.ignore_patterns("__pycache__"))
