@@ -39,3 +39,15 @@ options:
     type: bool
     default: true
 """
+
+    CONTEXT = r"""
+options:
+  directory:
+    description: Directory with C(one_env) or C(context.sh).
+    type: path
+    default: /var/run/one-context
+  device:
+    description: Device with C(context.sh). It is mounted for as long as the file is read, where nobody else sees it.
+    type: path
+    default: /dev/disk/by-label/CONTEXT
+"""

@@ -17,20 +17,13 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.flwr.info
+  - fedops.flower.opennebula.context
 attributes:
   platform:
     description: Target operating systems on which this module works.
     platforms: linux
     support: full
 options:
-  directory:
-    description: Directory with C(one_env) or C(context.sh).
-    type: path
-    default: /var/run/one-context
-  device:
-    description: Device with C(context.sh). It is mounted for as long as the file is read, where nobody else sees it.
-    type: path
-    default: /dev/disk/by-label/CONTEXT
   required:
     description: Whether a host without a context is an error.
     type: bool
@@ -66,28 +59,19 @@ source:
   sample: /var/run/one-context/one_env
 """
 
-import os
-import subprocess
-
-from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._console.machine import assignments, of_flower
-
-FILES = ("one_env", "context.sh")
-LARGEST = 1 << 20  # bytes; OpenNebula's own templates have 64 KiB at most
-# In a mount namespace of its own, so that nothing of it is left behind.
-MOUNTED = 'mount -o ro,nosuid,nodev,noexec "$1" "$2" && exec head -c "$3" "$2/context.sh"'
-
-
-class NoContextError(FedopsError):
-    """The host has no context, or one that cannot be read."""
+from ansible_collections.fedops.flower.plugins.module_utils._console.machine_context import (
+    CONTEXT_OPTIONS,
+    NoContextError,
+    read,
+)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "directory": {"type": "path", "default": "/var/run/one-context"},
-            "device": {"type": "path", "default": "/dev/disk/by-label/CONTEXT"},
+            **CONTEXT_OPTIONS,
             "required": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -102,25 +86,6 @@ def main() -> None:
             )
         context = of_flower(assignments(text))
     module.exit_json(changed=False, context=context, source=source)
-
-
-def read(directory: str, device: str, below: str) -> tuple[str | None, str]:
-    """The place and the text of a context; nothing and an empty text when there is none."""
-    for name in FILES:
-        path = os.path.join(directory, name)
-        if os.path.exists(path):
-            with open(path, "rb") as file:
-                return path, file.read(LARGEST).decode("utf-8", "replace")
-    return (device, _on_device(device, below)) if os.path.exists(device) else (None, "")
-
-
-def _on_device(device: str, below: str) -> str:
-    command = ["unshare", "--mount", "sh", "-c", MOUNTED, "sh", device, below, str(LARGEST)]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        raise NoContextError(f"The context on {device} cannot be read: {said}. Run it as root.")
-    return done.stdout.decode("utf-8", "replace")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.fedops.flower.plugins.module_utils._console.machine_context import TOKEN_FILE, read
 from ansible_collections.fedops.flower.plugins.modules import opennebula_context_info as module
 
 
@@ -55,10 +56,16 @@ def test_a_device_is_read_where_nobody_else_sees_it(tmp_path: Path, monkeypatch:
     point.mkdir()
     device = tmp_path / "CONTEXT"
     device.write_text("FL_STRATEGY='Bulyan'\n")
-    (programs / "mount").write_text('#!/bin/sh\n[ "$2" = ro,nosuid,nodev,noexec ] && cp "$3" "$4/context.sh"\n')
+    (tmp_path / "token").write_text("yCxi\n")
+    (programs / "mount").write_text(
+        '#!/bin/sh\n[ "$2" = ro,nosuid,nodev,noexec ] && cp "$3" "$4/context.sh"'
+        f' && cp {tmp_path / "token"} "$4/token.txt"\n'
+    )
     (programs / "unshare").write_text('#!/bin/sh\n[ "$1" = --mount ] && shift && exec "$@"\n')
     for program in programs.iterdir():
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     assert subprocess.run(["mount"], check=False).returncode != 0
-    assert module.read(str(tmp_path / "nowhere"), str(device), str(point)) == (str(device), device.read_text())
+    places = str(tmp_path / "nowhere"), str(device), str(point)
+    assert read(*places) == (str(device), device.read_text())
+    assert read(*places, TOKEN_FILE) == (str(device), "yCxi\n")
