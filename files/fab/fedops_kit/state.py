@@ -12,6 +12,7 @@ import random
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -33,6 +34,7 @@ Restore = Callable[[State], None]
 NUMBER, NUMBERED = "number", "numbered"  # a single one; whole numbers by whole numbers
 
 OWN = "own/"  # what a strategy says itself
+_KEPT = "but what a checkpoint keeps are names and arrays of numbers."
 
 # Of Flower's classes that no variable chooses: the attributes that are carried on, and how.
 _OTHERS: Mapping[str, Mapping[str, str]] = {
@@ -124,7 +126,10 @@ class KeptState:
         """Return everything that the next round needs beside the model."""
         state = capture(self.strategy)
         if self.own_capture is not None:
-            state.update({OWN + name: _own(name, value) for name, value in dict(self.own_capture()).items()})
+            own: object = self.own_capture()
+            if not isinstance(own, Mapping):
+                raise RunFailedError(f"capture() has returned {type(own).__name__}, {_KEPT}")
+            state.update({OWN + str(name): _own(name, value) for name, value in own.items()})
         return state
 
     def restore(self, state: State) -> None:
@@ -162,13 +167,11 @@ class KeptState:
 
 
 def _own(name: str, value: object) -> NDArray:
-    array = np.asarray(value)
-    if not isinstance(name, str) or not name or array.dtype.kind not in "biufc":
-        raise RunFailedError(
-            f"capture() has returned {name!r} as {type(value).__name__}, but what a checkpoint keeps are names and"
-            " arrays of numbers."
-        )
-    return array
+    with suppress(ValueError):  # of lists of different lengths
+        array = np.asarray(value)
+        if isinstance(name, str) and name and array.dtype.kind in "biufc":
+            return array
+    raise RunFailedError(f"capture() has returned {name!r} as {type(value).__name__}, {_KEPT}")
 
 
 def _kept(strategy: Strategy) -> Iterator[tuple[str, str, str, Strategy]]:

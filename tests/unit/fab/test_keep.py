@@ -223,11 +223,23 @@ def test_one_function_without_the_other_is_no_use(bench: Bench) -> None:
         bench.start(FedAvg, door=lambda strategy, context: keep(strategy, context, capture=dict))
 
 
-def test_what_capture_returns_must_be_numbers(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("captured", "words"),
+    [
+        ({"x": "text"}, "'x' as str"),
+        ({"x": [[1], [1, 2]]}, "'x' as list"),
+        ({"x": None}, "'x' as NoneType"),
+        ({3: 1.0}, "3 as float"),
+        ({"": 1.0}, "'' as float"),
+        (None, "NoneType"),
+        ([1.0], "list"),
+    ],
+)
+def test_what_capture_returns_must_be_numbers(bench: Bench, captured: object, words: str) -> None:
     def door(strategy, context):
-        return keep(strategy, context, capture=lambda: {"x": "text"}, restore=print)
+        return keep(strategy, context, capture=lambda: captured, restore=print)
 
-    with pytest.raises(RunFailedError, match=r"^capture\(\) has returned 'x' as str"):
+    with pytest.raises(RunFailedError, match=rf"^capture\(\) has returned {words}, but what a checkpoint keeps are"):
         bench.start(FedAvg, door=door)
 
 

@@ -619,7 +619,7 @@ _ROWS: tuple[Variable, ...] = (
         f" the controller, that ends with {', '.join(FORMATS)}.",
         group="checkpoints",
         pattern=rf"(?:{CONTROLLER}(?!\s)[^\n]{{1,1000}}|{_PATH})?",
-        pattern_rule=f"a path as that of fl_checkpoint_path, or {CONTROLLER} and a path on the controller",
+        pattern_rule=f"an absolute path of letters, digits and ._+=@,- without .., or {CONTROLLER} and any path there",
         outside_identity="The file's content decides, not its name: fl_initial_sha256 is part of the identity.",
     ),
     Variable(
