@@ -15,15 +15,20 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from common import ROOT, machine, new_parser, write_json
 from drills import DRILLS, HOST_DRILLS, VICTIMS, Drill
 from federation import HOME, SERVER_APP, BenchmarkError, Federation, require_podman
 from story import BUDGET, LOOK, Story
+from watched import slow_task
 
 FIRST = 3  # rounds before the first harm, which tell how long a round takes
 ROUND_TIMEOUT = 120
+# Seconds that a site trains beyond its own: a kill in the middle of a round meets it at work, as with a real model, and
+# the rounds outlast the drills, of which some are playbooks.
+TRAINING = 4.0
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,10 @@ class Outcome:
 class Exercise:
     """The drills of one training."""
 
-    def __init__(self, federation: Federation, rounds: int) -> None:
+    def __init__(self, federation: Federation, rounds: int, task: Path) -> None:
         self.federation = federation
         self.rounds = rounds
+        self.task = task
         self.name = f"recovery-{time.time():.0f}"  # hosts that are used again know older ones
         self.folder = f"{HOME}/trainings/{self.name}"
         self.story = Story(federation, self.folder)
@@ -64,6 +70,7 @@ class Exercise:
         nodes = len(self.federation.supernodes)
         self.federation.train(
             {
+                "app_overlay": {"fedops_app/task.py": str(self.task)},
                 "fl_training_name": self.name,
                 "fl_num_rounds": self.rounds,
                 "fl_min_fit_clients": nodes,
@@ -208,9 +215,9 @@ def main(arguments: list[str] | None = None) -> int:
         chosen = [(drill, 0.5) for drill in (named if options.only else usual)]
     if not chosen:
         parser.error(f"no drill has {options.only!r} in its name")
-    with Federation.at(options.testbed, Federation.up) as federation:
+    with Federation.at(options.testbed, Federation.up) as federation, slow_task(TRAINING) as task:
         prepared = sum(drill.prepare is not None for drill, _moment in chosen)
-        exercise = Exercise(federation, rounds=FIRST + 6 * len(chosen) + 4 * prepared + 6)
+        exercise = Exercise(federation, rounds=FIRST + 6 * len(chosen) + 4 * prepared + 6, task=task)
         exercise.begin()
         outcomes = []
         for drill, moment in chosen:

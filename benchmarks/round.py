@@ -22,9 +22,8 @@ from common import ROOT, Spread, bars, machine, new_parser, save, subplots, writ
 from federation import HOME, Federation, require_podman
 from phases import PHASES, Round, rounds_of
 from processor_watch import ProcessorWatch, Usage
-from watched import ARRAYS, WatchedHosts, sized_task, watched
+from watched import ARRAYS, FAB, WatchedHosts, sized_task, watched
 
-FAB = ROOT / "files" / "fab" / "fedops_app"
 PARTS = ROOT / "benchmarks" / "round"
 RATIO_GOAL = 1.05
 DROPPED = 1  # first rounds of a run, which also start what is started once

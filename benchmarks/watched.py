@@ -20,6 +20,18 @@ from phases import Exchange
 STOPWATCH = ROOT / "benchmarks" / "round" / "stopwatch.py"
 TASK = ROOT / "benchmarks" / "model_size" / "task.py"
 ARRAYS = 10  # of its model
+FAB = ROOT / "files" / "fab" / "fedops_app"
+SLOW = """
+
+_train = train
+
+
+def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arrays, Metrics]:
+    import time
+
+    time.sleep({seconds})
+    return _train(arrays, data_directory, settings)
+"""
 NAME = "stopwatch"
 # What app processes say to its socket goes to the journal of the host, which is closed to them.
 LISTEN = (
@@ -64,6 +76,19 @@ def sized_task(megabytes: int, arrays: int = ARRAYS) -> Iterator[Path]:
     source = TASK.read_text(encoding="utf-8")
     for name, usual, wanted in (("MEGABYTES", 1, megabytes), ("LAYERS", ARRAYS, arrays)):
         source = source.replace(f"\n{name} = {usual}\n", f"\n{name} = {wanted}\n")
+    with _file(source) as task:
+        yield task
+
+
+@contextmanager
+def slow_task(seconds: float) -> Iterator[Path]:
+    """Give the file of the app's own task, at which a site takes so many seconds longer, and comes to the same."""
+    with _file((FAB / "task.py").read_text(encoding="utf-8") + SLOW.format(seconds=seconds)) as task:
+        yield task
+
+
+@contextmanager
+def _file(source: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         task = Path(scratch) / "task.py"
         task.write_text(source, encoding="utf-8")

@@ -9,13 +9,18 @@ import random
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from threading import Timer
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import recovery
 from drills import DRILLS, HOST_DRILLS, SERVER, SITE, VICTIMS, Act, Drill
+
+from fedops_app import task
+from fedops_app.settings import Settings
 
 FOLDER = "/opt/flower/trainings/recovery-1"
 PUBLISHED = "/opt/flower/published/recovery-1"
@@ -30,7 +35,7 @@ def exercise(tmp_path: Path) -> recovery.Exercise:
         root=lambda dummy: tmp_path,
         processes=lambda dummy: {1: recovery.SERVER_APP},
     )
-    made = recovery.Exercise(federation, rounds=3)
+    made = recovery.Exercise(federation, rounds=3, task=tmp_path)
     made.story = recovery.Story(federation, FOLDER)
     made.round_seconds = 0.01
     for folder in (FOLDER, PUBLISHED):
@@ -141,6 +146,25 @@ def test_what_was_counted_is_held_against_the_target(exercise, tmp_path) -> None
     assert recovery.said(outcome).endswith("target 10 s: met")
     assert recovery.said(replace(outcome, delay=10.1)).endswith("target 10 s: MISSED")
     assert "target" not in recovery.said(replace(outcome, target=None))
+
+
+def test_the_slow_task_comes_to_what_the_own_one_comes_to(tmp_path, monkeypatch) -> None:
+    pauses = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    settings = Settings(learning_rate=0.1, local_epochs=1, batch_size=8, proximal_mu=0.0, seed=1)
+    pixels = np.random.default_rng(1).integers(0, 17, (20, 64)).astype(np.float32)
+    np.savez(tmp_path / "train.npz", x=pixels, y=np.arange(20) % 10)
+    with recovery.slow_task(4.0) as path:
+        spec = spec_from_file_location("fedops_app.slow_task", path)
+        slow = module_from_spec(spec)
+        spec.loader.exec_module(slow)
+    arrays = task.initial_arrays(1)
+    ours, theirs = (module.train(arrays, tmp_path, settings) for module in (task, slow))
+    assert ours[1] == theirs[1]
+    assert {name: array.tobytes() for name, array in ours[0].items()} == {
+        name: array.tobytes() for name, array in theirs[0].items()
+    }
+    assert pauses == [4.0]
 
 
 def test_kills_at_random_are_the_same_for_a_seed() -> None:
