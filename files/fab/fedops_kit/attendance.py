@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .flaws import MOST_EXAMPLES
 from .grid import SteadyGrid
 from .knowledge._base.jsonable import is_number
 from .publish import ROSTER, WAITING, Publisher, logger
@@ -21,6 +22,7 @@ from .rolls import DEVIATION, EXACT, SITES_SHOWN, Deviation, Roll, listed, read_
 from .sites import Sites
 
 _MOST_ROUNDS = 1000  # that are remembered; with checkpoints it is those since the last one
+_TRAINED, _EVALUATED = "claims", "evaluated"  # in the file: how many examples each site has claimed last
 NOT_KNOWN = "who took part before is not known on this host"
 
 
@@ -35,7 +37,8 @@ class Attendance:
     before: Mapping[int, Roll] = field(default_factory=dict)  # of lost runs, by round
     first: dict[str, Any] = field(default_factory=dict)  # the first deviation; empty: there is none
     outages: int = 0  # of the SuperLink, when the newest round began
-    claims: dict[str, float] = field(default_factory=dict)  # examples that each site has claimed last
+    claims: dict[str, float] = field(default_factory=dict)  # examples that each site has claimed last, of a training
+    evaluated: dict[str, float] = field(default_factory=dict)  # the same of an evaluation
     _now: dict[int, Roll] = field(default_factory=dict)
     _astray: int | None = None  # the first round of this run that deviates, until a checkpoint holds it
     _again: dict[int, Roll] = field(default_factory=dict)  # by round, who is to be there since the SuperLink was away
@@ -51,10 +54,12 @@ class Attendance:
         done = int(manifest["round"]) if manifest else 0
         if anew:
             publisher.forget(ROSTER)
-        rounds, claims = publisher.roster()
-        before = read_rolls(rounds, done)
-        known = {site: float(claim) for site, claim in claims.items() if is_number(claim) and claim > 0}
-        return cls(publisher, patience, done, bool(done or before), before, said(manifest or {}), claims=known)
+        roster = publisher.roster()
+        rounds = roster.get("rounds")
+        before = read_rolls(rounds if isinstance(rounds, list) else [], done)
+        found = cls(publisher, patience, done, bool(done or before), before, said(manifest or {}))
+        found.claims, found.evaluated = (_read_claims(roster.get(name)) for name in (_TRAINED, _EVALUATED))
+        return found
 
     @property
     def told(self) -> dict[str, Any]:
@@ -228,4 +233,9 @@ class Attendance:
                 }
             )
             last = roll
-        self.publisher.keep_roster(entries, self.claims)
+        self.publisher.keep_roster(entries, {_TRAINED: self.claims, _EVALUATED: self.evaluated})
+
+
+def _read_claims(found: object) -> dict[str, float]:
+    claims = found if isinstance(found, Mapping) else {}
+    return {site: float(claim) for site, claim in claims.items() if is_number(claim) and 0 < claim <= MOST_EXAMPLES}

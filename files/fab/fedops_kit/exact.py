@@ -74,7 +74,7 @@ class ExactStrategy(Strategy):
         self._is_flowers_start = type(strategy).start is Strategy.start
         self._configs = configs  # None: the strategy is ours, and changes nothing there
         self._claims = Claims(attendance.claims if attendance else {}, self._pseudonym)
-        self._evaluated = Claims()
+        self._evaluated = Claims(attendance.evaluated if attendance else {}, self._pseudonym)
         self._sites: dict[int, Site] = {}  # of the newest replies, by node
 
     def summary(self) -> None:

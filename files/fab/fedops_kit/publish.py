@@ -115,24 +115,22 @@ class Publisher:
         """Tell whether what was trained before has come to its end."""
         return self._directory is not None and os.path.lexists(self._path(RESULT))
 
-    def roster(self) -> tuple[list[Any], Mapping[str, Any]]:
+    def roster(self) -> Mapping[str, Any]:
         """Return what is remembered of who took part in rounds of this configuration, and of what each has claimed.
 
         Nothing where it is damaged.
         """
         if self._directory is None:
-            return [], {}
+            return {}
         try:
             with open(self._path(ROSTER), encoding="utf-8", errors="replace") as stream:
                 found = json.loads(stream.read(_ROSTER_LIMIT))
         except FileNotFoundError:
-            return [], {}
+            return {}
         except (OSError, ValueError, RecursionError) as error:
             logger.warning("%s/%s cannot be read: %s", self._directory, ROSTER, error)
-            return [], {}
-        own = found if isinstance(found, Mapping) and found.get(_HASH) == self._common[_HASH] else {}
-        rounds, claims = own.get("rounds"), own.get("claims")
-        return rounds if isinstance(rounds, list) else [], claims if isinstance(claims, Mapping) else {}
+            return {}
+        return found if isinstance(found, Mapping) and found.get(_HASH) == self._common[_HASH] else {}
 
     def forget(self, name: str) -> None:
         """Remove a file of this training that is true no more."""
@@ -140,9 +138,9 @@ class Publisher:
             with suppress(OSError):
                 os.unlink(self._path(name))
 
-    def keep_roster(self, rounds: Sequence[Mapping[str, object]], claims: Mapping[str, float]) -> None:
+    def keep_roster(self, rounds: Sequence[Mapping[str, object]], claims: Mapping[str, Mapping[str, float]]) -> None:
         """Remember who took part, and how many examples each has claimed last."""
-        self._try_to_write(ROSTER, {**self._common, "rounds": rounds, "claims": claims})
+        self._try_to_write(ROSTER, {**self._common, "rounds": rounds, **claims})
 
     def waits(self, number: int, sites: Sequence[str], seconds: float) -> None:
         """Say for whom a round waits; they are called what they may be called where that is passed on."""

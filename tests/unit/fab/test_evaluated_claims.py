@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from flwr.app import Message
-from simulated import Federation
+from simulated import Federation, Killed
 
 HONEST, LIE = 0.5, 0.0
 
@@ -48,6 +50,24 @@ def test_a_claim_is_told_by_site_and_round(lied: Federation, caplog: pytest.LogC
     lied.train(num_rounds=2, grid={"on_the_way": evaluating})
     told = [text.split(" claims ")[0] for text in caplog.messages if "more than all other sites together" in text]
     assert told == ["Round 1: evaluating, site03", "Round 2: evaluating, site03"]
+
+
+def test_a_claim_that_jumps_over_a_lost_run_is_told(lied: Federation, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(Killed):
+        lied.train(num_rounds=3, grid={"killed_in_round": 3})
+    lied.train(num_rounds=3, grid={"on_the_way": evaluating})
+    (told,) = (text for text in caplog.messages if "and claimed" in text and "site03" in text)
+    assert told == f"Round 3: evaluating, site03 claims {2**53:g} examples, and claimed 44 before."
+
+
+@pytest.mark.parametrize("claims", [{"site03": 10**400}, {"site03": True}, {"site03": [1]}, ["site03"], 5])
+def test_claims_that_nobody_wrote_end_no_training(lied: Federation, claims: object) -> None:
+    with pytest.raises(Killed):
+        lied.train(num_rounds=2, grid={"killed_in_round": 2})
+    path = lied.root / "trainings/default/roster.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "claims": claims, "evaluated": claims}))
+    lied.train(num_rounds=2)
+    assert lied.published("result.json")["exact"]
 
 
 def test_who_trains_on_most_is_told_once_a_round(lied: Federation, caplog: pytest.LogCaptureFixture) -> None:
