@@ -67,7 +67,7 @@ def read_rolls(entries: Sequence[Any], done: int) -> dict[int, Roll]:
             names = tuple(name for dummy, name in online)
             counts = names if counted is True else None if counted is None else tuple(map(str, counted))
             rolls[int(entry["round"])] = Roll(int(entry["round"]), online, counts)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         logger.warning("What is remembered of who took part in earlier rounds is damaged.")
     return {number: roll for number, roll in rolls.items() if number >= done}
 

@@ -116,7 +116,7 @@ def _recorded(path: str) -> tuple[dict[int, tuple[str, str]], SiteNames] | None:
         called = SiteNames({**entry, "name": _name(entry["name"])} for entry in entries)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         logger.warning("%s cannot be read, and names no SuperNode: %s", path, error)
         return None
     return {node: (_name(label), _name(name)) for node, (label, name) in named.items()}, called

@@ -182,7 +182,12 @@ def test_a_training_with_more_rounds_waits_for_the_sites_of_its_last_one(federat
     assert told(federation)[1]["round"] == 4
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"rounds": 1}', '{"rounds": [{"round": "x"}]}', "\x00" * 40])
+ODD_ROLL = '{"rounds": [{"round": 1e999, "online": [], "counted": true}]}'  # which Python reads as infinite
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", '{"rounds": 1}', '{"rounds": [{"round": "x"}]}', ODD_ROLL, "\x00" * 40]
+)
 def test_where_nobody_knows_who_took_part_it_is_not_claimed(
     federation: Federation, pauses: list, content: str | None
 ) -> None:
