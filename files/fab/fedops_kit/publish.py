@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
 from .errors import RunFailedError
+from .knowledge._base.jsonable import is_finite_number
 
 EFFECTIVE, INITIAL, HISTORY, RESULT = "effective.json", "initial.json", "history.jsonl", "result.json"
 FAILURE = "failure.json"
@@ -266,9 +267,7 @@ def _site(entry: Mapping[str, Any]) -> str:
 
 def finite(value: object) -> float | None:
     """Return a number that JSON can hold, or None."""
-    if isinstance(value, (int, float)) and math.isfinite(value):
-        return float(value)
-    return None
+    return float(value) if isinstance(value, bool) or is_finite_number(value) else None
 
 
 def _log(event: str, content: Mapping[str, object]) -> None:

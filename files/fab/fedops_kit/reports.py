@@ -20,7 +20,7 @@ from .flaws import plain
 from .foreign import same_layout
 from .guards import WEIGHT, Rejection
 from .integrity import FINGERPRINT, SITE_RECORD
-from .knowledge._base.jsonable import is_number
+from .knowledge._base.jsonable import is_finite_number, is_number
 from .measured import not_finite
 
 SECONDS, DATASET = "train-seconds", "dataset-name"  # as a ClientApp names them in the record of its site
@@ -150,7 +150,7 @@ def _figures(content: RecordDict) -> Report:
 
 def _number(value: object) -> float | int | None:
     """Return a number that JSON has, to nine digits, which tell all numbers of 32 bits apart; nothing else."""
-    if not is_number(value) or not math.isfinite(value) or abs(value) > _LARGEST:
+    if not is_finite_number(value) or abs(value) > _LARGEST:
         return None
     return value if isinstance(value, int) else float(f"{value:.9g}")
 

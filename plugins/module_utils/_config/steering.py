@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from .._base.jsonable import is_number, is_whole
+from .._base.jsonable import is_finite_number, is_whole
 from .schedules import Plateau, Schedule
 from .strategies import STRATEGIES
 
@@ -67,9 +67,7 @@ class Steered:
         for plateau in plateaus.values():
             numbers += [value for value in (plateau.rate, plateau.best) if value is not None]
             counts += [plateau.bad, plateau.cooldown]
-        if not all(is_number(number) and math.isfinite(number) for number in numbers) or not all(
-            is_whole(count) and count >= 0 for count in counts
-        ):
+        if not all(map(is_finite_number, numbers)) or not all(is_whole(count) and count >= 0 for count in counts):
             raise ValueError("what it says of steering cannot be read")
         return found
 

@@ -11,14 +11,13 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import math
 import os
 import typing as t
 from dataclasses import dataclass
 
 from .._base.errors import FedopsError
 from .._base.guarded import Owners, read_bytes, regular_file
-from .._base.jsonable import CLAIM, Bounds, harmless_value, is_number, is_whole, loads
+from .._base.jsonable import CLAIM, Bounds, harmless_value, is_finite_number, is_whole, loads
 from .._base.records import why_unread
 
 EFFECTIVE_FILE, RESULT_FILE, HISTORY_FILE, FAILURE_FILE, WAITING_FILE = (
@@ -59,12 +58,8 @@ def _is_count(value: t.Any) -> bool:
     return is_whole(value) and 0 <= value < _LARGEST
 
 
-def _is_number(value: t.Any) -> bool:
-    return is_number(value) and math.isfinite(value)
-
-
 def _is_span(value: t.Any) -> bool:
-    return _is_number(value) and 0 <= value < _LONGEST
+    return is_finite_number(value) and 0 <= value < _LONGEST
 
 
 def _is_text(value: t.Any) -> bool:
@@ -84,7 +79,7 @@ def _has(**kinds: t.Callable[[t.Any], bool]) -> t.Callable[[t.Any], bool]:
 
 
 _NAME, _TEXT = Kind("a text", _is_text, needed=True), Kind("a text", _is_text)
-_COUNT, _NUMBER = Kind("a whole number of at least 0", _is_count), Kind("a number", _is_number)
+_COUNT, _NUMBER = Kind("a whole number of at least 0", _is_count), Kind("a number", is_finite_number)
 _FLAG, _TABLE = Kind("true or false", lambda value: isinstance(value, bool)), Kind("an object", _has())
 _STOPPED = Kind("an object with a best_round, a whole number", _has(best_round=_is_count))
 _SITES = Kind("a list of objects with a site each", _are_sites)
@@ -277,6 +272,6 @@ def _called(value: t.Any) -> str:
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, (int, float)):
-        return "another number" if _is_number(value) else "no number"
+        return "another number" if is_finite_number(value) else "no number"
     names: dict[type, str] = {str: "a text", dict: "an object", list: "a list"}
     return names.get(type(value), "something else")

@@ -122,6 +122,14 @@ def is_number(value: object) -> t.TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def is_finite_number(value: object) -> t.TypeGuard[float]:
+    """Tell whether a value of JSON is a number that a float holds: a whole one may have thousands of digits."""
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def plain(value: t.Any) -> t.Any:
     """Return a value with null for numbers that JSON has not, and a mark for characters that UTF-8 has not.
 

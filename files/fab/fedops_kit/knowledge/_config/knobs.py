@@ -18,13 +18,12 @@ from __future__ import annotations
 
 import ast
 import difflib
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from .._base.errors import FedopsError
-from .._base.jsonable import is_number
+from .._base.jsonable import is_finite_number
 from .._base.notation import is_unset, show
 from .situation import ERROR, Problem
 from .table import VARIABLES
@@ -176,7 +175,7 @@ def _with_bounds(key: str, words: Mapping[str, Any]) -> Variable:
         raise BadValue("has no default")
     kind, low, high = _type_of(words["default"]), words.get("minimum"), words.get("maximum")
     bounds = [bound for bound in (low, high) if bound is not None]
-    if any(not is_number(bound) or not math.isfinite(bound) for bound in bounds):
+    if not all(map(is_finite_number, bounds)):
         raise BadValue("has a bound that is no finite number")
     if bounds and kind not in ("int", "float"):
         raise BadValue("has a minimum or maximum, but its default is no number")

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from .._base.jsonable import is_number, is_whole
+from .._base.jsonable import is_finite_number, is_number, is_whole
 from .._checkpoint.checkpoint import EARLY_STOPPING
 from .kit import told
 
@@ -106,7 +106,7 @@ class Waited:
         """
         found = cls(*(said.get(name) for name in cls.__dataclass_fields__))  # type: ignore[arg-type]
         sound = (
-            (found.best is None or (is_number(found.best) and math.isfinite(found.best)))
+            (found.best is None or is_finite_number(found.best))
             and all(is_whole(number) and number >= 0 for number in (found.best_round, found.rounds))
             and isinstance(found.source, str)
         )

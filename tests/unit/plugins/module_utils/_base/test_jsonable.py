@@ -17,6 +17,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.jsonable impor
     canonical_hash,
     harmless,
     harmless_value,
+    is_finite_number,
     loads,
     plain,
     plain_text,
@@ -213,3 +214,12 @@ def _nodes(value, depth=0):
 def test_the_hash_of_a_value_is_that_of_its_shortest_text_with_sorted_keys() -> None:
     text = '{"a":[1,"\\u00e4"],"b":null}'
     assert canonical_hash({"b": None, "a": [1, "ä"]}) == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [(0, True), (-1.5, True), (10**300, True), (10**400, False), (math.nan, False), (-math.inf, False), (True, False),
+     ("1", False), (None, False), ([1], False)],
+)  # fmt: skip
+def test_a_finite_number_is_one_that_a_float_holds(value: object, is_one: bool) -> None:
+    assert is_finite_number(value) is is_one

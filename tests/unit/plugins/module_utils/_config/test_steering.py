@@ -85,6 +85,7 @@ def test_each_rate_has_its_own_schedule() -> None:
     [
         {"losses": ["1"]},
         {"losses": [math.nan]},
+        {"losses": [10**400]},
         {"losses": None},
         {"spikes": -1},
         {"spikes": True},

@@ -87,6 +87,7 @@ def test_by_its_name_any_other_metric_is_better_when_lower(metric: str) -> None:
     [
         {},
         {"best": "0.5", "best_round": 1, "rounds": 0, "source": "sites"},
+        {"best": 10**400, "best_round": 1, "rounds": 0, "source": "sites"},
         {"best": math.nan, "best_round": 1, "rounds": 0, "source": "sites"},
         {"best": 0.5, "best_round": -1, "rounds": 0, "source": "sites"},
         {"best": 0.5, "best_round": 1, "rounds": True, "source": "sites"},
