@@ -18,7 +18,7 @@ from .dtypes import BFLOAT16
 from .dtypes import array as array_of
 from .errors import RunFailedError
 from .foreign import unsound
-from .knowledge._base.jsonable import harmless
+from .knowledge._base.jsonable import harmless, without_colours
 from .knowledge._base.reading import sha256_of
 from .knowledge._checkpoint import models
 from .knowledge._checkpoint.manifest import CheckpointError, opened
@@ -28,6 +28,7 @@ from .publish import logger
 _TORCH = "torch"
 _RAW = "V2"  # what NumPy makes of bfloat16
 _SHOWN = 100  # characters of a name
+_SAVE = "Save a state_dict() alone: torch.save(model.state_dict(), path)."
 _MORE_THAN_NUMBERS = 16 << 20  # bytes of a .pt file beside its numbers: names, and how it is made of them
 
 
@@ -130,11 +131,17 @@ def _tensors(path: str, stream: IO[bytes], size: int, untrained: ArrayRecord) ->
     try:
         found = torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a file can make of its reader
-        raise ModelError(f"{path} is no file of weights alone: {harmless(str(error), 500)}") from error
+        # Its first line says what is wrong. The others say how to run what is in the file.
+        reason = harmless(without_colours(str(error)).partition("\n")[0].partition(". ")[0], 200)
+        raise ModelError(f"{path} is no file of weights alone: {reason}. {_SAVE}") from error
     if not isinstance(found, dict) or not found:
-        raise ModelError(f"{path} is no dictionary of tensors: save it with torch.save(model.state_dict(), path).")
+        raise ModelError(f"{path} is no dictionary of tensors. {_SAVE}")
     for name, tensor in found.items():
-        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or not _has_numbers(tensor, torch):
             shown = harmless(repr(name), _SHOWN)
-            raise ModelError(f"{path} holds {shown}, which is no tensor of numbers: save a state_dict() alone.")
+            raise ModelError(f"{path} holds {shown}, which is no tensor of numbers. {_SAVE}")
     return {name: tensor.detach() for name, tensor in found.items()}
+
+
+def _has_numbers(tensor: Any, torch: Any) -> bool:
+    return tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_quantized

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord
 
+from fedops_kit.errors import RunFailedError
 from fedops_kit.initial import first_model
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make test-examples runs this with it")
@@ -38,3 +39,30 @@ def test_what_is_exported_is_what_another_training_begins_with(tmp_path: Path) -
     found = first_model(asked, untrained)
     for name, array in ARRAYS.items():
         assert (found[name].dtype, found[name].numpy().tobytes()) == (str(array.dtype), array.tobytes())
+
+
+@pytest.mark.parametrize(
+    ("saved", "words"),
+    [
+        (torch.nn.Linear(2, 1), r"is no file of weights alone: Weights only load failed\. "),
+        ({"layer": np.zeros(2)}, r"is no file of weights alone: Weights only load failed\. "),
+        (
+            {"model_state_dict": {"w": torch.zeros(2)}, "epoch": 3},
+            "holds 'model_state_dict', which is no tensor",
+        ),
+        ({"w": torch.zeros(2, device="meta")}, "holds 'w', which is no tensor of numbers"),
+        ({"w": torch.quantize_per_tensor(torch.zeros(2), 0.1, 0, torch.qint8)}, "holds 'w', which is no tensor"),
+        ([torch.zeros(2)], "is no dictionary of tensors"),
+    ],
+)
+def test_what_is_more_or_less_than_weights_is_refused_with_what_to_save(
+    tmp_path: Path, saved: object, words: str
+) -> None:
+    """And not with PyTorch's advice, which is to run what is in the file."""
+    path = tmp_path / "model.pt"
+    torch.save(saved, path)
+    asked = {"initial_checkpoint": str(path), "initial_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    with pytest.raises(RunFailedError, match=words) as refused:
+        first_model(asked, ArrayRecord({"w": Array(np.zeros(2, np.float32))}))
+    assert str(refused.value).endswith("Save a state_dict() alone: torch.save(model.state_dict(), path).")
+    assert "weights_only" not in str(refused.value)
