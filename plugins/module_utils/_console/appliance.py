@@ -22,6 +22,8 @@ NOT_ABOUT_TRAINING: Mapping[str, str] = {
     "FL_DATABASE": "The SuperLink's state is always a database on disk, in the folder state of its home.",
     "FL_LOG_LEVEL": "The units log to the journal, with what Flower logs by itself.",
     "FL_LOG_FORMAT": "The units log to the journal, in Flower's own format.",
+    "FL_ROLE": "A machine that deploys itself reads it (docs/opennebula.md); else the inventory says what a host is.",
+    "FL_SUPERLINK_CA": "A SuperNode that deploys itself reads it (docs/opennebula.md).",
     "FL_FRAMEWORK": "The app declares what it needs: app_path, or FL_USE_CASE for one of the collection's tasks.",
     "FLOWER_VERSION": "The release of Flower is that of the role runtime's lock: runtime_lock.",
 }

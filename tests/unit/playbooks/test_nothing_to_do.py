@@ -13,7 +13,7 @@ import yaml
 from ..plays import play_in
 
 ROOT = Path(__file__).resolve().parents[3]
-CONSOLES = {"awx", "opennebula"}  # what sets up a console works on no host of a federation
+CONSOLES = {"awx", "first_boot", "opennebula"}  # what sets up a console works on no host of a federation
 PLAYBOOKS = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in (ROOT / "playbooks").glob("*.yml")
