@@ -44,10 +44,12 @@ class Sites:
         self._has_record = False
         self._strangers: set[int] = set()  # that were told of
         self._registered: dict[int, str] = {}
+        self._shared: set[str] = set()  # names that more than one of them has
 
     def see(self, names: Mapping[int, str]) -> None:
         """Remember the names that nodes were registered under, as the SuperLink tells them."""
-        self._registered.update({node: _name(name) for node, name in names.items() if name})
+        self._registered.update({node: _name(name) for node, name in names.items() if name.strip()})
+        self._shared = {name for name, times in Counter(self._registered.values()).items() if times > 1}
 
     def members(self, nodes: Iterable[int]) -> set[int]:
         """Return those of these nodes that are in the record; all of them where there is none."""
@@ -93,7 +95,7 @@ class Sites:
         if node in self._recorded:
             return Site(*self._recorded[node], node)
         if name := self._registered.get(node):
-            return Site(name, name, node)
+            return Site(name, f"{name} (node {node})" if name in self._shared else name, node)
         if self._path or self._registered or not claim or often[claim] > 1:
             return Site("", f"node {node}", node)
         return Site(claim, claim, node)

@@ -50,6 +50,14 @@ def test_without_a_record_the_superlinks_names_count_and_then_what_nobody_else_c
     assert sites.identify(claims.items()) == expected
 
 
+def test_nodes_that_were_registered_under_one_name_are_told_apart() -> None:
+    sites = Sites(None)
+    sites.see({1: "north", 2: "north", 3: "south", 4: " "})
+    found = sites.identify((node, "") for node in (1, 2, 3, 4))
+    assert [found[node].name for node in (1, 2, 3, 4)] == ["north (node 1)", "north (node 2)", "south", "node 4"]
+    assert sorted(found, key=lambda node: found[node]) == [4, 1, 2, 3]
+
+
 def test_the_record_of_root_counts_and_no_claim(registry: Path) -> None:
     sites = Sites(str(registry))
     sites.see({11: "another", 33: "three"})
