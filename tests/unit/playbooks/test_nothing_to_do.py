@@ -115,6 +115,17 @@ def test_variables_of_the_superlink_are_refused_before_any_host_is_asked(play, l
     assert "superlink_body_max is much but must be a size" in said
 
 
+@pytest.mark.parametrize("limit", ["sl", "sn"])
+def test_types_of_the_variables_of_the_checkpoints_are_refused_before_any_host_is_asked(play, limit: str) -> None:
+    hosts = {"sl": {"checkpoints_mirror_keep": "ten", "checkpoints_backend": "tape", "checkpoints_disk_adopt": "yes"}}
+    status, said, _told = play(
+        "fedops.flower.site", "-l", limit, hosts=json.dumps({**INVENTORY, "superlink": {"hosts": hosts}})
+    )
+    assert (status, "UNREACHABLE" in said) == (2, False)
+    assert "checkpoints_mirror_keep is 'ten' but must be of the type int." in said
+    assert "checkpoints_backend is 'tape' but must be one of local, disk, nfs." in said
+
+
 @pytest.mark.parametrize("book", ["site", "teardown"])
 def test_a_supernode_alone_is_deployed_and_removed(play, book: str) -> None:
     _status, said, _told = play(f"fedops.flower.{book}", "--limit", "sn", "-e", "runtime_home=/nowhere/of/ours")
