@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -58,6 +59,13 @@ class ActionModule(ActionBase):
             there = {(folder, found.sha256) for folder, found in self._kept()}
             looked = self._ask()
             return self._told([one for one in looked["found"] if _key(one) not in there], looked)
+        try:
+            return self._keep_all()
+        finally:
+            with suppress(ModuleFailedError):  # the next backup tries again
+                self._ask(release=True)
+
+    def _keep_all(self) -> dict[str, Any]:
         os.makedirs(self._backup, 0o700, exist_ok=True)
         there = {(folder, one.sha256) for folder, found in forget_halves(self._backup).items() for one in found}
         arrived: list[dict[str, Any]] = []

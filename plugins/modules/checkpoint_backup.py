@@ -13,8 +13,9 @@ description:
   - All trainings that save to O(path) are kept, each in its folder.
   - Checkpoints are read and written as the service account, since an NFS server may show root nothing.
   - They travel in pieces, newest first. Each is verified where it arrives, and only then gets its name.
-  - A training may go on. What its retention removes meanwhile is left out; the newest checkpoint always arrives, or
-    the task fails.
+  - A training may go on. What its retention removes meanwhile is left out, but for the newest checkpoint, which is held
+    by links until it has arrived. Where the storage takes no links, it arrives when it is faster than retention, or the
+    task fails.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
@@ -57,6 +58,10 @@ options:
   round:
     description: The round of O(staged). Do not set it.
     type: int
+  release:
+    description: Hold no checkpoint any more. Do not set it.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -94,7 +99,9 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints import (
     bring_back,
     elsewhere,
+    hold,
     inspect_kept,
+    let_go,
     place_of,
     read,
 )
@@ -107,7 +114,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.options import
 )
 
 
-def work(params: dict[str, Any]) -> dict[str, Any]:
+def work(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Do the one step that the action asks for."""
     if params["file"]:
         piece = read(place_of(params["path"], params["folder"]), params["file"], params["offset"])
@@ -115,7 +122,12 @@ def work(params: dict[str, Any]) -> dict[str, Any]:
     if params["staged"]:
         brought = bring_back(params["staged"], params["round"], params["path"], params["folder"], params["home"])
         return {"changed": True, "path": brought.path}
+    if params["release"]:
+        let_go(params["path"])
+        return {}
     found, problems = inspect_kept(params["path"])
+    if params["state"] == "present" and not check_mode:
+        hold(params["path"], found)
     shown = [
         {"folder": folder, "round": one.round, "sha256": one.sha256}
         for folder, checkpoints in found.items()
@@ -136,12 +148,13 @@ def main() -> None:
             **PIECE_OPTIONS,
             "staged": {"type": "path"},
             "round": {"type": "int"},
+            "release": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     with module.explaining("opened", module.params["path"]):
         try:
-            result = work(module.params)
+            result = work(module.params, module.check_mode)
         except NotDeployedError:
             if not module.check_mode:
                 raise

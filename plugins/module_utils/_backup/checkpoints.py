@@ -34,6 +34,7 @@ from .._training.follow import training_names
 
 PIECE = 32 << 20  # bytes of a file that travel at once, so that no model has to fit into memory
 LATEST = "/checkpoint_latest."
+HELD = ".held"  # in the directory of a training: links to what is being read
 GONE_ERRORS = (errno.ENOENT, errno.ESTALE)  # the latter is NFS's word for it
 
 
@@ -74,9 +75,39 @@ def elsewhere(home: str, directory: str) -> list[str]:
     ]
 
 
+def hold(path: str, found: t.Mapping[str, t.Sequence[Checkpoint]]) -> None:
+    """Keep the newest checkpoint of each training while it travels, by links in place of those to earlier ones.
+
+    Storage that takes no link, or has no room for one, is read as it is: then retention may be faster.
+    """
+    let_go(path)
+    with as_checkpoint_owner():
+        for folder, checkpoints in found.items():
+            for one in checkpoints[-1:]:
+                held = os.path.join(place_of(path, folder), HELD)
+                with suppress(OSError):
+                    os.mkdir(held, 0o700)
+                    for name in (arrays_name(one.round), manifest_name(one.round)):
+                        os.link(os.path.join(place_of(path, folder), name), os.path.join(held, name))
+
+
+def let_go(path: str) -> None:
+    """Remove the links that a backup has made, also one that was cut short."""
+    with as_checkpoint_owner():
+        for directory in directories(path).values():
+            shutil.rmtree(os.path.join(directory, HELD), ignore_errors=True)
+
+
 def read(directory: str, name: str, offset: int) -> bytes | None:
     """Return the next piece of a file, empty at its end; None: retention has removed the file meanwhile."""
-    path = os.path.join(directory, os.path.basename(name))
+    for place in (os.path.join(directory, HELD), directory):
+        piece = _piece_of(os.path.join(place, os.path.basename(name)), offset)
+        if piece is not None:
+            return piece
+    return None
+
+
+def _piece_of(path: str, offset: int) -> bytes | None:
     try:
         with as_checkpoint_owner():
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -92,6 +92,56 @@ def test_what_retention_removes_meanwhile_is_left_out_whole(play, save, tmp_path
     ]
 
 
+@pytest.fixture
+def no_links(monkeypatch) -> None:
+    """Storage that takes no hard links."""
+
+    def refuse(*dummy: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+def test_the_newest_arrives_however_fast_the_training_is(play, save, tmp_path, backup) -> None:
+    """With fl_checkpoint_keep_last of 1 each save takes away what was just found."""
+    saved = [save(1)]
+
+    def meanwhile(arguments) -> None:
+        if "file" in arguments:
+            remove(tmp_path, len(saved))
+            saved.append(save(len(saved) + 1))
+
+    assert play(meanwhile=meanwhile)["checkpoints"] == ["checkpoint_round_1.npz"]
+    assert verify(str(backup / "checkpoint_round_1.npz")).sha256 == saved[0]["sha256"]
+    assert len(saved) > 3
+    assert not (tmp_path / checkpoints.HELD).exists()
+
+
+def test_what_a_killed_backup_has_held_is_given_up_by_the_next_one(play, save, tmp_path) -> None:
+    save(1)
+    held = tmp_path / checkpoints.HELD
+
+    def dies(arguments) -> None:
+        if "file" in arguments or arguments.get("release"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        play(meanwhile=dies)
+    assert sorted(os.listdir(held)) == ["checkpoint_round_1.json", "checkpoint_round_1.npz"]
+    remove(tmp_path, 1)
+    save(2)
+    assert _checkpoints.inspect(str(tmp_path)).problems == ()
+    assert play()["checkpoints"] == ["checkpoint_round_2.npz"]
+    assert not held.exists()
+
+
+def test_a_rehearsal_holds_nothing(play, save, tmp_path) -> None:
+    save(1)
+    play(check_mode=True)
+    assert not (tmp_path / checkpoints.HELD).exists()
+
+
+@pytest.mark.usefixtures("no_links")
 def test_the_newest_is_looked_for_again_until_it_has_arrived(play, save, tmp_path, backup) -> None:
     """With fl_checkpoint_keep_last of 1 a save takes away what was just found."""
     save(1)
@@ -107,6 +157,7 @@ def test_the_newest_is_looked_for_again_until_it_has_arrived(play, save, tmp_pat
     assert left == []
 
 
+@pytest.mark.usefixtures("no_links")
 def test_a_training_that_is_always_faster_is_told(play, save, tmp_path) -> None:
     save(1)
     rounds = iter(range(1, 100))
@@ -121,6 +172,7 @@ def test_a_training_that_is_always_faster_is_told(play, save, tmp_path) -> None:
         play(meanwhile=meanwhile)
 
 
+@pytest.mark.usefixtures("no_links")
 def test_another_that_takes_its_place_while_it_travels_is_not_mixed_with_it(play, save, tmp_path, backup) -> None:
     save(1, "one")
     changed = []
