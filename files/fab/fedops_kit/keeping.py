@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
@@ -135,7 +136,7 @@ class KeptStrategy(Strategy):
                 arithmetic,
                 directory,
                 grid,
-                num_rounds,
+                operator.index(num_rounds),  # one of NumPy is no number of JSON
                 any_model,
                 attendance,
                 stopping,

@@ -218,6 +218,12 @@ def test_state_that_nobody_keeps_is_told(bench: Bench, caplog: pytest.LogCapture
     ]
 
 
+def test_the_number_of_rounds_may_be_one_of_numpy(bench: Bench) -> None:
+    bench.start(FedAvg, rounds=np.int64(2))
+    assert bench.trained() == [1, 2]
+    assert bench.published("result.json")["rounds"] == 2
+
+
 def test_one_function_without_the_other_is_no_use(bench: Bench) -> None:
     with pytest.raises(TypeError, match="capture and restore together"):
         bench.start(FedAvg, door=lambda strategy, context: keep(strategy, context, capture=dict))
