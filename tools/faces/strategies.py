@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from module_utils._config.strategies import STRATEGIES, Paper, Strategy
+from module_utils._config.strategies import AVERAGED, CHOSEN, MEDIAN, STRATEGIES, TRIMMED, Paper, Strategy, readers
 from module_utils._config.table import BY_NAME
 
-from . import between, table
+from . import between, listed, table
 
-README, ROBUSTNESS, SIZING, CONFIGURATION = (
+README, ROBUSTNESS, STEERING, SIZING, CONFIGURATION = (
     "README.md",
     "docs/robustness.md",
+    "docs/steering.md",
     "docs/sizing.md",
     "docs/training-configuration.md",
 )
@@ -36,6 +37,16 @@ CHOOSE = {
     "MultiKrum": "few sites may lie, the others are alike, and the mean of several updates is wanted",
 }
 
+# What becomes of buffers, by what the row of a strategy says of them.
+BUFFERS = {
+    AVERAGED: "the mean of all replies, by examples",
+    MEDIAN: "the median of each number",
+    TRIMMED: "the trimmed mean of each number",
+    CHOSEN: "the mean, by examples, of the replies that were chosen. With `fl_num_malicious` f above 0 each number is"
+    " first held between the f smallest and the f largest of all replies: a liar may copy an honest site's parameters,"
+    " be chosen, and lie in its buffers",
+}
+
 
 def files(root: Path, renewed: Mapping[str, str]) -> dict[str, str]:
     """The pages, on from where other faces have renewed them."""
@@ -43,6 +54,8 @@ def files(root: Path, renewed: Mapping[str, str]) -> dict[str, str]:
     parts = (
         (README, "strategies", "", ", ".join(f"`{name}`" for name in STRATEGIES)),
         (ROBUSTNESS, "papers", "\n", _papers()),
+        (ROBUSTNESS, "buffers", "\n", _buffers()),
+        (STEERING, "strategies with a step", "", listed(readers("server_lr"))),
         (ROBUSTNESS, "differences", "\n", _differences()),
         (SIZING, "strategies with state", "", stateful),
         (CONFIGURATION, "strategies to choose from", "\n", _choices()),
@@ -73,6 +86,11 @@ def _papers() -> str:
             found.setdefault(strategy.paper, []).append(strategy.name)
     rows = ([", ".join(names), paper.claim, paper.condition, paper.source] for paper, names in found.items())
     return table(["Strategy", "Claim", "Condition", "Source"], rows)
+
+
+def _buffers() -> str:
+    names = {kind: ", ".join(row.name for row in STRATEGIES.values() if row.buffers == kind) for kind in BUFFERS}
+    return table(["Strategy", "What becomes of buffers"], ([names[kind], BUFFERS[kind]] for kind in BUFFERS))
 
 
 def _choices() -> str:
