@@ -220,12 +220,15 @@ class Backend:
     """
 
     mounted: bool = True
+    source: str = ""  # the variable that says what is mounted
     problems: t.Callable[[Wanted], list[str]] = lambda wanted: []
     packages: t.Callable[[Wanted], t.Iterable[str]] = lambda wanted: ()
 
 
 BACKENDS: t.Mapping[str, Backend] = {
     "local": Backend(mounted=False),
-    "disk": Backend(problems=_disk_problems, packages=lambda wanted: [TOOLS[wanted["filesystem"]]]),
-    "nfs": Backend(problems=_nfs_problems, packages=lambda wanted: ["nfs-common"]),
+    "disk": Backend(
+        source="checkpoints_disk_device", problems=_disk_problems, packages=lambda wanted: [TOOLS[wanted["filesystem"]]]
+    ),
+    "nfs": Backend(source="checkpoints_nfs_export", problems=_nfs_problems, packages=lambda wanted: ["nfs-common"]),
 }

@@ -62,6 +62,7 @@ def remains(
         "tables": [f"flower_{kind}" for kind in ON],
         "software": [os.path.join(home, path) for path in [*_topmost(gone), VENV]],
         "mounted": mounted,
+        "source": BACKENDS[backend].source if mounted else "",
         "given_up": [path for fate, paths in treasures.items() if fate in given_up for path in paths],
         "kept": [path for fate, paths in treasures.items() if fate not in given_up for path in paths],
         "users": [names.get(one.name, one.name) for one in reversed(ACCOUNTS) if not one.is_group],

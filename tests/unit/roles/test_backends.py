@@ -33,7 +33,9 @@ def test_a_backend_that_is_mounted_has_tasks_that_make_its_mount_point_and_mount
         for task in tasks
         if "fedops.flower.mount_point" in task and task["register"] == "__checkpoints_mount_point"
     ]
-    assert [task for task in tasks if "ansible.posix.mount" in task]
+    (mount,) = [task["ansible.posix.mount"] for task in tasks if "ansible.posix.mount" in task]
+    assert BACKENDS[backend].source in OPTIONS
+    assert backend == "disk" or mount["src"] == "{{ " + BACKENDS[backend].source + " }}"  # a disk is looked for
 
 
 def test_the_role_installs_what_a_backend_needs(computed) -> None:

@@ -54,4 +54,5 @@ def test_what_a_variable_gives_up_goes_and_the_rest_stays(given: dict, given_up:
 def test_what_is_mounted_is_no_hosts_to_remove(backend: str) -> None:
     found = as_filter("", "", "/opt/flower/checkpoints", backend, {"teardown_checkpoints": True})
     assert found["mounted"] is True
+    assert found["source"] == {"disk": "checkpoints_disk_device", "nfs": "checkpoints_nfs_export"}[backend]
     assert "/opt/flower/checkpoints" not in [*found["given_up"], *found["kept"]]
