@@ -172,3 +172,19 @@ READ = sorted(
 def test_nothing_repeats_the_layout(path: str) -> None:
     text = re.sub(r"_places\.folders\['[^']+'\]", "", code(ROOT / path))  # that looks something up
     assert path in TABLES | GENERATED or not REPEATED.findall(text)
+
+
+INSTALLED = re.compile(r"\binstall -o (\S+) -g (\S+) .* " + re.escape(HOME) + r"/(\S+)")
+
+
+def test_what_docs_have_an_operator_put_on_a_host_belongs_to_whom_the_layout_says() -> None:
+    """A file in the wrong account's name is one that the service cannot open."""
+    folders = {entry.path: entry for entry in FOLDERS}
+    commands = [
+        found for page in sorted(ROOT.glob("docs/*.md")) for found in INSTALLED.findall(page.read_text("utf-8"))
+    ]
+    assert commands
+    for owner, group, path in commands:
+        parent = next(folders[str(place)] for place in Path(path).parents if str(place) in folders)
+        belongs = tuple(account.name if account else "root" for account in (parent.owner, parent.group))
+        assert (owner, group) == belongs, path
