@@ -26,9 +26,6 @@ from watched import slow_task
 
 FIRST = 3  # rounds before the first harm, which tell how long a round takes
 ROUND_TIMEOUT = 120
-# Seconds that a site trains beyond its own: a kill in the middle of a round meets it at work, as with a real model, and
-# the rounds outlast the drills, of which some are playbooks.
-TRAINING = 4.0
 
 
 @dataclass(frozen=True)
@@ -215,9 +212,10 @@ def main(arguments: list[str] | None = None) -> int:
         chosen = [(drill, 0.5) for drill in (named if options.only else usual)]
     if not chosen:
         parser.error(f"no drill has {options.only!r} in its name")
-    with Federation.at(options.testbed, Federation.up) as federation, slow_task(TRAINING) as task:
+    # A kill in the middle of a round meets a site at work, as with a real model, and the rounds outlast the drills.
+    with Federation.at(options.testbed, Federation.up) as federation, slow_task() as task:
         prepared = sum(drill.prepare is not None for drill, _moment in chosen)
-        exercise = Exercise(federation, rounds=FIRST + 6 * len(chosen) + 4 * prepared + 6, task=task)
+        exercise = Exercise(federation, rounds=FIRST + 4 * len(chosen) + 4 * prepared + 6, task=task)
         exercise.begin()
         outcomes = []
         for drill, moment in chosen:

@@ -79,7 +79,8 @@ class Story:
 
     def end(self, rounds: int, budget: float = BUDGET) -> dict[str, Any]:
         """Wait until all rounds are finished, and then until the training has ended; return the result."""
-        self.wait(rounds - 1)
+        for number in range(self.round, rounds):
+            self.wait(number)
         until = time.monotonic() + budget
         while self.supervision().get("state") != "completed":
             if time.monotonic() > until:

@@ -21,17 +21,7 @@ STOPWATCH = ROOT / "benchmarks" / "round" / "stopwatch.py"
 TASK = ROOT / "benchmarks" / "model_size" / "task.py"
 ARRAYS = 10  # of its model
 FAB = ROOT / "files" / "fab" / "fedops_app"
-SLOW = """
-
-_train = train
-
-
-def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arrays, Metrics]:
-    import time
-
-    time.sleep({seconds})
-    return _train(arrays, data_directory, settings)
-"""
+SLOW = ROOT / "testbed" / "slow_task.txt"
 NAME = "stopwatch"
 # What app processes say to its socket goes to the journal of the host, which is closed to them.
 LISTEN = (
@@ -81,9 +71,9 @@ def sized_task(megabytes: int, arrays: int = ARRAYS) -> Iterator[Path]:
 
 
 @contextmanager
-def slow_task(seconds: float) -> Iterator[Path]:
-    """Give the file of the app's own task, at which a site takes so many seconds longer, and comes to the same."""
-    with _file((FAB / "task.py").read_text(encoding="utf-8") + SLOW.format(seconds=seconds)) as task:
+def slow_task() -> Iterator[Path]:
+    """Give the file of the app's own task, at which a site takes longer, and comes to the same."""
+    with _file("\n\n".join(part.read_text(encoding="utf-8") for part in (FAB / "task.py", SLOW))) as task:
         yield task
 
 

@@ -154,7 +154,7 @@ def test_the_slow_task_comes_to_what_the_own_one_comes_to(tmp_path, monkeypatch)
     settings = Settings(learning_rate=0.1, local_epochs=1, batch_size=8, proximal_mu=0.0, seed=1)
     pixels = np.random.default_rng(1).integers(0, 17, (20, 64)).astype(np.float32)
     np.savez(tmp_path / "train.npz", x=pixels, y=np.arange(20) % 10)
-    with recovery.slow_task(4.0) as path:
+    with recovery.slow_task() as path:
         spec = spec_from_file_location("fedops_app.slow_task", path)
         slow = module_from_spec(spec)
         spec.loader.exec_module(slow)
