@@ -458,7 +458,10 @@ APP_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
         ),
         "flwr.supercore.run": ("Run",),
         "flwr.serverapp.strategy.fedopt": ("FedOpt",),
-        "flwr.serverapp.strategy.strategy_utils": ("aggregate_bagging",),
+        "flwr.serverapp.strategy.strategy_utils": (
+            "aggregate_bagging",
+            "aggregate_metricrecords",
+        ),
     },
     "The app uses these names beside the public ones, by module.",
     "files/fab",
