@@ -232,7 +232,7 @@ def check_signature(method: str, given: tuple[Any, ...]) -> None:
     if not len(needed) <= len(given) <= len(needed + optional):
         raise RefusedError(API, f"[{method}] {len(given)} arguments for {kinds}")
     for value, letter in zip(given, needed + optional, strict=False):
-        if type(value) is not TYPES[letter]:
+        if value.__class__ is not TYPES[letter]:  # a bool is an int to isinstance
             raise RefusedError(API, f"[{method}] {value!r} is not of type {letter}")
 
 
