@@ -6,21 +6,11 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of modules that speak with OpenNebula itself; the environment is that of community.general's."""
+    """What modules that speak with OpenNebula have in common; the environment is that of community.general's."""
 
     DOCUMENTATION = r"""
 requirements:
   - pyone
-attributes:
-  check_mode:
-    description: Can run in check mode and return what would change, without changing it.
-    support: full
-  diff_mode:
-    description: Has nothing to compare.
-    support: none
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
 options:
   api_url:
     description: Address of OpenNebula's XML-RPC endpoint. E(ONE_URL) if unset.
@@ -34,6 +24,23 @@ options:
     description: Password or token of the user. E(ONE_PASSWORD) if unset.
     type: str
     required: true
+"""
+
+    CHANGING = r"""
+attributes:
+  check_mode:
+    description: Can run in check mode and return what would change, without changing it.
+    support: full
+  diff_mode:
+    description: Has nothing to compare.
+    support: none
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+"""
+
+    HTTPS = r"""
+options:
   validate_certs:
     description: Whether to verify the certificate of the endpoint.
     type: bool

@@ -16,17 +16,10 @@ description:
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
+  - fedops.flower.opennebula.changing
   - fedops.flower.opennebula.context
+  - fedops.flower.opennebula.https
 attributes:
-  check_mode:
-    description: Can run in check mode and return what would change, without changing it.
-    support: full
-  diff_mode:
-    description: Has nothing to compare.
-    support: none
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
   platform:
     description: Target operating systems on which this module works.
     platforms: linux
@@ -45,10 +38,6 @@ options:
   fleet_port:
     description: The port that SuperNodes connect to. Required for O(role=superlink).
     type: int
-  validate_certs:
-    description: Whether to verify the certificate of the endpoint.
-    type: bool
-    default: true
 """
 
 EXAMPLES = r"""

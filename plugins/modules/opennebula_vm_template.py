@@ -18,6 +18,8 @@ author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
   - fedops.flower.opennebula
+  - fedops.flower.opennebula.changing
+  - fedops.flower.opennebula.https
 options:
   name:
     description: Name of the template.
