@@ -218,9 +218,8 @@ bench-round: bootstrap venv ## A round of the app against one of bare Flower, on
 	python benchmarks/round.py
 
 .PHONY: bench-nvflare
-bench-nvflare: bootstrap $(NVFLARE)/venv/.synced ## A round of several models beside NVFlare's and bare Flower's (forty minutes); renews docs/pace.md
+bench-nvflare: bootstrap $(NVFLARE)/venv/.synced ## A round of several models beside NVFlare's and bare Flower's (forty minutes)
 	python benchmarks/nvflare.py
-	python tools/generate.py
 
 .PHONY: bench-model-size
 bench-model-size: bootstrap venv ## What a model of some size costs in time and memory, on test hosts (fifteen minutes); renews docs/sizing.md

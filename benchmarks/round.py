@@ -125,6 +125,7 @@ def measure(federation: Federation, hosts: WatchedHosts, task: Path, blocks: int
 
 
 def train(federation: Federation, hosts: WatchedHosts, variant: Mapping[str, Any], rounds: int) -> list[Measured]:
+    """Have one app train, and return its rounds but for the first."""
     training = f"round-{time.time():.0f}"  # hosts that were kept know older ones
     watch = ProcessorWatch([federation.first_process(host) for host in federation.hosts])
     watch.start()

@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from nvflare.apis.event_type import EventType
 from nvflare.app_common.abstract.fl_model import FLModel
 from nvflare.app_common.app_event_type import AppEventType
 from nvflare.app_common.workflows.fedavg import FedAvg
@@ -34,8 +33,8 @@ class Carrying(FedAvg):
         """Save nothing: it would fall into the round."""
 
     def event(self, event_type: str) -> None:
-        """Note the moment in which a round begins, and that in which all is over."""
-        if event_type in (AppEventType.ROUND_STARTED, EventType.END_RUN):
+        """Note the moment in which a round begins."""
+        if event_type == AppEventType.ROUND_STARTED:
             with open(self.moments, "a", encoding="utf-8") as moments:
                 moments.write(f"{time.time()}\n")
         super().event(event_type)
