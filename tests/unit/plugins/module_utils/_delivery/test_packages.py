@@ -39,8 +39,9 @@ def authority(tmp_path):
 def test_a_package_is_an_ordinary_tar_file_with_what_libraries_load(tmp_path, authority) -> None:
     package = packed(tmp_path, authority)
     name = package.name[: -len(".tar.gz")]
+    (tmp_path / "out").mkdir()
+    subprocess.run(["tar", "--extract", "--file", package, "--directory", tmp_path / "out"], check=True)
     with tarfile.open(package) as archive:
-        archive.extractall(tmp_path / "out", filter="data")
         members = archive.getmembers()
     expected = ["manifest.json", "README.md", "adapter_config.json", "tokenizer.json",
                 "adapter_model.safetensors", "adapter_model.npz"]  # fmt: skip
