@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from .measuring import Steps
-from .settings import Settings
+from .settings import Settings, part
 
 Arrays = dict[str, NDArray]
 Metrics = dict[str, float]
@@ -62,12 +62,13 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     x, y = _load(data_directory / "train.npz")
     torch.manual_seed(settings.seed)
     model = _model(arrays)
-    train_loss = _loss_and_accuracy(model, x, y)[0]
+    some = part(len(y), settings.most_examples)
+    train_loss = _loss_and_accuracy(model, x[some], y[some])[0]
     steps = Steps(settings.proximal_mu)
     received = [parameter.detach().clone() for parameter in model.parameters()]
     optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate)
     for _epoch in range(settings.local_epochs):
-        for batch in torch.randperm(len(y)).split(settings.batch_size):
+        for batch in torch.randperm(len(y))[: settings.most_examples].split(settings.batch_size):
             loss = functional.cross_entropy(model(x[batch]), y[batch])
             if settings.proximal_mu:
                 # FedProx: mu/2 * ||w - w_global||^2 pulls the model back to where the round began.
@@ -85,22 +86,23 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     }
 
 
-def evaluate(arrays: Arrays, data_directory: Path) -> Metrics:
+def evaluate(arrays: Arrays, data_directory: Path, most_examples: int | None = None) -> Metrics:
     """Evaluate the model on the data of one site: its test set, or its training set when it has no other."""
     test = data_directory / "test.npz"
-    return _evaluated(arrays, test if test.exists() else data_directory / "train.npz")
+    return _evaluated(arrays, test if test.exists() else data_directory / "train.npz", most_examples)
 
 
-def evaluate_centrally(arrays: Arrays, data_directory: Path) -> Metrics | None:
+def evaluate_centrally(arrays: Arrays, data_directory: Path, most_examples: int | None = None) -> Metrics | None:
     """Evaluate the model on the server's own test set; return None when the server has none."""
     test = data_directory / "test.npz"
-    return _evaluated(arrays, test) if test.exists() else None
+    return _evaluated(arrays, test, most_examples) if test.exists() else None
 
 
-def _evaluated(arrays: Arrays, path: Path) -> Metrics:
+def _evaluated(arrays: Arrays, path: Path, most: int | None) -> Metrics:
     x, y = _load(path)
-    loss, accuracy = _loss_and_accuracy(_model(arrays), x, y)
-    return {"num-examples": len(y), "loss": loss, "accuracy": accuracy}
+    some = part(len(y), most)
+    loss, accuracy = _loss_and_accuracy(_model(arrays), x[some], y[some])
+    return {"num-examples": len(y[some]), "loss": loss, "accuracy": accuracy}
 
 
 def _load(path: Path) -> tuple[torch.Tensor, torch.Tensor]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .descent import descend
-from .settings import Settings
+from .settings import Settings, part
 
 Arrays = dict[str, NDArray]
 Metrics = dict[str, float]
@@ -50,7 +50,8 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     The loss is that of the policy as received, which is what QFedAvg weights a site by.
     """
     states, actions = _frames(data_directory, "train", settings.extra)
-    train_loss = _loss(arrays, states, actions)
+    some = part(len(states), settings.most_examples)
+    train_loss = _loss(arrays, states[some], actions[some])
 
     def gradients_of(policy: Arrays, batch: NDArray) -> Arrays:
         return _gradients(policy, states[batch], actions[batch])
@@ -59,18 +60,23 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     return policy, {"num-examples": len(states), "train_loss": train_loss, **reported}
 
 
-def evaluate(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics:
+def evaluate(
+    arrays: Arrays, data_directory: Path, extra: Mapping[str, Any], most_examples: int | None = None
+) -> Metrics:
     """Evaluate the policy on the test episodes of one site, on those for training when it has no others.
 
     ``loss`` is the mean squared error of the actions.
     """
     states, actions = _frames(data_directory, "test", extra)
-    return {"num-examples": len(states), "loss": _loss(arrays, states, actions)}
+    some = part(len(states), most_examples)
+    return {"num-examples": len(states[some]), "loss": _loss(arrays, states[some], actions[some])}
 
 
-def evaluate_centrally(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics | None:
+def evaluate_centrally(
+    arrays: Arrays, data_directory: Path, extra: Mapping[str, Any], most_examples: int | None = None
+) -> Metrics | None:
     """Evaluate the policy on the server's own data set; return None when the server has none."""
-    return evaluate(arrays, data_directory, extra) if _info(data_directory).exists() else None
+    return evaluate(arrays, data_directory, extra, most_examples) if _info(data_directory).exists() else None
 
 
 def _info(directory: Path) -> Path:

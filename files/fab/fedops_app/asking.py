@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+MOST_EXAMPLES = "most-examples"  # in the config of a message: of how many an evaluation takes at most
+
 
 def call(function: Callable[..., T], *arguments: Any, **offered: Any) -> T:
     """Call a function with its arguments, and with those of the offered ones whose names are among its parameters.

@@ -21,7 +21,7 @@ from fedops_kit.packing import Packed
 from fedops_kit.reports import DATASET, SECONDS
 
 from . import attacks, task
-from .asking import call
+from .asking import MOST_EXAMPLES, call
 from .metrics import record_of_metrics
 from .settings import Settings, derive_seed
 
@@ -56,8 +56,7 @@ def train(message: Message, context: Context) -> Message:
 def evaluate(message: Message, context: Context) -> Message:
     """Evaluate on the data of this site."""
     site = _site(context)
-    extra = _knobs(message.content.config_records["config"])
-    metrics = _named(site, lambda: _evaluated(message, context, extra))
+    metrics = _named(site, lambda: _evaluated(message, context))
     return _reply(message, {"metrics": metrics, SITE_RECORD: ConfigRecord({"site": site})})
 
 
@@ -103,9 +102,11 @@ def _sent(name: str, values: object) -> Array:
         raise TypeError(f"train() in task.py has returned {name!r}, which cannot be sent: {error}") from None
 
 
-def _evaluated(message: Message, context: Context, extra: Mapping[str, Any]) -> MetricRecord:
+def _evaluated(message: Message, context: Context) -> MetricRecord:
     """Return what the site reports of the model."""
-    found = call(task.evaluate, _arrays(message), _data_directory(context), extra=extra)
+    config = message.content.config_records["config"]
+    offered = {"extra": _knobs(config), "most_examples": config.get(MOST_EXAMPLES) or None}
+    found = call(task.evaluate, _arrays(message), _data_directory(context), **offered)
     return record_of_metrics(found, "evaluate")
 
 

@@ -30,8 +30,8 @@ def descend(
     model = {name: array.copy() for name, array in arrays.items()}
     steps = Steps(settings.proximal_mu)
     for _epoch in range(settings.local_epochs):
-        order = rng.permutation(examples)
-        for start in range(0, examples, settings.batch_size):
+        order = rng.permutation(examples)[: settings.most_examples]
+        for start in range(0, len(order), settings.batch_size):
             gradients = gradients_of(model, order[start : start + settings.batch_size])
             steps.taken(gradients.values())
             for name, gradient in gradients.items():

@@ -30,7 +30,7 @@ from fedops_kit.state import KeptState
 from fedops_kit.terms import Terms, publisher
 
 from . import strategies, task
-from .asking import call
+from .asking import MOST_EXAMPLES, call
 from .metrics import record_of_metrics
 
 DATA_DIRECTORY = below(HOME, DATA)  # unless the host says otherwise
@@ -55,8 +55,8 @@ def run_training(grid: Grid, context: Context) -> None:
             num_rounds=int(values["num_rounds"]),
             timeout=float(values["round_timeout"]),
             train_config=_train_config(training),
-            evaluate_config=ConfigRecord(_knobs(training)),
-            evaluate_fn=partial(_evaluate_centrally, training.extra),
+            evaluate_config=_evaluate_config(training),
+            evaluate_fn=partial(_evaluate_centrally, training),
         )
 
 
@@ -105,6 +105,17 @@ def _train_config(training: Training) -> ConfigRecord:
     return ConfigRecord({**{row.key: training.values[row.name] for row in rows}, **_knobs(training)})
 
 
+def _evaluate_config(training: Training) -> ConfigRecord:
+    """What the ServerApp decides for an evaluation; nothing is told of a limit that there is not."""
+    most = _most_examples(training)
+    return ConfigRecord({**({MOST_EXAMPLES: most} if most else {}), **_knobs(training)})
+
+
+def _most_examples(training: Training) -> int | None:
+    """Of how many examples an evaluation takes at most; None where it takes all."""
+    return int(training.values["max_eval_batches"]) * int(training.values["batch_size"]) or None
+
+
 def _knobs(training: Training) -> dict[str, Any]:
     """What the task alone knows, as messages carry it."""
     return {EXTRA + key: value for key, value in training.extra.items()}
@@ -114,10 +125,11 @@ def _data_directory() -> Path:
     return Path(os.environ.get("FEDOPS_DATA_DIR", DATA_DIRECTORY))
 
 
-def _evaluate_centrally(extra: Mapping[str, Any], server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
+def _evaluate_centrally(training: Training, server_round: int, arrays: ArrayRecord) -> MetricRecord | None:
     """Evaluate on the server's own test set, where it has one."""
     model = {name: dtypes.numbers(array) for name, array in arrays.items()}
-    metrics = call(task.evaluate_centrally, model, _data_directory(), extra=extra)
+    offered = {"extra": training.extra, "most_examples": _most_examples(training)}
+    metrics = call(task.evaluate_centrally, model, _data_directory(), **offered)
     return record_of_metrics(metrics, "evaluate_centrally") if metrics else None
 
 

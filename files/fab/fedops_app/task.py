@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .descent import descend
-from .settings import Settings
+from .settings import Settings, part
 
 Arrays = dict[str, NDArray]
 Metrics = dict[str, float]
@@ -42,27 +42,29 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     of the loss' gradient over the steps. With a proximal term there is ``proximal_loss``, its value at the end.
     """
     x, y = _load(data_directory / "train.npz")
-    train_loss = _loss_and_accuracy(arrays, x, y)[0]
+    some = part(len(y), settings.most_examples)
+    train_loss = _loss_and_accuracy(arrays, x[some], y[some])[0]
     model, reported = descend(arrays, lambda model, batch: _gradients(model, x[batch], y[batch]), len(y), settings)
     return model, {"num-examples": len(y), "train_loss": train_loss, **reported}
 
 
-def evaluate(arrays: Arrays, data_directory: Path) -> Metrics:
+def evaluate(arrays: Arrays, data_directory: Path, most_examples: int | None = None) -> Metrics:
     """Evaluate the model on the data of one site: its test set, or its training set when it has no other."""
     test = data_directory / "test.npz"
-    x, y = _load(test if test.exists() else data_directory / "train.npz")
-    loss, accuracy = _loss_and_accuracy(arrays, x, y)
-    return {"num-examples": len(y), "loss": loss, "accuracy": accuracy}
+    return _evaluated(arrays, test if test.exists() else data_directory / "train.npz", most_examples)
 
 
-def evaluate_centrally(arrays: Arrays, data_directory: Path) -> Metrics | None:
+def evaluate_centrally(arrays: Arrays, data_directory: Path, most_examples: int | None = None) -> Metrics | None:
     """Evaluate the model on the server's own test set; return None when the server has none."""
     test = data_directory / "test.npz"
-    if not test.exists():
-        return None
-    x, y = _load(test)
-    loss, accuracy = _loss_and_accuracy(arrays, x, y)
-    return {"num-examples": len(y), "loss": loss, "accuracy": accuracy}
+    return _evaluated(arrays, test, most_examples) if test.exists() else None
+
+
+def _evaluated(arrays: Arrays, path: Path, most_examples: int | None) -> Metrics:
+    x, y = _load(path)
+    some = part(len(y), most_examples)
+    loss, accuracy = _loss_and_accuracy(arrays, x[some], y[some])
+    return {"num-examples": len(y[some]), "loss": loss, "accuracy": accuracy}
 
 
 def _load(path: Path) -> tuple[NDArray, NDArray]:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .descent import descend
-from .settings import Settings
+from .settings import Settings, part
 
 Arrays = dict[str, NDArray]
 Metrics = dict[str, float]
@@ -58,29 +58,36 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     """
     rows, labels = _load(data_directory, "train", settings.extra)
     x = _scaled(_normal(rows, labels), *_scale(_normal(rows, labels)))
-    train_loss = float(_errors(arrays, x).mean())
+    train_loss = float(_errors(arrays, x[part(len(x), settings.most_examples)]).mean())
     model, reported = descend(arrays, lambda model, batch: _gradients(model, x[batch]), len(x), settings)
     return model, {"num-examples": len(x), "train_loss": train_loss, **reported}
 
 
-def evaluate(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics:
+def evaluate(
+    arrays: Arrays, data_directory: Path, extra: Mapping[str, Any], most_examples: int | None = None
+) -> Metrics:
     """Evaluate the model on the data of one site: its test set, or its training set when it has no other.
 
     ``loss`` is the mean squared error of normal rows, ``threshold`` the error above which a row is an anomaly, and
     ``flagged`` the share of all rows that are. With labels there are ``accuracy``, ``precision`` and ``recall``.
     """
-    return _evaluated(arrays, data_directory, "test" if _path(data_directory, "test") else "train", extra)
+    name = "test" if _path(data_directory, "test") else "train"
+    return _evaluated(arrays, data_directory, name, extra, most_examples)
 
 
-def evaluate_centrally(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics | None:
+def evaluate_centrally(
+    arrays: Arrays, data_directory: Path, extra: Mapping[str, Any], most_examples: int | None = None
+) -> Metrics | None:
     """Evaluate the model on the server's own test set; return None when the server has none.
 
     A server without training data takes scale and threshold from the normal rows of its test set.
     """
-    return _evaluated(arrays, data_directory, "test", extra) if _path(data_directory, "test") else None
+    if not _path(data_directory, "test"):
+        return None
+    return _evaluated(arrays, data_directory, "test", extra, most_examples)
 
 
-def _evaluated(arrays: Arrays, directory: Path, name: str, extra: Mapping[str, Any]) -> Metrics:
+def _evaluated(arrays: Arrays, directory: Path, name: str, extra: Mapping[str, Any], most: int | None) -> Metrics:
     rows, labels = _load(directory, name, extra)
     if extra["labelled"] and labels is None:
         raise ValueError(
@@ -89,7 +96,10 @@ def _evaluated(arrays: Arrays, directory: Path, name: str, extra: Mapping[str, A
         )
     known = _load(directory, "train", extra) if name == "test" and _path(directory, "train") else (rows, labels)
     scale = _scale(_normal(*known))
-    usual = _errors(arrays, _scaled(_normal(*known), *scale))
+    usual = _scaled(_normal(*known), *scale)
+    usual = _errors(arrays, usual[part(len(usual), most)])
+    if most:
+        rows, labels = _some(rows, labels, most)
     threshold = float(np.quantile(usual, extra["threshold-quantile"]))
     errors = _errors(arrays, _scaled(rows, *scale))
     found = errors > threshold
@@ -105,6 +115,17 @@ def _evaluated(arrays: Arrays, directory: Path, name: str, extra: Mapping[str, A
         metrics["precision"] = right / max(float(found.sum()), 1)
         metrics["recall"] = right / max(float(labels.sum()), 1)
     return metrics
+
+
+def _some(rows: NDArray, labels: NDArray | None, most: int) -> tuple[NDArray, NDArray | None]:
+    """Return part of the rows, of each kind its share, and at least one that is normal."""
+    if labels is None:
+        return rows[part(len(rows), most)], None
+    normal, odd = np.flatnonzero(~labels), np.flatnonzero(labels)
+    of_normal = max(1, most * len(normal) // len(labels))
+    chosen = [normal[part(len(normal), of_normal)], odd[part(len(odd), most - of_normal)][: most - of_normal]]
+    numbers = np.sort(np.concatenate(chosen))
+    return rows[numbers], labels[numbers]
 
 
 def _path(directory: Path, name: str) -> Path | None:

@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .descent import descend
-from .settings import Settings
+from .settings import Settings, part
 
 Arrays = dict[str, NDArray]
 Metrics = dict[str, float]
@@ -56,25 +56,34 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     The loss is that of the model as received, which is what QFedAvg weights a site by.
     """
     x, y = _load(data_directory, "train", settings.extra)
-    train_loss = _loss_and_accuracy(arrays, x, y)[0]
+    some = part(len(y), settings.most_examples)
+    train_loss = _loss_and_accuracy(arrays, x[some], y[some])[0]
     model, reported = descend(arrays, lambda model, batch: _gradients(model, x[batch], y[batch]), len(y), settings)
     return model, {"num-examples": len(y), "train_loss": train_loss, **reported}
 
 
-def evaluate(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics:
+def evaluate(
+    arrays: Arrays, data_directory: Path, extra: Mapping[str, Any], most_examples: int | None = None
+) -> Metrics:
     """Evaluate the model on the data of one site: its test set, or its training set when it has no other."""
-    return _evaluated(arrays, data_directory, "test" if _has(data_directory, "test") else "train", extra)
+    name = "test" if _has(data_directory, "test") else "train"
+    return _evaluated(arrays, data_directory, name, extra, most_examples)
 
 
-def evaluate_centrally(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics | None:
+def evaluate_centrally(
+    arrays: Arrays, data_directory: Path, extra: Mapping[str, Any], most_examples: int | None = None
+) -> Metrics | None:
     """Evaluate the model on the server's own test set; return None when the server has none."""
-    return _evaluated(arrays, data_directory, "test", extra) if _has(data_directory, "test") else None
+    if not _has(data_directory, "test"):
+        return None
+    return _evaluated(arrays, data_directory, "test", extra, most_examples)
 
 
-def _evaluated(arrays: Arrays, directory: Path, name: str, extra: Mapping[str, Any]) -> Metrics:
+def _evaluated(arrays: Arrays, directory: Path, name: str, extra: Mapping[str, Any], most: int | None) -> Metrics:
     x, y = _load(directory, name, extra)
-    loss, accuracy = _loss_and_accuracy(arrays, x, y)
-    return {"num-examples": len(y), "loss": loss, "accuracy": accuracy}
+    some = part(len(y), most)
+    loss, accuracy = _loss_and_accuracy(arrays, x[some], y[some])
+    return {"num-examples": len(y[some]), "loss": loss, "accuracy": accuracy}
 
 
 def _classes(extra: Mapping[str, Any]) -> list[str]:

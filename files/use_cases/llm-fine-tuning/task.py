@@ -33,7 +33,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.utils import logging
 
 from .measuring import Steps
-from .settings import Settings
+from .settings import Settings, part
 
 Arrays = dict[str, NDArray]
 Metrics = dict[str, float]
@@ -87,14 +87,15 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     tokenizer, model = _loaded(arrays, data_directory, settings.extra)
     examples = _examples(data_directory / "train.jsonl", tokenizer, settings.extra)
     torch.manual_seed(settings.seed)
-    train_loss = _loss_and_accuracy(model, examples, tokenizer)[0]
+    some = examples[part(len(examples), settings.most_examples)]
+    train_loss = _loss_and_accuracy(model, some, tokenizer)[0]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     steps = Steps(settings.proximal_mu)
     received = [parameter.detach().clone() for parameter in parameters]
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
     model.train()
     for _epoch in range(settings.local_epochs):
-        for batch in torch.randperm(len(examples)).split(settings.batch_size):
+        for batch in torch.randperm(len(examples))[: settings.most_examples].split(settings.batch_size):
             scores, wanted = _predicted(model, [examples[number] for number in batch], tokenizer)
             loss = functional.cross_entropy(scores, wanted, ignore_index=IGNORED)
             if settings.proximal_mu:
@@ -114,25 +115,31 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     }
 
 
-def evaluate(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics:
+def evaluate(
+    arrays: Arrays, data_directory: Path, extra: Mapping[str, Any], most_examples: int | None = None
+) -> Metrics:
     """Evaluate the adapters on the texts of one site: its test set, or its training set when it has no other.
 
     ``loss`` is the mean over tokens, ``perplexity`` its exponential, ``accuracy`` how often the next token was the most
     likely one.
     """
     test = data_directory / "test.jsonl"
-    return _evaluated(arrays, data_directory, test if test.exists() else data_directory / "train.jsonl", extra)
+    path = test if test.exists() else data_directory / "train.jsonl"
+    return _evaluated(arrays, data_directory, path, extra, most_examples)
 
 
-def evaluate_centrally(arrays: Arrays, data_directory: Path, extra: Mapping[str, Any]) -> Metrics | None:
+def evaluate_centrally(
+    arrays: Arrays, data_directory: Path, extra: Mapping[str, Any], most_examples: int | None = None
+) -> Metrics | None:
     """Evaluate the adapters on the server's own test set; return None when the server has none."""
     test = data_directory / "test.jsonl"
-    return _evaluated(arrays, data_directory, test, extra) if test.exists() else None
+    return _evaluated(arrays, data_directory, test, extra, most_examples) if test.exists() else None
 
 
-def _evaluated(arrays: Arrays, directory: Path, path: Path, extra: Mapping[str, Any]) -> Metrics:
+def _evaluated(arrays: Arrays, directory: Path, path: Path, extra: Mapping[str, Any], most: int | None) -> Metrics:
     tokenizer, model = _loaded(arrays, directory, extra)
     examples = _examples(path, tokenizer, extra)
+    examples = examples[part(len(examples), most)]
     loss, accuracy = _loss_and_accuracy(model, examples, tokenizer)
     perplexity = float(np.exp(min(loss, 700.0)))  # as large as a number can be
     return {"num-examples": len(examples), "loss": loss, "perplexity": perplexity, "accuracy": accuracy}

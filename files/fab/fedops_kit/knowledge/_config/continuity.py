@@ -72,6 +72,7 @@ DEFAULTS: Mapping[str, tuple[Mapping[str, object], ...]] = {
     "spike_window": ({"": 5},),
     "spike_action": ({"": "lower"},),
     "site_boost": ({"": 1.0},),
+    "max_batches": ({"": 0},),
     # --- end: generated ---
 }
 
