@@ -49,8 +49,12 @@ SUPERVISION = (
 rows = pytest.mark.parametrize("row", VARIABLES, ids=lambda row: row.name)
 
 
+# Byte code goes by size and whole seconds: a file that a test writes twice can be taken for what it was before.
+FRESH = [sys.executable, "-B"]
+
+
 def generate(root, *arguments):
-    command = [sys.executable, root / "tools/generate.py", *arguments]
+    command = [*FRESH, root / "tools/generate.py", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -165,7 +169,7 @@ END = ")\n\n# Which strategies read"  # of the rows
 
 def hashes(checkout, package, place, origin, given):
     code = HASH_ALL.format(package=package, origin=origin)
-    command = [sys.executable, "-c", code, checkout / place]
+    command = [*FRESH, "-c", code, checkout / place]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
