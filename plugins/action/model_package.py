@@ -19,6 +19,11 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.options import
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.manifest import LIMIT
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.names import manifest_name
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.side_files import (
+    LONGEST_SIDE_RECORD,
+    SIDE_FILES,
+    decoded,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.verification import (
     read_checkpoint,
     verify_arrays,
@@ -71,10 +76,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("The host tells of a checkpoint without a round.")
         self._fetch(found, manifest_name(found["round"]), folder, LIMIT)
         checkpoint = read_checkpoint(folder, found["round"])
-        packing = self._planned(checkpoint)
+        told_of, warnings = self._side_files(checkpoint, folder)
+        packing = self._planned(checkpoint, told_of)
         dest = os.path.join(directory, packing.file)
-        told = {"dest": dest, "package": packing.package, "round": checkpoint.round,
-                "checkpoint_sha256": checkpoint.sha256}  # fmt: skip
+        told = {"dest": dest, "package": packing.package, "round": checkpoint.round, "warnings": warnings,
+                "checkpoint_sha256": checkpoint.sha256, "side_files": sorted(told_of)}  # fmt: skip
         try:
             return {"changed": False, **told, "sha256": verify_package(dest, trust).sha256, "diff": _diff("")}
         except (PackageError, FileNotFoundError):
@@ -93,10 +99,28 @@ class ActionModule(ActionBase):
             verify_package(dest, trust)
         return {"changed": True, **told, "diff": _diff(f"{dest}\n")}
 
-    def _planned(self, checkpoint: Checkpoint) -> Packing:
+    def _side_files(self, checkpoint: Checkpoint, folder: str) -> tuple[dict[str, str], list[str]]:
+        """Fetch what the training says goes with its model; return the files by name, and what is to be told."""
+        self._fetch({}, SIDE_FILES, folder, LONGEST_SIDE_RECORD)
+        text = Path(folder, SIDE_FILES).read_bytes()
+        try:
+            files = decoded(text, checkpoint.configuration_hash) if text else {}
+        except ValueError as error:
+            raise AnsibleActionFail(f"The {SIDE_FILES} of the training cannot be packed: {error}.") from error
+        if files is None:
+            return {}, [
+                f"The files that go with the model ({SIDE_FILES}) are of another configuration than round"
+                f" {checkpoint.round}, and are left out. Give those of this round as files."
+            ]
+        os.mkdir(inside := os.path.join(folder, "beside"))
+        for name, content in files.items():
+            Path(inside, name).write_bytes(content)
+        return {name: os.path.join(inside, name) for name in files}, []
+
+    def _planned(self, checkpoint: Checkpoint, told_of: dict[str, str]) -> Packing:
         if checkpoint.training != self._asked["training"]:
             raise AnsibleActionFail("The host tells of a checkpoint of another training.")
-        beside = _beside(self._asked["files"])
+        beside = {**told_of, **_beside(self._asked["files"])}
         name = self._asked["base_model"] or _base_of(beside.get(ADAPTER_CONFIG))
         digest = self._asked["base_sha256"]
         base = {"name": name or "", "sha256": digest or ""} if self._asked["base_model"] or digest else None

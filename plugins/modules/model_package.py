@@ -61,8 +61,10 @@ options:
     description:
       - Files on the controller that go with the weights, such as a tokenizer, or directories whose files do. Each keeps
         its own name.
-      - C(adapter_config.json) among them makes it the package of an adapter, in the layout of PEFT. C(README.md) takes
-        the place of the model card. Files that can be pickles are refused.
+      - What the task of the training says goes with its model (C(side_files) in C(task.py)) comes by itself. A file
+        given here takes the place of one of the same name.
+      - C(adapter_config.json) among all of them makes it the package of an adapter, in the layout of PEFT.
+        C(README.md) takes the place of the model card. Files that can be pickles are refused.
     type: list
     elements: path
     default: []
@@ -133,6 +135,13 @@ checkpoint_sha256:
   returned: success
   type: str
   sample: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+side_files:
+  description:
+    - Files that the training says go with its model. They are in the package, unless O(files) has one of the same name.
+  returned: success
+  type: list
+  elements: str
+  sample: [adapter_config.json, tokenizer.json]
 sha256:
   description: SHA-256 of the package.
   returned: when it is there
@@ -147,11 +156,16 @@ from typing import Any
 from ansible_collections.fedops.flower.plugins.module_utils._backup.checkpoints import place_of, read
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import PACKAGE_OPTIONS, PIECE_OPTIONS
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.side_files import SIDE_FILES
 from ansible_collections.fedops.flower.plugins.module_utils._training.export import find_checkpoint
+from ansible_collections.fedops.flower.plugins.module_utils._training.side_files import side_files_piece
 
 
 def work(params: dict[str, Any]) -> dict[str, Any]:
     """Do the one step that the action asks for."""
+    if params["file"] == SIDE_FILES:
+        told = side_files_piece(params["home"], params["training"], params["offset"])
+        return {"piece": b64encode(told).decode()}
     if params["file"]:
         piece = read(place_of(params["path"], params["place"]), params["file"], params["offset"])
         return {"gone": True} if piece is None else {"piece": b64encode(piece).decode()}

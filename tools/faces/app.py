@@ -58,6 +58,7 @@ COPIED = (
     "_checkpoint/trainings",
     "_checkpoint/safetensors",
     "_checkpoint/models",
+    "_checkpoint/side_files",
 )  # fmt: skip
 
 

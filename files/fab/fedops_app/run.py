@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from fedops_kit import dtypes
 from fedops_kit.errors import RunFailedError
 from fedops_kit.keeping import KeptStrategy
 from fedops_kit.knowledge._base.home import DATA, HOME, below
+from fedops_kit.knowledge._checkpoint import side_files
 from fedops_kit.knowledge._config.knobs import TABLE_OF_KNOBS, knobs_in_run
 from fedops_kit.knowledge._config.sizing import Room
 from fedops_kit.knowledge._config.strategies import STRATEGIES
@@ -49,7 +51,8 @@ def run_training(grid: Grid, context: Context) -> None:
         untrained = call(
             task.initial_arrays, int(values["seed"]), extra=training.extra, data_directory=_data_directory()
         )
-        KeptStrategy(KeptState(strategies.build(training)), lambda run: agreed).start(
+        told = replace(agreed, side_files=_side_files(training))
+        KeptStrategy(KeptState(strategies.build(training)), lambda run: told).start(
             grid=grid,
             initial_arrays=_record(untrained),
             num_rounds=int(values["num_rounds"]),
@@ -88,6 +91,20 @@ def terms(training: Training, run_id: int) -> Terms:
         told_by=publisher(identity, run_id),
         buffers=call(getattr(task, "buffers", tuple), extra=training.extra),
     )
+
+
+def _side_files(training: Training) -> Mapping[str, str]:
+    """Return what the task says goes with its model."""
+    function = getattr(task, "side_files", None)
+    if function is None:
+        return {}
+    files = call(function, data_directory=_data_directory(), extra=training.extra)
+    if not isinstance(files, Mapping):
+        raise RunFailedError(f"side_files() in task.py has returned {type(files).__name__}, and no dictionary.")
+    try:
+        return side_files.encoded(files)
+    except ValueError as error:
+        raise RunFailedError(f"side_files() in task.py has returned what cannot go with a model: {error}.") from None
 
 
 def _check(training: Training, online: int, found: Room) -> None:

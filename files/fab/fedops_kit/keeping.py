@@ -129,6 +129,7 @@ class KeptStrategy(Strategy):
             if steer.settings:
                 facts[STEERING] = steer.settings.told
             terms.told_by.effective(known_line(beginning.checkpoint), facts)
+            terms.told_by.keep_side_files(terms.side_files)
             rounds = KeptRounds(
                 terms,
                 self._state,

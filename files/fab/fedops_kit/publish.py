@@ -17,6 +17,7 @@ from typing import Any, Protocol, cast
 
 from .errors import RunFailedError
 from .knowledge._base.jsonable import is_finite_number
+from .knowledge._checkpoint.side_files import SIDE_FILES
 
 EFFECTIVE, INITIAL, HISTORY, RESULT = "effective.json", "initial.json", "history.jsonl", "result.json"
 FAILURE = "failure.json"
@@ -142,6 +143,13 @@ class Publisher:
     def keep_roster(self, rounds: Sequence[Mapping[str, object]], claims: Mapping[str, Mapping[str, float]]) -> None:
         """Remember who took part, and how many examples each has claimed last."""
         self._try_to_write(ROSTER, {**self._common, "rounds": rounds, **claims})
+
+    def keep_side_files(self, files: Mapping[str, str]) -> None:
+        """Leave what goes with the model of this configuration, as JSON holds it, for whoever packs the model."""
+        if files:
+            self._try_to_write(SIDE_FILES, {**self._common, "files": files})
+        else:
+            self.forget(SIDE_FILES)
 
     def waits(self, number: int, sites: Sequence[str], seconds: float) -> None:
         """Say for whom a round waits; they are called what they may be called where that is passed on."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flwr.app import Context
@@ -40,6 +40,7 @@ class Terms:
     check: Callable[[int, Room], None]  # raises where the nodes online, or the room of the host, do not suffice
     told_by: Publisher
     buffers: Iterable[str] = ()  # the arrays that are no parameters, beside all integers and booleans
+    side_files: Mapping[str, str] = field(default_factory=dict)  # what goes with the model, as JSON holds it
 
 
 def publisher(identity: Identity, run_id: int) -> Publisher:

@@ -52,6 +52,7 @@ LARGEST_STEP = 0.01  # AdamW moves every weight by about the learning rate in ea
 AT_ONCE = 16  # examples that are evaluated at a time
 IGNORED = -100  # cross_entropy's own word for a token that is not to be learned
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+TOKENIZER = ("tokenizer*.json", "tokenizer.model", "*_tokens*.json", "chat_template.jinja", "vocab.*", "merges.txt")
 TEXTS = "text, or prompt and completion"
 
 torch.use_deterministic_algorithms(True)
@@ -73,6 +74,17 @@ def initial_arrays(seed: int, data_directory: Path, extra: Mapping[str, Any]) ->
     return arrays
 
 
+def side_files(data_directory: Path, extra: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return what PEFT has beside an adapter, and the tokenizer where it is; the base is called as its folder."""
+    folder = _folder(data_directory, extra)
+    with torch.device("meta"):
+        config = _adapted(AutoModelForCausalLM.from_config(_config(folder)), extra).peft_config["default"]
+    said = {**config.to_dict(), "inference_mode": True, "base_model_name_or_path": folder.name}
+    said = {key: sorted(value) if isinstance(value, set) else value for key, value in said.items()}
+    tokenizer = {path.name: path.read_bytes() for pattern in TOKENIZER for path in folder.glob(pattern)}
+    return {"adapter_config.json": json.dumps(said, indent=2, sort_keys=True).encode(), **tokenizer}
+
+
 def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arrays, Metrics]:
     """Train the adapters on the texts of one site; return them with ``num-examples`` and ``train_loss``.
 
@@ -81,8 +93,7 @@ def train(arrays: Arrays, data_directory: Path, settings: Settings) -> tuple[Arr
     if settings.learning_rate > LARGEST_STEP:
         raise ValueError(
             f"fl_client_lr is {settings.learning_rate:g} but must be at most {LARGEST_STEP:g}: AdamW trains the"
-            " adapters, and"
-            " moves every weight so far in each step. Set fl_client_lr to 0.0002, for example."
+            " adapters, and moves every weight so far in each step. Set fl_client_lr to 0.0002, for example."
         )
     tokenizer, model = _loaded(arrays, data_directory, settings.extra)
     examples = _examples(data_directory / "train.jsonl", tokenizer, settings.extra)

@@ -13,7 +13,10 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.action import model_package as action
 from ansible_collections.fedops.flower.plugins.module_utils._backup import checkpoints
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.side_files import SIDE_FILES, encoded
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.opening import Trust, unpack, verify_package
+from ansible_collections.fedops.flower.plugins.module_utils._training import side_files as host
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 
 from ..packages import BASE, certified, save_model, side_files
 
@@ -97,6 +100,62 @@ def test_an_adapter_is_packed_with_what_belongs_to_it(pack, tmp_path, authority,
     assert {"adapter_config.json", "tokenizer.json", "adapter_model.safetensors"} <= set(os.listdir(found.folder))
     with pytest.raises(AnsibleActionFail, match=r"files names tokenizer\.json twice"):
         pack(**{**asked, "files": [str(side), str(side / "tokenizer.json")]})
+
+
+def tell_of(home: Path, training: str, configuration_hash: str, files: dict[str, str]) -> Path:
+    """Leave what a ServerApp leaves that has been told which files go with its model."""
+    path = Path(TrainingFolder(str(home), training).published, SIDE_FILES)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"configuration_hash": configuration_hash, "files": files}))
+    return path
+
+
+def test_what_the_training_says_goes_with_its_model_is_packed(
+    pack, tmp_path, authority, tmp_path_factory, monkeypatch
+) -> None:
+    monkeypatch.setattr(host, "_AT_ONCE", 50)
+    manifest = save_model(tmp_path / "chat", 4, training="chat")
+    files = {"adapter_config.json": b'{"base_model_name_or_path": "org/tiny"}', "tokenizer.json": b"theirs"}
+    tell_of(pack.home, "chat", manifest["configuration_hash"], encoded(files))
+    result = pack(training="chat", base_sha256=BASE["sha256"])
+    assert (result["side_files"], result["warnings"]) == (sorted(files), [])
+    found = unpack(result["dest"], Trust(authority.pem, BASE["sha256"]), str(pack.home))
+    assert (found.manifest["base_model"], found.manifest["kind"]) == (BASE, "adapter")
+    assert {name: Path(found.folder, name).read_bytes() for name in files} == files
+    ours = tmp_path_factory.mktemp("side") / "tokenizer.json"
+    ours.write_text("ours")
+    other = pack(training="chat", base_sha256=BASE["sha256"], files=[str(ours)])
+    assert other["dest"] != result["dest"]
+    found = unpack(other["dest"], Trust(authority.pem, BASE["sha256"]), str(pack.home))
+    assert Path(found.folder, "tokenizer.json").read_text() == "ours"
+
+
+def test_files_of_another_configuration_are_left_out_with_a_warning(pack, tmp_path) -> None:
+    save_model(tmp_path, 4)
+    tell_of(pack.home, "default", "f" * 64, {"a.txt": ""})
+    result = pack()
+    assert result["side_files"] == []
+    assert result["warnings"] == [
+        "The files that go with the model (side_files.json) are of another configuration than round 4, and are left"
+        " out. Give those of this round as files."
+    ]
+
+
+@pytest.mark.parametrize("files", [["no table"], {"../../run.sh": ""}, {"run.py": ""}])
+def test_a_claim_of_files_that_does_not_fit_makes_no_package(pack, tmp_path, files) -> None:
+    manifest = save_model(tmp_path, 1)
+    tell_of(pack.home, "default", manifest["configuration_hash"], files)
+    with pytest.raises(AnsibleActionFail, match=r"The side_files\.json of the training cannot be packed: "):
+        pack()
+    assert not (pack.home / "packages").exists()
+
+
+def test_a_link_is_no_claim_of_files(pack, tmp_path) -> None:
+    save_model(tmp_path, 1)
+    path = tell_of(pack.home, "default", "", {})
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+    assert pack()["msg"].endswith("side_files.json cannot be read: is a link, and is not followed.")
 
 
 def test_no_secret_of_the_controller_travels(pack, tmp_path, authority) -> None:
