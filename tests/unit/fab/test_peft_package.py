@@ -5,20 +5,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from use_cases import base_model
+from simulated import Federation
+from use_cases import LLM
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "plugins"))
 
-from module_utils._checkpoint.manifest import sealed
+from module_utils._checkpoint.side_files import SIDE_FILES, decoded
 from module_utils._checkpoint.verification import verify
 from module_utils._delivery.packing import plan, signer_of
 
@@ -59,45 +58,58 @@ def authority(folder: Path) -> list[str]:
     return [certificate, key]
 
 
-def save(folder: Path, arrays: dict[str, np.ndarray]) -> Path:
-    """Save a checkpoint of these arrays."""
-    path = folder / "checkpoint_round_3.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            stream = io.BytesIO()
-            np.lib.format.write_array(stream, array)
-            archive.writestr(f"{name}.npy", stream.getvalue())
-    content = path.read_bytes()
-    described = [{"name": name, "shape": list(one.shape), "dtype": str(one.dtype)} for name, one in arrays.items()]
-    manifest = {
-        "round": 3, "num_rounds": 3, "timestamp": "2026-11-22T10:00:00+00:00", "training": "chat", "run_id": "1",
-        "configuration_hash": "a" * 64, "configuration": {}, "strategy": "FedAvg", "num_arrays": len(arrays),
-        "arrays": described, "state_prefix": "state/", "state_arrays": [], "bytes": len(content), "parent": None,
-        "sha256": hashlib.sha256(content).hexdigest(), "loss": None, "accuracy": None,
-    }  # fmt: skip
-    path.with_suffix(".json").write_text(json.dumps(sealed(manifest)))
-    return path
-
-
-def test_an_adapter_is_loaded_with_three_lines_and_is_what_was_trained(tmp_path: Path) -> None:
-    base = tmp_path / "base"
-    base_model(base)
-    config = peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM", init_lora_weights=False)
-    model = peft.get_peft_model(transformers.AutoModelForCausalLM.from_pretrained(base), config).eval()
-    model.save_pretrained(tmp_path / "adapter")
-    arrays = {name: one.detach().numpy() for name, one in peft.get_peft_model_state_dict(model).items()}
+def test_what_a_training_leaves_is_packed_and_loaded_with_three_lines(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    task = LLM.put_in_place(monkeypatch)
+    sites = LLM.sites(federation)
+    LLM.train(sites, task, num_rounds=1)
+    checkpoint = verify(str(sites.checkpoints() / "checkpoint_round_1.npz"))
+    record = (sites.root / "trainings/default" / SIDE_FILES).read_bytes()
+    (tmp_path / "side").mkdir()
+    for name, content in (decoded(record, checkpoint.configuration_hash) or {}).items():
+        (tmp_path / "side" / name).write_bytes(content)
+    base = sites.root / "server/base-model"
     digest = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
-    beside = {"adapter_config.json": str(tmp_path / "adapter" / "adapter_config.json")}
-    package = plan(verify(str(save(tmp_path, arrays))), "chat", {"name": "tiny", "sha256": digest}, beside)
+    beside = {path.name: str(path) for path in (tmp_path / "side").iterdir()}
+    package = plan(checkpoint, "chat", {"name": "tiny", "sha256": digest}, beside)
     (tmp_path / "packed").mkdir()
     package.write(str(tmp_path / "packed"), signer_of(*authority(tmp_path)))
     archive = tmp_path / "packed" / package.file
     subprocess.run(["tar", "--extract", "--file", archive, "--directory", tmp_path], check=True)
-    command = [sys.executable, "-I", "-c", LOADED, str(base), str(tmp_path / package.package)]
+    folder = tmp_path / package.package
+    command = [sys.executable, "-I", "-c", LOADED, str(base), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    with np.load(checkpoint.path) as saved:
+        trained = {name: saved[name] for name in saved.files}
+    own = task._loaded(trained, sites.root / "server", LLM.extra(task))[1]
     with torch.no_grad():
-        own = model(torch.tensor([[5, 6, 7]])).logits.double().sum().item()
-        plain = transformers.AutoModelForCausalLM.from_pretrained(base)(torch.tensor([[5, 6, 7]])).logits.double().sum()
-    assert float(done.stdout) == own
-    assert own != plain.item()  # the adapter changes what the base says
+        ours, plain = (
+            model(torch.tensor([[5, 6, 7]])).logits.double().sum().item()
+            for model in (own, transformers.AutoModelForCausalLM.from_pretrained(base))
+        )
+    assert float(done.stdout) == pytest.approx(ours, rel=1e-5)
+    assert abs(ours - plain) > 1e-3 * abs(plain)  # the adapter changes what the base says
+    # Whoever gets the package alone has the words as well.
+    words = transformers.AutoTokenizer.from_pretrained(folder)("the pump runs")["input_ids"]
+    assert words == transformers.AutoTokenizer.from_pretrained(base)("the pump runs")["input_ids"]
+
+
+def test_the_configuration_of_an_adapter_is_pefts_own_and_the_same_each_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    task = LLM.put_in_place(monkeypatch)
+    LLM.data(tmp_path, 0)
+    extra = LLM.extra(task)
+    files = task.side_files(tmp_path, extra)
+    adapted = task._adapted(transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "base-model"), extra)
+    adapted.save_pretrained(tmp_path / "adapter")
+    pefts = json.loads((tmp_path / "adapter/adapter_config.json").read_text())
+    ours = json.loads(files["adapter_config.json"])
+    different = {key for key in {*pefts, *ours} if pefts.get(key) != ours.get(key)}
+    assert different <= {"base_model_name_or_path", "target_modules"}
+    assert ours["base_model_name_or_path"] == "base-model"  # as the folder is called, without its path
+    assert ours["target_modules"] == sorted(pefts["target_modules"])
+    (tmp_path / "base-model/tokenizer.json").unlink()
+    assert "tokenizer.json" not in task.side_files(tmp_path, extra)

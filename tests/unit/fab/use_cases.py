@@ -127,22 +127,8 @@ def texts(directory: Path, site: int) -> None:
 
 
 def base_model(folder: Path) -> None:
-    """A language model of two tiny layers that knows letters, as transformers saves it; the same each time."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    words = ["<pad>", "<s>", "</s>", "<unk>", *map(chr, range(32, 127))]
-    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    special = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, max_position_embeddings=64, initializer_range=0.3,
-    )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
+    """The example's language model that knows letters, as transformers saves it, of tiny layers; the same each time."""
+    runpy.run_path(str(ROOT / "examples/lora/texts.py"))["base_model"](folder, width=16)
 
 
 def written(directory: Path, site: int) -> None:
