@@ -35,6 +35,7 @@ from ansible_collections.fedops.flower.plugins.plugin_utils._origin import Value
 ARGUMENTS = {
     "variables": {"type": "dict"},
     "context": {"type": "dict"},
+    "fixed": {"type": "dict"},
     "room": {"type": "dict"},
     "nodes_online": {"type": "raw"},  # text from a survey, or nothing, is as good as a number
     "runtime": {"type": "str", "choices": list(RUNTIME_NAMES), "default": RUNTIME_NAMES[0]},
@@ -69,6 +70,7 @@ class ActionModule(ActionBase):
         context = arguments["context"] or {}
         variables = merged(context, given, arguments["runtime"], arguments["home"])
         problems += told(context)
+        variables.update(arguments["fixed"] or {})
         if initial := arguments["initial"]:
             variables.update({f"fl_initial_{name}": initial.get(key) for name, key in INITIAL})
         with errors_as(AnsibleActionFail):
@@ -90,7 +92,8 @@ class ActionModule(ActionBase):
         problems = worst_first([*problems, *of_app])
         self._warn(problems)
         # Infos speak of the variables alone: the first check, without nodes and model, has shown them.
-        if arguments["nodes_online"] is None and not arguments["initial"] and _is_first_host(task_vars or {}):
+        once = arguments["nodes_online"] is None and not arguments["initial"] and not arguments["fixed"]
+        if once and _is_first_host(task_vars or {}):
             self._inform(problems)
         result.update(changed=False, problems=[problem.as_dict() for problem in problems])
         if errors := _errors(problems):

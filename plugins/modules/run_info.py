@@ -189,6 +189,10 @@ supervision:
       description: Whether the app tells of its rounds and its result, as ours does, or one with the kit.
       type: bool
       sample: true
+    purpose:
+      description: What its model is for, V(training), or V(smoke) for the short look before one.
+      type: str
+      sample: training
     detail:
       description: The same as a sentence.
       type: str

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Checks C(fl_*) variables, all of them at once, and fails with one line for each error.
   - Warns about trainings that are probably not what was meant, and gives other information worth knowing.
-    That information is not repeated when O(nodes_online) or O(initial) is given.
+    That information is not repeated when O(nodes_online), O(initial) or O(fixed) is given.
   - Runs on the controller and connects to no host. Run it once for a play, not for each host.
 author:
   - fedops.flower contributors (@fedops)
@@ -42,6 +42,11 @@ options:
     description:
       - C(FL_*) variables of an OpenNebula context, which are translated and checked together with the others.
       - A variable in O(variables) wins, unless it is unset or only has its default.
+    type: dict
+  fixed:
+    description:
+      - C(fl_*) variables that stand whatever else is set, as those of a smoke run do
+        (P(fedops.flower.smoke_variables#filter)).
     type: dict
   room:
     description:

@@ -37,6 +37,7 @@ COPIED = (
     "_config/synonyms",
     "_config/kit",
     "_config/stopping",
+    "_config/purposes",
     "_config/schedules",
     "_config/steering",
     "_base/errors",

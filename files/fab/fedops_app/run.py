@@ -88,7 +88,7 @@ def terms(training: Training, run_id: int) -> Terms:
         run_config=training.run_config,
         describe=partial(strategies.describe, training=training),
         check=partial(_check, training),
-        told_by=publisher(identity, run_id),
+        told_by=publisher(identity, run_id, values["purpose"]),
         buffers=call(getattr(task, "buffers", tuple), extra=training.extra),
     )
 

@@ -22,6 +22,7 @@ from .configs import RoundConfigs
 from .errors import RunFailedError
 from .exact import ExactStrategy
 from .grid import SteadyGrid
+from .knowledge._config.purposes import told_purpose
 from .knowledge._config.stopping import stopping_text
 from .knowledge.version import VERSION
 from .own_start import OwnStart, is_flowers_start
@@ -229,6 +230,7 @@ class KeptRounds:
         return {
             "num_rounds": self._num_rounds,
             **self._terms.identity.said,
+            **told_purpose(self._terms.values["purpose"]),
             **self._beginning.code(self._terms.identity.code),
             KIT: VERSION,
             "strategy": self._terms.strategy,

@@ -17,6 +17,7 @@ from .errors import RunFailedError
 from .foreign import inner, known_row, layers
 from .knowledge._base.jsonable import canonical_hash
 from .knowledge._config.kit import APPS_OWN, KIT_KEYS, identity_of, kit_default
+from .knowledge._config.purposes import REAL_TRAINING, told_purpose
 from .knowledge._config.sizing import Room
 from .knowledge._config.values import BadValue, parse
 from .one_round import Guard
@@ -43,12 +44,13 @@ class Terms:
     side_files: Mapping[str, str] = field(default_factory=dict)  # what goes with the model, as JSON holds it
 
 
-def publisher(identity: Identity, run_id: int) -> Publisher:
+def publisher(identity: Identity, run_id: int, purpose: object = REAL_TRAINING) -> Publisher:
     """Return what tells of a training, where the host of the ServerApp says that it is to be told."""
     common = {
         "training": identity.training,
         "run_id": str(run_id),
         "configuration_hash": identity.configuration_hash,
+        **told_purpose(purpose),
     }
     return Publisher(
         os.environ.get("FEDOPS_TRAININGS_DIR"), identity.training, common, os.environ.get("FEDOPS_ORDERS_DIR")
@@ -78,7 +80,7 @@ def of_any_app(strategy: Strategy, context: Context, run: Run) -> Terms:
         run_config=context.run_config,
         describe=_described,
         check=lambda online, room: None,  # nothing is known of what the app is to keep
-        told_by=publisher(identity, context.run_id),
+        told_by=publisher(identity, context.run_id, values["purpose"]),
     )
 
 

@@ -73,6 +73,7 @@ DEFAULTS: Mapping[str, tuple[Mapping[str, object], ...]] = {
     "spike_action": ({"": "lower"},),
     "site_boost": ({"": 1.0},),
     "max_batches": ({"": 0},),
+    "purpose": ({"": "training"},),
     # --- end: generated ---
 }
 

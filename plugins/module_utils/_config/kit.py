@@ -48,6 +48,7 @@ KIT_ROWS: tuple[Variable, ...] = tuple(
         "resume",
         "initial_checkpoint",
         "initial_sha256",
+        "purpose",
         *OF_CODE,
     )
 )

@@ -33,6 +33,8 @@ NUMBERS: t.Mapping[str, Number] = {
     "restarts_per_hour": Number(1, 30, "Leave it unset for {default}."),
     "timeout": Number(0, 0, "Give 0 to follow the training for as long as it takes."),
     "online_timeout": Number(0, 60, "Give 0 not to wait."),
+    "smoke_batches": Number(1, 10, "Leave it unset for {default}."),
+    "smoke_timeout": Number(1, 600, "Leave it unset for {default} seconds."),
     "model_megabytes": Number(0, 0, "Give 0 where it is not known."),
 }
 DEFAULT: t.Mapping[str, int] = {name: row.default for name, row in NUMBERS.items() if row.default is not None}

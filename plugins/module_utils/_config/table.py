@@ -17,12 +17,14 @@ from .._base.notation import NAME_OF_TRAINING
 from .._checkpoint.models import CONTROLLER, FORMATS
 from .._checkpoint.trainings import DEFAULT_TRAINING, RESERVED
 from .code import CODE_CHANGES, NEW_TRAINING
+from .purposes import PURPOSES, REAL_TRAINING
 from .schedules import CONSTANT, canonical_schedule
 from .strategies import MIXED, STRATEGIES, by_malicious_factor, listed, own_defaults, readers
 from .variable import Variable
 
 RUNTIME_NAMES = tuple(runtimes.RUNTIMES)
 
+PLAYBOOKS = "playbooks"  # the group of what nobody sets by hand
 LOCAL = "local"  # the group of what clients are told, as settings of their task
 GROUPS = {
     "training": "What to train",
@@ -34,8 +36,10 @@ GROUPS = {
     "waiting": "Time, luck and missing replies",
     "checkpoints": "Checkpoints and resume",
     "telling": "What is told of each round",
+    PLAYBOOKS: "Set by playbooks only",
     "demonstration": "For demonstrations only",
 }
+NOT_ASKED = (PLAYBOOKS, "demonstration")  # groups that stand in no form
 
 _ROUNDS_LATER = "More rounds continue the same training, so that a finished one can be extended."
 _WAITING = "It decides how long to wait, not what is computed from the replies that came."
@@ -659,6 +663,15 @@ _ROWS: tuple[Variable, ...] = (
         help="Whether each round leaves round_N_server_eval.json, with the figures of its sites, beside the history.",
         group="telling",
         outside_identity=_TELLING,
+    ),
+    Variable(
+        name="purpose",
+        type="str",
+        default=REAL_TRAINING,
+        title="What the model is for",
+        help="A real training (training), or a short look before one (smoke); the playbook that runs sets it.",
+        group=PLAYBOOKS,
+        choices=PURPOSES,
     ),
     Variable(
         name="demo_attacks",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._base.errors import FedopsError
-from .._config.table import BY_NAME, VARIABLES
+from .._config.table import BY_NAME, NOT_ASKED, VARIABLES
 from .._config.variable import Variable
 from .._flower.use_cases import IN_CONTEXT, OWN_TASK, USE_CASES
 
@@ -43,8 +43,8 @@ class UserInputsError(FedopsError):
 
 
 def asked_of_people(row: Variable) -> bool:
-    """Whether a form may ask for it: what is for demonstrations alone stands in no form."""
-    return row.group != "demonstration"
+    """Whether a form may ask for it: what is for demonstrations or playbooks alone stands in no form."""
+    return row.group not in NOT_ASKED
 
 
 def prefilled(row: Variable) -> str:

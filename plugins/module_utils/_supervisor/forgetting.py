@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from .._base import guarded, identity
 from .._checkpoint.directory import list_checkpoints, put_aside
+from .._checkpoint.lock import LOCK
 from .._checkpoint.manifest import UnreadableError
 from .._checkpoint.names import BEST_ARRAYS, BEST_MANIFEST, LATEST_ARRAYS, LATEST_MANIFEST, manifest_name
 from .._flower.answers import FlwrMissingError
@@ -47,9 +48,19 @@ def forget(supervising: Supervising, with_checkpoints: bool = False, check_mode:
             for path in files:
                 with suppress(FileNotFoundError):
                     os.unlink(path)
+            for directory in {os.path.dirname(path) for path in files}:
+                _remove_own(directory, folder.name)
         for place in found:
             guarded.remove_tree(place)
     return [*files, *found]
+
+
+def _remove_own(directory: str, training: str) -> None:
+    """Remove the folder of a training where nothing but its lock is left in it."""
+    with suppress(OSError):
+        if os.path.basename(directory) == training and os.listdir(directory) == [LOCK]:
+            os.unlink(os.path.join(directory, LOCK))
+            os.rmdir(directory)
 
 
 def _refuse_at_work(supervising: Supervising) -> None:

@@ -18,6 +18,7 @@ def test_every_check_of_a_training_is_of_the_same_app() -> None:
     checks = [
         {key: given for key, given in task[CHECK].items() if key not in KNOWN_LATER} for task in tasks if CHECK in task
     ]
-    assert len(checks) == 3
+    # The last look of a smoke run is at the real training.
+    assert sorted((str(check.pop("fixed")) for check in checks), key=len) == ["{}", *["{{ __training_fixed }}"] * 3]
     assert checks[0]["kit"] == "{{ app_kit }}"
-    assert checks == checks[:1] * 3
+    assert checks == checks[:1] * 4

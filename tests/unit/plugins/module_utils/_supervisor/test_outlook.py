@@ -59,6 +59,7 @@ def test_a_training_at_work_is_one_picture() -> None:
         "eta_seconds": 4.0,
         "checkpoint": {"file": "checkpoint_round_1.npz", "round": 1, "age": 30.0},
         "checkpoint_directory": None,
+        "purpose": "training",
         "failed_nodes": ["a", "b"],
     }
 
