@@ -92,9 +92,9 @@ def disk(directory: Path) -> str:
     return f"{filesystem} on a disk of unknown kind"
 
 
-def memory(key: str, process: int | str = "self") -> int:
+def memory(key: str, process: int | str = "self", file: str = "status") -> int:
     """Return one of the sizes that Linux tells of a process, in bytes."""
-    status = Path(f"/proc/{process}/status").read_text()
+    status = Path(f"/proc/{process}/{file}").read_text()
     return int(re.search(rf"^{key}:\s+(\d+) kB", status, re.M)[1]) * 1024
 
 

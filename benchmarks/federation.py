@@ -19,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from common import ROOT, environment
+from flower_processes import SERVER_APP, flower_processes
 
 HOME = "/opt/flower"
 CHECKOUT = hashlib.sha1(str(ROOT).encode()).hexdigest()[:6]  # as in testbed/vars.yml: two may be measured side by side
 ALIVE, COMPLETED = ("pending", "starting", "running"), "finished:completed"
-SERVER_APP, CLIENT_APP = "flwr-serverapp", "flwr-clientapp"
-COMMANDS = ("flower-superlink", "flower-superexec", "flower-supernode", SERVER_APP, CLIENT_APP)
-WORDS = 4  # of a command line, among which the command is: after Python and Python's own options
 START_BUDGET = 120.0  # seconds until a ServerApp, or a SuperNode, must be there
 
 
@@ -275,20 +273,6 @@ def require_podman(parser: argparse.ArgumentParser) -> None:
         parser.error("podman is missing: the test hosts are its containers. make bootstrap installs it.")
     if os.geteuid() != 0:
         parser.error("the test hosts are containers with a systemd and a network of their own: run this as root.")
-
-
-def flower_processes(namespace: str) -> dict[int, str]:
-    """Return the processes of Flower in a process namespace: id on this machine, name of the command."""
-    found = {}
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        with suppress(OSError, StopIteration):  # it may end while it is looked at
-            if os.readlink(f"/proc/{entry.name}/ns/pid") == namespace:
-                words = Path(f"/proc/{entry.name}/cmdline").read_bytes().split(b"\0")[1:WORDS]
-                names = [os.path.basename(word.decode(errors="replace")) for word in words]
-                found[int(entry.name)] = next(name for name in names if name in COMMANDS)
-    return found
 
 
 @contextmanager

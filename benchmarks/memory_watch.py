@@ -1,6 +1,11 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Watches from outside how much memory Flower's processes take, and how large its state becomes."""
+"""Watches from outside how much memory Flower's processes take, and how large its state becomes.
+
+What counts is memory beyond the page cache. A file that is mapped, like the replies of a round, lies in that cache,
+which gives way to whoever needs memory. A ClientApp shares much with the process that it is a fork of: on a host that
+counts once.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,9 @@ from dataclasses import dataclass, field
 
 from common import memory
 from federation import HOME, Federation
+from flower_processes import CLIENT_APP
 
-PAUSE = 0.1  # seconds between two looks; Linux keeps a process's peak, so only what a dying one does then is missed
+PAUSE = 0.1  # seconds between two looks
 SEARCHES = 5  # looks between two searches for new processes
 
 
@@ -22,9 +28,9 @@ class Peaks:
     """The most that was seen, in bytes."""
 
     processes: Mapping[str, int] = field(default_factory=dict)  # by command: of the process that took most on any host
-    hosts: Mapping[str, int] = field(
-        default_factory=dict
-    )  # by host: of all of Flower's processes there at the same moment
+    # By host: of all of Flower's processes there at the same moment.
+    hosts: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, int] = field(default_factory=dict)  # by command: mapped files, which are libraries at least
     state: int = 0  # of the SuperLink's database and its write-ahead log
 
 
@@ -37,6 +43,7 @@ class MemoryWatch(threading.Thread):
         self._ended = threading.Event()
         self._processes: dict[str, int] = defaultdict(int)
         self._hosts: dict[str, int] = defaultdict(int)
+        self._files: dict[str, int] = defaultdict(int)
         self._state = 0
 
     def run(self) -> None:
@@ -55,14 +62,18 @@ class MemoryWatch(threading.Thread):
         self._ended.set()
         if self.ident is not None:
             self.join()
-        return Peaks(dict(self._processes), dict(self._hosts), self._state)
+        return Peaks(dict(self._processes), dict(self._hosts), dict(self._files), self._state)
 
     def _note_memory(self, host: str, processes: Mapping[int, str]) -> None:
         together = 0
         for process, command in processes.items():
             with suppress(OSError, TypeError):  # it has ended, or is a zombie without any memory
-                together += memory("VmRSS", process)
-                self._processes[command] = max(self._processes[command], memory("VmHWM", process))
+                sizes = memory("RssAnon", process), memory("RssShmem", process), memory("RssFile", process)
+                own = sizes[0] + sizes[1]
+                # To ask for what is shared takes Linux longer: only of forks.
+                together += memory("Pss_Anon", process, "smaps_rollup") if command == CLIENT_APP else own
+                self._processes[command] = max(self._processes[command], own)
+                self._files[command] = max(self._files[command], sizes[2])
         self._hosts[host] = max(self._hosts[host], together)
 
     def _state_size(self) -> int:

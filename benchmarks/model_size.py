@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from common import ROOT, available_memory, machine, new_parser, save, subplots, write_json
-from federation import CLIENT_APP, HOME, SERVER_APP, BenchmarkError, Federation, require_podman
+from federation import HOME, BenchmarkError, Federation, require_podman
+from flower_processes import CLIENT_APP, SERVER_APP
 from memory_watch import MemoryWatch, Peaks
 from phases import Round, rounds_of
 from watched import WatchedHosts, sized_task, watched

@@ -20,7 +20,8 @@ from typing import Any
 
 from common import ROOT, machine, new_parser, write_json
 from drills import DRILLS, HOST_DRILLS, VICTIMS, Drill
-from federation import HOME, SERVER_APP, BenchmarkError, Federation, require_podman
+from federation import HOME, BenchmarkError, Federation, require_podman
+from flower_processes import SERVER_APP
 from story import BUDGET, LOOK, Story
 from watched import slow_task
 

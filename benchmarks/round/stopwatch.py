@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 LISTENER = "/run/stopwatch"  # Flower gives the output of ServerApps to nobody
+WARM = "warm"  # the word by which our program becomes the process that ClientApps are forked from
 
 Hook = Callable[[ModuleType], None]
 
@@ -33,6 +34,12 @@ def process_started() -> float:
         ticks = int(stream.read().rpartition(") ")[2].split()[19])
     since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.time() - since_boot + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def start_anew(moments: dict[str, float]) -> None:
+    """Forget the moments of the process that this one is a fork of."""
+    moments.clear()
+    moments.update(started=process_started(), python=time.time())
 
 
 def tell(**facts: object) -> None:
@@ -132,8 +139,9 @@ def install() -> None:
     """Watch this process when it is one of an app."""
     # Of the program itself, or of a launcher that is told the program.
     processes = [os.path.basename(each) for each in sys.argv[:2]]
-    if "flwr-clientapp" in processes:
+    if "flwr-clientapp" in processes or processes[1:] == [WARM]:
         moments = {"started": process_started(), "python": time.time()}
         sys.meta_path.insert(0, HookFinder(watch_client(moments)))
+        os.register_at_fork(after_in_child=lambda: start_anew(moments))
     elif "flwr-serverapp" in processes:
         sys.meta_path.insert(0, HookFinder(watch_server()))

@@ -12,15 +12,23 @@ from pathlib import Path
 
 import memory_watch
 import pytest
-from federation import CLIENT_APP, flower_processes
+from flower_processes import CLIENT_APP, command_of, flower_processes
 from memory_watch import MemoryWatch, Peaks
 
 MEGABYTE = 10**6
 HOG = """
-import time
+import mmap, os, tempfile, time
 taken = bytearray(100 * 10**6)
-del taken
-time.sleep(0.5)
+file = tempfile.TemporaryFile(dir="/var/tmp")
+file.truncate(200 * 10**6)
+seen = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+for begin in range(0, len(seen), 4096):
+    seen[begin]
+if os.fork():
+    time.sleep(0.5)
+    os.wait()
+else:
+    time.sleep(0.5)
 """
 
 
@@ -50,18 +58,37 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OneHost:
     return OneHost(tmp_path)
 
 
-def test_a_peak_is_seen_after_it_is_over(host: OneHost, tmp_path: Path) -> None:
+def test_what_is_seen_is_memory_beyond_the_page_cache_and_what_forks_share_counts_once(
+    host: OneHost, tmp_path: Path
+) -> None:
     watch = MemoryWatch(host)
     watch.start()
     subprocess.run([sys.executable, str(tmp_path / CLIENT_APP)], check=True)
     peaks = watch.stop()
     assert 100 * MEGABYTE < peaks.processes[CLIENT_APP] < 150 * MEGABYTE
-    assert 0 < peaks.hosts["here"] < peaks.processes[CLIENT_APP]
+    assert 100 * MEGABYTE < peaks.hosts["here"] < 150 * MEGABYTE
+    assert 200 * MEGABYTE < peaks.files[CLIENT_APP] < 250 * MEGABYTE
     assert peaks.state == 1000
 
 
 def test_a_watch_that_was_never_started_has_seen_nothing(host: OneHost) -> None:
-    assert MemoryWatch(host).stop() == Peaks({}, {}, 0)
+    assert MemoryWatch(host).stop() == Peaks({}, {}, {}, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("-P /opt/flower/bin/flower-clientapps flwr-clientapp --insecure", CLIENT_APP),
+        ("-P /opt/flower/bin/flower-clientapps warm 7 numpy", CLIENT_APP),
+        ("-I /opt/flower/bin/flower-clientapps --insecure --runtime-api-address", "flower-superexec"),
+        ("-I /opt/flower/bin/flower-supernode --insecure", "flower-supernode"),
+        ("/opt/flower/venv/bin/flwr-serverapp --insecure", "flwr-serverapp"),
+        ("/usr/bin/supervisor", None),
+    ],
+)
+def test_each_process_goes_by_a_command_of_flowers(words: str, command: str | None) -> None:
+    line = "\0".join(["/opt/flower/venv/bin/python3.12", *words.split(), ""])
+    assert command_of(line.encode()) == command
 
 
 def test_only_commands_of_flower_are_looked_at(tmp_path: Path) -> None:

@@ -88,6 +88,28 @@ def test_a_client_tells_its_moments_once_in_their_order(stopwatch: ModuleType) -
     assert list(line.values()) == sorted(line.values())
 
 
+def test_a_fork_tells_its_own_moments_and_none_of_the_process_that_it_is_a_fork_of() -> None:
+    code = f"""
+import os, sys, time
+sys.path.insert(0, {str(SOURCE.parent)!r})
+import stopwatch
+found = {{}}
+stopwatch.watch_client = lambda moments: found.update(moments=moments) or {{}}
+sys.argv = ["/opt/flower/bin/flower-clientapps", stopwatch.WARM, "7"]
+stopwatch.install()
+found["moments"]["main"] = 1.0
+time.sleep(0.5)
+forked = time.time()
+if os.fork():
+    os.wait()
+else:
+    moments = found["moments"]
+    print(sorted(moments), forked - 0.05 < moments["started"] <= moments["python"] <= time.time())
+"""
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert answer == "['python', 'started'] True\n"
+
+
 def test_a_server_tells_exchanges_that_carried_something_and_saves(stopwatch: ModuleType) -> None:
     class HttpGrid:
         def push_messages(self, messages: list) -> list:
@@ -124,6 +146,7 @@ def test_a_server_tells_exchanges_that_carried_something_and_saves(stopwatch: Mo
         ("flwr-serverapp", True),
         ("flwr", False),
         ("flower-clientapps flwr-clientapp", True),
+        ("flower-clientapps warm 7 numpy", True),
         ("flower-clientapps --insecure", False),
     ],
 )
