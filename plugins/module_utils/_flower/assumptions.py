@@ -326,6 +326,8 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
             "PushMessagesResponse",
         ),
         "flwr.proto.message_pb2": (
+            "ConfirmMessageReceivedRequest",
+            "ConfirmMessageReceivedResponse",
             "PullObjectRequest",
             "PullObjectResponse",
             "PushObjectRequest",
@@ -372,7 +374,16 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
 )
 CLIENT_METHODS = _assume(
     "client_methods",
-    ("ActivateNode", "DeactivateNode", "PullMessages", "PullObject", "PushMessages", "PushObject", "_unary_unary"),
+    (
+        "ActivateNode",
+        "ConfirmMessageReceived",
+        "DeactivateNode",
+        "PullMessages",
+        "PullObject",
+        "PushMessages",
+        "PushObject",
+        "_unary_unary",
+    ),
     "The SuperNode's client of the SuperLink has these methods, which our launcher extends.",
     SUPERNODE_LAUNCHER,
 )

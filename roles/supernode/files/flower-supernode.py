@@ -14,8 +14,8 @@ without removing the half that it has stored. A ClientApp begins with that half,
 sends whatever reply there is, is one reply late: every round waits for its timeout. All of that is in its memory alone,
 and its identity is its key: nothing is lost by ending it, and systemd starts it anew.
 
-A SuperLink whose database is busy answers 500 to a piece, and Flower drops the message with all its other pieces.
-Here the piece is sent, or asked for, again.
+A SuperLink whose database is busy answers 500 to a message or a piece of one, and Flower drops the message with all
+its pieces, or ends. Here it is sent, or asked for, again.
 
 An error that Flower does not try again at, like a certificate that is not valid by this host's clock, ends its main
 thread, with an exception or with a line in the log. The thread of its local API keeps the process, which does nothing
@@ -55,7 +55,14 @@ from flwr.proto.fleet_pb2 import (
     PushMessagesRequest,
     PushMessagesResponse,
 )
-from flwr.proto.message_pb2 import PullObjectRequest, PullObjectResponse, PushObjectRequest, PushObjectResponse
+from flwr.proto.message_pb2 import (
+    ConfirmMessageReceivedRequest,
+    ConfirmMessageReceivedResponse,
+    PullObjectRequest,
+    PullObjectResponse,
+    PushObjectRequest,
+    PushObjectResponse,
+)
 from flwr.supercore.inflatable.inflatable_utils import pull_objects
 from flwr.supercore.logger import FLOWER_LOGGER
 from flwr.supernode import fleet_http_connection
@@ -173,14 +180,17 @@ class Client(FleetHttpClient):
             raise
 
     def PullMessages(self, request: PullMessagesRequest) -> PullMessagesResponse:
-        response = super().PullMessages(request)
+        response = patiently(super().PullMessages, request)
         if response.messages_list:
             PACE.happened()
         return response
 
     def PushMessages(self, request: PushMessagesRequest) -> PushMessagesResponse:
         PACE.happened()
-        return super().PushMessages(request)
+        return patiently(super().PushMessages, request)  # the SuperLink takes it for the same message
+
+    def ConfirmMessageReceived(self, request: ConfirmMessageReceivedRequest) -> ConfirmMessageReceivedResponse:
+        return patiently(super().ConfirmMessageReceived, request)
 
     def PushObject(self, request: PushObjectRequest) -> PushObjectResponse:
         PACE.happened()

@@ -29,12 +29,13 @@ from flwr.proto.fleet_pb2 import (
     PullMessagesResponse,
     PushMessagesRequest,
 )
+from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, PushObjectRequest, PushObjectResponse
 from flwr.proto.message_pb2 import Message as ProtoMessage
-from flwr.proto.message_pb2 import PushObjectRequest, PushObjectResponse
 from flwr.supercore.inflatable import inflatable_utils
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
 from flwr.supercore.logger import FLOWER_LOGGER
 from flwr.supercore.object_store import ObjectStoreFactory
+from flwr.supercore.retry import make_simple_http_retry_invoker
 from flwr.supercore.run import Run, RunNotRunningException
 from flwr.supernode import fleet_http_connection
 from flwr.supernode import start_client_internal as flower
@@ -168,6 +169,8 @@ class SuperLink:
             return self.refusal
         if word == "push-object":
             return self.store(PushObjectRequest.FromString(request.content))
+        if word == "confirm-message-received":
+            return httpx.Response(200, content=b"")
         if word in ("pull-messages", "push-messages"):
             return httpx.Response(200, content=PullMessagesResponse(messages_list=self.waiting).SerializeToString())
         if word == "deactivate-node":
@@ -303,6 +306,47 @@ def test_a_piece_that_was_stored_by_a_superlink_that_answers_500_counts_as_sent(
     superlink.busy, superlink.awaited = 1, set()
     with connected(superlink) as client:
         assert push(client) is True
+
+
+@pytest.mark.parametrize(
+    ("method", "request_type", "word"),
+    [
+        ("PullMessages", PullMessagesRequest, "pull-messages"),
+        ("PushMessages", PushMessagesRequest, "push-messages"),
+        ("ConfirmMessageReceived", ConfirmMessageReceivedRequest, "confirm-message-received"),
+    ],
+)
+def test_a_message_is_asked_for_sent_and_confirmed_again_too(superlink, slept, method, request_type, word) -> None:
+    superlink.busy = 2
+    with connected(superlink) as client:
+        getattr(client, method)(request_type())
+    assert superlink.said == [word] * 3
+
+
+def test_no_piece_of_a_reply_is_lost_to_a_superlink_that_answers_500_and_503(superlink, slept, monkeypatch) -> None:
+    """Flower's own loop over the pieces: it asks again after 503, and the launcher after 500."""
+    pieces = {f"piece {number}": str(number).encode() for number in range(20)}
+    superlink.awaited = set(pieces)
+    answers = iter([500, 503, 200] * 100)
+    stored = superlink.store
+
+    def now_and_then(request: PushObjectRequest) -> httpx.Response:
+        code = next(answers)
+        return stored(request) if code == 200 else httpx.Response(code)
+
+    monkeypatch.setattr(superlink, "store", now_and_then)
+    invoker = make_simple_http_retry_invoker()
+    kept: dict[str, bool] = {}
+
+    def push_piece(name: str, content: bytes) -> None:
+        request = PushObjectRequest(session_id="1", object_id=name, object_content=content)
+        kept[name] = invoker.invoke(client.PushObject, request).stored
+
+    with connected(superlink) as client:
+        inflatable_utils.push_object_contents_from_iterable(pieces.items(), push_piece)
+    assert kept == dict.fromkeys(pieces, True)
+    assert superlink.awaited == set()
+    assert len(superlink.said) == 60
 
 
 def paused(pace: Any, seconds: float, slept: list[float]) -> float:

@@ -214,7 +214,8 @@ class Double:
 
         class Warm:
             process = SimpleNamespace(pid=1)
-            is_there = True
+            is_there, is_ready = True, False
+            doubt = nursery.Warm.doubt
 
             def __init__(self, fab_hash: str, imports: list[str], environment: dict) -> None:
                 double.log.append(f"warm {fab_hash} {' '.join(imports)}".strip())
@@ -257,13 +258,28 @@ def double(part: Part, monkeypatch: pytest.MonkeyPatch) -> Make:
 
 def test_the_second_message_of_a_fab_is_warm_and_another_fab_begins_anew(double: Make) -> None:
     assert double().messages("a", "a", "a", "b", "b", "a") == [
-        "cold", "ended",
-        "warm a torch", f"forked {CLIENTAPP}",
+        "cold", "ended", "warm a torch",
         f"forked {CLIENTAPP}",
-        "ended", "cold", "ended",
-        "warm b torch", f"forked {CLIENTAPP}",
-        "ended", "cold", "ended",
+        f"forked {CLIENTAPP}",
+        "ended", "cold", "ended", "warm b torch",
+        f"forked {CLIENTAPP}",
+        "ended", "cold", "ended", "warm a torch",
     ]  # fmt: skip
+
+
+def test_what_it_imports_with_is_left_alone_until_it_is_ready(double: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = double()
+    begun.messages("a")
+    nursery = vars(type(begun.nursery))["tidy"].__globals__
+    monkeypatch.setitem(nursery, "end_others_than", lambda pid: begun.log.append(f"others than {pid} ended"))
+    begun.nursery.tidy()
+    assert begun.log == ["cold", "ended", "warm a torch"]
+
+
+def test_no_other_app_of_a_fab_runs_beside_what_its_clientapps_are_forked_from(double: Make) -> None:
+    begun = double()
+    begun.messages("a")
+    assert begun.messages("a", name="flwr-agentapp") == ["ended", "cold", "ended"]
 
 
 def test_what_has_no_hash_or_is_no_clientapp_is_started_as_flower_does(double: Make) -> None:
@@ -297,7 +313,7 @@ def test_a_warm_process_that_does_not_answer_is_ended(double: Make, capsys) -> N
     silent = double()
     silent.messages("a", "a")
     silent.warm.answers = False
-    assert silent.messages("a") == [f"forked {CLIENTAPP}", "ended", "cold", "ended"]
+    assert silent.messages("a") == [f"forked {CLIENTAPP}", "ended", "cold", "ended", "warm a torch"]
     assert "The warm process does not answer. This ClientApp starts from nothing." in capsys.readouterr().err
 
 

@@ -32,8 +32,7 @@ class Nursery:
 
     def start(self, name: str, address: list[str], token: str, fab_hash: str | None) -> ClientApp | Forked:
         """Start a ClientApp. No other process of this user may be there, but for the warm one."""
-        self._learn()
-        if self._warm and (self._warm.fab_hash != fab_hash or not self._warm.is_there):
+        if self._warm and (name != CLIENTAPP or self._warm.fab_hash != fab_hash or not self._warm.is_there):
             self._cool()
         if name == CLIENTAPP and fab_hash and fab_hash in self._imports and fab_hash not in self._cold:
             if app := self._forked(fab_hash, address, token):
@@ -50,11 +49,15 @@ class Nursery:
             os.close(writing)
 
     def tidy(self) -> None:
-        """End and remove what an app has left."""
+        """End and remove what an app has left; what the next one is forked from begins to import when that is known."""
+        if self._warm and not self._warm.is_ready:
+            return  # no app was there since it began, and what it has started meanwhile is its own
         if self._warm and self._warm.is_there and end_others_than(self._warm.process.pid):
             clear()
         else:
             self._cool()
+        if fab_hash := self._learn():
+            self._warm = Warm(fab_hash, self._imports[fab_hash], self._environment)
 
     def rest(self) -> None:
         """Give memory back when no app has come for a while."""
@@ -66,10 +69,10 @@ class Nursery:
         end_all()
         clear()
 
-    def _learn(self) -> None:
-        """Take what a ClientApp has told of its FAB."""
+    def _learn(self) -> str | None:
+        """Take what a ClientApp has told of its FAB; return the FAB's hash when it may be imported for."""
         if not self._telling:
-            return
+            return None
         (fab_hash, reading), self._telling = self._telling, None
         told: dict[str, Any] = {}
         with os.fdopen(reading, "rb") as stream, suppress(TypeError, ValueError):
@@ -79,13 +82,15 @@ class Nursery:
             self._doubt(fab_hash, str(doubt))
         elif isinstance(names := told.get("imports"), list):
             self._imports = {fab_hash: modules(names)}
+            return fab_hash
+        return None
 
     def _forked(self, fab_hash: str, address: list[str], token: str) -> Forked | None:
         if not self._warm:
             self._warm = Warm(fab_hash, self._imports[fab_hash], self._environment)
-            if "ready" not in (told := self._warm.told(READY)):
-                self._doubt(fab_hash, str(told.get("doubt") or "its imports do not come to an end"))
-                return None
+        if doubt := self._warm.doubt(READY):
+            self._doubt(fab_hash, doubt)
+            return None
         if not (app := self._warm.start([CLIENTAPP, *address], token)):
             print("The warm process does not answer. This ClientApp starts from nothing.", file=sys.stderr)
         return app

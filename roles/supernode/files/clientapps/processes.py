@@ -64,6 +64,7 @@ class Warm:
                 start_new_session=True,
                 pass_fds=(theirs.fileno(),),
             )
+        self.is_ready = False
         self._read = b""
         self._bounds: tuple[object, ...] | None = None
 
@@ -82,6 +83,14 @@ class Warm:
             self._read += part
         line, _newline, self._read = self._read.partition(b"\n")
         return dict(json.loads(line))
+
+    def doubt(self, seconds: float) -> str:
+        """Wait for its imports, but not for longer; say what speaks against forking it."""
+        if not self.is_ready:
+            told = self.told(seconds)
+            self.is_ready = "ready" in told
+            return "" if self.is_ready else str(told.get("doubt") or "its imports do not come to an end")
+        return ""
 
     @property
     def is_there(self) -> bool:
