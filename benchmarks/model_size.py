@@ -29,7 +29,7 @@ DROPPED = 1  # first rounds of a run, which also start what is started once
 BUDGET = 840.0  # seconds for a run
 VARIED = 100  # megabytes at which the number of replies is varied
 # What all hosts together take at most, by first runs: only to see that a machine is too small before it is too late.
-ALL_HOSTS_OWN, ALL_HOSTS_MODELS = 3 * 10**9, 24
+ALL_HOSTS_OWN, ALL_HOSTS_MODELS = 3 * 10**9, 15
 PROCESSES = ("flower-superlink", SERVER_APP, "flower-supernode", CLIENT_APP)
 
 
@@ -42,7 +42,8 @@ class Result:
     rounds: int
     round_seconds: float | None  # median
     save_seconds: float | None  # median; part of the round
-    peak_megabytes: Mapping[str, int]  # by command, of the process that took most
+    peak_megabytes: Mapping[str, int]  # by command, of the process that took most, beyond the page cache
+    file_megabytes: Mapping[str, int]  # what it had mapped of files: libraries, and replies of a large model
     superlink_host_megabytes: int  # all of Flower's processes there at the same moment
     supernode_host_megabytes: int
     state_megabytes: int  # the database and its write-ahead log
@@ -95,6 +96,7 @@ def _result(
         round_seconds=round(statistics.median(seconds), 2) if rounds else None,
         save_seconds=round(statistics.median(saves), 3) if rounds else None,
         peak_megabytes={name: round(peaks.processes.get(name, 0) / MEGABYTE) for name in PROCESSES},
+        file_megabytes={name: round(peaks.files.get(name, 0) / MEGABYTE) for name in PROCESSES},
         superlink_host_megabytes=round(peaks.hosts.get(federation.superlink, 0) / MEGABYTE),
         supernode_host_megabytes=round(max(peaks.hosts.get(host, 0) for host in federation.supernodes) / MEGABYTE),
         state_megabytes=round(peaks.state / MEGABYTE),

@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,13 +23,15 @@ from pathlib import Path
 
 from common import ROOT, Spread, bars, machine, new_parser, save, subplots, write_json
 from federation import BenchmarkError, Federation, require_podman
-from memory_watch import MemoryWatch, Peaks
+from memory_watch import MemoryWatch
+from phases import PHASES
 from round import BARE, DROPPED, OURS, train, variables
 from watched import WatchedHosts, sized_task, watched
 
 SITES = 3
 CASES = ((1, 4), (44, 1), (44, 60), (44, 120), (44, 400))  # megabytes, arrays
 FEWEST = DROPPED + 3  # rounds: the last one has no end that all three tell, and quartiles need two
+MANY = 60  # arrays, with which bare Flower trains no more rounds than it must
 BUDGET = 900  # seconds for a training
 PYTHON = ROOT / ".cache" / "nvflare" / "venv" / "bin" / "python"
 JOB = ROOT / "benchmarks" / "nvflare_poc" / "job.py"
@@ -50,6 +53,25 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """The rounds of a training, and what each of them went into, where a system tells."""
+
+    seconds: Sequence[float] = ()
+    phases: Sequence[Mapping[str, float]] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """One training of one system."""
+
+    trained: Trained
+    server: int  # bytes: the most that all processes of its host took at the same moment
+    site: int  # the same of the site that took most
+    load: float  # of the machine when it began
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
 class Result:
     """What was measured of one system with one model."""
 
@@ -58,8 +80,10 @@ class Result:
     arrays: int
     rounds: int
     seconds: Spread | None  # of a round
-    server_megabytes: int  # the most that all processes of its host took at the same moment
-    site_megabytes: int  # the same of the site that took most
+    server_megabytes: int
+    site_megabytes: int
+    phases: Mapping[str, float] | None  # means, which add up to that of a round
+    load_average: float  # mean over the beginnings of the trainings
     failure: str | None = None
 
 
@@ -104,41 +128,66 @@ class ProofOfConcept:
         return [later - earlier for earlier, later in itertools.pairwise(begun)][DROPPED:]
 
 
-def measure(system: str, case: Case, watch: MemoryWatch, trained: Callable[[], Sequence[float]]) -> Result:
-    """Have one system train, under the eyes of a watch; a failure is a result too."""
-    seconds: Sequence[float] = []
-    failure = None
+def measure(watch: MemoryWatch, trained: Callable[[], Trained]) -> Block:
+    """Have a system train, under the eyes of a watch; a failure is a result too."""
+    found, failure, load = Trained(), None, os.getloadavg()[0]
     watch.start()
     try:
-        seconds = trained()
+        found = trained()
     except BenchmarkError as error:
         failure = str(error).strip().splitlines()[0]
-    server, sites = _host_peaks(watch.stop())
-    spread = Spread.of(seconds) if len(seconds) > 1 else None
-    return Result(system, case.megabytes, case.arrays, len(seconds), spread, server, sites, failure)
+    server, *sites = watch.stop().hosts.values() or [0]
+    return Block(found, server, max(sites, default=0), load, failure)
 
 
-def _host_peaks(peaks: Peaks) -> tuple[int, int]:
-    server, *sites = [round(peak / MEGABYTE) for peak in peaks.hosts.values()] or [0]
-    return server, max(sites, default=0)
+def result_of(system: str, case: Case, blocks: Sequence[Block]) -> Result:
+    """Put the trainings of one system with one model together."""
+    seconds = [each for block in blocks for each in block.trained.seconds]
+    phases = [each for block in blocks for each in block.trained.phases]
+    return Result(
+        system=system,
+        megabytes=case.megabytes,
+        arrays=case.arrays,
+        rounds=len(seconds),
+        seconds=Spread.of(seconds) if len(seconds) > 1 else None,
+        server_megabytes=round(max(block.server for block in blocks) / MEGABYTE),
+        site_megabytes=round(max(block.site for block in blocks) / MEGABYTE),
+        phases={name: round(statistics.fmean(each[name] for each in phases), 3) for name in PHASES} if phases else None,
+        load_average=round(statistics.fmean(block.load for block in blocks), 2),
+        failure=next((block.failure for block in blocks if block.failure), None),
+    )
 
 
-def _flower(name: str, case: Case, rounds: int, federation: Federation, hosts: WatchedHosts) -> list[float]:
+def _flower(name: str, case: Case, rounds: int, federation: Federation, hosts: WatchedHosts) -> Trained:
     with sized_task(case.megabytes, case.arrays) as task:
-        return [each.seconds for each in train(federation, hosts, variables(name, task), rounds)]
+        found = train(federation, hosts, variables(name, task), rounds)
+    return Trained([each.seconds for each in found], [each.round.phases for each in found])
 
 
-def with_nvflare(case: Case, rounds: int) -> Result:
+def with_nvflare(case: Case, rounds: int) -> Block:
     """Have NVFlare train with one model, with processes of its own."""
     with tempfile.TemporaryDirectory(prefix="nvflare-") as scratch:
         proof = ProofOfConcept(Path(scratch))
-        return measure(NVFLARE, case, MemoryWatch(proof), partial(proof.train, case, rounds))
+        return measure(MemoryWatch(proof), lambda: Trained(proof.train(case, rounds)))
 
 
-def with_flower(system: str, case: Case, rounds: int, federation: Federation, hosts: WatchedHosts) -> Result:
+def with_flower(system: str, case: Case, rounds: int, federation: Federation, hosts: WatchedHosts) -> Block:
     """Have our app, or the bare one, train with one model, with processes that know no other one."""
     federation.restart()
-    return measure(system, case, MemoryWatch(federation), partial(_flower, system, case, rounds, federation, hosts))
+    return measure(MemoryWatch(federation), partial(_flower, system, case, rounds, federation, hosts))
+
+
+def compare(
+    case: Case, systems: Sequence[str], blocks: int, trained: Callable[[str, Case], Block]
+) -> dict[str, list[Block]]:
+    """Have every system train with one model, in turn: what else the machine does then, it does to all of them."""
+    found: dict[str, list[Block]] = {system: [] for system in systems}
+    for number in range(blocks):
+        shift = number % len(systems)
+        for system in (*systems[shift:], *systems[:shift]):
+            if not any(block.failure for block in found[system]):
+                found[system].append(trained(system, case))
+    return found
 
 
 def told(result: Result) -> str:
@@ -148,7 +197,7 @@ def told(result: Result) -> str:
         return f"{case}   {result.failure or 'too few rounds'}"
     return (
         f"{case}   {result.seconds.median:6.2f} s a round ({result.rounds} rounds)"
-        f"   server {result.server_megabytes} MB, a site {result.site_megabytes} MB"
+        f"   server {result.server_megabytes} MB, a site {result.site_megabytes} MB   load {result.load_average:.1f}"
     )
 
 
@@ -188,6 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--cases", nargs="+", metavar="MEGABYTES:ARRAYS", default=[f"{size}:{arrays}" for size, arrays in CASES]
     )
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), metavar="SYSTEM")
+    parser.add_argument("--blocks", type=int, default=2, help="how often every system trains (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=8, help="rounds of each training (default: %(default)s)")
     parser.add_argument("--keep-hosts", action="store_true", help="leave the hosts for another time")
     options = parser.parse_args(arguments)
@@ -199,17 +249,24 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no such models: {', '.join(unfit)}")
     if options.rounds < FEWEST:
         parser.error(f"--rounds is {options.rounds} but must be at least {FEWEST}")
+    if options.blocks < 1:
+        parser.error(f"--blocks is {options.blocks} but must be at least 1")
     require_podman(parser)
     require_nvflare(parser)
     facts, results = machine(ROOT), []
     federation = Federation("benchmarks", SITES)
     with watched(federation, options.keep_hosts) as hosts:
-        for case, system in itertools.product(cases, options.systems):
+
+        def trained(system: str, case: Case) -> Block:
             if system == NVFLARE:
-                results.append(with_nvflare(case, options.rounds))
-            else:
-                results.append(with_flower(system, case, options.rounds, federation, hosts))
-            print(told(results[-1]), flush=True)
+                return with_nvflare(case, options.rounds)
+            rounds = FEWEST if system == BARE and case.arrays >= MANY else options.rounds
+            return with_flower(system, case, rounds, federation, hosts)
+
+        for case in cases:
+            for system, blocks in compare(case, options.systems, options.blocks, trained).items():
+                results.append(result_of(system, case, blocks))
+                print(told(results[-1]), flush=True)
     write_json(
         options.results / "nvflare.json",
         {"machine": facts, "sites": SITES, "results": [asdict(result) for result in results]},

@@ -43,7 +43,7 @@ SMOKES: Mapping[str, Smoke] = {
     "aggregation": Smoke(("--strategies", "MultiKrum", "--megabytes", "1", "--turns", "1")),
     "client_drift": Smoke(("--mus", "0", "3", "--seeds", "1")),
     "round": Smoke(("--blocks", "1", "--rounds", "4"), hosts=True, shares=True),
-    "nvflare": Smoke(("--cases", "1:4", "--rounds", "4"), hosts=True, shares=True),
+    "nvflare": Smoke(("--cases", "1:4", "--rounds", "4", "--blocks", "1"), hosts=True, shares=True),
     "model_size": Smoke(("--megabytes", "1", "2", "--rounds", "3"), hosts=True, shares=True),
     "deploy": Smoke(("--pairs", "2", "--supernodes", "1"), hosts=True),
     "backends": Smoke(("--megabytes", "1", "--repeats", "2"), hosts=True),

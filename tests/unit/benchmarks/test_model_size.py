@@ -26,7 +26,8 @@ def result(megabytes: int, replies: int, *peaks: int) -> benchmark.Result:
     seen = Peaks(
         {name: peak * benchmark.MEGABYTE for name, peak in commands.items()},
         {"superlink1": 10**9, "supernode1": 2 * 10**8, "supernode2": 3 * 10**8},
-        2 * 10**6,
+        files=dict.fromkeys(commands, 50 * 10**6),
+        state=2 * 10**6,
     )
     rounds = [Round(0, seconds, {**dict.fromkeys(PHASES, 0.0), "save": seconds / 10}) for seconds in (4.0, 5.0, 9.0)]
     return benchmark._result(megabytes, replies, rounds, seen, FEDERATION, None)
@@ -38,6 +39,7 @@ LARGE = result(101, 3, 300, 710, 320, 430)
 
 def test_a_result_is_what_was_seen() -> None:
     assert (LARGE.round_seconds, LARGE.save_seconds, LARGE.rounds) == (5.0, 0.5, 3)
+    assert LARGE.file_megabytes == dict.fromkeys(benchmark.PROCESSES, 50)
     assert (LARGE.superlink_host_megabytes, LARGE.supernode_host_megabytes, LARGE.state_megabytes) == (1000, 300, 2)
 
 

@@ -16,6 +16,7 @@ import nvflare as benchmark
 from common import Spread
 from federation import BenchmarkError
 from memory_watch import Peaks
+from phases import PHASES
 
 CASE = benchmark.Case(44, 60)
 
@@ -58,7 +59,8 @@ def test_a_training_that_ended_otherwise_has_no_rounds(tmp_path: Path, monkeypat
     proof = job(tmp_path, monkeypatch, lines)
     with pytest.raises(BenchmarkError, match=r"NVFlare did not end its training"):
         proof.train(CASE, 4)
-    result = benchmark.measure(benchmark.NVFLARE, CASE, Watch(server=10**6), lambda: proof.train(CASE, 4))
+    block = benchmark.measure(Watch(server=10**6), lambda: benchmark.Trained(proof.train(CASE, 4)))
+    result = benchmark.result_of(benchmark.NVFLARE, CASE, [block])
     assert (result.rounds, result.seconds, result.server_megabytes) == (0, None, 1)
     assert benchmark.told(result).endswith("NVFlare        NVFlare did not end its training:")
 
@@ -74,21 +76,49 @@ def test_the_processes_of_a_site_are_those_that_name_its_directory() -> None:
     assert proof.processes("site-2") == {}
 
 
+def result(system: str, case: benchmark.Case, *blocks: benchmark.Block) -> benchmark.Result:
+    return benchmark.result_of(system, case, blocks or [benchmark.Block(benchmark.Trained([2.0, 3.0]), 0, 0, 0.5)])
+
+
 def test_memory_is_the_servers_and_that_of_the_site_that_took_most() -> None:
     watch = Watch(server=600 * 10**6, **{"site-1": 200 * 10**6, "site-2": 300 * 10**6})
-    result = benchmark.measure(benchmark.OURS, CASE, watch, lambda: [2.0, 4.0, 3.0])
-    assert (result.seconds, result.server_megabytes, result.site_megabytes) == (Spread(3.0, 2.5, 3.5), 600, 300)
-    assert "44 MB in 60 arrays" in benchmark.told(result)
-    assert "3.00 s a round (3 rounds)   server 600 MB, a site 300 MB" in benchmark.told(result)
+    block = benchmark.measure(watch, lambda: benchmark.Trained([2.0, 4.0, 3.0]))
+    found = result(benchmark.OURS, CASE, block)
+    assert (found.seconds, found.server_megabytes, found.site_megabytes) == (Spread(3.0, 2.5, 3.5), 600, 300)
+    assert "44 MB in 60 arrays" in benchmark.told(found)
+    assert "3.00 s a round (3 rounds)   server 600 MB, a site 300 MB" in benchmark.told(found)
+
+
+def test_the_trainings_of_a_system_are_put_together() -> None:
+    phases = [dict.fromkeys(PHASES, seconds) for seconds in (0.1, 0.3)]
+    blocks = [
+        benchmark.Block(benchmark.Trained([1.0, 2.0], phases), 5 * 10**6, 10**6, 0.5),
+        benchmark.Block(benchmark.Trained([3.0]), 4 * 10**6, 2 * 10**6, 1.5),
+    ]
+    found = result(benchmark.OURS, CASE, *blocks)
+    assert (found.rounds, found.seconds, found.load_average) == (3, Spread(2.0, 1.5, 2.5), 1.0)
+    assert (found.server_megabytes, found.site_megabytes) == (5, 2)
+    assert found.phases == dict.fromkeys(PHASES, 0.2)
+    assert result(benchmark.NVFLARE, CASE).phases is None
+
+
+def test_systems_train_in_turn_and_one_that_fails_is_left_out() -> None:
+    trained: list[str] = []
+
+    def training(system: str, case: benchmark.Case) -> benchmark.Block:
+        assert case == CASE
+        trained.append(system)
+        return benchmark.Block(benchmark.Trained(), 0, 0, 0.0, "no" if system == "b" else None)
+
+    found = benchmark.compare(CASE, ["a", "b", "c"], 3, training)
+    assert trained == ["a", "b", "c", "c", "a", "c", "a"]
+    assert {system: len(blocks) for system, blocks in found.items()} == {"a": 3, "b": 1, "c": 3}
 
 
 def test_the_picture_opens_where_one_system_failed(tmp_path: Path) -> None:
-    results = [
-        benchmark.measure(system, case, Watch(server=10**6, site=10**6), lambda: [2.0, 3.0])
-        for case in (CASE, benchmark.Case(1, 1))
-        for system in (benchmark.OURS, benchmark.NVFLARE)
-    ]
-    results.append(benchmark.Result(benchmark.BARE, 44, 60, 0, None, 0, 0, "it failed"))
+    cases, systems = (CASE, benchmark.Case(1, 1)), (benchmark.OURS, benchmark.NVFLARE)
+    results = [result(system, case) for case in cases for system in systems]
+    results.append(result(benchmark.BARE, CASE, benchmark.Block(benchmark.Trained(), 0, 0, 0.0, "it failed")))
     benchmark.draw(results, tmp_path / "nvflare.png")
     assert (tmp_path / "nvflare.png").read_bytes().startswith(b"\x89PNG")
 
@@ -99,6 +129,7 @@ def test_the_picture_opens_where_one_system_failed(tmp_path: Path) -> None:
         (["--cases", "44"], "--cases are 44 but must look like 44:60, megabytes and arrays"),
         (["--cases", "44:x"], "must look like"),
         (["--cases", "1:0", "1:250001"], "no such models: 1 MB in 0 arrays, 1 MB in 250001 arrays"),
+        (["--blocks", "0"], "--blocks is 0 but must be at least 1"),
         (["--rounds", "3"], "--rounds is 3 but must be at least 4"),
     ],
 )
