@@ -575,6 +575,14 @@ def test_codes_asked_again() -> None:
         assert 500 not in codes  # or our launcher has nothing to do any more
 
 
+def test_database_settings() -> None:
+    for module, (name, known) in flower.DATABASE_SETTINGS.items():
+        settings = getattr(importlib.import_module(module), name)
+        assert isinstance(settings, tuple)
+        assert known in settings
+        assert "secure_delete" not in dict(settings)  # or our launcher has less to do
+
+
 def test_hash_of_a_task() -> None:
     types = importlib.import_module("flwr.supercore.superexec.executor.types")
     plugin = importlib.import_module("flwr.supercore.superexec.plugin.base_exec_plugin")

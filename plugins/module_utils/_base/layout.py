@@ -182,6 +182,7 @@ FILES: tuple[HostFile, ...] = (
     HostFile(
         "flwr_configuration", "control/.flwr/config.toml", "how the command line finds the SuperLink", of_release=True
     ),
+    HostFile("superlink_launcher", "bin/flower-superlink", "what starts the SuperLink", of_release=True),
     HostFile("superexec_launcher", "bin/flower-superexec", "what starts the SuperExec of ServerApps", of_release=True),
     HostFile("supernode_launcher", "bin/flower-supernode", "what starts a SuperNode", of_release=True),
     HostFile(

@@ -23,6 +23,7 @@ _PUBLIC_KEYS, _REGISTRY = (f"plugins/module_utils/_supernode/{name}.py" for name
 VERDICTS = "plugins/module_utils/_supervisor/verdicts.py"
 LAUNCHER = "roles/superlink/files/flwr.py"
 SUPEREXEC_LAUNCHER = "roles/superlink/files/flower-superexec.py"
+SUPERLINK_LAUNCHER = "roles/superlink/files/flower-superlink.py"
 SUPERNODE_LAUNCHER = "roles/supernode/files/flower-supernode.py"
 _CLIENTAPP, _IMPORTS, _PACE, _START, _SUPEREXEC = (
     f"roles/supernode/files/clientapps/{name}.py" for name in ("clientapp", "imports", "pace", "start", "superexec")
@@ -348,6 +349,7 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
         "flwr.supercore.logger": ("FLOWER_LOGGER",),
         "flwr.supercore.object_ref": ("find_spec",),
         "flwr.supercore.retry.http_retry": ("_RETRYABLE_STATUS_CODES",),
+        "flwr.supercore.sql_mixin": ("SQLITE_PRAGMAS",),
         "flwr.supercore.superexec.executor": ("factory",),
         "flwr.supercore.superexec.executor.factory": ("SubprocessExecutor",),
         "flwr.supercore.superexec.executor.subprocess_executor": ("SubprocessExecutor",),
@@ -355,6 +357,8 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
             "ExecutionSpec",
             "LaunchResult",
         ),
+        "flwr.superlink.cli": ("flower_superlink",),
+        "flwr.superlink.main": ("create_app",),
         "flwr.supernode": ("fleet_http_connection",),
         "flwr.supernode.cli": (
             "flower_supernode",
@@ -371,6 +375,7 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
     _SUPEREXEC,
     SUPERNODE_LAUNCHER,
     SUPEREXEC_LAUNCHER,
+    SUPERLINK_LAUNCHER,
 )
 CLIENT_METHODS = _assume(
     "client_methods",
@@ -418,6 +423,12 @@ ASKED_AGAIN: t.Mapping[str, tuple[str, int]] = _assume(
     {"flwr.supercore.retry.http_retry": ("_RETRYABLE_STATUS_CODES", 503)},
     "After an answer with one of the numbers in this frozenset, such as this one, Flower's clients ask again.",
     SUPEREXEC_LAUNCHER,
+)
+DATABASE_SETTINGS: t.Mapping[str, tuple[str, tuple[str, str]]] = _assume(
+    "database_settings",
+    {"flwr.supercore.sql_mixin": ("SQLITE_PRAGMAS", ("journal_mode", "WAL"))},
+    "Each connection to the SuperLink's database is set up with the pairs in this tuple, of which this is one.",
+    SUPERLINK_LAUNCHER,
 )
 TASK_HASH = _assume(
     "hash_of_a_task",

@@ -29,6 +29,7 @@ nothing has happened for days. Here it waits a tenth as long at first, and as lo
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import logging
@@ -248,6 +249,8 @@ def main() -> None:
     fleet_http_connection.FleetHttpClient = Client
     quicken(PACE, "flwr.supernode.start_client_internal", "time.sleep(3)", "time.sleep(0.5)")
     quicken_pulls(pull_objects, 2.0)  # all SuperNodes ask one SuperLink
+    gc.collect()
+    gc.freeze()  # what was imported stays, and need not be looked through with each message
     try:
         flower_supernode()
         print("Starting anew: Flower has given up the connection to the SuperLink.", file=sys.stderr)
