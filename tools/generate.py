@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "plugins"))  # so that the table is imported as module_utils, without Ansible
 
 from faces import (  # noqa: E402
+    alerts,
     app,
     continuity,
     endings,
@@ -35,7 +36,20 @@ from faces import (  # noqa: E402
 def generated() -> dict[Path, str]:
     """The text of every generated file, by its path."""
     files: dict[str, str] = {}
-    for face in (continuity, role, reference, surveys, app, figures, layout, parts, playbooks, endings, synonyms):
+    for face in (
+        continuity,
+        role,
+        reference,
+        surveys,
+        app,
+        figures,
+        layout,
+        parts,
+        playbooks,
+        endings,
+        synonyms,
+        alerts,
+    ):
         files.update(face.files(ROOT))
     files.update(strategies.files(ROOT, files))  # on pages that have figures, too
     files.update(use_cases.files(ROOT, files))

@@ -73,7 +73,8 @@ def _imported(package: str, text: str) -> Iterator[str]:
 
 SUPERVISOR = Program("supervisor", "_supervisor.program")
 MIRROR = Program("mirror", "_mirror.program")
+ALERTS = Program("alerts", "_alerts.program")
 PACKAGE = Program("package", "_delivery.program")
 # Unlike the others it runs beside Flower, on Flower's own Python.
 CLIENTAPPS = Program("clientapps", "clientapps.program", COLLECTION / "roles" / "supernode" / "files")
-PROGRAMS = {program.name: program for program in (SUPERVISOR, MIRROR, PACKAGE)}
+PROGRAMS = {program.name: program for program in (SUPERVISOR, MIRROR, ALERTS, PACKAGE)}

@@ -86,8 +86,12 @@ def test_a_task_makes_only_folders_of_the_layout() -> None:
     made = made_by_tasks()
     known = variables()
     resolved = [(file, re.sub(r"{{ (__\w+) }}", lambda m: str(known.get(m[1], m[0])), path)) for file, path in made]
-    assert len(made) == 3
-    assert [pair for pair in resolved if not re.fullmatch(r"{{ (runtime|_)_places\.f(older|ile)s.+ }}", pair[1])] == []
+    assert len(made) == 4
+    assert [
+        pair
+        for pair in resolved
+        if not re.fullmatch(r"{{ (runtime|_|__training_alert)_places\.f(older|ile)s.+ }}", pair[1])
+    ] == []
 
 
 def test_a_unit_has_systemd_make_only_folders_of_the_layout() -> None:
@@ -101,7 +105,7 @@ def test_a_unit_has_systemd_make_only_folders_of_the_layout() -> None:
     texts = [path.read_text() for path in ROOT.glob("roles/*/templates/*.j2")]
     made = [(kind, name) for text in texts for kind, name in re.findall(r"(?m)^(\w+)Directory=([\w-]+)", text)]
     made = [f"{places[kind]}/{name}" for kind, name in made if kind in places]
-    assert len(made) == 4
+    assert len(made) == 6
     assert set(made) <= NAMED
 
 

@@ -32,6 +32,7 @@ LAYERS = (
     "_mirror",
     "_training",
     "_supervisor",
+    "_alerts",
     "_report",
     "_backup",
     "_release",

@@ -90,6 +90,10 @@ SANDBOXES: t.Mapping[str, Directives] = {
         "PrivateIPC": "yes",
         "TasksMax": "4096",
     },
+    # Others of its group read what it remembers.
+    "flower-alerts": {**NO_USER_CODE, **ONLY_THIS_HOST, "UMask": "0027"},
+    # It runs a program of the operator's.
+    "flower-alerts-delivery": {**ALL, "TasksMax": "64"},
     # Everybody may read what it remembers.
     "flower-mirror": {**NO_USER_CODE, "UMask": "0022"},
 }

@@ -91,10 +91,12 @@ def _roots(path: str, holds: str, on: tuple[str, ...] = _BOTH, by: str = "", fat
 SYSTEMD = "/etc/systemd/system"
 SUPERNODE_STATE = "/var/lib/flower-supernode"
 POINTS = "/var/backups/flower/upgrades"
+ALERTS, ALERT_DELIVERY = "/var/lib/flower-alerts", "/var/lib/flower-alerts-delivery"
 _STORAGE, _BY_FILES, _BY_SYSTEMD = "role `checkpoints`", "module `files`", "systemd"
 # Parents first. What an account does not need to make lies below directories of root.
 # fmt: off
 FOLDERS: tuple[Folder, ...] = (
+    _roots("alerts", "the program that tells an operator when it matters", _SUPERLINK, "role `training`"),
     _roots("app", "the deployed apps and their FABs"),
     _roots("app/.flwr", "FLWR_HOME of the ServerApps: nothing that they can write", _SUPERLINK),
     _roots("app/.flwr/apps", "the apps as Flower installs them", _SUPERLINK),
@@ -133,7 +135,10 @@ FOLDERS: tuple[Folder, ...] = (
     Folder(POINTS, None, None, 0o700, "what an upgrade can go back to", by="`upgrade`"),
     Folder("/var/cache/flower-gateway", GATEWAY_ACCOUNT, GATEWAY_ACCOUNT, 0o755, "requests on their way",
            _SUPERLINK, _BY_SYSTEMD),
+    Folder(ALERTS, CONTROL, CONTROL, 0o750, "what stands, and what an operator is to be told", _SUPERLINK, _BY_SYSTEMD),
+    _roots(ALERT_DELIVERY, "a link to the one below `/var/lib/private`", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/flower-mirror", "a link to the next one", _SUPERLINK, _BY_SYSTEMD),
+    _roots("/var/lib/private/flower-alerts-delivery", "what the operator was told", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/private/flower-mirror", "what the mirror remembers", _SUPERLINK, _BY_SYSTEMD),
     Folder(SUPERNODE_STATE, SUPERNODE_ACCOUNT, SUPERNODE_ACCOUNT, 0o700, "what SuperNodes write", _SUPERNODE,
            _BY_SYSTEMD),
@@ -236,6 +241,11 @@ UNITS: tuple[HostUnit, ...] = (
     HostUnit(f"{SUPERNODE_UNIT}@.service", "one of several on a host", _SUPERNODE, of_release=True, was_apps=True),
     HostUnit(f"{CLIENTAPPS_UNIT}.service", "its ClientApps", _SUPERNODE, of_release=True),
     HostUnit(f"{CLIENTAPPS_UNIT}@.service", "its ClientApps", _SUPERNODE, of_release=True),
+    HostUnit("flower-alerts.service", "looks at what an operator is to be told", _SUPERLINK, by_another=True),
+    HostUnit("flower-alerts.timer", "starts that from time to time", _SUPERLINK),
+    HostUnit("flower-alerts-delivery.service", "tells an operator what matters", _SUPERLINK, by_another=True),
+    HostUnit("flower-alerts-delivery.path", "starts that with each news", _SUPERLINK),
+    HostUnit("flower-alerts-delivery.timer", "starts that from time to time", _SUPERLINK),
     HostUnit("flower-checkpoints.service", "mounts storage that comes late", _SUPERLINK, by_another=True),
     HostUnit("flower-checkpoints.timer", "looks for it", _SUPERLINK),
     HostUnit("flower-mirror.service", "copies checkpoints to the mirror", _SUPERLINK, by_another=True, was_apps=True),

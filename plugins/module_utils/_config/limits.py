@@ -36,6 +36,13 @@ NUMBERS: t.Mapping[str, Number] = {
     "smoke_batches": Number(1, 10, "Leave it unset for {default}."),
     "smoke_timeout": Number(1, 600, "Leave it unset for {default} seconds."),
     "model_megabytes": Number(0, 0, "Give 0 where it is not known."),
+    "alert_waiting": Number(0, 600, "Give 0 to be told of every wait."),
+    "alert_offline": Number(0, 300, "Give 0 to be told of every SuperNode at once."),
+    "alert_certificate_days": Number(0, 21, "Give 0 to be told when a certificate has ended."),
+    "alert_free_percent": Number(0, 10, "Give 0 not to be told."),
+    "alert_interval": Number(1, 30, "Leave it unset for {default} seconds."),
+    "alert_timeout": Number(1, 30, "Leave it unset for {default} seconds."),
+    "alert_attempts": Number(1, 5, "Give 1 to have the program called once for each event."),
 }
 DEFAULT: t.Mapping[str, int] = {name: row.default for name, row in NUMBERS.items() if row.default is not None}
 

@@ -12,7 +12,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.hardening impo
     directives,
 )
 
-USER_CODE = {"flower-superexec", "flower-clientapps"}
+USER_CODE = {"flower-alerts-delivery", "flower-superexec", "flower-clientapps"}
 
 
 def told(unit: str, **how) -> dict[str, list[str]]:
@@ -41,6 +41,8 @@ def test_what_runs_no_user_code_makes_no_executable_memory() -> None:
 
 def test_each_of_the_others_sees_no_account_but_its_own() -> None:
     assert {unit for unit in SANDBOXES if told(unit).get("PrivateUsers") != ["yes"]} == {
+        "flower-alerts",
+        "flower-alerts-delivery",
         "flower-fence",
         "flower-mirror",
         "flower-training",
