@@ -66,11 +66,13 @@ $(LINK):
 	ln -sfn ../../../.. $@
 
 .PHONY: lock
-lock: venv ## Renew the hashed locks of the development tools
+lock: venv ## Renew the hashed locks of the development tools, and of the libraries of trackers
 	$(LOCK) --upgrade requirements/dev.in -o requirements/dev.txt
 	$(LOCK) --upgrade requirements/importer.in -o requirements/importer.txt
 	$(LOCK) --upgrade requirements/builder.in -o requirements/builder.txt
 	$(LOCK) --upgrade requirements/nvflare.in -o requirements/nvflare.txt
+	for tracker in mlflow wandb tensorboard; do \
+	  $(LOCK) --upgrade requirements/trackers/$$tracker.in -o roles/trackers/files/$$tracker.txt; done
 
 .PHONY: generate
 generate: venv ## Write the files that follow from the table of training variables
@@ -141,6 +143,10 @@ contract: venv ## Test what we rely on of Flower against a real SuperLink, befor
 test-examples: venv ## Test the tasks that need more than the gates have: PyTorch, PEFT, pyarrow
 	tools/test-examples
 
+.PHONY: test-trackers
+test-trackers: venv ## Test what follows trainings with the libraries of the trackers, and the real server of MLflow
+	tools/test-trackers
+
 .PHONY: smoke-benchmarks
 smoke-benchmarks: bootstrap venv $(NVFLARE)/venv/.synced ## Run every benchmark as briefly as it can be run (fifteen minutes, installs QEMU)
 	@tools/bootstrap testbed/vm/packages.txt
@@ -151,8 +157,8 @@ test: bootstrap ## All gates, one after the other, up to the first that fails
 	@tools/gates $(GATES)
 
 .PHONY: test-all
-test-all: bootstrap ## All gates, the contract with Flower, the tests of the examples, and what takes long
-	@tools/gates $(GATES) contract test-examples smoke-benchmarks molecule-long
+test-all: bootstrap ## All gates, the contract with Flower, the tests of examples and trackers, and what takes long
+	@tools/gates $(GATES) contract test-examples test-trackers smoke-benchmarks molecule-long
 
 SCHEDULE ?= linear_warmup total_iters=5 then cosine T_max=45
 RATE ?= 0.1

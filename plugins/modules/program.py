@@ -34,7 +34,7 @@ options:
       - Which program. V(package) verifies and unpacks the packages of M(fedops.flower.model_package). It alone needs a
         library beside Python, cryptography.
     type: str
-    choices: [supervisor, mirror, alerts, package]
+    choices: [supervisor, mirror, alerts, package, tracker]
     required: true
   directory:
     description:

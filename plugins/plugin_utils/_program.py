@@ -75,6 +75,8 @@ SUPERVISOR = Program("supervisor", "_supervisor.program")
 MIRROR = Program("mirror", "_mirror.program")
 ALERTS = Program("alerts", "_alerts.program")
 PACKAGE = Program("package", "_delivery.program")
+# It runs on the Python of its tracker's own environment.
+TRACKER = Program("tracker", "_tracking.program")
 # Unlike the others it runs beside Flower, on Flower's own Python.
 CLIENTAPPS = Program("clientapps", "clientapps.program", COLLECTION / "roles" / "supernode" / "files")
-PROGRAMS = {program.name: program for program in (SUPERVISOR, MIRROR, ALERTS, PACKAGE)}
+PROGRAMS = {program.name: program for program in (SUPERVISOR, MIRROR, ALERTS, PACKAGE, TRACKER)}

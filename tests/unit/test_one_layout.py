@@ -51,6 +51,8 @@ MAKERS = {
     "module_utils/_supernode/ledger.py": "records",
     "module_utils/_supernode/units.py": "/var/lib/flower-supernode",
     "module_utils/_supervisor/control.py": "supervisor",
+    "module_utils/_tracking/program.py": "/var/lib/private/flower-trackers",
+    "module_utils/_tracking/to_tensorboard.py": "/var/lib/private/flower-trackers",
     "module_utils/_training/export.py": "checkpoints",
     "module_utils/_training/folder.py": "trainings",
     "module_utils/_training/initial.py": "initial",
@@ -86,7 +88,7 @@ def test_a_task_makes_only_folders_of_the_layout() -> None:
     made = made_by_tasks()
     known = variables()
     resolved = [(file, re.sub(r"{{ (__\w+) }}", lambda m: str(known.get(m[1], m[0])), path)) for file, path in made]
-    assert len(made) == 4
+    assert len(made) == 5
     assert [
         pair
         for pair in resolved
@@ -105,7 +107,7 @@ def test_a_unit_has_systemd_make_only_folders_of_the_layout() -> None:
     texts = [path.read_text() for path in ROOT.glob("roles/*/templates/*.j2")]
     made = [(kind, name) for text in texts for kind, name in re.findall(r"(?m)^(\w+)Directory=([\w-]+)", text)]
     made = [f"{places[kind]}/{name}" for kind, name in made if kind in places]
-    assert len(made) == 6
+    assert len(made) == 7
     assert set(made) <= NAMED
 
 

@@ -34,6 +34,7 @@ LAYERS = (
     "_supervisor",
     "_alerts",
     "_report",
+    "_tracking",
     "_backup",
     "_release",
     "_delivery",

@@ -17,7 +17,7 @@ from .jsonable import harmless
 # What the names of our variables begin with: those of roles, of playbooks, of trainings, and what is internal.
 PREFIXES = (
     "__", "app_", "backup_", "certificates_", "checkpoints_", "fl_", "flower_", "quiesce_", "restore_", "resume_",
-    "runtime_", "status_", "stop_", "superlink_", "supernode_", "teardown_", "training_", "upgrade_",
+    "runtime_", "status_", "stop_", "superlink_", "supernode_", "teardown_", "trackers_", "training_", "upgrade_",
 )  # fmt: skip
 SHOWN = 10
 

@@ -96,6 +96,7 @@ SANDBOXES: t.Mapping[str, Directives] = {
     "flower-alerts-delivery": {**ALL, "TasksMax": "64"},
     # Everybody may read what it remembers.
     "flower-mirror": {**NO_USER_CODE, "UMask": "0022"},
+    "flower-tracker": {**NO_USER_CODE, "UMask": "0022"},
 }
 
 # Sockets of services that do for anybody who asks what a unit of user code must not: start a process outside of it

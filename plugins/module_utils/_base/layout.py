@@ -92,6 +92,7 @@ SYSTEMD = "/etc/systemd/system"
 SUPERNODE_STATE = "/var/lib/flower-supernode"
 POINTS = "/var/backups/flower/upgrades"
 ALERTS, ALERT_DELIVERY = "/var/lib/flower-alerts", "/var/lib/flower-alerts-delivery"
+TRACKED = "/var/lib/private/flower-trackers"  # where systemd keeps what users have that it makes
 _STORAGE, _BY_FILES, _BY_SYSTEMD = "role `checkpoints`", "module `files`", "systemd"
 # Parents first. What an account does not need to make lies below directories of root.
 # fmt: off
@@ -125,6 +126,8 @@ FOLDERS: tuple[Folder, ...] = (
     _roots("supervisor", "the program that supervises trainings", _SUPERLINK),
     Folder("trainings", CONTROL, APPS, 0o750, "what is asked of trainings, and what supervisors remember", _SUPERLINK,
            fate=MODELS),
+    _roots("trackers", "the program, settings and libraries of what follows trainings for trackers", _SUPERLINK,
+           "role `trackers`"),
     _roots("/etc/flower", "what the gateway and the fences are told", by=_BY_FILES),
     _roots("/etc/flower/fence", "the rules of the fences", by=_BY_FILES),
     _roots(f"{SYSTEMD}/flower-superexec.service.d", "where else ServerApps may save", _SUPERLINK, _STORAGE),
@@ -140,6 +143,9 @@ FOLDERS: tuple[Folder, ...] = (
     _roots("/var/lib/flower-mirror", "a link to the next one", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/private/flower-alerts-delivery", "what the operator was told", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/private/flower-mirror", "what the mirror remembers", _SUPERLINK, _BY_SYSTEMD),
+    _roots("/var/lib/flower-trackers", "links to the next one", _SUPERLINK, _BY_SYSTEMD),
+    _roots(TRACKED, "what trackers without a server have, and how far each is", _SUPERLINK,
+           _BY_SYSTEMD, MODELS),
     Folder(SUPERNODE_STATE, SUPERNODE_ACCOUNT, SUPERNODE_ACCOUNT, 0o700, "what SuperNodes write", _SUPERNODE,
            _BY_SYSTEMD),
 )
@@ -230,6 +236,8 @@ SUPERLINK_UNIT, GATEWAY_UNIT, SUPEREXEC_UNIT = (
 # With a name after an @ where a host has several SuperNodes.
 SUPERNODE_UNIT, CLIENTAPPS_UNIT = "flower-supernode", "flower-clientapps"
 FENCE_UNIT, TRAINING_UNIT = "flower-fence@", "flower-training@"
+TRACKERS = ("mlflow", "wandb", "tensorboard", "csv")  # what trainings can be followed for
+TRACKER_UNIT = "flower-tracker-"
 # In the order in which they need each other.
 UNITS: tuple[HostUnit, ...] = (
     HostUnit(f"{FENCE_UNIT}.service", "who may reach what on the host", _BOTH, of_release=True),
@@ -251,6 +259,7 @@ UNITS: tuple[HostUnit, ...] = (
     HostUnit("flower-mirror.service", "copies checkpoints to the mirror", _SUPERLINK, by_another=True, was_apps=True),
     HostUnit("flower-mirror.path", "starts that with each checkpoint", _SUPERLINK, was_apps=True),
     HostUnit("flower-mirror.timer", "starts that from time to time", _SUPERLINK, was_apps=True),
+    *(HostUnit(f"{TRACKER_UNIT}{name}.service", f"follows trainings for {name}", _SUPERLINK) for name in TRACKERS),
 )
 
 

@@ -25,7 +25,7 @@ def test_a_teardown_finds_all_that_is_in_the_tables() -> None:
 def test_a_teardown_keeps_what_no_variable_gives_up() -> None:
     found = remains()
     assert {os.path.basename(path) for path in found["kept"]} == {
-        "certificates", "checkpoints", "data", "output", "published", "trainings"
+        "certificates", "checkpoints", "data", "output", "published", "trainings", "flower-trackers"
     }  # fmt: skip
     assert found["given_up"] == []
     assert not [path for path in found["software"] if path.startswith(tuple(found["kept"]))]
@@ -40,7 +40,13 @@ def test_a_teardown_keeps_what_no_variable_gives_up() -> None:
         ({"teardown_certificates": True}, ["/opt/flower/certificates"]),
         (
             {"teardown_checkpoints": True},
-            ["/srv/models", "/opt/flower/output", "/opt/flower/published", "/opt/flower/trainings"],
+            [
+                "/srv/models",
+                "/opt/flower/output",
+                "/opt/flower/published",
+                "/opt/flower/trainings",
+                "/var/lib/private/flower-trackers",
+            ],
         ),
     ],
 )
