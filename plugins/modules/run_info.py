@@ -291,6 +291,14 @@ quiesced:
   returned: when neither O(name) nor O(run_id) is given
   type: str
   sample: "2026-11-25T10:00:00+00:00"
+trackers:
+  description:
+    - What follows trainings for experiment trackers, each with V(name), V(unit), V(problem) and V(trainings).
+    - Each of these has V(name), V(told) and V(newest), the last rounds that were told and that there are, V(closed),
+      V(link) and V(label).
+  returned: when neither O(name) nor O(run_id) is given
+  type: list
+  elements: dict
 superlink_problem:
   description: Why Flower could not be asked, so that the trainings are read from files alone; null if it could.
   returned: when neither O(name) nor O(run_id) is given
@@ -315,6 +323,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower.answers impo
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.news import await_news
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
+from ansible_collections.fedops.flower.plugins.module_utils._tracking.installation import standing
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import (
     describe,
@@ -370,6 +379,7 @@ def _every(flwr: Flwr, lines: int) -> dict[str, Any]:
         "site_names": site_names(flwr.home),
         "quiesced": order.since if order else None,
         "superlink_problem": problem,
+        "trackers": standing(flwr.home),
         "memory_problems": memory_problems(SUPERLINK_SERVICES),
     }
 

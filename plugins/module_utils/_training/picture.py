@@ -45,7 +45,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     Flower cannot be asked, ``supernodes`` is none and ``problem`` says why; when the trainings cannot be looked at,
     ``trainings_problem`` does. ``memory_problems`` says which services were killed for want of memory, and
     ``memory_of_hosts`` what the hosts of SuperNodes say of theirs. ``site_names`` has names and pseudonyms of sites,
-    as ``run_info`` has them; ``names`` says by which of them they are told.
+    as ``run_info`` has them, and ``trackers`` what follows trainings; ``names`` says by which of them they are told.
     """
     if found.get("names", REAL) not in (REAL, PSEUDONYMS):
         raise PictureError(f"status_names is {show(found['names'])} but must be {REAL} or {PSEUDONYMS}.")
@@ -73,6 +73,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
         "checkpoint": found["latest"],
         "checkpoints": list(found.get("checkpoints") or []),
         "checkpoint_problems": list(found.get("checkpoint_problems") or []),
+        "trackers": list(found.get("trackers") or []),
         "mirror": _mirror(found.get("mirror") or mirror_state(found.get("mirror_state"))),
     }
     if found.get("names") == PSEUDONYMS:

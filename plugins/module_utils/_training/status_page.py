@@ -21,6 +21,7 @@ from .promises import promise_lines
 NOT_OURS = "(NOT REGISTERED BY US)"
 SHOWN_RESTARTS = 3
 SHOWN_BACKLOG = 5
+SHOWN_TRACKED = 5
 LARGE = 1e9  # numbers beyond are written with their power of ten
 CELL = 100  # characters of a cell of a table
 
@@ -39,6 +40,7 @@ def render(status: Mapping[str, Any]) -> str:
         _trainings(status["trainings"], status.get("trainings_problem")),
         "\n".join([_checkpoints(status), *map(_warning, status.get("checkpoint_problems") or [])]),
         *([_mirrored(status["mirror"])] if status.get("mirror") else []),
+        *([_tracked(status["trackers"])] if status.get("trackers") else []),
     ]
     return "\n\n".join(parts)
 
@@ -242,6 +244,23 @@ def _mirrored(mirror: Row) -> str:
         lines.append(f"  to be copied: {', '.join(backlog[-SHOWN_BACKLOG:])}{more}")
     if mirror.get("problem"):
         lines.append(_warning(f"{mirror['problem']}. It tries again."))
+    return "\n".join(lines)
+
+
+def _tracked(trackers: Sequence[Row]) -> str:
+    """Say of each tracker how far it is, and what is wrong with it."""
+    lines: list[str] = []
+    for tracker in trackers:
+        rows = [
+            f"{row['name']} up to round {row.get('told') or 0} of {row.get('newest') or 0}"
+            for row in tracker.get("trainings") or []
+        ]
+        shown = "; ".join(rows[:SHOWN_TRACKED]) + (
+            f" and {len(rows) - SHOWN_TRACKED} more" * (len(rows) > SHOWN_TRACKED)
+        )
+        lines.append(f"{'Trackers' if not lines else '':<13}{tracker['name']}: {shown}")
+        if tracker.get("problem"):
+            lines.append(_warning(f"{tracker['problem']}. It tries again; the training does not wait."))
     return "\n".join(lines)
 
 

@@ -96,6 +96,7 @@ def test_without_a_name_every_training_is_described_with_one_listing(home, run_m
         "site_names": [],
         "quiesced": None,
         "superlink_problem": None,
+        "trackers": [],
         "memory_problems": [],
     }
     assert home.commands == ["list local"]
