@@ -10,24 +10,23 @@ up as float32. Without any of these both end with the same bytes.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Message, MetricRecord
-from flwr.serverapp.strategy import Bulyan, FedAdam, FedAvg, FedMedian, FedTrimmedAvg, QFedAvg, Strategy
+from flwr.serverapp.strategy import Bulyan, FedAdam, QFedAvg, Strategy
 from flwr.serverapp.strategy.fedopt import FedOpt
 
 from . import distances
 from .arrays import view
 from .buffers import Rule, forgotten, names_of
-from .by_piece import Pieces
 from .dtypes import as_complex, as_made, as_reals, wide, widened
 from .errors import RunFailedError
 from .foreign import same_layout
 from .guards import ARRAYS, METRICS, WEIGHT
+from .handing import divided, fair, number_of, of_chosen
 from .knowledge._config.strategies import AVERAGED, CHOSEN, MIXED, STRATEGIES
 from .mapped import record_of
 from .mixing import mix
@@ -39,8 +38,6 @@ PAPER = "paper"  # fl_variant
 
 # A round so late that the correction of FedAdam's bias, by powers of beta, is gone: the paper has none.
 _LATE = 1 << 62
-# QFedAvg divides by a loss, and multiplies by it: one of a site counts within this factor of the round's median.
-_LOSSES_APART = 10.0
 
 
 class Aggregated(NamedTuple):
@@ -141,11 +138,11 @@ class SecondArithmetic(Arithmetic):
         chosen = self._chosen(strategy, model, valid) if rule == CHOSEN else None
         kept = [valid[index] for index in chosen] if chosen is not None else valid
         weights = self._count(kept, alike=self.variant == PAPER and type(strategy).__name__ == "MultiKrum")
-        pieces = _divided(strategy, valid)
+        pieces = divided(strategy, valid)
         if chosen is None:
             arrays, metrics = self._by_class(strategy, round_number, replies)
         else:
-            arrays, metrics = _of_chosen(strategy, round_number, replies, kept)
+            arrays, metrics = of_chosen(strategy, round_number, replies, kept)
         if arrays is None:
             return Aggregated(None, None)
         if pieces:
@@ -186,7 +183,7 @@ class SecondArithmetic(Arithmetic):
     def _count(self, replies: Iterable[Message], alike: bool = False) -> list[float]:
         """Write into replies what they count, and return it."""
         records = [reply.content.metric_records[METRICS] for reply in replies]
-        claims = [_number(record, WEIGHT) for record in records]
+        claims = [number_of(record, WEIGHT) for record in records]
         weights: Sequence[float] = [1] * len(claims) if alike else self.weighting.weights(claims)
         for record, claim, weight in zip(records, claims, weights, strict=True):
             if weight != claim:
@@ -197,7 +194,7 @@ class SecondArithmetic(Arithmetic):
         self, strategy: Any, round_number: int, replies: Sequence[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         if isinstance(strategy, QFedAvg):
-            return _fair(strategy, round_number, replies)
+            return fair(strategy, round_number, replies)
         late = isinstance(strategy, FedAdam) and self.variant == PAPER
         arrays, metrics = strategy.aggregate_train(_LATE if late else round_number, replies)
         return arrays, metrics
@@ -247,54 +244,3 @@ def _shapes(arrays: ArrayRecord) -> str:
 
 def _as_complex(array: Array, before: Array) -> Array:
     return Array(as_complex(array.numpy(), view(before))) if "c" in before.dtype else array
-
-
-def _number(metrics: MetricRecord, name: str) -> float:
-    return float(cast("float", metrics[name]))  # the guards let no list through
-
-
-def _divided(strategy: Strategy, replies: Sequence[Message]) -> Pieces | None:
-    """Divide the arrays of replies for those of Flower's classes that would hold an array of all of them."""
-    if type(strategy) not in (Bulyan, FedMedian, FedTrimmedAvg) or not replies:
-        return None
-    pieces = Pieces.of([reply.content.array_records[ARRAYS] for reply in replies])
-    if not pieces.counts:
-        return None
-    for reply in replies:
-        reply.content[ARRAYS] = pieces.divided(reply.content.array_records[ARRAYS])
-    return pieces
-
-
-def _of_chosen(
-    strategy: Any, round_number: int, replies: Sequence[Message], chosen: Sequence[Message]
-) -> tuple[ArrayRecord | None, MetricRecord | None]:
-    """Go on as Flower's class does when it has chosen."""
-    if not isinstance(strategy, Bulyan):
-        # MultiKrum, of which Krum is one, is FedAvg with those that it has chosen.
-        arrays, metrics = FedAvg.aggregate_train(strategy, round_number, chosen)
-        return arrays, metrics
-    rule = strategy.selection_rule
-    strategy.selection_rule = lambda *_asked: [reply.content for reply in chosen]
-    try:
-        arrays, metrics = strategy.aggregate_train(round_number, replies)
-    finally:
-        strategy.selection_rule = rule
-    return arrays, metrics
-
-
-def _fair(
-    strategy: QFedAvg, round_number: int, replies: Sequence[Message]
-) -> tuple[ArrayRecord | None, MetricRecord | None]:
-    """Let no loss count for more, or for less, than honest ones do; what is told of the losses is what was reported."""
-    contents = [reply.content for reply in replies if not reply.has_error()]
-    records = [content.metric_records[METRICS] for content in contents]
-    losses = [_number(record, strategy.train_loss_key) for record in records]
-    middle = statistics.median([loss for loss in losses if loss] or [0.0])
-    for record, loss in zip(records, losses, strict=True):
-        record[strategy.train_loss_key] = min(max(loss, middle / _LOSSES_APART), middle * _LOSSES_APART)
-    arrays, metrics = strategy.aggregate_train(round_number, replies)
-    for record, loss in zip(records, losses, strict=True):
-        record[strategy.train_loss_key] = loss
-    if metrics is not None:
-        metrics = strategy.train_metrics_aggr_fn(contents, strategy.weighted_by_key)
-    return arrays, metrics
