@@ -140,7 +140,7 @@ contract: venv ## Test what we rely on of Flower against a real SuperLink, befor
 	pytest tests/contract
 
 .PHONY: test-examples
-test-examples: venv ## Test the tasks that need more than the gates have: PyTorch, PEFT, pyarrow
+test-examples: venv ## Test what needs more than the gates have: PyTorch, PEFT, pyarrow, dp-accounting
 	tools/test-examples
 
 .PHONY: test-trackers

@@ -19,6 +19,7 @@ from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._config.training import EXTRA
 from fedops_kit.packing import Packed
 from fedops_kit.reports import DATASET, SECONDS
+from fedops_kit.site_noise import SiteNoise
 
 from . import attacks, task
 from .asking import MOST_EXAMPLES, call
@@ -83,7 +84,10 @@ def _data_directory(context: Context) -> Path:
 def _trained(message: Message, context: Context, settings: Settings) -> tuple[task.Arrays, MetricRecord]:
     """Return what the site sends: what it has learned, in a dict that may be emptied, or what a liar makes of it."""
     attack = attacks.chosen(context.node_config, message.content.config_records["config"].get(attacks.ALLOWED, False))
+    config: dict[str, Any] = dict(message.content.config_records["config"])
+    noise = SiteNoise.of(config, context.node_config)
     received = _arrays(message)
+    before = {name: values.copy() for name, values in received.items()} if noise else {}
     turned = {name: array.dtype for name, array in received.items() if not array.dtype.isnative}
     made: Any = task.train(received, _data_directory(context), settings)
     if not isinstance(made, Sequence) or [isinstance(part, Mapping) for part in made] != [True, True]:
@@ -92,6 +96,10 @@ def _trained(message: Message, context: Context, settings: Settings) -> tuple[ta
     arrays = attack.poison(received, arrays) if attack else dict(arrays)
     for name in arrays.keys() & turned.keys():
         arrays[name] = dtypes.in_order_of(np.asarray(arrays[name]), turned[name])
+    if noise and arrays.keys() == before.keys():
+        arrays = noise.protected(arrays, before, _site(context), config["server-round"])
+    elif noise:
+        raise RuntimeError("train() in task.py has returned other arrays than it was given, which no noise can hide")
     return arrays, metrics
 
 

@@ -21,6 +21,7 @@ from fedops_kit.keeping import KeptStrategy
 from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._checkpoint import side_files
 from fedops_kit.knowledge._config.knobs import TABLE_OF_KNOBS, knobs_in_run
+from fedops_kit.knowledge._config.privacy import LOCAL_NOISE, PRIVACY
 from fedops_kit.knowledge._config.sizing import Room
 from fedops_kit.knowledge._config.strategies import STRATEGIES
 from fedops_kit.knowledge._config.table import BY_NAME, LOCAL, VARIABLES
@@ -35,6 +36,9 @@ from . import strategies, task
 from .asking import MOST_EXAMPLES, call
 from .metrics import record_of_metrics
 
+_OF_SITES_NOISE = tuple(
+    BY_NAME[name] for name in (PRIVACY, *(f"{PRIVACY}_{of}" for of in ("clipping_norm", "noise_multiplier", "seed")))
+)
 DATA_DIRECTORY = below(HOME, DATA)  # unless the host says otherwise
 
 
@@ -119,7 +123,8 @@ def _check(training: Training, online: int, found: Room) -> None:
 def _train_config(training: Training) -> ConfigRecord:
     """What the ServerApp decides for the clients; ``server-round`` and ``proximal-mu`` are Flower's to add."""
     rows = (BY_NAME["seed"], *(row for row in VARIABLES if row.group == LOCAL), BY_NAME["demo_attacks"])
-    return ConfigRecord({**{row.key: training.values[row.name] for row in rows}, **_knobs(training)})
+    noise = _OF_SITES_NOISE if training.values[PRIVACY] == LOCAL_NOISE else ()
+    return ConfigRecord({**{row.key: training.values[row.name] for row in (*rows, *noise)}, **_knobs(training)})
 
 
 def _evaluate_config(training: Training) -> ConfigRecord:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Message, MetricRecord
-from flwr.serverapp.strategy import Bulyan, FedAdam, QFedAvg, Strategy
+from flwr.serverapp.strategy import Bulyan, FedAdam, FedAvg, QFedAvg, Strategy
 from flwr.serverapp.strategy.fedopt import FedOpt
 
 from . import distances
@@ -28,8 +28,10 @@ from .foreign import same_layout
 from .guards import ARRAYS, METRICS, WEIGHT
 from .handing import divided, fair, number_of, of_chosen
 from .knowledge._config.strategies import AVERAGED, CHOSEN, MIXED, STRATEGIES
+from .knowledge._config.strategies import Strategy as Row
 from .mapped import record_of
 from .mixing import mix
+from .private import Private, check_model
 from .publish import logger
 from .weights import Weighting
 
@@ -54,6 +56,7 @@ class Arithmetic:
 
     number: int = FIRST
     buffers: frozenset[str] = frozenset()
+    private: Private | None = None
 
     def parameters(self, model: ArrayRecord) -> list[str]:
         """Return the arrays that a strategy sees."""
@@ -130,16 +133,19 @@ class SecondArithmetic(Arithmetic):
         apart = [{name: reply.content.array_records[ARRAYS][name] for name in self.buffers} for reply in valid]
         for reply in valid:
             reply.content[ARRAYS] = self.seen(reply.content.array_records[ARRAYS])
+        protects = self.private if self.private and self.private.settings.is_central and valid else None
+        short = protects.clip(_seen_of(valid), self.seen(model), self.parameters(model)) if protects else 0
         if self.mixed and valid:
-            seen = [reply.content.array_records[ARRAYS] for reply in valid]
-            mix(seen, model, self.parameters(model), self.mixed)
+            mix(_seen_of(valid), model, self.parameters(model), self.mixed)
         row = STRATEGIES.get(type(strategy).__name__)
         rule = row.buffers if row else AVERAGED
         chosen = self._chosen(strategy, model, valid) if rule == CHOSEN else None
         kept = [valid[index] for index in chosen] if chosen is not None else valid
         weights = self._count(kept, alike=self.variant == PAPER and type(strategy).__name__ == "MultiKrum")
         pieces = divided(strategy, valid)
-        if chosen is None:
+        if protects and row and rule == AVERAGED:
+            arrays, metrics = self._private_mean(strategy, round_number, valid, row, short)
+        elif chosen is None:
             arrays, metrics = self._by_class(strategy, round_number, replies)
         else:
             arrays, metrics = of_chosen(strategy, round_number, replies, kept)
@@ -147,6 +153,8 @@ class SecondArithmetic(Arithmetic):
             return Aggregated(None, None)
         if pieces:
             arrays = pieces.joined(arrays)
+        if protects and row and rule != AVERAGED:
+            arrays = protects.protect(round_number, arrays, row, len(valid), short)
         combine = Rule(
             rule,
             weights,
@@ -155,8 +163,27 @@ class SecondArithmetic(Arithmetic):
             getattr(strategy, "beta", 0.0),
         ).combine
         parameters = {name: _as_complex(array, model[name]) for name, array in arrays.items()}
-        made = {**parameters, **combine(model, apart, (name for name in model if name in self.buffers))}
+        names = [name for name in model if name in self.buffers]
+        # Counters and masks tell of the data as well: where that is protected, those of the model stay.
+        others = {name: model[name] for name in names} if self.private else combine(model, apart, names)
+        made = {**parameters, **others}
         return Aggregated(ArrayRecord(made), metrics, None if chosen is None else kept)
+
+    def _private_mean(
+        self, strategy: Any, round_number: int, replies: Sequence[Message], row: Row, short: int
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Add the noise to the mean, and let a strategy step by that: what it carries on has no more of the data."""
+        assert self.private
+        arrays, metrics = FedAvg.aggregate_train(strategy, round_number, replies)
+        if arrays is None:
+            return None, metrics
+        arrays = self.private.protect(round_number, arrays, row, len(replies), short)
+        if row.state:
+            mean = replies[0]
+            mean.content[ARRAYS] = arrays
+            mean.content.metric_records[METRICS][WEIGHT] = 1.0
+            arrays = self._by_class(strategy, round_number, [mean])[0]
+        return arrays, metrics
 
     def cast(self, array: Array, dtype: str) -> Array:
         """Return what a strategy has made in the type of the model, rounded once."""
@@ -213,7 +240,10 @@ def arithmetics(model: ArrayRecord, buffers: Iterable[str], values: Mapping[str,
         )
     shares = float(values["max_weight_share"]) or STRATEGIES[str(values["strategy"])].most_shares
     weighting = Weighting(str(values["weighting"]), int(values["max_examples"]), shares)
-    second = SecondArithmetic(NEWEST, found, weighting, str(values["variant"]), int(values[MIXED]))
+    private = Private.of(values)
+    if private:
+        check_model(model, found)
+    second = SecondArithmetic(NEWEST, found, private, weighting, str(values["variant"]), int(values[MIXED]))
     return {FIRST: Arithmetic(), NEWEST: second}
 
 
@@ -236,6 +266,10 @@ def tell_of_buffers(model: ArrayRecord, buffers: frozenset[str], number: int) ->
             names[0],
             len(names),
         )
+
+
+def _seen_of(replies: Iterable[Message]) -> list[ArrayRecord]:
+    return [reply.content.array_records[ARRAYS] for reply in replies]
 
 
 def _shapes(arrays: ArrayRecord) -> str:

@@ -67,6 +67,7 @@ class ExactStrategy(Strategy):
         self._guard = guard
         self._seed = seed
         self._arithmetic = arithmetic or Arithmetic()
+        self._private = self._arithmetic.private
         self._attendance = attendance
         self._steer = steer or Steer(None)
         # Flower's holds the first model to the end, and the replies of a round until there are those of the next: both
@@ -165,6 +166,8 @@ class ExactStrategy(Strategy):
         if self._configs and self.round.asked_nodes:
             self._configs.again(TRAIN)
         self._prepare(arrays, config, grid)
+        if self._private:
+            self._private.asks(self.round.number)
         self._steer.prepare(self.round.number, self.strategy, config)
         with _seeded(f"{self._seed}/{self.round.number}/train/{attempt}"):
             # A record of its own: ours is emptied when the round has made a new model, and it may keep what it gets.
@@ -336,7 +339,9 @@ class ExactStrategy(Strategy):
         """Return enough replies, after repeating the round where that is wished; None says to skip it."""
         pauses = RETRY_PAUSES if self._guard.on_shortfall == "retry" else ()
         for attempt, pause in enumerate(pauses, start=1):
-            if self.round.replies >= self._needed:
+            if self.round.replies >= self._needed or (
+                self._private and not self._private.may_ask_again(self.round.number)
+            ):
                 break
             logger.warning("%s. The round is repeated in %g seconds.", self._shortfall(replies), pause)
             time.sleep(pause)

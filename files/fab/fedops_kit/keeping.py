@@ -28,9 +28,11 @@ from .kept_rounds import KeptRounds, app_of
 from .knowledge._checkpoint.checkpoint import EARLY_STOPPING, Checkpoint
 from .knowledge._checkpoint.trainings import directory_of
 from .knowledge._config.kit import KIT_PACKAGE
+from .knowledge._config.privacy import PRIVACY
 from .knowledge._config.steering import STEERING
 from .knowledge._config.strategies import NOT_FOR_BUFFERS
 from .knowledge.version import VERSION
+from .private import check_privacy
 from .promises import promises
 from .publish import logger
 from .resume import ARITHMETIC, KIT, AnyModel, Beginning, arithmetic_of
@@ -128,8 +130,12 @@ class KeptStrategy(Strategy):
                 facts[EARLY_STOPPING] = stopping.settings.told
             if steer.settings:
                 facts[STEERING] = steer.settings.told
+            if arithmetic.private:
+                facts[PRIVACY] = arithmetic.private.settings.told
             terms.told_by.effective(known_line(beginning.checkpoint), facts)
             terms.told_by.keep_side_files(terms.side_files)
+            if arithmetic.private:
+                arithmetic.private.begin(terms.told_by, manifest, beginning.rounds_done)
             rounds = KeptRounds(
                 terms,
                 self._state,
@@ -230,6 +236,7 @@ def begin(
         state.check(ways[arithmetic_of(checkpoint)].seen(untrained), kept)
         check_stopping(checkpoint.manifest)
         check_steering(checkpoint.manifest)
+        check_privacy(checkpoint.manifest)
 
     first = partial(first_model, terms.values, untrained)
     if directory is None:

@@ -83,7 +83,6 @@ class KeptRounds:
         """Train the rounds that remain, and publish the result."""
         values, done = self._terms.values, self._beginning.rounds_done
         timeout = float(values["round_timeout"]) or timeout  # 0: the app's own
-        stopping = self._stopping
         guard = replace(self._terms.guard, round_timeout=math.inf if timeout is None else timeout)
         exact = ExactStrategy(
             self._state.strategy,
@@ -108,13 +107,14 @@ class KeptRounds:
             evaluate=_lending(evaluate_fn) if evaluate_fn and guard.foreign else evaluate_fn,
             capture=self._capture,
             attendance=self._attendance,
-            stopping=stopping,
+            stopping=self._stopping,
             steer=self._steer,
+            private=self._arithmetic.private,
             restore=self._state.restore,
             round_files=bool(values.get("round_files")),
             last=known,
         )
-        if self._num_rounds > done and not stopping.is_over:
+        if self._num_rounds > done and not keeper.is_over:
             # Our own ClientApp unpacks; another says so, or is sent its arrays one by one.
             packer = Packer(presumed=not guard.foreign)
             scratch = Scratch(self._directory.path if self._directory else None)
@@ -142,11 +142,11 @@ class KeptRounds:
             keeper.finish()
             if not found.arrays:
                 found.arrays = initial  # no round has made a model; where one has, Flower returns the last
-            if not stopping.is_over:
+            if not keeper.is_over:
                 self._tell_skipped(exact)
         else:
             found = Result(self._beginning.arrays)
-            self._tell_trained_already(stopping)
+            self._tell_trained_already(keeper)
         rounds = exact.last_aggregated or done
         checkpoint = self._saver.checkpoint if self._saver else None
         not_kept = {"not_kept": sorted(self._state.changed)} if self._state.changed else {}
@@ -154,7 +154,7 @@ class KeptRounds:
             {
                 "rounds": rounds,
                 **keeper.last,
-                **stopping.told(rounds < self._num_rounds),
+                **keeper.told_of_ends(rounds < self._num_rounds),
                 "checkpoint": checkpoint.file if checkpoint else None,
                 "sha256": checkpoint.sha256 if checkpoint else None,
                 **self._attendance.told,
@@ -212,10 +212,10 @@ class KeptRounds:
                 self._num_rounds,
             )
 
-    def _tell_trained_already(self, stopping: EarlyStopping) -> None:
+    def _tell_trained_already(self, keeper: RoundKeeper) -> None:
         done = self._beginning.rounds_done
         if done < self._num_rounds:
-            said = stopping_text({"round": done, **stopping.told(True)})
+            said = stopping_text({"round": done, **keeper.told_of_ends(True)})
             logger.info("The training is finished already: it has %s", said)
             return
         logger.info("All %d rounds are trained already", self._num_rounds)

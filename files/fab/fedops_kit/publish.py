@@ -22,6 +22,7 @@ from .knowledge._checkpoint.side_files import SIDE_FILES
 EFFECTIVE, INITIAL, HISTORY, RESULT = "effective.json", "initial.json", "history.jsonl", "result.json"
 FAILURE = "failure.json"
 ROSTER = "roster.json"  # who took part in the last rounds: read by the kit alone
+SPENT = "privacy.jsonl"  # what of its privacy is spent; it outlasts whatever begins anew
 WAITING = "waiting.json"  # for whom a round waits, while it does
 _ROSTER_LIMIT = 64 << 20  # bytes
 OF_A_ROUND = re.compile(r"round_[1-9][0-9]{0,8}_[a-z_]{1,32}\.json", re.ASCII)  # a file of one round
@@ -111,6 +112,34 @@ class Publisher:
         except OSError as error:
             # The history is a view; a training must not die of it.
             logger.warning("%s/%s cannot be written: %s", self._directory, HISTORY, error.strerror)
+
+    @property
+    def configuration_hash(self) -> str:
+        """The configuration that is trained."""
+        return str(self._common[_HASH])
+
+    def spend(self, facts: Mapping[str, object]) -> None:
+        """Write down what of the privacy of sites is about to be spent.
+
+        :raises OSError: when that cannot be written.
+        """
+        content = {**self._common, "time": _now(), **facts}
+        _log("privacy_spent", content)
+        if self._directory is not None:
+            _append(self._path(SPENT), json.dumps(content, allow_nan=False) + "\n")
+
+    def spent(self) -> list[Mapping[str, Any]]:
+        """Return what all runs of this training have written down; of a line that is damaged, nothing."""
+        if self._directory is None or not os.path.lexists(self._path(SPENT)):
+            return []
+        found: list[Mapping[str, Any]] = []
+        with open(self._path(SPENT), encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                found.append({})
+                with suppress(ValueError, RecursionError):
+                    if isinstance(said := json.loads(line), Mapping):
+                        found[-1] = said
+        return found
 
     @property
     def has_result(self) -> bool:

@@ -21,6 +21,7 @@ from .knowledge._checkpoint.checkpoint import Checkpoint
 from .knowledge._config.stopping import stopping_text
 from .measured import measured
 from .one_round import Round
+from .private import Private
 from .publish import Publisher, finite, logger
 from .rolls import DEVIATION, EXACT, said
 from .round_files import round_file, server_eval
@@ -50,6 +51,7 @@ class RoundKeeper:
     attendance: Attendance
     stopping: EarlyStopping
     steer: Steer
+    private: Private | None
     restore: Callable[[State], None]  # gives the strategy back what ``capture`` has returned
     round_files: bool = False  # whether each round leaves a file of its own
     last: dict[str, object] = field(default_factory=dict)  # loss and accuracy of the newest model
@@ -94,8 +96,9 @@ class RoundKeeper:
             self.last = self._kept(arrays, spike, {"loss": facts["loss"], "accuracy": facts["accuracy"]})
             # A mapping of our own: the record is emptied when the next round has made a new model, saved or not.
             said = {**self.attendance.manifest, **self.stopping.manifest, **self.steer.manifest}
+            said.update(self.private.manifest if self.private else {})
             self._unsaved = (dict(arrays), {**self.about, "round": finished.number, **self.last, **said})
-        is_over = self.stopping.is_over
+        is_over = self.is_over
         stands_still = finished.number < self.num_rounds and not is_over and self.publisher.is_to_stand_still
         saved = self._save() if self._is_due(finished, stands_still or is_best or is_over) else None
         if is_best and self.saver and self._unsaved and not saved:
@@ -115,7 +118,7 @@ class RoundKeeper:
             "update_norm": finite(finished.update_norm),
             **finished.reports.told(finished.aggregated),
             **self.steer.told(spike),
-            **self.stopping.told(finished.number < self.num_rounds),
+            **self.told_of_ends(finished.number < self.num_rounds),
             EXACT: self.attendance.told[EXACT],
             **({DEVIATION: {**asdict(deviation), "why": deviation.why}} if deviation else {}),
             "seconds": round(time.monotonic() - finished.started, 3),
@@ -127,8 +130,18 @@ class RoundKeeper:
         self.publisher.round_finished(self._told, also)
         if stands_still:
             self._end_quiesced()
-        if self.stopping.settings:
+        if self.stopping.settings or self.private:
             self._end_early(finished, arrays, central)
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether no further round is to be trained, however many were asked for."""
+        return self.stopping.is_over or bool(self.private and self.private.is_over)
+
+    def told_of_ends(self, before_the_last: bool) -> dict[str, Any]:
+        """What history and result say of what ends a training before its last round."""
+        of_privacy = self.private.told(before_the_last) if self.private else {}
+        return {**self.stopping.told(before_the_last), **of_privacy}
 
     def _kept(self, arrays: ArrayRecord, spike: bool, figures: dict[str, object]) -> dict[str, object]:
         """Return what is known of the model of a round, in whose place a better one may be put after a spike."""
@@ -150,9 +163,9 @@ class RoundKeeper:
                 found[number] = finished.returned[work]
         if central is not None:
             result.evaluate_metrics_serverapp[number] = central
-        if self.stopping.is_over and number < self.num_rounds:
+        if self.is_over and number < self.num_rounds:
             result.arrays = arrays
-            said = stopping_text({"round": number, **self.stopping.told(True)})
+            said = stopping_text({"round": number, **self.told_of_ends(True)})
             logger.info("Round %d is the last one of this training: it has %s", number, said)
             raise EndedEarly
 

@@ -74,6 +74,13 @@ DEFAULTS: Mapping[str, tuple[Mapping[str, object], ...]] = {
     "site_boost": ({"": 1.0},),
     "max_batches": ({"": 0},),
     "purpose": ({"": "training"},),
+    "privacy": ({"": "none"},),
+    "privacy_clipping_norm": ({"": 1.0},),
+    "privacy_noise_multiplier": ({"": 1.0},),
+    "privacy_target_quantile": ({"": 0.5},),
+    "privacy_clip_lr": ({"": 0.2},),
+    "privacy_count_stddev": ({"": 0.0},),
+    "privacy_seed": ({"": 0},),
     # --- end: generated ---
 }
 

@@ -20,6 +20,7 @@ from typing import Any
 from .._base.jsonable import is_finite_number, is_number, is_whole
 from .._checkpoint.checkpoint import EARLY_STOPPING
 from .kit import told
+from .privacy import privacy_end
 
 MINIMIZE, MAXIMIZE, BY_NAME_OF_METRIC = "min", "max", "auto"
 STOPPING_MODES = (BY_NAME_OF_METRIC, MINIMIZE, MAXIMIZE)
@@ -124,10 +125,10 @@ def has_stopped(result: Mapping[str, Any], wanted: Stopping | None) -> bool:
 
 
 def stopping_text(event: Mapping[str, Any]) -> str:
-    """Say of the last round, or the result, of a training how it was ended early; nothing where it was not."""
+    """Say of the last round, or the result, of a training what has ended it early; nothing where it was not."""
     said = event.get(EARLY_STOPPING)
     if not isinstance(said, Mapping) or said.get("ended") is not True:
-        return ""
+        return privacy_end(event)
     number, best = event.get("rounds", event.get("round")), said.get("best_round")
     where = f"best was round {best}" if best else "no round had a finite value"
     value = f" ({said.get('metric')} {said['best']:.4g})" if best and is_number(said.get("best")) else ""

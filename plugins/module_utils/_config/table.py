@@ -17,6 +17,7 @@ from .._base.notation import NAME_OF_TRAINING
 from .._checkpoint.models import CONTROLLER, FORMATS
 from .._checkpoint.trainings import DEFAULT_TRAINING, RESERVED
 from .code import CODE_CHANGES, NEW_TRAINING
+from .privacy import NONE, PRIVACY_KINDS
 from .purposes import PURPOSES, REAL_TRAINING
 from .schedules import CONSTANT, canonical_schedule
 from .strategies import MIXED, STRATEGIES, by_malicious_factor, listed, own_defaults, readers
@@ -33,6 +34,7 @@ GROUPS = {
     LOCAL: "Training on the clients",
     "steering": "Rates by round",
     "stopping": "When to stop early",
+    "privacy": "Differential privacy",
     "waiting": "Time, luck and missing replies",
     "checkpoints": "Checkpoints and resume",
     "telling": "What is told of each round",
@@ -48,6 +50,7 @@ _EVALUATION = "Evaluation reads the model and does not change it."
 _TELLING = "It decides what is told of the model, not what the model is."
 _STORAGE = "It decides what is kept of the model, not what the model is."
 _STOPPING = "It decides after which round a training ends, not what a round computes."
+_SPENDING = "It decides what is spent and when that is enough, not what a round computes."
 _CODE = "It is compared by itself, next to the configuration."
 _OUTVOTING = listed(tuple(name for names in by_malicious_factor().values() for name in names))
 _BOUNDED = listed(tuple(row.name for row in STRATEGIES.values() if row.most_shares))
@@ -498,6 +501,114 @@ _ROWS: tuple[Variable, ...] = (
         minimum=0,
         switch="early_stopping_patience",
         outside_identity=_STOPPING,
+    ),
+    Variable(
+        name="privacy",
+        type="str",
+        default=NONE,
+        title="Differential privacy",
+        help="Updates are clipped, and noise is added: to their mean by the server (central_fixed, central_adaptive),"
+        " or to each by its site (local). See docs/privacy.md for what that protects from whom.",
+        group="privacy",
+        choices=PRIVACY_KINDS,
+    ),
+    Variable(
+        name="privacy_clipping_norm",
+        type="float",
+        default=1.0,
+        title="Longest update that counts (L2 norm)",
+        help="A longer update is shortened to this; with central_adaptive, what the first round begins with.",
+        group="privacy",
+        minimum=0,
+        exclusive_minimum=True,
+        maximum=1e9,
+        switch="privacy",
+    ),
+    Variable(
+        name="privacy_noise_multiplier",
+        type="float",
+        default=1.0,
+        title="Noise multiplier",
+        help="The standard deviation of the noise over the farthest that one site can move what is released: larger is"
+        " more private. 0 adds no noise and protects nobody.",
+        group="privacy",
+        minimum=0,
+        maximum=1e6,
+        switch="privacy",
+    ),
+    Variable(
+        name="privacy_target_quantile",
+        type="float",
+        default=0.5,
+        title="Fraction of updates that is not clipped",
+        help="The clipping norm of central_adaptive moves to where this fraction of the updates is shorter.",
+        group="privacy",
+        minimum=0,
+        exclusive_minimum=True,
+        maximum=1,
+        exclusive_maximum=True,
+        switch="privacy",
+    ),
+    Variable(
+        name="privacy_clip_lr",
+        type="float",
+        default=0.2,
+        title="Pace of the clipping norm",
+        help="How fast central_adaptive moves the clipping norm: by at most this exponent in a round.",
+        group="privacy",
+        minimum=0,
+        exclusive_minimum=True,
+        maximum=10,
+        switch="privacy",
+    ),
+    Variable(
+        name="privacy_count_stddev",
+        type="float",
+        default=0.0,
+        title="Noise of the count of clipped updates",
+        help="The standard deviation of that noise with central_adaptive; 0 is a twentieth of the sites, or the noise"
+        " multiplier where that is larger.",
+        group="privacy",
+        minimum=0,
+        maximum=1e6,
+        switch="privacy",
+    ),
+    Variable(
+        name="privacy_delta",
+        type="float",
+        default=0.00001,
+        title="Delta of epsilon",
+        help="How likely the promise of epsilon may fail; well below one over the number of sites.",
+        group="privacy",
+        minimum=0,
+        exclusive_minimum=True,
+        maximum=1,
+        exclusive_maximum=True,
+        switch="privacy",
+        outside_identity=_SPENDING,
+    ),
+    Variable(
+        name="privacy_epsilon_budget",
+        type="float",
+        default=0.0,
+        title="Privacy budget (epsilon)",
+        help="The training ends, as completed, before the round that would spend more than this; 0 is no budget.",
+        group="privacy",
+        minimum=0,
+        maximum=1e6,
+        switch="privacy",
+        outside_identity=_SPENDING,
+    ),
+    Variable(
+        name="privacy_seed",
+        type="int",
+        default=0,
+        title="Seed of the noise (for tests alone)",
+        help="At 0 the noise is drawn from the operating system. Any other number makes noise that anybody can compute"
+        " and take away again: then nothing is private.",
+        group="privacy",
+        minimum=0,
+        switch="privacy",
     ),
     Variable(
         name="seed",

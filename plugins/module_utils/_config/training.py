@@ -21,6 +21,7 @@ from .._base.jsonable import canonical_hash
 from .._base.notation import is_unset, quoted, show, to_toml
 from .continuity import first_default, is_hashed, renamed
 from .knobs import Knobs, flat, read_knobs
+from .privacy import NO_SECURE_AGGREGATION, PRIVACY, is_secure_aggregation
 from .rules import related
 from .situation import ERROR, INFO, WARNING, Problem, Situation, worst_first
 from .sizing import Room
@@ -33,6 +34,8 @@ _MINIMUMS = {name: int(str(BY_NAME[name].default)) for name in ("min_available_c
 _COUNTED = {"strategy", "num_malicious", MIXED, "num_nodes_to_select", "fraction_train", *_MINIMUMS}
 # What those ask for who come from elsewhere, and why there is no such variable.
 _NOT_NEEDED = {
+    "secure_aggregation": NO_SECURE_AGGREGATION,
+    "secagg": NO_SECURE_AGGREGATION,
     "resume_round": "A training resumes after its newest good checkpoint by itself, with the round that it has. Remove"
     " {name}; {resume} says whether it resumes (auto), begins anew (never) or fails without a checkpoint (require).",
 }
@@ -216,7 +219,7 @@ def _idle(
     if strategy and not row.applies_to(strategy):
         hint = f"It is a parameter of {listed(row.strategies)}."
         return Problem(WARNING, spell(row), value, f"{rule}; {strategy} ignores it", hint)
-    if row.switch and not values.get(row.switch, True):
+    if row.switch and values.get(row.switch) == BY_NAME[row.switch].default:
         switch, off = spell(BY_NAME[row.switch]), values[row.switch]
         rule = f"{rule}; it has no effect while {switch} is {show(off)}"
         on = " to true" if off is False else ""
@@ -227,6 +230,8 @@ def _idle(
 def _bad(variable: Variable, value: object, rule: str, spelled: str, default: object) -> Problem:
     choices = {choice.lower(): choice for choice in variable.choices}
     near = difflib.get_close_matches(value.strip().lower()[:64], choices, 1) if isinstance(value, str) else []
+    if variable.name == PRIVACY and isinstance(value, str) and is_secure_aggregation(value):
+        return Problem(ERROR, spelled, value, rule, NO_SECURE_AGGREGATION.format(privacy=spelled))
     hint = f"Did you mean {choices[near[0]]}?" if near else f"Correct it, or leave it unset for {show(default)}."
     return Problem(ERROR, spelled, value, rule, hint)
 

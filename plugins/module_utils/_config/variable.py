@@ -42,7 +42,7 @@ class Variable:
     flower_key: str = ""  # its key in Flower's run configuration, where that is not its name
     largest: int = LARGEST_INTEGER  # of whole numbers, where no maximum says it
     canonical: Callable[[str], str] | None = None  # the one way to write a text that is legal; raises BadValue
-    switch: str = ""  # the variable without which it has no effect, so that it is not judged
+    switch: str = ""  # the variable that is off at its default: then it has no effect, and is not judged
 
     @property
     def ansible(self) -> str:

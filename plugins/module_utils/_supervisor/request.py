@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 
 from .._config.kit import told
 from .._config.limits import DEFAULT
+from .._config.privacy import Privacy
 from .._config.stopping import Stopping
 from .._training.runs import Asked
 from .sound import fits
@@ -56,8 +57,9 @@ class Request:
 
     def wanted(self, num_rounds: int | None) -> Asked:
         """Return what a training must be, with so many rounds, to be the one that is asked for."""
-        stopping = Stopping.in_run_config(values_of(self.run_config))
-        return Asked(self.configuration_hash, num_rounds, self.code, self.code_change, stopping)
+        values = values_of(self.run_config)
+        ends = Stopping.in_run_config(values), Privacy.in_run_config(values)
+        return Asked(self.configuration_hash, num_rounds, self.code, self.code_change, *ends)
 
     def asks_for(self) -> dict[str, t.Any]:
         """Return what makes a request another one."""

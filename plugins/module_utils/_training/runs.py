@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from .._base.notation import short_hash
 from .._config.code import is_same_code
+from .._config.privacy import Privacy, has_spent
 from .._config.stopping import Stopping, has_stopped
 from .._flower.answers import Run
 from .._flower.assumptions import RUN_COMPLETED
@@ -38,6 +39,7 @@ class Asked:
     code: str = ""
     code_change: str = ""
     stopping: Stopping | None = None  # what may end it before its last round
+    privacy: Privacy | None = None  # and by its budget
 
     def is_of(self, configuration_hash: t.Any, code: str | None) -> bool:
         """Tell whether something with this configuration and code is of the training that is asked for."""
@@ -158,7 +160,8 @@ def is_met_by_result(
         return False
     code = next((run.code for run in known if run.run_id == result.get("run_id")), None)
     # One that was ended early by just what is asked for has as many rounds as it is to have.
-    rounds = wanted.num_rounds if has_stopped(result, wanted.stopping) else result.get("rounds")
+    is_ended = has_stopped(result, wanted.stopping) or has_spent(result, wanted.privacy)
+    rounds = wanted.num_rounds if is_ended else result.get("rounds")
     return wanted.is_met(result.get("configuration_hash"), rounds, code)
 
 

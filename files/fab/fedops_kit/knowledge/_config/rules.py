@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .._base.notation import counted
+from .privacy_rules import READS as READ_FOR_PRIVACY
+from .privacy_rules import of_privacy
 from .schedules import Schedule
 from .situation import ERROR, INFO, WARNING, Problem, Situation
 from .sizing import checkpoint_bytes, checkpoints_held, memory_needed, replies_possible
@@ -22,7 +24,7 @@ from .strategies import MIXED, least_nodes_mixed, least_replies_trimmed, listed,
 from .table import BY_NAME, VARIABLES
 
 _Rule = Callable[[Situation], Iterator[Problem]]
-_RULES: list[tuple[frozenset[str], _Rule]] = []
+_RULES: list[tuple[frozenset[str], _Rule]] = [(READ_FOR_PRIVACY, of_privacy)]
 
 
 def _reads(*names: str) -> Callable[[_Rule], _Rule]:

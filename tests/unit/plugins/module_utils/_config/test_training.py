@@ -142,6 +142,7 @@ ANOTHER = {
     "early_stopping_mode": "max",
     "code_change": "continue",
     "code_sha256": "b" * 64,
+    "privacy": "local",
     **{row.name: not row.default for row in VARIABLES if row.type == "bool"},
     **{row.name: 4 for row in VARIABLES if row.type == "int"},
     **{row.name: 0.31 for row in VARIABLES if row.type == "float"},

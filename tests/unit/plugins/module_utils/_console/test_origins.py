@@ -33,7 +33,7 @@ TEXTS = {
     "mu_schedule": ("cosine_warm_restarts T_0=5", "step step_size=2"),
 }
 # Without these a value of the others would be refused, or read by no strategy.
-BESIDE = {"fl_checkpoint_enabled": True, "fl_min_available_clients": 9}
+BESIDE = {"fl_checkpoint_enabled": True, "fl_min_available_clients": 9, "fl_weighting": "uniform"}
 STRATEGY = {"fl_strategy": "FedYogi"}
 
 
