@@ -63,6 +63,8 @@ COPIED = (
     "_checkpoint/safetensors",
     "_checkpoint/models",
     "_checkpoint/side_files",
+    "_checkpoint/bfloat16",
+    "_checkpoint/tensors",
 )  # fmt: skip
 
 

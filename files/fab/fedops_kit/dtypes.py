@@ -13,13 +13,13 @@ import numpy as np
 from flwr.app import Array
 from numpy.typing import NDArray
 
+from .knowledge._checkpoint.bfloat16 import from_float32, to_float32
 from .mapped import Mapped, size
 
 BFLOAT16 = "bfloat16"
 NARROW = ("float16", BFLOAT16)
 _RAW = np.dtype("V2")  # what NumPy makes of bfloat16
 _HALF = 1e-9  # a mean of weights that are half and half is not always 0.5 to the bit
-_SIGN = np.uint32(0x8000_0000)
 
 
 class Widened(Array):
@@ -61,8 +61,7 @@ def is_countable(dtype: str) -> bool:
 def wide(values: NDArray) -> NDArray:
     """Return numbers in a type that NumPy computes with: sixteen bits as float32, all others as they are."""
     if is_bfloat16(values):
-        bits = np.ascontiguousarray(values).view(np.uint16).astype(np.uint32)
-        return (bits << np.uint32(16)).view(np.float32).reshape(values.shape)
+        return to_float32(np.ascontiguousarray(values).view(np.uint16)).reshape(values.shape)
     return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
@@ -84,7 +83,7 @@ def as_complex(values: NDArray, like: NDArray) -> NDArray:
 def narrowed(values: NDArray, dtype: str) -> NDArray:
     """Return numbers in the type of the model. Rounded once, to the nearest, ties to even; counts stay in range."""
     if dtype == BFLOAT16:
-        return _to_bfloat16(values)
+        return from_float32(np.ascontiguousarray(values, np.float32)).view(_RAW).reshape(np.shape(values))
     kind = np.dtype(dtype)
     if kind.kind == "b":
         return values if values.dtype.kind == "b" else values > 0.5 + _HALF  # what more than half of the weight says
@@ -130,12 +129,3 @@ def as_made(values: NDArray, dtype: str) -> Array:
     made = array(np.asarray(narrowed(values, dtype)))
     made.dtype = dtype
     return made
-
-
-def _to_bfloat16(values: NDArray) -> NDArray:
-    bits = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint32)
-    lower = np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
-    upper = ((bits.astype(np.uint64) + lower) >> np.uint64(16)).astype(np.uint16)
-    is_nan = (bits & ~_SIGN) > np.uint32(0x7F80_0000)  # rounding would carry it into infinity
-    upper[is_nan] = np.uint16(0x7FC0)
-    return upper.view(_RAW).reshape(np.shape(values))

@@ -18,17 +18,14 @@ from .dtypes import BFLOAT16
 from .dtypes import array as array_of
 from .errors import RunFailedError
 from .foreign import unsound
-from .knowledge._base.jsonable import harmless, without_colours
 from .knowledge._base.reading import sha256_of
 from .knowledge._checkpoint import models
 from .knowledge._checkpoint.manifest import CheckpointError, opened
 from .knowledge._checkpoint.models import CONTROLLER, NPZ, PT, Entry, ModelError
+from .knowledge._checkpoint.tensors import TORCH, dtype_of, read_tensors, values_of
 from .publish import logger
 
-_TORCH = "torch"
 _RAW = "V2"  # what NumPy makes of bfloat16
-_SHOWN = 100  # characters of a name
-_SAVE = "Save a state_dict() alone: torch.save(model.state_dict(), path)."
 _MORE_THAN_NUMBERS = 16 << 20  # bytes of a .pt file beside its numbers: names, and how it is made of them
 
 
@@ -75,8 +72,7 @@ def _read(path: str, stream: IO[bytes], untrained: ArrayRecord) -> ArrayRecord:
     size = os.fstat(stream.fileno()).st_size
     if models.format_of(path) == PT:
         tensors = _tensors(path, stream, size, untrained)
-        kinds = {name: str(tensor.dtype).removeprefix(f"{_TORCH}.") for name, tensor in tensors.items()}
-        found = [Entry(name, kinds[name], tuple(tensor.shape), 0, 0) for name, tensor in tensors.items()]
+        found = [Entry(name, dtype_of(tensor), tuple(tensor.shape), 0, 0) for name, tensor in tensors.items()]
     else:
         tensors, found = {}, models.entries(stream, path, size)
     expected = {name: (array.dtype, tuple(array.shape)) for name, array in untrained.items()}
@@ -113,35 +109,15 @@ def _arrays(
 
 def _of_tensor(tensor: Any, dtype: str) -> Array:
     """Return a tensor as an array; NumPy has no bfloat16, and holds two bytes for each."""
-    values = tensor.contiguous()
-    if dtype == BFLOAT16:
-        return array_of(values.view(importlib.import_module(_TORCH).int16).numpy().view(_RAW))
-    return array_of(values.numpy())
+    values = values_of(tensor)
+    return array_of(values.view(_RAW) if dtype == BFLOAT16 else values)
 
 
 def _tensors(path: str, stream: IO[bytes], size: int, untrained: ArrayRecord) -> dict[str, Any]:
     """Return what PyTorch finds in a file of weights; nothing else is loaded."""
-    if importlib.util.find_spec(_TORCH) is None:
+    if importlib.util.find_spec(TORCH) is None:
         raise ModelError(f"{path} needs PyTorch, which is not in the environment of the ServerApps.")
     numbers = sum(len(array.data) for array in untrained.values())
     if size > 2 * numbers + _MORE_THAN_NUMBERS:
         raise ModelError(f"{path} has {size} bytes, and the model of the app {numbers}.")
-    torch = importlib.import_module(_TORCH)
-    stream.seek(0)
-    try:
-        found = torch.load(stream, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a file can make of its reader
-        # Its first line says what is wrong. The others say how to run what is in the file.
-        reason = harmless(without_colours(str(error)).partition("\n")[0].partition(". ")[0], 200)
-        raise ModelError(f"{path} is no file of weights alone: {reason}. {_SAVE}") from error
-    if not isinstance(found, dict) or not found:
-        raise ModelError(f"{path} is no dictionary of tensors. {_SAVE}")
-    for name, tensor in found.items():
-        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or not _has_numbers(tensor, torch):
-            shown = harmless(repr(name), _SHOWN)
-            raise ModelError(f"{path} holds {shown}, which is no tensor of numbers. {_SAVE}")
-    return {name: tensor.detach() for name, tensor in found.items()}
-
-
-def _has_numbers(tensor: Any, torch: Any) -> bool:
-    return tensor.layout == torch.strided and not tensor.is_meta and not tensor.is_quantized
+    return read_tensors(path, stream)
