@@ -31,6 +31,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.verifica
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.contents import (
     ADAPTER_CONFIG,
     CERTIFICATE_ENDING,
+    LONGEST_ADAPTER_CONFIG,
     SIGNATURE_ENDING,
     PackageError,
 )
@@ -44,7 +45,6 @@ from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import (
 )
 
 OF_THE_CONTROLLER = ("files", "base_model", "base_sha256", "ca_passphrase", "name")  # nothing of it goes to the host
-LONGEST_CONFIG = 1 << 20  # bytes
 
 
 class ActionModule(ActionBase):
@@ -168,7 +168,7 @@ def _base_of(config: str | None) -> str:
     if config is None:
         return ""
     with open(config, "rb") as stream:
-        text = stream.read(LONGEST_CONFIG)
+        text = stream.read(LONGEST_ADAPTER_CONFIG)
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -31,10 +31,10 @@ attributes:
 options:
   name:
     description:
-      - Which program. V(package) verifies and unpacks the packages of M(fedops.flower.model_package). It alone needs a
-        library beside Python, cryptography.
+      - Which program. V(package) verifies and unpacks the packages of M(fedops.flower.model_package), and needs the
+        library cryptography beside Python. V(aggregate-adapters) averages adapters of PEFT, and needs NumPy.
     type: str
-    choices: [supervisor, mirror, alerts, package, tracker]
+    choices: [supervisor, mirror, alerts, package, aggregate-adapters, tracker]
     required: true
   directory:
     description:

@@ -38,6 +38,7 @@ MAKERS = {
     "module_utils/_base/guarded.py": GIVEN,
     "module_utils/_base/identity.py": "/etc/flower",
     "module_utils/_base/text_files.py": GIVEN,
+    "module_utils/_delivery/averaging.py": GIVEN,
     "module_utils/_flower/fab.py": "app",
     "module_utils/_flower/pinned.py": "app/of_trainings",
     "module_utils/_mirror/fetch.py": "checkpoints",

@@ -25,7 +25,7 @@ PACKAGE_ENDING = ".tar.gz"
 SIGNATURE_ENDING, CERTIFICATE_ENDING = ".sig", ".crt"  # behind the name of a package
 PACKAGE_MANIFEST, CARD, ADAPTER_CONFIG = "manifest.json", "README.md", "adapter_config.json"
 NAME_OF_PACKAGE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-LONGEST_MANIFEST = 1 << 20  # bytes
+LONGEST_MANIFEST = LONGEST_ADAPTER_CONFIG = 1 << 20  # bytes
 MOST_PACKED = 256
 # What weights are called, without the ending: by the libraries that load them.
 WEIGHTS: t.Mapping[str, str] = {"adapter": "adapter_model", "model": "model"}

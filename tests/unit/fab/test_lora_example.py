@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 import runpy
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,11 @@ from flwr.app import Message
 from numpy.typing import NDArray
 from simulated import Federation
 from use_cases import ROOT, Shipped, settings
+
+sys.path.insert(0, str(ROOT / "plugins"))
+
+from module_utils._delivery.adapters import AdapterError
+from module_utils._delivery.averaging import average_adapters
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make test-examples runs this with it")
 pytest.importorskip("peft", reason="PEFT is not installed: make test-examples runs this with it")
@@ -38,7 +45,7 @@ class Example:
     task: ModuleType
     adapter: Model
     sent: list[tuple[str, str, int]]  # direction, site, bytes of arrays, message by message of the last round
-    last: list[tuple[Model, float]]  # what each site has sent in the last round, and how many examples it has
+    last: list[tuple[Model, float]]  # what each site has sent in the last round, and from how many examples
 
     @property
     def site(self) -> Path:
@@ -66,7 +73,8 @@ LLM = "files/use_cases/llm-fine-tuning/task.py"
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
     root = tmp_path_factory.mktemp("lora")
-    sent, last = [], []
+    sent: list[tuple[str, str, int]] = []
+    last: dict[str, tuple[Model, float]] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEDOPS_TRAININGS_DIR", str(root / "trainings"))
         patch.setenv("FEDOPS_DATA_DIR", str(root / "server"))
@@ -88,14 +96,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
                 (record,) = message.content.array_records.values()
                 (metrics,) = (one for one in message.content.metric_records.values() if "num-examples" in one)
                 arrays = {name: array.numpy().copy() for name, array in record.items()}
-                last.append((arrays, float(metrics["num-examples"])))
+                last[site] = arrays, float(metrics["num-examples"])
 
         grid = {"on_the_wire": on_the_wire, "on_the_way": on_the_way}
         shipped.train(federation, task, num_rounds=ROUNDS, grid=grid)
         with np.load(federation.checkpoints() / "checkpoint_latest.npz") as archive:
             adapter = {name: archive[name] for name in archive.files}
-        assert len(last) == 3 * ROUNDS
-        yield Example(federation, task, adapter, sent[-6:], last[-3:])
+        yield Example(federation, task, adapter, sent[-6:], [last[site] for site in federation.names])
 
 
 def test_the_federated_adapter_beats_each_sites_own_and_is_near_the_pooled_one(trained: Example) -> None:
@@ -138,3 +145,52 @@ def test_its_files_go_with_it(trained: Example) -> None:
     manifest = json.loads((trained.federation.checkpoints() / "checkpoint_latest.json").read_text())
     assert record["configuration_hash"] == manifest["configuration_hash"]
     assert set(record["files"]) >= {"adapter_config.json", "tokenizer.json", "tokenizer_config.json"}
+
+
+def test_a_round_is_the_average_of_folders_that_came_by_other_ways(trained: Example, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    files = trained.task.side_files(trained.site, trained.extra)
+    given = []
+    for number, (arrays, examples) in enumerate(trained.last):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "adapter_config.json").write_bytes(files["adapter_config.json"])
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        if number == 1:
+            torch.save(tensors, folder / "adapter_model.bin")
+        else:
+            save_file(tensors, folder / "adapter_model.safetensors")
+        given.append(f"{folder}:{examples:.0f}")
+    told = average_adapters(given, str(tmp_path / "out"))
+    assert [one["examples"] for one in told["adapters"]] == [80, 65, 50]
+    assert told["adapters"][1]["file"] == "adapter_model.bin"
+    from peft import PeftModel
+    from safetensors.numpy import load_file
+    from transformers import AutoModelForCausalLM
+
+    made = load_file(tmp_path / "out/adapter_model.safetensors")
+    assert {name: array.tobytes() for name, array in made.items()} == {
+        name: array.tobytes() for name, array in trained.adapter.items()
+    }
+    model = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(trained.site / "base-model"), tmp_path / "out"
+    )
+    assert model.peft_config["default"].r == 8
+
+
+def test_a_pickle_among_them_runs_nothing(trained: Example, tmp_path: Path) -> None:
+    class Runs:
+        def __reduce__(self) -> tuple:
+            return (Path(tmp_path / "ran").touch, ())
+
+    (tmp_path / "a").mkdir()
+    files = trained.task.side_files(trained.site, trained.extra)
+    (tmp_path / "a/adapter_config.json").write_bytes(files["adapter_config.json"])
+    (tmp_path / "a/adapter_model.bin").write_bytes(pickle.dumps({"q": Runs()}))
+    with pytest.raises(AdapterError, match="is no file of weights alone"):
+        average_adapters([f"{tmp_path}/a:1"], str(tmp_path / "out"))
+    torch.save({"q": Runs()}, tmp_path / "a/adapter_model.bin")
+    with pytest.raises(AdapterError, match="is no file of weights alone"):
+        average_adapters([f"{tmp_path}/a:1"], str(tmp_path / "out"))
+    assert not (tmp_path / "ran").exists()
