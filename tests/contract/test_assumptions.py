@@ -583,6 +583,11 @@ def test_database_settings() -> None:
         assert "secure_delete" not in dict(settings)  # or our launcher has less to do
 
 
+def test_parts_of_requests() -> None:
+    for module, (name, limit) in flower.PARTS_OF_REQUESTS.items():
+        assert getattr(importlib.import_module(module), name) == limit
+
+
 def test_hash_of_a_task() -> None:
     types = importlib.import_module("flwr.supercore.superexec.executor.types")
     plugin = importlib.import_module("flwr.supercore.superexec.plugin.base_exec_plugin")

@@ -13,6 +13,7 @@ SUPERNODE = "roles/supernode/files/flower-supernode.py"
 PARTS = (
     ("pace", "roles/supernode/files/clientapps/pace.py", SUPERNODE),
     ("patience", "files/fab/fedops_kit/patience.py", SUPERNODE),
+    ("parts", "roles/superlink/files/flower-superlink.py", SUPERNODE),
 )
 
 

@@ -430,6 +430,13 @@ DATABASE_SETTINGS: t.Mapping[str, tuple[str, tuple[str, str]]] = _assume(
     "Each connection to the SuperLink's database is set up with the pairs in this tuple, of which this is one.",
     SUPERLINK_LAUNCHER,
 )
+PARTS_OF_REQUESTS: t.Mapping[str, tuple[str, int]] = _assume(
+    "parts_of_requests",
+    {"uvicorn.protocols.http.httptools_impl": ("HIGH_WATER_LIMIT", 65536)},
+    "The web server of SuperLink and SuperNode reads on while no more than so many bytes of a request wait.",
+    SUPERLINK_LAUNCHER,
+    SUPERNODE_LAUNCHER,
+)
 TASK_HASH = _assume(
     "hash_of_a_task",
     "fab_hash",

@@ -10,6 +10,9 @@ the same before and after, so that nothing more is lost when the process or the 
 
 Whoever finds the database busy waits for twenty seconds and not for five before the SuperLink answers 500.
 
+A piece is read from its connection in parts of 64 KiB, and each part passes through every layer of the web server as an
+event of its own. Here a part may have 1 MiB.
+
 What was imported stays as long as the process. Python's collector, which a message calls often, need not look through
 all of it each time: that was a seventh of what the SuperLink computed.
 """
@@ -41,9 +44,30 @@ def set_database(sql: Any) -> None:
         )
 
 
+# begin: parts
+SERVER, PART = "uvicorn.protocols.http.httptools_impl", "HIGH_WATER_LIMIT"  # bytes that wait to be read
+PARTS = (65536, 1 << 20)  # what it is, and what it becomes
+
+
+def read_in_larger_parts(name: str = SERVER) -> None:
+    """Have the web server of Flower hand on more of a request at a time, where it does that as is known."""
+    try:
+        server = importlib.import_module(name)
+    except ImportError:
+        server = None
+    if getattr(server, PART, None) == PARTS[0]:
+        vars(server)[PART] = PARTS[1]
+    else:
+        print(f"This web server reads in another way ({name}). That is left to it.", file=sys.stderr)
+
+
+# end: parts
+
+
 def main() -> None:
     """Run the SuperLink as its command line says."""
     set_database(importlib.import_module("flwr.supercore.sql_mixin"))
+    read_in_larger_parts()
     superlink = importlib.import_module("flwr.superlink.cli").flower_superlink
     importlib.import_module("flwr.superlink.main")  # it imports create_app() when it begins to serve
     gc.collect()

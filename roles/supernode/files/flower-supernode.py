@@ -150,6 +150,26 @@ def about(seconds: float) -> float:
 # end: patience
 
 
+# begin: parts (tools/generate.py copies it from flower-superlink.py)
+SERVER, PART = "uvicorn.protocols.http.httptools_impl", "HIGH_WATER_LIMIT"  # bytes that wait to be read
+PARTS = (65536, 1 << 20)  # what it is, and what it becomes
+
+
+def read_in_larger_parts(name: str = SERVER) -> None:
+    """Have the web server of Flower hand on more of a request at a time, where it does that as is known."""
+    try:
+        server = importlib.import_module(name)
+    except ImportError:
+        server = None
+    if getattr(server, PART, None) == PARTS[0]:
+        vars(server)[PART] = PARTS[1]
+    else:
+        print(f"This web server reads in another way ({name}). That is left to it.", file=sys.stderr)
+
+
+# end: parts
+
+
 PACE = Pace()
 
 
@@ -248,6 +268,7 @@ def main() -> None:
     # The connection imports the class by its name.
     fleet_http_connection.FleetHttpClient = Client
     quicken(PACE, "flwr.supernode.start_client_internal", "time.sleep(3)", "time.sleep(0.5)")
+    read_in_larger_parts()  # what a ClientApp replies
     quicken_pulls(pull_objects, 2.0)  # all SuperNodes ask one SuperLink
     gc.collect()
     gc.freeze()  # what was imported stays, and need not be looked through with each message

@@ -12,7 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import DATABASE_SETTINGS
+from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import (
+    DATABASE_SETTINGS,
+    PARTS_OF_REQUESTS,
+)
 
 sql_mixin = pytest.importorskip("flwr.supercore.sql_mixin")
 
@@ -61,9 +64,25 @@ def test_another_release_of_flower_is_left_alone(launcher: Launcher, capsys, nam
     )
 
 
+def test_a_request_is_read_in_larger_parts(launcher: Launcher, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    assert {launcher["SERVER"]: (launcher["PART"], launcher["PARTS"][0])} == PARTS_OF_REQUESTS
+    server = importlib.import_module(launcher["SERVER"])
+    monkeypatch.setattr(server, launcher["PART"], launcher["PARTS"][0])  # to be put back
+    launcher["read_in_larger_parts"]()
+    assert server.HIGH_WATER_LIMIT == 1 << 20
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["json", "nowhere.to_be_found"])
+def test_another_web_server_is_left_alone(launcher: Launcher, capsys, name: str) -> None:
+    launcher["read_in_larger_parts"](name)
+    assert capsys.readouterr().err == f"This web server reads in another way ({name}). That is left to it.\n"
+
+
 def test_it_runs_flowers_superlink(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[bool] = []
     monkeypatch.setattr(importlib.import_module("flwr.superlink.cli"), "flower_superlink", lambda: ran.append(True))
+    monkeypatch.setattr(importlib.import_module(launcher["SERVER"]), launcher["PART"], launcher["PARTS"][0])
     monkeypatch.setattr(gc, "freeze", lambda: ran.append(False))
     launcher["main"]()
     assert ran == [False, True]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import runpy
@@ -40,6 +41,7 @@ from flwr.supercore.run import Run, RunNotRunningException
 from flwr.supernode import fleet_http_connection
 from flwr.supernode import start_client_internal as flower
 from flwr.supernode.nodestate import NodeStateFactory
+from uvicorn.protocols.http import httptools_impl
 
 LAUNCHER = Path(__file__).parents[3] / "roles" / "supernode" / "files" / "flower-supernode.py"
 RUN, NODE = 7, 11
@@ -134,6 +136,8 @@ def test_the_connection_of_flower_uses_the_client_of_the_launcher(monkeypatch) -
     monkeypatch.setattr(fleet_http_connection, "FleetHttpClient", original)  # and put it back at the end
     monkeypatch.setattr(flower, "time", time)
     monkeypatch.setattr(inflatable_utils.pull_objects, "__kwdefaults__", dict(PULLS))
+    monkeypatch.setattr(httptools_impl, "HIGH_WATER_LIMIT", 65536)
+    monkeypatch.setattr(gc, "freeze", lambda: used.append(gc))
     handlers = list(FLOWER_LOGGER.handlers)
     try:
         launcher = runpy.run_path(str(LAUNCHER))
@@ -143,7 +147,8 @@ def test_the_connection_of_flower_uses_the_client_of_the_launcher(monkeypatch) -
         FLOWER_LOGGER.handlers[:] = handlers
     assert flower.time is launcher["PACE"]
     assert inflatable_utils.pull_objects.__kwdefaults__["backoff_cap"] == 2
-    assert used == [launcher["Client"]]
+    assert used == [gc, launcher["Client"]]
+    assert httptools_impl.HIGH_WATER_LIMIT == 1 << 20
     assert issubclass(launcher["Client"], original)
 
 
