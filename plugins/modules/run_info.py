@@ -152,7 +152,7 @@ effective:
   type: dict
   sample: {"training": "default", "strategy": {"name": "FedAvg"}}
 stopped_early:
-  description: How early stopping has ended the training before its last round; null where it has not.
+  description: How early stopping, or the privacy budget, has ended the training before its last round; null where not.
   returned: when O(name) or O(run_id) is given
   type: str
   sample: stopped early at round 14, best was round 9 (loss 0.4123)

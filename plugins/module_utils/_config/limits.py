@@ -96,6 +96,11 @@ def _session_problems(asked: t.Mapping[str, t.Any]) -> list[str]:
             "fl_early_stopping_patience is set, which ends a training, and this one has no end. Set it to 0, or set"
             " training_mode=once."
         )
+    if asked["training"].get("privacy", "none") != "none" and asked["training"].get("privacy_epsilon_budget"):
+        found.append(
+            "fl_privacy_epsilon_budget is set, which ends a training, and this one has no end. Set it to 0, or set"
+            " training_mode=once."
+        )
     return [f"training_mode is continuous but {problem}" for problem in found]
 
 

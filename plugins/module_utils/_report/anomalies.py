@@ -20,6 +20,7 @@ from .._supervisor.endings import AGAIN, AT_WORK, ENDINGS, FINISHED, REASONS, WA
 from . import figures
 from .anomaly import NOTABLE, SERIOUS, Anomaly
 from .figures import Report, median, series
+from .noise import of_noise
 from .rounds import number
 from .sites import of_sites
 
@@ -37,6 +38,7 @@ def found(report: Report) -> list[dict[str, t.Any]]:
         *_lost(report),
         *_history(report),
         *_model(report),
+        *of_noise(report),
         *_rounds(report),
         *of_sites(report),
     ]

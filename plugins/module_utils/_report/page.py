@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._config.privacy import EPSILON
 from .._flower.app import table_of
 from .._training.progress import span_text
 from . import charts
@@ -77,7 +78,8 @@ def _summary(report: Report) -> str:
         ("Lost runs", str(told["restarts"])),
         ("Exact", {True: "yes", False: "no"}.get(told["exact"], "not known")),
     ]
-    cards = "".join(f"<div><dt>{words(key)}</dt><dd>{words(value, 80)}</dd></div>" for key, value in facts)
+    facts += [("Privacy", told["privacy"])] if told.get("privacy") else []
+    cards = "".join(f"<div><dt>{words(key)}</dt><dd>{words(value, 160)}</dd></div>" for key, value in facts)
     said = told["stopped_early"] or told["detail"]
     return f"<dl class=cards>{cards}</dl>" + (f"<p>{words(said, 2000)}</p>" if said else "")
 
@@ -138,6 +140,7 @@ def _model(report: Report) -> str:
     parts = [_figure(name.capitalize(), charts.by_round(report, name)) for name in ("loss", "accuracy")]
     parts += [_figure(words(name), charts.by_round(report, name)) for name in charts.metric_names(report)]
     parts.append(_figure("Rates", charts.rates(report)))
+    parts.append(_figure("Privacy spent (epsilon)", charts.by_round(report, EPSILON)))
     parts.append(_figure("Length of the model's step", charts.update_norms(report)))
     shown = "".join(parts)
     return f"<div class=pairs>{shown}</div>" if shown else "<p class=none>No round has been finished.</p>"

@@ -16,7 +16,9 @@ import typing as t
 from .._base.errors import FedopsError
 from .._base.jsonable import Bounds, harmless, harmless_value, is_whole, loads, plain
 from .._base.pseudonyms import SiteNames
+from .._config.privacy import EPSILON, PRIVACY, spent_text
 from .._config.stopping import stopping_text
+from .._flower.app import table_of
 from . import anomalies, comparison
 from .figures import best, metric_of, series
 from .rounds import LONGEST_SITE, MOST_GROUPS, SITE_FIGURES, SITE_STATES, WAS_AWAY, number
@@ -39,6 +41,7 @@ _OF_EFFECTIVE = (
     "configuration_hash",
     "steering",
     "early_stopping",
+    "privacy",
     "promises",
 )
 _ABSENT: t.Mapping[str, t.Any] = {
@@ -127,6 +130,7 @@ def outcome(report: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "state": supervision.get("state") or ("completed" if result else "unknown"),
         "detail": supervision.get("detail") or (report["failure"] or {}).get("message") or "",
         "stopped_early": stopping_text(result),
+        "privacy": _spent(report, last),
         "rounds": len(rounds),
         "last_round": last.get("round", 0),
         "num_rounds": last.get("num_rounds") or supervision.get("num_rounds"),
@@ -140,6 +144,14 @@ def outcome(report: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "restarts": supervision.get("restarts") or 0,
         "exact": result.get("exact", last.get("exact")),
     }
+
+
+def _spent(report: t.Mapping[str, t.Any], last: t.Mapping[str, t.Any]) -> str:
+    """Say what of privacy is spent, by the result or else by the last round; empty where nothing is protected."""
+    settings = table_of(report, "effective", PRIVACY)
+    if spent := spent_text(report["result"] or {}):
+        return spent
+    return spent_text({PRIVACY: {**settings, EPSILON: last.get(EPSILON)}}) if settings and last else ""
 
 
 def timeline(report: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:

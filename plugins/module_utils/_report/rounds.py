@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from .._base.guarded import Owners, regular_file
 from .._base.jsonable import harmless, is_number
 from .._base.records import why_unread
+from .._config.privacy import epsilon_of
 from .._training.claims import HISTORY_FILE, LINE_LIMIT, MOST_ROUNDS, ClaimError, replay, round_and_sites
 
 WHOLE_LIMIT = 256 << 20  # bytes of the history that are read; of a longer one, its end
@@ -127,6 +128,8 @@ def small(line: t.Mapping[str, t.Any], sites: t.Any = None) -> RoundRow:
         )
         if numbers:
             row[key] = dict(list(numbers.items())[:MOST_METRICS])
+    if (spent := epsilon_of(line)) is not None:
+        row["epsilon"] = spent
     steering = line.get("steering")
     if isinstance(steering, dict) and steering.get("spike") is True:
         row["spike"] = True

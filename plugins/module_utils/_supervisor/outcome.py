@@ -14,6 +14,7 @@ import typing as t
 from .._base.jsonable import Bounds, harmless_value, is_number
 from .._base.pseudonyms import SiteNames
 from .._checkpoint.checkpoint import EARLY_STOPPING
+from .._config.privacy import epsilon_of, spent_text
 from .._config.stopping import stopping_text
 from .._flower.assumptions import SHORT_HASH
 from .._supernode.registry import named
@@ -59,6 +60,8 @@ def outcome(seen: Returned) -> dict[str, t.Any]:
         "exact": (result or newest).get("exact"),
         "deviation": deviation(result, rounds, names),
         "stopped_early": stopping_text(result) or None,
+        "privacy": spent_text(result or newest) or None,
+        "privacy_epsilon": epsilon_of(result or newest),
         "best_round": _number((result.get(EARLY_STOPPING) or {}).get("best_round")) or None,
         "best_checkpoint": best_checkpoint(seen, result).get("path"),
         "restarts": supervision.get("restarts") or 0,

@@ -62,6 +62,10 @@ def _is_span(value: t.Any) -> bool:
     return is_finite_number(value) and 0 <= value < _LONGEST
 
 
+def _is_number_or_nothing(value: t.Any) -> bool:
+    return value is None or is_finite_number(value)
+
+
 def _is_text(value: t.Any) -> bool:
     return isinstance(value, str)
 
@@ -82,6 +86,7 @@ _NAME, _TEXT = Kind("a text", _is_text, needed=True), Kind("a text", _is_text)
 _COUNT, _NUMBER = Kind("a whole number of at least 0", _is_count), Kind("a number", is_finite_number)
 _FLAG, _TABLE = Kind("true or false", lambda value: isinstance(value, bool)), Kind("an object", _has())
 _STOPPED = Kind("an object with a best_round, a whole number", _has(best_round=_is_count))
+_PRIVATE = Kind("an object with an epsilon, a number or null", _has(epsilon=_is_number_or_nothing))
 _SITES = Kind("a list of objects with a site each", _are_sites)
 
 # Every value that code of ours uses. One that is missing or null is not told, unless it is needed.
@@ -95,6 +100,7 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "run_config": _TABLE,
         "strategy": _TABLE,
         "early_stopping": _TABLE,
+        "privacy": _TABLE,
         "promises": Kind("an object with two lists of texts", _has(**{"holds": _are_texts, "not": _are_texts})),
         "process": Kind("an object with pid and ticks, whole numbers", _has(pid=_is_count, ticks=_is_count)),
         "resumed_from": Kind("an object with a file and a round", _has(file=_is_text, round=_is_count)),
@@ -111,6 +117,7 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "checkpoint": _TEXT,
         "sha256": _TEXT,
         "early_stopping": _STOPPED,
+        "privacy": _PRIVATE,
         "exact": _FLAG,
         "deviation": Kind("an object with a round and why", _has(round=_is_count, why=_is_text)),
     },
@@ -142,6 +149,7 @@ _KINDS: t.Mapping[str, t.Mapping[str, Kind]] = {
         "rejected": _SITES,
         "update_norm": _NUMBER,
         "early_stopping": _STOPPED,
+        "privacy": _PRIVATE,
         "exact": _FLAG,
         "deviation": Kind("an object with why", _has(why=_is_text)),
         "sites": _SITES,

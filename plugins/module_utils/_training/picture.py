@@ -16,6 +16,7 @@ from .._base.home import HOME
 from .._base.jsonable import Bounds, harmless_value, loads
 from .._base.notation import show
 from .._base.pseudonyms import SiteNames
+from .._config.privacy import spent_text
 from .._config.stopping import stopping_text
 from .progress import pace
 from .promises import promises_of
@@ -162,6 +163,7 @@ def _training(training: Row, names: SiteNames) -> dict[str, Any]:
         "exact": last.get("exact"),
         "deviation": first_deviation(history, names),
         "stopped_early": stopping_text(last) or None,
+        "privacy": spent_text(last) or None,
         "promises": promises_of(training),
         "sites": last_sites(history, names)[:SHOWN_SITES],
         "across_sites": last.get("across_sites") or {},

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
+from .._config.privacy import epsilon_of
 from .._config.stopping import stopping_text
 
 PACE_ROUNDS = 5
@@ -86,6 +87,8 @@ def round_line(name: str, event: Look) -> str:
         parts.append(f"{event['seconds']:.1f} s")
     if event.get("checkpoint"):
         parts.append(str(event["checkpoint"]))
+    if (spent := epsilon_of(event)) is not None:
+        parts.append(f"epsilon {spent:.4g}")
     if stopped := stopping_text(event):
         parts.append(stopped)
     return "  ".join(parts)

@@ -191,6 +191,8 @@ def _remarks(training: Row) -> list[str]:
     lines += [f"WARNING. {problem}" for problem in training.get("problems") or []]
     if training.get("stopped_early") and state == "completed":
         lines.append(f"{training['stopped_early']}.")
+    elif training.get("privacy"):
+        lines.append(f"{training['privacy']}.")
     if training.get("deviation"):
         lines.append(f"NOT EXACT (not the bytes of an undisturbed training) since {training['deviation']}.")
     if training.get("promises"):

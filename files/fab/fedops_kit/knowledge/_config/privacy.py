@@ -153,18 +153,26 @@ def privacy_end(event: Mapping[str, Any]) -> str:
     return f"stopped after round {number}, as one more would exceed the privacy budget: {spent_text(event)}"
 
 
+def epsilon_of(event: Mapping[str, Any]) -> float | None:
+    """The epsilon that a round, or a result, tells; None where it tells none."""
+    said = event.get(PRIVACY)
+    found = said.get(EPSILON) if isinstance(said, Mapping) else None
+    return float(found) if is_finite_number(found) else None
+
+
 def spent_text(event: Mapping[str, Any]) -> str:
     """Say of a round, or a result, what its training has spent; nothing where it protects nothing."""
     said = event.get(PRIVACY)
     if not isinstance(said, Mapping):
         return ""
     kind, budget, delta = said.get("kind"), said.get("epsilon_budget"), said.get("delta")
-    if not is_finite_number(said.get(EPSILON)):
+    epsilon_spent = epsilon_of(event)
+    if epsilon_spent is None:
         return f"no epsilon ({kind}): there is no noise"
     of = f" of {budget:g}" if is_number(budget) and budget else ""
     at = f", delta {delta:g}" if is_number(delta) else ""
     seeded = "; NOT PRIVATE: the noise has a seed (fl_privacy_seed)" if said.get("seed") else ""
-    return f"epsilon {said[EPSILON]:.4g}{of} is spent ({kind}{at}{seeded})"
+    return f"epsilon {epsilon_spent:.4g}{of} is spent ({kind}{at}{seeded})"
 
 
 _NAMES = (PRIVACY, *(f"{PRIVACY}_{name}" for name in Privacy.__dataclass_fields__ if name != "kind"))

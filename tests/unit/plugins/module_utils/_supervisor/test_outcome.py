@@ -23,6 +23,8 @@ NOTHING = {
     "exact": None,
     "deviation": None,
     "stopped_early": None,
+    "privacy": None,
+    "privacy_epsilon": None,
     "best_round": None,
     "best_checkpoint": None,
     "restarts": 0,
@@ -134,6 +136,21 @@ def test_a_training_that_has_stopped_early_says_so_and_where_the_best_model_is()
     assert told(done, model={"match": saved(3), "checkpoints": [saved(3)]})["best_checkpoint"] is None
     under_way = told(run("running", "2", result=result, history=rounds(3)))
     assert picked(under_way, "stopped_early", "best_round") == (None, None)
+
+
+def test_a_training_says_what_of_privacy_is_spent() -> None:
+    privacy = {"kind": "local", "epsilon": 7.9, "epsilon_budget": 8.0, "delta": 1e-5, "over": True, "ended": True}
+    own = {"training": "default", "configuration_hash": "h"}
+    done = run("completed", result={**own, "rounds": 3, "privacy": privacy}, history=rounds(3))
+    assert picked(told(done), "privacy", "privacy_epsilon", "stopped_early") == (
+        "epsilon 7.9 of 8 is spent (local, delta 1e-05)", 7.9,
+        "stopped after round 3, as one more would exceed the privacy budget: epsilon 7.9 of 8 is spent"
+        " (local, delta 1e-05)",
+    )  # fmt: skip
+    history = rounds(3)
+    history[-1]["privacy"] = {**privacy, "epsilon": None, "ended": False}
+    under_way = told(run("running", history=history))
+    assert picked(under_way, "privacy", "privacy_epsilon") == ("no epsilon (local): there is no noise", None)
 
 
 def test_the_result_of_before_is_not_that_of_a_training_that_goes_on() -> None:

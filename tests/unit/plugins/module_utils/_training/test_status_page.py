@@ -50,7 +50,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
         "checkpoint": None, "checkpoint_directory": None, "restarts": 0, "restart_reasons": [], "waiting_for": [],
         "failed_nodes": [],
         "seconds_per_round": None, "eta_seconds": None, "problems": [], "promises": None,
-        "exact": None, "deviation": None, "sites": [], "across_sites": {}, "stopped_early": None,
+        "exact": None, "deviation": None, "sites": [], "across_sites": {}, "stopped_early": None, "privacy": None,
     }  # fmt: skip
     assert _picture.federation(found) == {
         "superlink": {
@@ -113,6 +113,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
                 "exact": None,
                 "deviation": None,
                 "stopped_early": None,
+                "privacy": None,
             },
         ],
         "checkpoint": None,
@@ -274,6 +275,14 @@ def test_a_training_that_has_stopped_early_says_so() -> None:
     training = {"name": "default", "status": "completed", "run_id": "9", "num_rounds": 9, "history": history}
     page = status_page.render(with_sites(trainings=[training]))
     assert "  default: stopped early at round 5, best was round 2 (loss 0.25).\n" in page
+
+
+def test_what_of_privacy_is_spent_stands_below_the_training() -> None:
+    privacy = {"kind": "central_fixed", "epsilon": 2.5, "epsilon_budget": 0.0, "delta": 1e-5, "seed": 3, "ended": False}
+    history = [{"round": 5, "num_rounds": 9, "privacy": privacy}]
+    training = {"name": "default", "status": "running", "run_id": "9", "num_rounds": 9, "history": history}
+    page = status_page.render(with_sites(trainings=[training]))
+    assert "  default: epsilon 2.5 is spent (central_fixed, delta 1e-05; NOT PRIVATE: the noise has a seed" in page
 
 
 def test_a_clock_that_was_stepped_back_makes_no_age_below_nothing() -> None:
