@@ -7,10 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: memory_info
-short_description: List the SuperNodes of a host that were killed for want of memory
+short_description: List what keeps the SuperNodes of a host from taking part
 version_added: 0.1.0
 description:
-  - Finds in the journal which services of SuperNodes were killed for want of memory in the last 24 hours.
+  - Finds in the journal which services of SuperNodes were killed for want of memory in the last 24 hours, and
+    which SuperNodes have left because their site has agreed to no more trainings.
   - M(fedops.flower.run_info) does the same for the services of a SuperLink host.
 author:
   - fedops.flower contributors (@fedops)
@@ -28,7 +29,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: A sentence for each service that was killed, with how often it was, and what bounds it.
+  description:
+    - A sentence for each service that was killed, with how often it was, and what bounds it.
+    - A sentence for each SuperNode that has left.
   returned: success
   type: list
   elements: str
@@ -42,11 +45,12 @@ problems:
 from ansible_collections.fedops.flower.plugins.module_utils._base.memory import memory_problems
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.place import bounded_services
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.sessions import farewells
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.exit_json(changed=False, problems=memory_problems(bounded_services()))
+    module.exit_json(changed=False, problems=memory_problems(bounded_services()) + farewells())
 
 
 if __name__ == "__main__":

@@ -75,6 +75,16 @@ options:
         description: What the instance adds to the template unit of O(apps_unit).
         type: str
         default: ""
+      name:
+        description: What the federation calls it.
+        type: str
+        default: ""
+      leave_after:
+        description:
+          - In how many trainings its site has agreed to take part. Once it has, it is not started any more.
+          - V(0) means in all.
+        type: int
+        default: 0
       data_directory:
         description: Where its data lies. It is made when it would lie in C(data) below O(home).
         type: str
@@ -139,6 +149,12 @@ removed:
   type: list
   elements: str
   sample: []
+left:
+  description: The names of SuperNodes that have taken part in as many trainings as their site has agreed to.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 import grp
@@ -192,6 +208,8 @@ def main() -> None:
         "settings": {"type": "str", "default": ""},
         "apps_settings": {"type": "str", "default": ""},
         "data_directory": {"type": "str", "default": ""},
+        "name": {"type": "str", "default": ""},
+        "leave_after": {"type": "int", "default": 0},
     }
     texts = {name: {"type": "str", "default": ""} for name in ("unit", "apps_unit", "launcher")}
     module = AnsibleModule(
@@ -224,11 +242,14 @@ def main() -> None:
         outcome = Units(params["home"], own, params["systemd_directory"], module.check_mode).ensure(
             Texts(**given), program, wanted
         )
+    for name, why in outcome.left.items():
+        module.warn(f"{name}: {why}")
     module.exit_json(
         changed=outcome.changed,
         restarted=outcome.restarted,
         started=outcome.started,
         removed=outcome.removed,
+        left=sorted(outcome.left),
         diff=outcome.diff,
     )
 

@@ -32,7 +32,7 @@ from apps import about, pyproject  # noqa: E402
 
 BIN = Path(sys.executable).parent
 LAUNCHER = ROOT / "roles" / "superlink" / "files" / "flwr.py"
-START_TIMEOUT = 60
+START_TIMEOUT = 180
 
 if AnsibleCollectionConfig.collection_finder is None:
     init_plugin_loader([str(ROOT / ".ansible" / "collections")])

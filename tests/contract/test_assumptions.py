@@ -29,6 +29,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._flower import assum
 from ansible_collections.fedops.flower.plugins.module_utils._flower import cli, fab
 from ansible_collections.fedops.flower.plugins.module_utils._flower.processes import ProcessTable, moment, of_run
 from ansible_collections.fedops.flower.plugins.module_utils._supernode import known_keys, public_keys
+from flwr.app import ConfigRecord
 
 from .conftest import BIN, daemon, free_port
 
@@ -602,6 +603,13 @@ def test_hash_of_a_task() -> None:
 def test_client_methods() -> None:
     client = importlib.import_module("flwr.supernode.fleet_http_client").FleetHttpClient
     assert [name for name in flower.CLIENT_METHODS if not callable(getattr(client, name, None))] == []
+
+
+def test_round_of_message() -> None:
+    begins, key = flower.ROUND_OF_MESSAGE
+    assert ConfigRecord({key: 3}).deflate().startswith(begins)
+    strategy = inspect.getsource(importlib.import_module("flwr.serverapp.strategy.fedavg"))
+    assert strategy.count(f'config["{key}"] = server_round') == 2
 
 
 def test_forgotten_message() -> None:

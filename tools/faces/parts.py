@@ -14,6 +14,7 @@ PARTS = (
     ("pace", "roles/supernode/files/clientapps/pace.py", SUPERNODE),
     ("patience", "files/fab/fedops_kit/patience.py", SUPERNODE),
     ("parts", "roles/superlink/files/flower-superlink.py", SUPERNODE),
+    ("sessions", "plugins/module_utils/_supernode/sessions.py", SUPERNODE),
 )
 
 

@@ -309,6 +309,11 @@ KEY_HEADER = _assume(
 LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
     "launcher_names",
     {
+        "flwr.common.serde": (
+            "message_from_proto",
+            "message_to_proto",
+            "user_config_from_proto",
+        ),
         "flwr.cli.app": ("app",),
         "flwr.cli.build": ("build_fab_from_disk",),
         "flwr.cli.config_utils": ("load_and_validate",),
@@ -338,9 +343,15 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
             "flower_superexec",
             "load_superexec_auth_secret",
         ),
+        "flwr.proto.node_pb2": ("Node",),
+        "flwr.proto.run_pb2": ("GetRunRequest",),
         "flwr.supercore.constant": (
             "TASK_TYPE_TO_APPIO_API_ADDRESS_ARG",
             "TASK_TYPE_TO_COMMAND",
+        ),
+        "flwr.supercore.inflatable.inflatable_object": (
+            "get_all_nested_objects",
+            "get_object_tree",
         ),
         "flwr.supercore.inflatable.inflatable_utils": (
             "pull_and_inflate_object_from_tree",
@@ -383,6 +394,7 @@ CLIENT_METHODS = _assume(
         "ActivateNode",
         "ConfirmMessageReceived",
         "DeactivateNode",
+        "GetRun",
         "PullMessages",
         "PullObject",
         "PushMessages",
@@ -390,6 +402,12 @@ CLIENT_METHODS = _assume(
         "_unary_unary",
     ),
     "The SuperNode's client of the SuperLink has these methods, which our launcher extends.",
+    SUPERNODE_LAUNCHER,
+)
+ROUND_OF_MESSAGE: tuple[bytes, str] = _assume(
+    "round_of_message",
+    (b"ConfigRecord ", "server-round"),
+    "A piece of a message that has settings begins like this, and Flower's strategies tell the round by this one.",
     SUPERNODE_LAUNCHER,
 )
 FORGOTTEN = _assume(

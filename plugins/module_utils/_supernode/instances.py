@@ -19,7 +19,9 @@ from .._base.errors import FedopsError
 from .._base.escape import toml_value, unit_environment, unit_path
 from .._base.home import DATA
 from .._base.layout import FOLDERS, SEEN_BY_APPS
+from .._base.notation import is_unset
 from .place import Place
+from .sessions import AGREED, HAS_LEFT
 from .variables import HostVariables, is_below, whole_number
 
 # Of the home ClientApps see programs and their own data. "app" holds what ran before they were on their own.
@@ -46,6 +48,7 @@ class SuperNode:
     port: int
     data_directory: str
     node_config: t.Mapping[str, t.Any]
+    leave_after: int = 0  # trainings; 0 for never
 
     @property
     def config(self) -> str:
@@ -55,7 +58,8 @@ class SuperNode:
 
     def directives(self) -> Sections:
         """What the unit of the SuperNode says about this one alone, by section."""
-        return {"Service": [("Environment", unit_environment("SUPERNODE_PORT", self.port))] if self.instance else []}
+        said = {"SUPERNODE_PORT": self.port if self.instance else 0, AGREED: self.leave_after}
+        return {"Service": [("Environment", unit_environment(name, number)) for name, number in said.items() if number]}
 
     def apps_directives(self, home: str, others: t.Collection[str] = ()) -> Sections:
         """What the unit of its ClientApps says about this one alone: of all data on the host, they see their own.
@@ -131,6 +135,7 @@ class SuperNodeHost(HostVariables):
             self._supernode(
                 str(given["name"]), str(given["name"]), str(given["name"]), self.port_of(index, given),
                 given.get("data_directory") or os.path.join(data, given["name"]), given.get("node_config") or {},
+                given.get("leave_after_sessions"),
             )
             for index, given in enumerate(self.instances)
         ]  # fmt: skip
@@ -152,6 +157,7 @@ class SuperNodeHost(HostVariables):
             "apps_directives": only.apps_directives(self.home) if only else {},
             "supernode": place.unit,
             "apps": place.apps_unit,
+            "left": HAS_LEFT,
             # As units take them.
             "hidden": [os.path.join(place.home, path_) for path_ in _HIDDEN],
             **{name: getattr(place, name) for name in ("key", "secret", "config", "state")},
@@ -172,10 +178,12 @@ class SuperNodeHost(HostVariables):
             "units": [
                 {
                     "instance": one.instance,
+                    "name": one.name,
                     "config": one.config,
                     "settings": settings(one.directives()) if one.instance else "",
                     "apps_settings": self._apps_settings(one, directories) if one.instance else "",
                     "data_directory": one.data_directory,
+                    "leave_after": one.leave_after,
                 }
                 for one in supernodes
             ],
@@ -187,11 +195,19 @@ class SuperNodeHost(HostVariables):
         return settings(supernode.apps_directives(self.home, [base, *others]))
 
     def _supernode(
-        self, name: str, instance: str, site: str, port: object, data: str, own: t.Mapping[str, t.Any]
+        self,
+        name: str,
+        instance: str,
+        site: str,
+        port: object,
+        data: str,
+        own: t.Mapping[str, t.Any],
+        leave_after: object = None,
     ) -> SuperNode:
         config = {"site": site, "data-path": data, **(self.node_config or {}), **own}
         plain = {key: _plain(config[key]) for key in sorted(map(str, config), key=str.lower) if config[key] is not None}
-        return SuperNode(name, instance, str(site), whole_number(port) or 0, str(data), plain)
+        leave = whole_number(self.leave_after if is_unset(leave_after) else leave_after) or 0
+        return SuperNode(name, instance, str(site), whole_number(port) or 0, str(data), plain, leave)
 
 
 def federation_members(hosts: t.Sequence[SuperNodeHost]) -> dict[str, list[dict[str, str]]]:

@@ -24,6 +24,7 @@ from .._base.layout import file as file_of
 from .._base.sent import SentFile
 from .._base.systemd import SHOW, Unit, read_units
 from .place import SETTINGS, Place, places_found, unit_files
+from .sessions import why_left
 
 # Units whose files are new and that do not run from them yet. After a reboot they do.
 TO_RESTART = file_of("/", "supernodes_to_restart")
@@ -45,6 +46,8 @@ class WantedUnits:
     settings: str = ""
     apps_settings: str = ""
     data_directory: str = ""
+    name: str = ""
+    leave_after: int = 0  # trainings; 0 for never
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Outcome:
     restarted: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)  # names, and why
     diff: list[dict[str, str]] = field(default_factory=list)
 
     @property
@@ -119,6 +123,9 @@ class Units:
             or not all(file.is_in_place for file in (*shared, *files))
             or not os.path.exists(place.secret)
         ]
+        owners = (0, self.owners.supernode[0])
+        gone = {place: why for place, one in places.items() if (why := why_left(place, one.leave_after, owners))}
+        self.outcome.left = {places[place].name or place.unit: why for place, why in gone.items()}
         self._note_pending(outdated)
         removed = self._remove([place for place in places_found(self.home, self.systemd) if place not in own], names)
         if own:
@@ -129,7 +136,8 @@ class Units:
             self._take_over(place)
         for file in (*shared, *(file for files in own.values() for file in files)):
             self._write(file)
-        self._run(outdated, [unit for place in own for unit in (place.unit, place.apps_unit)], bool(removed))
+        units, resting = ([unit for one in some for unit in (one.unit, one.apps_unit)] for some in (own, gone))
+        self._run(outdated, units, resting, bool(removed))
         self._note_pending([])
         return self.outcome
 
@@ -145,14 +153,14 @@ class Units:
         else:
             os.unlink(TO_RESTART)
 
-    def _run(self, outdated: list[str], units: list[str], reload: bool) -> None:
+    def _run(self, outdated: list[str], units: list[str], resting: t.Collection[str], reload: bool) -> None:
         if outdated or reload:
             self._systemctl("daemon-reload")
         states = self._states(units)
         disabled = [unit.name for unit in states if not unit.enabled]
-        stopped = [unit.name for unit in states if not unit.runs]
+        stopped = [unit.name for unit in states if not unit.runs and unit.name not in resting]
         self.outcome.started = [unit for unit in units if unit in stopped or unit in disabled]
-        self.outcome.restarted = [unit for unit in outdated if unit not in stopped]
+        self.outcome.restarted = [unit for unit in outdated if unit not in stopped and unit not in resting]
         for command, names in (
             ("enable", disabled), ("restart", self.outcome.restarted), ("start", stopped),
         ):  # fmt: skip

@@ -29,7 +29,7 @@ _NOT_DATA = ("/", "/bin", "/boot", "/etc", "/home", "/lib", "/lib64", "/opt", "/
 _NEVER_BELOW = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", SUPERNODE_STATE)
 # A name of DNS, or an address of IPv4 or IPv6, and nothing beside it.
 _ADDRESS = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-_FIELDS = ("name", "node_config", "data_directory", "port")
+_FIELDS = ("name", "node_config", "data_directory", "port", "leave_after_sessions")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class HostVariables:
     node_config: t.Any = None
     app_networks: t.Any = None
     memory_max: t.Any = None
+    leave_after: t.Any = None
     superlink_address: str = ""
     superlink_port: object = ""
     environment: t.Mapping[str, t.Any] | None = None  # of its ClientApps
@@ -59,6 +60,7 @@ class HostVariables:
             *self._config_problems("supernode", self.node_config),
             *self._path_problems("supernode_data_directory", self.data_directory),
             *self._site_problems(),
+            *self._number_problems("supernode_leave_after_sessions", self.leave_after),
             *network_problems("supernode_app_networks", self.app_networks),
             *(bound_problems("supernode_memory_max", self.memory_max) if not is_unset(self.memory_max) else ()),
         ]
@@ -85,6 +87,7 @@ class HostVariables:
         problems += self._path_problems(f"{path}.data_directory", directory)
         if not is_unset(given.get("port")):
             problems += self._port_problems(f"{path}.port", given["port"])
+        problems += self._number_problems(f"{path}.leave_after_sessions", given.get("leave_after_sessions"))
         return problems + self._config_problems(path, given.get("node_config"), ".")
 
     def _config_problems(self, path: str, config: object, joint: str = "_") -> list[str]:
@@ -145,6 +148,12 @@ class HostVariables:
             advice = "Give that of the gateway, superlink_fleet_port."
             found += self._port_problems("supernode_superlink_port", self.superlink_port, advice)
         return found
+
+    def _number_problems(self, path: str, number: object) -> list[str]:
+        if is_unset(number) or (whole_number(number) or 0) > 0:
+            return []
+        advice = "Leave it out for a site that takes part in every training."
+        return [self._problem(path, number, "must be a whole number from 1", advice)]
 
     def _port_problems(self, path: str, port: object, advice: str = "Give each SuperNode a free one.") -> list[str]:
         number = whole_number(port)

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs Flower's SuperNode, and sees to seven things that Flower 1.41 leaves undone.
+"""Runs Flower's SuperNode, and sees to eight things that Flower 1.41 leaves undone.
 
 A SuperNode that was killed is online to the SuperLink until its heartbeats are missed, for up to a minute, and until
 then the SuperLink refuses to activate the next process with its key. That process says goodbye for the one before it.
@@ -25,6 +25,8 @@ A SuperNode that is refused ends without a word. Here it says what the SuperLink
 
 Between two looks for a message, a reply or a piece of one, Flower waits as long in the middle of a round as when
 nothing has happened for days. Here it waits a tenth as long at first, and as long as ever after a while.
+
+A site may have agreed to a number of trainings. They are counted here, and after them the SuperNode stays off.
 """
 
 from __future__ import annotations
@@ -32,21 +34,27 @@ from __future__ import annotations
 import gc
 import importlib
 import inspect
+import json
 import logging
 import math
 import os
 import random
+import re
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from flwr.app import ConfigRecord, Error, Message
+from flwr.common.serde import message_from_proto, message_to_proto, user_config_from_proto
 from flwr.proto.fleet_pb2 import (
     ActivateNodeRequest,
     ActivateNodeResponse,
@@ -64,6 +72,9 @@ from flwr.proto.message_pb2 import (
     PushObjectRequest,
     PushObjectResponse,
 )
+from flwr.proto.node_pb2 import Node
+from flwr.proto.run_pb2 import GetRunRequest
+from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
 from flwr.supercore.inflatable.inflatable_utils import pull_objects
 from flwr.supercore.logger import FLOWER_LOGGER
 from flwr.supernode import fleet_http_connection
@@ -73,6 +84,8 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 NODE_ID = Path("node-id")  # in the directory that this SuperNode alone writes to
 FORGOTTEN = "Ignoring message %s"
 CLOCKS_AGREE = 3.0  # seconds; an answer tells whole ones, and has taken a while
+LOOK = 30.0  # seconds between two questions whether trainings have ended
+REFUSED = 1000  # the code of an error that is none of Flower's
 T = TypeVar("T")
 
 
@@ -170,15 +183,172 @@ def read_in_larger_parts(name: str = SERVER) -> None:
 # end: parts
 
 
+# begin: sessions (tools/generate.py copies it from sessions.py)
+AGREED = "SUPERNODE_LEAVE_AFTER_SESSIONS"  # the variable in its environment that says how many
+HAS_LEFT = 77  # the exit status of one that has taken part in all of them, and that systemd does not start again
+SESSIONS_FILE = "sessions.json"  # in the directory that a SuperNode alone writes to
+MESSAGES = 4  # for each round: to train and to evaluate, and both again where a training was interrupted
+PATIENCE = 24 * 3600.0  # seconds in which a training that was interrupted goes on
+# How a run names its training and the rounds of that, to our app and to one that has our kit.
+_TRAINING = ("training-name", "fedops.training-name")
+_ROUNDS = ("num-server-rounds", "fedops.num-server-rounds")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def said_by(config: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the name and the rounds of a training, as a run says them; empty and 0 where it does not."""
+    training = next((config[key] for key in _TRAINING if isinstance(config.get(key), str)), "")
+    rounds = next((config[key] for key in _ROUNDS if type(config.get(key)) is int), 0)
+    return training, rounds
+
+
+@dataclass
+class Session:
+    """A training in which the site takes part: a run, and those that go on with it."""
+
+    training: str  # its name; empty where the run says none
+    rounds: int  # as many as the run that began it has asked for; 0 where it has not said
+    run: int  # the latest
+    messages: int = 0
+    reached: int = 0  # the latest round that was asked for
+    heard: float = 0.0
+    ended: bool = False
+
+    def has(self, run: int, training: str, rounds: int) -> bool:
+        """Tell whether a run belongs to it, by what the SuperLink says and by what was agreed to.
+
+        That asks for no more rounds, not again for all of them, and for no more messages than that takes.
+        """
+        if self.ended or (self.rounds and self.messages >= MESSAGES * self.rounds):
+            return False
+        goes_on = bool(training) and training == self.training and 0 < rounds <= self.rounds
+        return run == self.run or (goes_on and self.reached < self.rounds)
+
+
+@dataclass
+class Agreement:
+    """The trainings in which a site has taken part, and the number that it has agreed to."""
+
+    agreed: int
+    taken: list[Session] = field(default_factory=list)
+
+    @classmethod
+    def from_text(cls, text: str) -> Agreement:
+        """Return what was written; ValueError where it cannot have been."""
+        try:
+            found = json.loads(text)
+            read = cls(found["agreed"], [Session(**each) for each in found["taken"]])
+        except (KeyError, RecursionError, TypeError) as error:
+            raise ValueError(str(error)) from None
+        kinds: dict[str, Any] = {"training": str, "heard": (int, float), "ended": bool}
+        fields = [(kinds.get(name, int), value) for each in read.taken for name, value in vars(each).items()]
+        if not all(isinstance(value, kind) for kind, value in [(int, read.agreed), *fields]):
+            raise ValueError("a value is of another type")
+        if not all(_NAME.fullmatch(each.training or "none") for each in read.taken):
+            raise ValueError("a name is none of a training")
+        return read
+
+    @classmethod
+    def resumed(cls, agreed: int, path: str) -> tuple[Agreement, str]:
+        """Return what was counted up to now, and why the site takes part in nothing more, if it does not."""
+        found = cls(agreed)
+        try:
+            with open(path, encoding="utf-8") as stream:
+                found.taken = cls.from_text(stream.read()).taken
+        except FileNotFoundError:
+            return found, ""
+        except ValueError as error:
+            return found, f"{os.path.abspath(path)} cannot be read ({error}). Remove it to count trainings anew."
+        if not found.is_over:
+            return found, ""
+        found.write(path)
+        return found, found.farewell
+
+    def write(self, path: str) -> None:
+        """Write it so that whoever reads it, after a loss of power as well, has the old text or the new one, whole."""
+        with open(f"{path}.new", "w", encoding="utf-8") as stream:
+            json.dump(asdict(self), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(f"{path}.new", path)
+        folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the site has taken part in as many trainings as it has agreed to, to the end of each."""
+        return len(self.taken) >= self.agreed and all(each.ended for each in self.taken)
+
+    @property
+    def limit(self) -> str:
+        return "one training" if self.agreed == 1 else f"{self.agreed} trainings"
+
+    @property
+    def farewell(self) -> str:
+        """Say that the site has left, and how it goes on."""
+        names = ", ".join(each.training or f"run {each.run}" for each in self.taken)
+        return (
+            f"This SuperNode has left: its site has agreed to {self.limit} (supernode_leave_after_sessions),"
+            f" and has taken part in {names}. It stays off. To go on, set a larger number, and run fedops.flower.join"
+            " or fedops.flower.site again."
+        )
+
+    def take(self, run: int, training: str, rounds: int, now: float) -> bool:
+        """Count a message of a run; tell whether the site has agreed to it. Rounds are 0 where nobody knows."""
+        known = training if rounds > 0 and _NAME.fullmatch(training) else ""
+        found = next((each for each in reversed(self.taken) if each.has(run, known, rounds)), None)
+        if not found:
+            if len(self.taken) >= self.agreed:
+                return False
+            found = Session(known, rounds if known else 0, run)
+            self.taken.append(found)
+        found.run, found.heard = run, now
+        found.messages += 1
+        return True
+
+    def reach(self, run: int, number: int) -> bool:
+        """Note the round that a run asks for; tell whether that is news."""
+        found = next((each for each in reversed(self.taken) if each.run == run and not each.ended), None)
+        if not found or number <= found.reached:
+            return False
+        found.reached = number
+        return True
+
+    def settle(self, runs: Callable[[int], bool | None], now: float) -> bool:
+        """Close what has ended; tell whether there is news. ``runs`` says whether a run is running, None for unknown.
+
+        A training that was interrupted, or in whose last rounds this site has no part, looks alike: each may go on.
+        """
+        news = False
+        for each in self.taken:
+            running = None if each.ended else runs(each.run)
+            if running:
+                if now - each.heard > PATIENCE / 24:
+                    each.heard, news = now, True
+            elif running is False and (each.reached >= each.rounds or now - each.heard > PATIENCE):
+                each.ended = news = True
+        return news
+
+
+# end: sessions
+
+
 PACE = Pace()
 
 
 class Client(FleetHttpClient):
     """Flower's client of the SuperLink, for a SuperLink, a gateway and a process before this one that may die."""
 
+    sessions: Agreement | None = None  # None where the site takes part in every training
+
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._unanswered: set[tuple[str, str]] = set()  # pieces that were sent and not confirmed
+        self._pulled: PullMessagesResponse | None = None  # which the site may not agree to
+        self._news, self._settled = False, -math.inf  # what is to be written, and when it was last looked at
 
     def ActivateNode(self, request: ActivateNodeRequest) -> ActivateNodeResponse:
         try:
@@ -201,10 +371,62 @@ class Client(FleetHttpClient):
             raise
 
     def PullMessages(self, request: PullMessagesRequest) -> PullMessagesResponse:
-        response = patiently(super().PullMessages, request)
+        if self.sessions and (self._news or time.monotonic() - self._settled > LOOK):
+            self._settle(self.sessions, request.node)
+        response = self._pulled or patiently(super().PullMessages, request)
         if response.messages_list:
             PACE.happened()
+            if self.sessions:
+                self._pulled = response  # what is asked below may fail, and the SuperLink sends no message twice
+                response = self._agreed(self.sessions, request.node, response)
+                self._pulled = None
         return response
+
+    def _agreed(self, sessions: Agreement, node: Node, pulled: PullMessagesResponse) -> PullMessagesResponse:
+        """Return a message if the site has agreed to its training; refuse it otherwise, and return none."""
+        message, run_id = pulled.messages_list[0], pulled.messages_list[0].metadata.run_id
+        try:
+            answer = patiently(super().GetRun, GetRunRequest(node=node, run_id=run_id))
+            if sessions.take(run_id, *said_by(user_config_from_proto(answer.run.override_config)), time.time()):
+                sessions.write(SESSIONS_FILE)
+                return pulled
+            self._refuse(sessions, node, message)
+        except httpx.HTTPStatusError as error:
+            if not _is_no_more(error):
+                raise
+        return PullMessagesResponse()
+
+    def _refuse(self, sessions: Agreement, node: Node, asked: Any) -> None:
+        """Answer a message with an error, which the ServerApp gets in the place of a reply."""
+        why = f"this site has agreed to {sessions.limit}, and this is one more"
+        print(f"A message of run {asked.metadata.run_id} is refused: {why}.", file=sys.stderr)
+        reply = Message(Error(REFUSED, why), reply_to=message_from_proto(asked))
+        reply.metadata.__dict__["_message_id"] = reply.object_id
+        request = PushMessagesRequest(node=node, clientapp_runtime_list=[0.0])
+        request.messages_list.append(message_to_proto(reply))
+        request.message_object_trees.append(get_object_tree(reply))
+        answer, pieces = self.PushMessages(request), get_all_nested_objects(reply)
+        for name in answer.objects_to_push:
+            piece = PushObjectRequest(node=node, run_id=asked.metadata.run_id, session_id=answer.session_id)
+            piece.object_id, piece.object_content = name, pieces[name].deflate()
+            self.PushObject(piece)
+
+    def _settle(self, sessions: Agreement, node: Node) -> None:
+        """Look which trainings have ended; when all have, leave."""
+
+        def is_running(run_id: int) -> bool | None:
+            try:
+                super(Client, self).GetRun(GetRunRequest(node=node, run_id=run_id))
+            except httpx.HTTPError as error:
+                return False if _is_no_more(error) else None
+            return True
+
+        if sessions.settle(is_running, time.time()) or self._news:
+            sessions.write(SESSIONS_FILE)
+        self._news, self._settled = False, time.monotonic()
+        if sessions.is_over:
+            # systemd starts the next process, which sees the same, and is the last.
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def PushMessages(self, request: PushMessagesRequest) -> PushMessagesResponse:
         PACE.happened()
@@ -229,7 +451,34 @@ class Client(FleetHttpClient):
         return patiently(push)
 
     def PullObject(self, request: PullObjectRequest) -> PullObjectResponse:
-        return patiently(super().PullObject, request)
+        response = patiently(super().PullObject, request)
+        if self.sessions:  # several threads pull: it is written before the next message
+            self._news |= self.sessions.reach(request.run_id, round_in(response.object_content))
+        return response
+
+
+def _is_no_more(error: httpx.HTTPError) -> bool:
+    """Tell whether the SuperLink says that a run is not running, or not its own."""
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == HTTPStatus.FORBIDDEN
+
+
+def round_in(piece: bytes) -> int:
+    """Return the round that a piece of a message is of; 0 where it says none."""
+    number = None
+    with suppress(Exception):  # it may be anything, and is for the ClientApp to read
+        number = ConfigRecord.inflate(piece).get("server-round") if piece.startswith(b"ConfigRecord ") else None
+    return number if isinstance(number, int) else 0
+
+
+def agreement(number: int) -> Agreement | None:
+    """Return what the site has agreed to, with what it has taken part in so far; end here when that is all of it."""
+    if not number:
+        return None
+    sessions, told = Agreement.resumed(number, SESSIONS_FILE)
+    if told:
+        print(told, file=sys.stderr)
+        sys.exit(HAS_LEFT)
+    return sessions
 
 
 def refusal(response: httpx.Response) -> str:
@@ -264,6 +513,7 @@ class Forgotten(logging.Handler):
 
 def main() -> None:
     """Run the SuperNode as its command line says."""
+    Client.sessions = agreement(int(os.environ.get(AGREED) or 0))
     FLOWER_LOGGER.addHandler(Forgotten())
     # The connection imports the class by its name.
     fleet_http_connection.FleetHttpClient = Client

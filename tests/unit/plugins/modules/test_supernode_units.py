@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.files import Directory, File
+from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._supernode import place as _place
 from ansible_collections.fedops.flower.plugins.module_utils._supernode import units as _units
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.sessions import SESSIONS_FILE, Agreement, Session
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import StateOwners, Units, UnitsError
 
 USER = pwd.getpwuid(os.geteuid())
@@ -104,6 +106,7 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
         program: bytes = b"program",
         is_sent: bool = True,
         config: dict | None = None,
+        leave_after: int = 0,
         check_mode: bool = False,
     ) -> dict:
         return run_module(
@@ -118,6 +121,8 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
             supernodes=[
                 {
                     "instance": name,
+                    "name": f"ward-{name}",
+                    "leave_after": leave_after,
                     "config": (config or {}).get(name, f"site = {name}\n"),
                     "settings": f"# {name}\n",
                     "apps_settings": f"# apps {name}\n",
@@ -413,6 +418,28 @@ def test_arguments_that_cannot_be_are_told_all_at_once(units, systemd) -> None:
         ),
     ]
     assert systemd.calls == []
+
+
+def test_a_supernode_that_has_left_is_not_started_until_its_site_agrees_to_more(
+    units, systemd, tmp_path, monkeypatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: said.append(text))
+    units("a", "b", leave_after=2)
+    state = tmp_path / "lib" / "a"
+    state.mkdir(parents=True)
+    Agreement(2, [Session("x", 3, 1, ended=True), Session("y", 3, 2, ended=True)]).write(str(state / SESSIONS_FILE))
+    systemd.states = {**systemd.states, unit("a"): ["inactive", "enabled"], apps("a"): ["inactive", "enabled"]}
+    systemd.calls  # noqa: B018
+    same = units("a", "b", leave_after=2)
+    assert (same["changed"], same["left"]) == (False, ["ward-a"])
+    assert said[0].startswith("ward-a: This SuperNode has left: its site has agreed to 2 trainings")
+    assert units("a", "b", leave_after=2, unit="[Unit]\n# new\n")["restarted"] == both("b")
+    assert systemd.states[unit("a")] == ["inactive", "enabled"]
+    more = units("a", "b", leave_after=3, unit="[Unit]\n# new\n")
+    assert (more["started"], more["left"]) == (both("a"), [])
+    systemd.states = {**systemd.states, unit("a"): ["inactive", "enabled"]}
+    assert units("a", "b", unit="[Unit]\n# new\n")["started"] == [unit("a")]  # to all of them
 
 
 def test_without_systemd_it_says_so(monkeypatch, tmp_path) -> None:

@@ -53,6 +53,7 @@ def test_a_host_without_instances_is_one_supernode_at_the_old_places() -> None:
             },
             "supernode": "flower-supernode.service",
             "apps": "flower-clientapps.service",
+            "left": 77,
             "key": "/opt/flower/certificates/supernode_key",
             "secret": "/opt/flower/certificates/supernode.secret",
             "config": "/opt/flower/supernode.toml",
@@ -72,6 +73,8 @@ def test_a_host_without_instances_is_one_supernode_at_the_old_places() -> None:
         "units": [
             {
                 "instance": "",
+                "name": "hospital-a",
+                "leave_after": 0,
                 "config": '# Ansible managed\n"data-path" = "/srv/images"\n"partition-id" = 3\n"site" = "hospital-a"\n',
                 "settings": "",
                 "apps_settings": "",
@@ -92,6 +95,7 @@ def test_instances_share_units_and_each_adds_its_own_directives() -> None:
         "apps_directives": {},
         "supernode": "flower-supernode@%i.service",
         "apps": "flower-clientapps@%i.service",
+        "left": 77,
         "key": "/srv/100%%/flower/certificates/supernodes/%i.key",
         "secret": "/srv/100%%/flower/certificates/supernodes/%i.secret",
         "config": "/srv/100%%/flower/supernodes/%i/supernode.toml",
@@ -240,7 +244,7 @@ NAME_RULE = "must start with a letter or a digit and hold only those, '_', '.' a
         (
             {"instances": [{"name": "a", "prot": 1}]},
             "supernode_instances[0].prot of h is 1 and is not known."
-            " Known are name, node_config, data_directory, port.",
+            " Known are name, node_config, data_directory, port, leave_after_sessions.",
         ),
         (
             {"instances": [{"name": "a", "port": 0}]},
@@ -374,3 +378,22 @@ def test_the_loopback_is_reached_without_a_proxy(given: dict[str, str], around: 
 @pytest.mark.parametrize("given", [{}, {"no_proxy": "n"}, {"https_proxy": ""}])
 def test_without_a_proxy_nothing_is_added(given: dict[str, str]) -> None:
     assert SuperNodeHost("a", environment=given).plan()["environment"] == given
+
+
+def test_a_site_may_leave_after_a_number_of_trainings_and_an_instance_after_its_own() -> None:
+    said = "SUPERNODE_LEAVE_AFTER_SESSIONS"
+    plan = SuperNodeHost("h", leave_after="3").plan()
+    assert plan["unit"]["directives"] == {"Service": [("Environment", f'"{said}=3"')]}
+    given = [{"name": "a"}, {"name": "b", "leave_after_sessions": 1}, {"name": "c", "leave_after_sessions": ""}]
+    plan = SuperNodeHost("h", given, leave_after=2).plan()
+    assert [one["leave_after"] for one in plan["units"]] == [2, 1, 2]
+    assert all(f'Environment="{said}={one["leave_after"]}"' in one["settings"] for one in plan["units"])
+    assert said not in str(SuperNodeHost("h", leave_after="").plan())
+
+
+@pytest.mark.parametrize("number", [0, -1, "many", 1.5, True, [3]])
+def test_a_number_of_trainings_is_a_whole_one_from_1(number) -> None:
+    rule = f"is {show(number)} but must be a whole number from 1. Leave it out for a site that takes part in every"
+    assert SuperNodeHost("h", leave_after=number).problems == [f"supernode_leave_after_sessions of h {rule} training."]
+    given = [{"name": "a", "leave_after_sessions": number}]
+    assert SuperNodeHost("h", given).problems == [f"supernode_instances[0].leave_after_sessions of h {rule} training."]
