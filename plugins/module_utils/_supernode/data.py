@@ -12,10 +12,14 @@ import os
 import signal
 import typing as t
 
+from .._base.home import DATA
+from .._base.layout import SUPERNODE_STATE
 from .use_case_data import data_flaw
 
 NOBODY_ELSE = 61183  # a user that has nothing; systemd's own for ClientApps begin behind it
 HOMES = ("/home/", "/root/")  # the units of ClientApps have others there, with nothing but the data
+# Where the units of ClientApps have something else, or nothing; what lies below homes they see where it is named.
+_UNSEEN = (*HOMES, "/run/user/", "/tmp/", "/var/tmp/", "/dev/", "/proc/", "/sys/", f"{SUPERNODE_STATE}/")
 NFS_PATIENCE = 20  # seconds; a server of NFS that is away gives no answer at all
 
 
@@ -30,7 +34,7 @@ def problems(
     for path in dict.fromkeys(map(os.path.normpath, directories)):
         if is_ours(path, home) and not os.path.lexists(path):
             continue
-        why = _as_member(path, groups, use_case)
+        why = _as_member(path, home, groups, use_case)
         if why:
             found.append(f"{path} {why}. {_advice(path, name, why)}".rstrip())
     return found
@@ -62,13 +66,13 @@ _CLOSED = "cannot be read by ClientApps"
 _LONGEST_ANSWER = 4096  # bytes
 
 
-def _as_member(path: str, groups: t.Sequence[int], use_case: str) -> str:
+def _as_member(path: str, home: str, groups: t.Sequence[int], use_case: str) -> str:
     """Say what keeps a process of these groups from a directory, by trying it: modes are not all that decides."""
     answer, told = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            os.write(told, _try(path, groups, use_case).encode()[:_LONGEST_ANSWER])
+            os.write(told, _try(path, home, groups, use_case).encode()[:_LONGEST_ANSWER])
         except BaseException:
             os._exit(1)
         os._exit(0)
@@ -81,12 +85,26 @@ def _as_member(path: str, groups: t.Sequence[int], use_case: str) -> str:
     return why if status == 0 else _CLOSED
 
 
-def _try(path: str, groups: t.Sequence[int], use_case: str) -> str:
+def _unseen(path: str, home: str) -> str:
+    """Say that a path leads, by a link, to where the units of ClientApps see nothing; or nothing."""
+    real = os.path.realpath(path)
+    ours = f"{real}/".startswith(f"{home}/") and not f"{real}/".startswith(f"{home}/{DATA}/")
+    if real == path or not (ours or f"{real}/".startswith(_UNSEEN)):
+        return ""
+    told = f"leads to {real}, which the units of ClientApps do not see through a link"
+    if real.startswith(HOMES):
+        return f"{told}. Set supernode_data_directory to {real}"
+    return f"{told}. Put the data elsewhere, as below /srv, and name that in supernode_data_directory"
+
+
+def _try(path: str, home: str, groups: t.Sequence[int], use_case: str) -> str:
     """Do it, in a process of its own; return the answer."""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(NFS_PATIENCE)
         os.stat(path)  # as root, who can tell what is missing from what is closed
+        if told := _unseen(path, home):
+            return told
         if path.startswith(HOMES):
             os.chdir(path)
             path = "."

@@ -58,6 +58,30 @@ def test_of_homes_units_have_others_where_only_the_directory_itself_counts(run_m
     assert [problem.split()[0] for problem in run_module("data_info", directories=paths)["problems"]] == [paths[1]]
 
 
+@pytest.mark.parametrize(
+    ("behind", "told"),
+    [
+        ("home/images", "Set supernode_data_directory to {place}/home/images."),
+        ("tmp/images", "Put the data elsewhere, as below /srv, and name that in supernode_data_directory."),
+        ("flower/state", "Put the data elsewhere, as below /srv, and name that in supernode_data_directory."),
+        ("flower/data/images", ""),
+        ("mnt/images", ""),
+    ],
+)
+def test_a_link_to_where_the_units_see_nothing_is_told(place, monkeypatch, behind: str, told: str) -> None:
+    homes = (f"{place}/home/",)
+    monkeypatch.setattr(_data, "HOMES", homes)
+    monkeypatch.setattr(_data, "_UNSEEN", (*homes, f"{place}/tmp/"))
+    (place / behind).mkdir(parents=True)
+    for linked in ("images", "above"):  # the directory itself, or one above it
+        (place / linked).symlink_to(place / (behind if linked == "images" else behind.rpartition("/")[0]))
+    for path in (f"{place}/images", f"{place}/above/{behind.rpartition('/')[2]}"):
+        found = _data.problems([path], f"{place}/flower", [GROUP], "flower")
+        leads = f"{path} leads to {place}/{behind}, which the units of ClientApps do not see through a link. {told}"
+        assert found == ([leads.format(place=place)] if told else [])
+    assert _data.problems([f"{place}/{behind}"], "/opt/flower", [GROUP], "flower") == []
+
+
 def test_what_is_missing_is_told_unless_it_will_be_made(run_module, home, place) -> None:
     (place / "file").write_text("")
     paths = [str(home.path / "data"), str(home.path / "data" / "a"), str(place / "none"), str(place / "file")]
