@@ -4,11 +4,17 @@
 #
 # Download the locked wheels of the hosts (Python 3.11, this machine's architecture), and print their directory.
 # Hosts without internet install from it: runtime_wheelhouse. Downloaded once, again when a lock changes.
+# With the word trackers, the same for trackers_wheelhouse.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-wheelhouse="$root/.cache/wheelhouse"
-locks=("$root/roles/runtime/files/requirements.txt" "$root/roles/runtime/files/uv.txt")
+if [[ "${1:-}" == trackers ]]; then
+    wheelhouse="$root/.cache/wheelhouse-trackers"
+    locks=("$root"/roles/trackers/files/*.txt "$root/roles/runtime/files/uv.txt")
+else
+    wheelhouse="$root/.cache/wheelhouse"
+    locks=("$root/roles/runtime/files/requirements.txt" "$root/roles/runtime/files/uv.txt")
+fi
 
 key=$(cat "$0" "${locks[@]}" | sha256sum | cut -d' ' -f1)
 if [[ "$(cat "$wheelhouse/.key" 2>/dev/null)" == "$key" ]]; then

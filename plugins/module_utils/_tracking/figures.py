@@ -33,7 +33,7 @@ _OF_THE_ROUND = (
     "seconds",
 )
 _TABLES = ("metrics", "phases", "steering", "across_sites")
-_ODD = re.compile(r"[^A-Za-z0-9_.\- /]")  # in the name of a figure, which each tracker takes without these
+_ODD = re.compile(r"[^A-Za-z0-9_.\- ]|^\.+$|^$")  # in a part of a name, which each tracker takes without these
 _KNOWN = ("flwr_version", "app", "kit_version", "configuration_hash", "code")
 
 Word = t.Callable[[str], str]
@@ -81,10 +81,10 @@ def tracked_round(event: t.Mapping[str, t.Any], sites: t.Any, word: Word | None)
     if word and isinstance(sites, list):
         for entry in sites[:MOST_SITES_TOLD]:
             if isinstance(entry, dict) and isinstance(entry.get("site"), str):
-                name = word(harmless(entry["site"], LONGEST_SITE)).replace("/", "_")
+                name = _part(word(harmless(entry["site"], LONGEST_SITE)))
                 found.update(_flat(f"site/{name}", _of_site(entry)))
     figures = {
-        _ODD.sub("_", key)[:LONGEST_FIGURE]: value
+        key[:LONGEST_FIGURE]: value
         for key, value in ((key, number(value)) for key, value in found.items())
         if value is not None
     }
@@ -101,7 +101,7 @@ def _flat(prefix: str, value: t.Any, depth: int = 3) -> dict[str, t.Any]:
     """Return the numbers of a table under one name each."""
     found: dict[str, t.Any] = {}
     for key, item in list(value.items())[:MOST_FIGURES] if isinstance(value, dict) else []:
-        name = f"{prefix}/{harmless(str(key), LONGEST_FIGURE)}"
+        name = f"{prefix}/{_part(str(key))}"
         found.update(_flat(name, item, depth - 1) if isinstance(item, dict) and depth else {name: item})
     return dict(list(found.items())[:MOST_FIGURES])
 
@@ -111,7 +111,7 @@ def settings_of(effective: t.Mapping[str, t.Any] | None) -> dict[str, str]:
     known = effective or {}
     strategy = known.get("strategy")
     parameters = strategy.get("parameters") if isinstance(strategy, dict) else None
-    found = {**_texts("", known.get("run_config")), **_texts("strategy/", parameters)}
+    found = {**_texts("", known.get("run_config")), **_texts("strategy.", parameters)}
     return dict(list(found.items())[:MOST_SETTINGS])
 
 
@@ -143,8 +143,13 @@ def seconds_of(moment: t.Any) -> float:
         return 0.0
 
 
+def _part(name: str) -> str:
+    """Return a part of a name. A slash in it would make a folder where another name has a file."""
+    return _ODD.sub("_", name.replace("/", "."))[:LONGEST_FIGURE]
+
+
 def _texts(prefix: str, table: t.Any) -> dict[str, str]:
     return {
-        _ODD.sub("_", f"{prefix}{key}")[:LONGEST_FIGURE]: harmless(str(value), LONGEST_SETTING)
+        _part(f"{prefix}{key}"): harmless(str(value), LONGEST_SETTING)
         for key, value in (table.items() if isinstance(table, dict) else [])
     }

@@ -305,11 +305,15 @@ def test_sites_are_told_as_they_may_be(host, tracker) -> None:
 
 
 def test_figures_of_a_round_are_numbers_with_names_that_every_tracker_takes() -> None:
-    line = {**stories.lines(1, 1)[0], "metrics": {"a(b)": 1, "c": float("nan"), "d": "text", "e": True, "f": {"g": 2}}}
+    line = {
+        **stories.lines(1, 1)[0],
+        "metrics": {"a(b)": 1, "c": float("nan"), "d": "text", "e": True, "f": {"g": 2}, "h/i": 3, "..": 4},
+    }
     told = tracked_round(line, line["sites"], str)
     assert told.time == stories.BEGAN.timestamp() + 6
     assert told.figures["metrics/a_b_"] == 1
     assert told.figures["metrics/f/g"] == 2
+    assert (told.figures["metrics/h.i"], told.figures["metrics/_"]) == (3, 4)
     assert {"metrics/c", "metrics/d", "metrics/e"} & told.figures.keys() == set()
     assert told.figures["phases/training"] == 2.4
     assert told.figures["site/site-000abcdefghi/direction"] == line["sites"][0]["direction"]
