@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import typing as t
 from contextlib import suppress
 
@@ -21,6 +22,7 @@ from .tracker import STATE_FILE
 
 SETTINGS_MODE, SECRETS_MODE, UNIT_MODE = 0o644, 0o600, 0o644
 _MOST_TRAININGS = 1000
+_OPEN = 0o755
 _STATE_LIMIT = 4 << 20
 
 
@@ -68,10 +70,14 @@ class TrackerFiles:
             (self.unit_file, unit.encode(), UNIT_MODE),
         )
         differing = [one for one in wanted if _content(one[0]) != one[1]]
+        found = status(self.environment)
+        closed = found is not None and stat.S_IMODE(found.st_mode) != _OPEN  # as root's umask may have made it
         (known,) = show_units(self.unit)
-        if not differing and known.runs and known.enabled:
+        if not differing and not closed and known.runs and known.enabled:
             return False
         if not check_mode:
+            if closed:
+                os.chmod(self.environment, _OPEN)
             if differing and known.lives:
                 control("stop", self.unit)  # first: what is cut short here is started by the next run
             for path, content, mode in differing:

@@ -77,7 +77,9 @@ def test_a_tracker_follows_a_training_and_another_one_and_none(run_module, syste
         "other": {"place": "", "sites": "real"},
     }
 
-    (place / "mlflow").mkdir()
+    (place / "mlflow").mkdir(0o700)  # with the umask of a careful root
+    assert run_module("tracker", **ARGUMENTS, secrets=secrets)["changed"] is True
+    assert (place / "mlflow").stat().st_mode & 0o777 == 0o755
     gone = {"training": "default", "trackers": ["mlflow", "csv"], "state": "absent"}
     assert run_module("tracker", **gone)["changed_trackers"] == ["mlflow"]
     assert systemd.running == {"flower-tracker-mlflow.service"}  # of the other training

@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[5]
 VENVS = ROOT / ".cache" / "trackers"
 SERVER = VENVS / "server" / "bin"
 KILLS = int(os.environ.get("TRACKER_KILLS", "12"))
-PATIENCE = 240.0
+PATIENCE = 600.0
 # The accounts of a host are none of this machine's: here one account is all of them.
 LAUNCHER = """
 import sys
@@ -280,7 +280,7 @@ print(json.dumps(found))
 """
 
 
-def expect_every_round_once(found: Any) -> None:
+def expect_every_round_once(found: Any) -> tuple[dict[str, str], dict[str, str]]:
     ((name, status, history, params, tags),) = found
     assert name.startswith("default-")
     assert status == "FINISHED"
@@ -288,13 +288,18 @@ def expect_every_round_once(found: Any) -> None:
     assert {"loss", "accuracy", "metrics/train_loss", "site/site-000abcdefghi/loss"} <= history.keys()
     assert params["client-lr"] == "0.1"
     assert tags["fedops.flower.state"] == "completed"
-    assert params["num-rounds"] == "12" or tags["fedops.flower.now.num-rounds"] == "12"
+    return params, tags
+
+
+def expect_the_number_of_today(params: dict[str, str], tags: dict[str, str]) -> None:
+    """The program was there before more rounds were asked for, or it was not."""
+    assert "12" in (params["num-rounds"], tags.get("fedops.flower.now.num-rounds"))
 
 
 def test_files_of_mlflow_have_each_figure_once_whatever_is_killed(follow) -> None:
     one = follow("mlflow")
     one.is_killed_often()
-    expect_every_round_once(asked("mlflow", OF_MLFLOW, f"file://{one.runs}/mlruns"))
+    expect_the_number_of_today(*expect_every_round_once(asked("mlflow", OF_MLFLOW, f"file://{one.runs}/mlruns")))
 
 
 class Server:
@@ -343,7 +348,7 @@ def server(tmp_path) -> Iterator[Server]:
 def test_the_server_of_mlflow_has_each_figure_once_whatever_is_killed(follow, server) -> None:
     one = follow("mlflow", server=True, uri=server.uri)
     one.is_killed_often()
-    expect_every_round_once(asked("mlflow", OF_MLFLOW, server.uri))
+    expect_the_number_of_today(*expect_every_round_once(asked("mlflow", OF_MLFLOW, server.uri)))
 
 
 def test_a_server_that_goes_away_gets_what_it_has_missed(follow, server) -> None:
