@@ -5,20 +5,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
+from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import host_layout as layout
 from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import kinds_of, user_problem
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import INVENTORY_GROUPS
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import places as places_of
 from ansible_collections.fedops.flower.plugins.module_utils._base.notation import is_unset, show
+from ansible_collections.fedops.flower.plugins.module_utils._certificates.authority import relative_problem
 from ansible_collections.fedops.flower.plugins.module_utils._flower.assumptions import QUIET
 from ansible_collections.fedops.flower.plugins.module_utils._storage.remains import remains as remains_of
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.variables import superlink_name_problems
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 from jinja2.runtime import Undefined
+
+# Where the certificate authority lies on the controller.
+_PATHS = ("certificates_ca_directory", "certificates_ca_certificate", "certificates_ca_private_key")
 
 
 def host_layout(
@@ -35,7 +40,11 @@ def host_problems(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Ma
         user = hostvars[host].get("runtime_user")
         if not isinstance(user, Undefined) and not is_unset(user) and (rule := user_problem(user)):
             found.append(f"runtime_user of {host} is {show(user)} but {rule}. Choose another name.")
-    return found
+        for name in _PATHS:
+            with suppress(AnsibleError):  # what only the role can say is left to it
+                path = hostvars[host].get(name)
+                found += [told] if isinstance(path, str) and (told := relative_problem(name, path)) else []
+    return list(dict.fromkeys(found))
 
 
 def places(home: str) -> dict[str, Any]:

@@ -61,6 +61,17 @@ class Host:
     forgets: bool = False  # what is made on the controller now ends with this job
 
 
+def relative_problem(variable: str, path: str) -> str | None:
+    """Refuse a path that leads from where Ansible happens to look."""
+    if not path or path.startswith(("/", "~")):
+        return None
+    return (
+        f"{variable} is {path} but must be an absolute path on the controller: Ansible would take this one as relative"
+        " to the collection. Begin it, or certificates_ca_directory, with '{{ inventory_dir }}/' to keep it beside the"
+        " inventory."
+    )
+
+
 def problem(it: Authority, host: Host) -> str | None:
     """Return the first rule that is broken; the later ones ask for what the earlier ones have made sure of."""
     if it.certificate == "/ca.crt":  # below no directory
@@ -69,12 +80,8 @@ def problem(it: Authority, host: Host) -> str | None:
             " Set certificates_ca_directory to a directory on the controller that is kept."
         )
     for name, path in (("certificate", it.certificate), ("private_key", it.private_key)):
-        if path and not path.startswith(("/", "~")):
-            return (
-                f"certificates_ca_{name} is {path} but must be an absolute path on the controller: Ansible would take"
-                " this one as relative to the collection. Begin it, or certificates_ca_directory, with"
-                " '{{ inventory_dir }}/' to keep it beside the inventory."
-            )
+        if told := relative_problem(f"certificates_ca_{name}", path):
+            return told
     said = f"certificates_ca_certificate is {it.certificate}"
     if it.exists:
         return None if host.replace or host.trusted in (None, it.checksum) else f"{said}, {_ANOTHER}"

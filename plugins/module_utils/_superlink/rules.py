@@ -15,7 +15,7 @@ import typing as t
 from .._base.fence import network_problems
 from .._base.layout import HIGHEST_PORT, PORT
 from .._base.memory import bound_problems
-from .._base.notation import as_list
+from .._base.notation import as_list, is_unset
 
 # SQLite's write-ahead log needs memory that all its users share, which none of these offers.
 NETWORK_FILE_SYSTEMS = (
@@ -44,11 +44,13 @@ def problems(given: t.Mapping[str, t.Any]) -> list[str]:
     ]
     found += network_problems("superlink_app_networks", given.get("app_networks"))
     if not _BODY.fullmatch(str(given.get("body_max", "0"))):
-        found.append(f"superlink_body_max is {given['body_max']} but must be a size as nginx takes it, such as 32m.")
+        found.append(
+            f"superlink_body_max is {_said(given['body_max'])} but must be a size as nginx takes it, such as 32m."
+        )
     for name in _SIZES:
         found += bound_problems(f"superlink_{name}", given[name]) if name in given else []
     found += [
-        f"superlink_{name} is {given[name]} but must be a whole number, at least 1."
+        f"superlink_{name} is {_said(given[name])} but must be a whole number, at least 1."
         for name in _NUMBERS
         if name in given and not (str(given[name]).isdecimal() and int(given[name]) > 0)
     ]
@@ -77,9 +79,13 @@ def connections(supernodes: int) -> dict[str, int]:
     return {"per_address": per_address, "in_all": 4 * per_address, "upstream": max(128, _CONNECTIONS * supernodes)}
 
 
+def _said(value: t.Any) -> str:
+    return "empty" if is_unset(value) else str(value)
+
+
 def _port_problems(ports: t.Mapping[str, t.Any]) -> list[str]:
     found = [
-        f"{name} is {port} but must be a port, 1 to {HIGHEST_PORT}."
+        f"{name} is {_said(port)} but must be a port, 1 to {HIGHEST_PORT}."
         for name, port in ports.items()
         if not str(port).isdecimal() or not 1 <= int(port) <= HIGHEST_PORT
     ]

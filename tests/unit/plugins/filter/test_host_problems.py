@@ -36,5 +36,15 @@ def test_what_cannot_be_that_account_is_told_once_for_each_host(user: object) ->
     assert problem.endswith("Choose another name.")
 
 
+@pytest.mark.parametrize("name", ["directory", "certificate", "private_key"])
+def test_a_certificate_authority_has_an_absolute_path_and_that_is_told_once(name: str) -> None:
+    variable = f"certificates_ca_{name}"
+    given = {variable: "pki/x"}
+    (problem,) = problems({"superlink": ["sl"], "supernodes": ["sn"]}, {"sl": given, "sn": given})
+    assert problem.startswith(f"{variable} is pki/x but must be an absolute path on the controller")
+    for path in ("/srv/pki", "~/pki", "", None):
+        assert told(**{variable: path}) == []
+
+
 def test_groups_that_are_not_there_have_no_problems() -> None:
     assert problems({}, {}) == []

@@ -72,7 +72,8 @@ def test_each_address_that_is_none_is_named(told, given) -> None:
 )
 def test_what_cannot_be_is_named_with_the_rule(name, value, rule) -> None:
     (problem,) = problems({**GOOD, name: value})
-    assert problem.startswith(f"superlink_{name} is {value} {rule}")
+    said = "empty" if value in ("", None) else value
+    assert problem.startswith(f"superlink_{name} is {said} {rule}")
 
 
 def test_a_port_is_used_once() -> None:
