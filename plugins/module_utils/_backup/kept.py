@@ -38,7 +38,15 @@ BORN = (SUPEREXEC_SECRET, MIRROR_SECRET, PSEUDONYM_SECRET)
 REQUIRED = (DATABASE, SUPEREXEC_SECRET, SERVER_KEY)
 
 FLAT = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}"
-_CLAIMS = ("effective.json", "failure.json", "history.jsonl", "initial.json", "result.json", "roster.json")
+_CLAIMS = (
+    "effective.json",
+    "failure.json",
+    "history.jsonl",
+    "initial.json",
+    "privacy.jsonl",
+    "result.json",
+    "roster.json",
+)
 _MOMENT = r"[0-9]{8}T[0-9]{6}(?:\.[0-9]{1,6})?Z"  # of what another configuration of a training has told before
 _ORDERS = ("ledger.json", "request.json", "stopped", "stopping", "supervision.json")
 # The app of a training, by the hash of its FAB, and a file in it: of any name that is deployed.

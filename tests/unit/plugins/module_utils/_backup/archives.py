@@ -37,6 +37,7 @@ FILES = {
     "trainings/quiesced.json": ("{}", 49997),
     "trainings/a/ledger.json": ("{}", 49997),
     "published/a/history.jsonl": ("{}", 49999),
+    "published/a/privacy.jsonl": ("{}", 49999),
     "published/a/previous/20261126T032015.000123Z/result.json": ("{}", 49999),
 }
 NAMES = sorted([*FILES, "state/state.db"])

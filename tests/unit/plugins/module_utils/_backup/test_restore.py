@@ -46,6 +46,7 @@ def test_owners_are_accounts_of_the_host_by_their_names_and_modes_those_of_the_l
         "published": (5678, 5678, "0o750"),
         "published/a": (5678, 5678, "0o750"),
         "published/a/history.jsonl": (5678, 5678, "0o640"),
+        "published/a/privacy.jsonl": (5678, 5678, "0o640"),
         "published/a/previous": (5678, 5678, "0o750"),
         "published/a/previous/20261126T032015.000123Z": (5678, 5678, "0o750"),
         "published/a/previous/20261126T032015.000123Z/result.json": (5678, 5678, "0o640"),

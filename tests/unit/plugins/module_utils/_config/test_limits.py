@@ -37,6 +37,14 @@ def test_a_training_without_an_end_is_not_ended_early() -> None:
     (problem,) = supervision_problems({"mode": "continuous"}, asked)
     assert problem.startswith("training_mode is continuous but fl_early_stopping_patience is set")
     assert supervision_problems({"mode": "once"}, asked) == []
+    asked = {
+        "training": {"checkpoint_enabled": True, "privacy": "local", "privacy_epsilon_budget": 8},
+        "provable": True,
+    }
+    (problem,) = supervision_problems({"mode": "continuous"}, asked)
+    assert problem.startswith("training_mode is continuous but fl_privacy_epsilon_budget is set")
+    asked["training"]["privacy"] = "none"
+    assert supervision_problems({"mode": "continuous"}, asked) == []
 
 
 def test_a_default_is_at_least_the_least() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._config.privacy import Privacy
 from ansible_collections.fedops.flower.plugins.module_utils._config.stopping import Stopping
 from ansible_collections.fedops.flower.plugins.module_utils._flower.answers import Run
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
@@ -90,6 +91,17 @@ def test_a_training_that_was_ended_early_is_finished_whatever_rounds_are_asked_f
 )
 def test_it_goes_on_when_something_else_is_to_end_it(stopping: Stopping | None) -> None:
     assert decide([REPORTED], ENDED, Asked("h", 50, stopping=stopping)) == Decision("submit", REPORTED)
+
+
+PRIVATE = Privacy("central_fixed", 1.0, 1.0, 0.5, 0.2, 0.0, 1e-5, epsilon_budget=8.0, seed=0)
+SPENT = {**RESULT, "privacy": {**PRIVATE.told, "epsilon": 7.9, "over": True, "ended": True}}
+
+
+def test_a_training_whose_privacy_budget_is_used_up_is_finished_until_that_is_raised() -> None:
+    assert decide([REPORTED], SPENT, Asked("h", 500, privacy=PRIVATE)) == Decision("finished", REPORTED)
+    more = replace(PRIVATE, epsilon_budget=9.0)
+    assert decide([REPORTED], SPENT, Asked("h", 500, privacy=more)) == Decision("submit", REPORTED)
+    assert decide([REPORTED], SPENT, Asked("h", 500)) == Decision("submit", REPORTED)
 
 
 def test_a_result_that_early_stopping_has_not_ended_is_judged_by_its_rounds() -> None:
