@@ -65,7 +65,8 @@ class Signer:
         from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
         from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-        begin = max(datetime.now(timezone.utc) - _EARLIER, self._authority.not_valid_before_utc)
+        first, last = _times(self._authority)
+        begin = max(datetime.now(timezone.utc) - _EARLIER, first)
         usage = dict.fromkeys(
             ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign",
              "crl_sign", "encipher_only", "decipher_only"), False)  # fmt: skip
@@ -76,7 +77,7 @@ class Signer:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(begin)
-            .not_valid_after(self._authority.not_valid_after_utc)
+            .not_valid_after(last)
             .add_extension(x509.BasicConstraints(False, None), True)
             .add_extension(x509.KeyUsage(digital_signature=True, **usage), True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), True)
@@ -109,7 +110,7 @@ def check_signature(
     try:
         if not _is_authority(trusted):
             raise SignatureError("the certificate that is trusted is no authority's")
-        signed.verify_directly_issued_by(trusted)
+        _check_issued_by(signed, trusted)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError) as error:
         raise SignatureError("its certificate is not of the authority that is trusted") from error
     moment = now or datetime.now(timezone.utc)
@@ -130,8 +131,32 @@ def _algorithm() -> t.Any:
     return ec.ECDSA(utils.Prehashed(hashes.SHA256()))
 
 
+def _check_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> None:
+    """Do what verify_directly_issued_by does: Debian 12 has a cryptography that lacks it."""
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+    if certificate.issuer != authority.subject:
+        raise ValueError("it names another issuer")
+    key, said = t.cast("t.Any", authority.public_key()), certificate.tbs_certificate_bytes
+    hashing = certificate.signature_hash_algorithm
+    how: list[t.Any] = []  # Ed25519 and Ed448 have one way
+    if isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
+        if hashing is None:
+            raise ValueError("it is signed in another way than the key of the authority signs")
+        how = [ec.ECDSA(hashing)] if isinstance(key, ec.EllipticCurvePublicKey) else [padding.PKCS1v15(), hashing]
+    key.verify(certificate.signature, said, *how)
+
+
 def _is_valid(certificate: x509.Certificate, moment: datetime) -> bool:
-    return certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc
+    return _times(certificate)[0] <= moment <= _times(certificate)[1]
+
+
+def _times(certificate: x509.Certificate) -> tuple[datetime, datetime]:
+    """Return from when to when a certificate is valid, by the names that any cryptography has for it."""
+    if hasattr(certificate, "not_valid_before_utc"):
+        return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    begin, end = certificate.not_valid_before, certificate.not_valid_after
+    return begin.replace(tzinfo=timezone.utc), end.replace(tzinfo=timezone.utc)
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
