@@ -9,6 +9,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.layout import 
     APPS,
     POINTS,
     PORT,
+    REGISTRY_ACCOUNT,
+    REGISTRY_STATE,
     SUPERNODE_ACCOUNT,
     VENV,
     file,
@@ -49,6 +51,18 @@ options:
     description: Number of its group.
     type: int
     default: {APPS.number}
+"""
+
+    REGISTRY: str = f"""
+options:
+  directory:
+    description: The directory of the registry of models.
+    type: path
+    default: {REGISTRY_STATE}
+  group:
+    description: The group that serves it.
+    type: str
+    default: {REGISTRY_ACCOUNT.name}
 """
 
     POINTS: str = f"""

@@ -12,7 +12,7 @@ from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import host_layout as layout
 from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import kinds_of, user_problem
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import INVENTORY_GROUPS
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import APPS, INVENTORY_GROUPS, OF_FLOWER
 from ansible_collections.fedops.flower.plugins.module_utils._base.layout import places as places_of
 from ansible_collections.fedops.flower.plugins.module_utils._base.notation import is_unset, show
 from ansible_collections.fedops.flower.plugins.module_utils._certificates.authority import relative_problem
@@ -27,14 +27,18 @@ _PATHS = ("certificates_ca_directory", "certificates_ca_certificate", "certifica
 
 
 def host_layout(
-    groups: Sequence[str], user: str, uid: int, gid: int, numbers: Mapping[str, Any] | None = None
+    groups: Sequence[str],
+    user: str = APPS.name,
+    uid: int = APPS.number,
+    gid: int = APPS.number,
+    numbers: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     with errors_as(AnsibleFilterError):
         return layout(kinds_of(groups), user, int(uid), int(gid), numbers)
 
 
 def host_problems(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    superlink, supernodes = (groups.get(group) or [] for group in INVENTORY_GROUPS.values())
+    superlink, supernodes = (groups.get(INVENTORY_GROUPS[kind]) or [] for kind in OF_FLOWER)
     found = [problem for host in superlink for problem in superlink_name_problems(str(host))]
     for host in dict.fromkeys([*superlink, *supernodes]):
         user = hostvars[host].get("runtime_user")

@@ -21,6 +21,7 @@ description:
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
+  - fedops.flower.authority
   - fedops.flower.layout.checkpoints
   - fedops.flower.layout
   - fedops.flower.sent.piece
@@ -77,17 +78,6 @@ options:
     description:
       - SHA-256 of the weights of the base model. A worker that has another base refuses the package. An adapter must
         have it.
-    type: str
-  ca_certificate:
-    description: The certificate of the authority on the controller.
-    type: path
-    required: true
-  ca_private_key:
-    description: Its private key on the controller. It stays there.
-    type: path
-    required: true
-  ca_passphrase:
-    description: The passphrase of that key, where it has one. It stays on the controller.
     type: str
   place:
     description: The folder of the training in O(path). Do not set it.

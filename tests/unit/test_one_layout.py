@@ -39,6 +39,7 @@ MAKERS = {
     "module_utils/_base/identity.py": "/etc/flower",
     "module_utils/_base/text_files.py": GIVEN,
     "module_utils/_delivery/averaging.py": GIVEN,
+    "module_utils/_delivery/registry.py": "/var/lib/flower-registry",
     "module_utils/_flower/fab.py": "app",
     "module_utils/_flower/pinned.py": "app/of_trainings",
     "module_utils/_mirror/fetch.py": "checkpoints",
@@ -108,7 +109,7 @@ def test_a_unit_has_systemd_make_only_folders_of_the_layout() -> None:
     texts = [path.read_text() for path in ROOT.glob("roles/*/templates/*.j2")]
     made = [(kind, name) for text in texts for kind, name in re.findall(r"(?m)^(\w+)Directory=([\w-]+)", text)]
     made = [f"{places[kind]}/{name}" for kind, name in made if kind in places]
-    assert len(made) == 7
+    assert len(made) == 9
     assert set(made) <= NAMED
 
 
@@ -163,7 +164,7 @@ REPEATED = re.compile(
 )
 # Where the table itself stands, or what is generated from it or names places of its own.
 TABLES = {"plugins/module_utils/_base/home.py", "plugins/module_utils/_base/layout.py"}
-GENERATED = {f"roles/{role}/defaults/main.yml" for role in ("runtime", "superlink", "supernode")}
+GENERATED = {f"roles/{role}/defaults/main.yml" for role in ("model_registry", "runtime", "superlink", "supernode")}
 GENERATED |= {"playbooks/vars/backup.yml"}
 READ = sorted(
     itertools.chain(

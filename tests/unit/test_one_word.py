@@ -20,7 +20,6 @@ OTHER_THINGS = {
     "adopt",  # what is mounted, a file system
     "app",  # on the host, on the controller
     "base_sha256",  # of what is packed, of what is here
-    "ca_certificate",  # on the controller, on the host
     "checksum",  # of the app, of a lock
     "dest",  # of a file, of a package
     "host",  # whose keys, whose plan

@@ -32,13 +32,19 @@ DEFAULTS: dict[str, dict[str, str | int]] = {
     },
     "superlink": {port.variable: port.number for port in layout.PORTS if layout.SUPERLINK_HOST in port.on},
     "supernode": {port.variable: port.number for port in layout.PORTS if layout.SUPERNODE_HOST in port.on},
+    "model_registry": {port.variable: port.number for port in layout.PORTS if layout.REGISTRY_HOST in port.on},
 }
 # Role and variable of each that is one row of a table, by the rows.
 CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "runtime": {"runtime_kind": DEPLOYED},
     "checkpoints": {"checkpoints_backend": tuple(BACKENDS), "checkpoints_disk_filesystem": tuple(FILE_SYSTEMS)},
 }
-HOSTS = {layout.SUPERLINK_HOST: "SuperLink", layout.SUPERNODE_HOST: "SuperNode"}
+HOSTS = {
+    layout.SUPERLINK_HOST: "SuperLink",
+    layout.SUPERNODE_HOST: "SuperNode",
+    layout.REGISTRY_HOST: "registry",
+    layout.WORKER_HOST: "worker",
+}
 
 
 def files(root: Path) -> dict[str, str]:

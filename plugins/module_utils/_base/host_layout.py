@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from .errors import FedopsError
-from .layout import ACCOUNTS, APPS, FOLDERS, INVENTORY_GROUPS, ON, SECRETS, UNITS, Account
+from .layout import ACCOUNTS, APPS, FOLDERS, INVENTORY_GROUPS, OF_FLOWER, ON, SECRETS, UNITS, Account
 
 _USER = re.compile("[a-z_][a-z0-9_-]{0,30}")
 
@@ -22,8 +22,8 @@ class LayoutError(FedopsError):
 
 
 def kinds_of(groups: t.Container[str]) -> list[str]:
-    """Return what a host of these groups is; one that is in none of ours may become anything."""
-    return [kind for kind, group in INVENTORY_GROUPS.items() if group in groups] or list(INVENTORY_GROUPS)
+    """Return what a host of these groups is; one that is in none of ours may become either of Flower."""
+    return [kind for kind, group in INVENTORY_GROUPS.items() if group in groups] or list(OF_FLOWER)
 
 
 def user_problem(name: t.Any) -> str:

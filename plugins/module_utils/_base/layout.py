@@ -36,6 +36,8 @@ CONTROL = Account(
 )
 GATEWAY_ACCOUNT = Account("flower-gateway", 49996, "runs nginx in front of the SuperLink")
 SUPERNODE_ACCOUNT = Account("flower-supernode", 49995, "runs the SuperNodes")
+REGISTRY_ACCOUNT = Account("flower-registry", 49993, "runs nginx in front of the packages of models")
+WORKER_ACCOUNT = Account("flower-worker", 49992, "fetches, verifies and unpacks packages of models")
 # A group alone: each SuperNode's ClientApps run as a user that systemd makes for them, in this group.
 CLIENTAPPS = Account("flower-clientapps", 49994, "the group of all ClientApps", is_group=True)
 
@@ -46,18 +48,30 @@ PARTS: t.Mapping[str, Account] = {
     "gateway": GATEWAY_ACCOUNT,
     "supernode": SUPERNODE_ACCOUNT,
     "clientapps": CLIENTAPPS,
+    "registry": REGISTRY_ACCOUNT,
+    "worker": WORKER_ACCOUNT,
 }
 ACCOUNTS = (APPS, *PARTS.values())
 
-# What a host can be, and the group of an inventory that says so. It may be both.
+# What a host can be, and the group of an inventory that says so. It may be several.
 SUPERLINK_HOST, SUPERNODE_HOST = "superlink", "supernode"
-INVENTORY_GROUPS: t.Mapping[str, str] = {SUPERLINK_HOST: "superlink", SUPERNODE_HOST: "supernodes"}
+REGISTRY_HOST, WORKER_HOST = "registry", "worker"
+INVENTORY_GROUPS: t.Mapping[str, str] = {
+    SUPERLINK_HOST: "superlink",
+    SUPERNODE_HOST: "supernodes",
+    REGISTRY_HOST: "model_registry",
+    WORKER_HOST: "model_workers",
+}
+OF_FLOWER = (SUPERLINK_HOST, SUPERNODE_HOST)  # the others have nothing of Flower
 ON: t.Mapping[str, tuple[Account, ...]] = {
     SUPERLINK_HOST: (APPS, SUPERLINK_ACCOUNT, CONTROL, GATEWAY_ACCOUNT),
     SUPERNODE_HOST: (APPS, SUPERNODE_ACCOUNT, CLIENTAPPS),
+    REGISTRY_HOST: (REGISTRY_ACCOUNT,),
+    WORKER_HOST: (WORKER_ACCOUNT,),
 }
-_BOTH = (SUPERLINK_HOST, SUPERNODE_HOST)
+_BOTH = OF_FLOWER
 _SUPERLINK, _SUPERNODE = (SUPERLINK_HOST,), (SUPERNODE_HOST,)
+_REGISTRY, _WORKER = (REGISTRY_HOST,), (WORKER_HOST,)
 
 
 # What a teardown does with what lies in a folder: it goes with the software, it stays unless a variable of this name
@@ -90,6 +104,7 @@ def _roots(path: str, holds: str, on: tuple[str, ...] = _BOTH, by: str = "", fat
 
 SYSTEMD = "/etc/systemd/system"
 SUPERNODE_STATE = "/var/lib/flower-supernode"
+REGISTRY_STATE, WORKER_STATE = "/var/lib/flower-registry", "/var/lib/flower-worker"
 POINTS = "/var/backups/flower/upgrades"
 ALERTS, ALERT_DELIVERY = "/var/lib/flower-alerts", "/var/lib/flower-alerts-delivery"
 TRACKED = "/var/lib/private/flower-trackers"  # where systemd keeps what users have that it makes
@@ -129,9 +144,13 @@ FOLDERS: tuple[Folder, ...] = (
     _roots("trackers", "the program, settings and libraries of what follows trainings for trackers", _SUPERLINK,
            "role `trackers`"),
     _roots("/etc/flower", "what the gateway and the fences are told", by=_BY_FILES),
+    _roots("/etc/flower/delivery", "key and certificate of a host that hands models on or takes them",
+           _REGISTRY + _WORKER, _BY_FILES, IDENTITY),
     _roots("/etc/flower/fence", "the rules of the fences", by=_BY_FILES),
     _roots(f"{SYSTEMD}/flower-superexec.service.d", "where else ServerApps may save", _SUPERLINK, _STORAGE),
     Folder("/run/flower-gateway", GATEWAY_ACCOUNT, GATEWAY_ACCOUNT, 0o755, "its process number", _SUPERLINK,
+           _BY_SYSTEMD),
+    Folder("/run/flower-registry", REGISTRY_ACCOUNT, REGISTRY_ACCOUNT, 0o755, "its process number", _REGISTRY,
            _BY_SYSTEMD),
     Folder("/var/backups/flower", None, None, 0o700, "a backup on its way to the controller, or from there", _SUPERLINK,
            "`backup`, `restore`", STAYS),
@@ -140,12 +159,16 @@ FOLDERS: tuple[Folder, ...] = (
            _SUPERLINK, _BY_SYSTEMD),
     Folder(ALERTS, CONTROL, CONTROL, 0o750, "what stands, and what an operator is to be told", _SUPERLINK, _BY_SYSTEMD),
     _roots(ALERT_DELIVERY, "a link to the one below `/var/lib/private`", _SUPERLINK, _BY_SYSTEMD),
+    Folder("/var/cache/flower-registry", REGISTRY_ACCOUNT, REGISTRY_ACCOUNT, 0o755, "what nginx asks for a place for",
+           _REGISTRY, _BY_SYSTEMD),
     _roots("/var/lib/flower-mirror", "a link to the next one", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/private/flower-alerts-delivery", "what the operator was told", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/private/flower-mirror", "what the mirror remembers", _SUPERLINK, _BY_SYSTEMD),
     _roots("/var/lib/flower-trackers", "links to the next one", _SUPERLINK, _BY_SYSTEMD),
     _roots(TRACKED, "what trackers without a server have, and how far each is", _SUPERLINK,
            _BY_SYSTEMD, MODELS),
+    Folder(REGISTRY_STATE, None, REGISTRY_ACCOUNT, 0o750, "packages of models, and the channels that name one each",
+           _REGISTRY, "module `model_promote`", MODELS),
     Folder(SUPERNODE_STATE, SUPERNODE_ACCOUNT, SUPERNODE_ACCOUNT, 0o700, "what SuperNodes write", _SUPERNODE,
            _BY_SYSTEMD),
 )
@@ -208,6 +231,14 @@ FILES: tuple[HostFile, ...] = (
     HostFile(
         "supernode_fence", "/etc/flower/fence/supernode.nft", "who reaches what on a SuperNode host", of_release=True
     ),
+    HostFile(
+        "delivery_ca", "/etc/flower/delivery/ca.crt", "the authority that a host of the delivery trusts", IDENTITY
+    ),
+    HostFile("delivery_key", "/etc/flower/delivery/host.key", "the key of such a host, for root alone", IDENTITY),
+    HostFile("delivery_request", "/etc/flower/delivery/host.csr", "the request for its certificate", IDENTITY),
+    HostFile("delivery_certificate", "/etc/flower/delivery/host.crt", "its certificate", IDENTITY),
+    HostFile("registry_configuration", "/etc/flower/registry.conf", "the configuration of the registry's nginx"),
+    HostFile("registry_readers", "/etc/flower/registry-readers.conf", "who may read there, for root alone"),
     HostFile("mirror_keys", "/etc/flower-mirror.conf", "the keys of the mirror's bucket, for root alone"),
     HostFile("mirror_ca", "/etc/flower-mirror.crt", "a certificate authority for the mirror's server"),
     HostFile("mirror_state", "/var/lib/flower-mirror/state.json", "what the mirror says of its last pass"),
@@ -230,8 +261,8 @@ class HostUnit:
     was_apps: bool = False  # whether it ran as the account of the apps, before others had accounts of their own
 
 
-SUPERLINK_UNIT, GATEWAY_UNIT, SUPEREXEC_UNIT = (
-    f"flower-{name}.service" for name in ("superlink", "gateway", "superexec")
+SUPERLINK_UNIT, GATEWAY_UNIT, SUPEREXEC_UNIT, REGISTRY_UNIT, WORKER_UNIT = (
+    f"flower-{name}.service" for name in ("superlink", "gateway", "superexec", "registry", "worker")
 )
 # With a name after an @ where a host has several SuperNodes.
 SUPERNODE_UNIT, CLIENTAPPS_UNIT = "flower-supernode", "flower-clientapps"
@@ -254,6 +285,7 @@ UNITS: tuple[HostUnit, ...] = (
     HostUnit("flower-alerts-delivery.service", "tells an operator what matters", _SUPERLINK, by_another=True),
     HostUnit("flower-alerts-delivery.path", "starts that with each news", _SUPERLINK),
     HostUnit("flower-alerts-delivery.timer", "starts that from time to time", _SUPERLINK),
+    HostUnit(REGISTRY_UNIT, "nginx in front of the packages of models", _REGISTRY),
     HostUnit("flower-checkpoints.service", "mounts storage that comes late", _SUPERLINK, by_another=True),
     HostUnit("flower-checkpoints.timer", "looks for it", _SUPERLINK),
     HostUnit("flower-mirror.service", "copies checkpoints to the mirror", _SUPERLINK, by_another=True, was_apps=True),
@@ -277,6 +309,7 @@ PORTS: tuple[Port, ...] = (
     Port("superlink_fleet_port", 9092, "the gateway, for SuperNodes", _SUPERLINK),
     Port("superlink_port", 8000, "the SuperLink, for the gateway and Flower's command line", _SUPERLINK),
     Port("superlink_runtime_port", 8001, "the gateway, for ServerApps", _SUPERLINK),
+    Port("model_registry_port", 9443, "the registry of models, for workers", _REGISTRY),
     Port("supernode_port", 9094, "a SuperNode, for its ClientApps", _SUPERNODE),
 )
 HIGHEST_PORT = 65535
@@ -286,6 +319,8 @@ PORT: t.Mapping[str, int] = {port.variable: port.number for port in PORTS}
 SECRETS: t.Mapping[str, tuple[str, ...]] = {
     SUPERLINK_HOST: (SUPEREXEC_SECRET, PSEUDONYM_SECRET),
     SUPERNODE_HOST: (),
+    REGISTRY_HOST: (),
+    WORKER_HOST: (),
 }
 _BY_PATH: t.Mapping[str, Folder] = {folder.path: folder for folder in FOLDERS}
 _BY_NAME: t.Mapping[str, HostFile] = {file.name: file for file in FILES}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .home import CHECKPOINTS, HOME, below
-from .layout import APPS, POINTS, folder
+from .layout import APPS, POINTS, REGISTRY_ACCOUNT, REGISTRY_STATE, folder
 
 Options = dict[str, dict[str, t.Any]]
 
@@ -21,6 +21,11 @@ CHECKPOINTS_OPTION: Options = {"path": {"type": "path", "default": below(HOME, C
 OWNER_OPTIONS: Options = {name: {"type": "int", "default": APPS.number} for name in ("uid", "gid")}
 POINTS_OPTION: Options = {"points": {"type": "path", "default": folder(HOME, POINTS)}}
 PIECE_OPTIONS: Options = {"file": {"type": "str"}, "offset": {"type": "int", "default": 0}}
+_AUTHORITY_OPTIONS: Options = {
+    "ca_certificate": {"type": "path", "required": True},
+    "ca_private_key": {"type": "path", "required": True},
+    "ca_passphrase": {"type": "str", "no_log": True},
+}
 # Of the module model_package, and of its action, which reads them on the controller.
 PACKAGE_OPTIONS: Options = {
     **CHECKPOINTS_OPTION,
@@ -32,7 +37,20 @@ PACKAGE_OPTIONS: Options = {
     "files": {"type": "list", "elements": "path", "default": []},
     "base_model": {"type": "str"},
     "base_sha256": {"type": "str"},
-    "ca_certificate": {"type": "path", "required": True},
-    "ca_private_key": {"type": "path", "required": True},
-    "ca_passphrase": {"type": "str", "no_log": True},
+    **_AUTHORITY_OPTIONS,
+}
+# Of the module model_promote, and of its action.
+PROMOTE_OPTIONS: Options = {
+    "package": {"type": "path"},
+    "model": {"type": "str"},
+    "from_channel": {"type": "str"},
+    "channels": {"type": "list", "elements": "str", "default": ["stable"]},
+    "directory": {"type": "path", "default": REGISTRY_STATE},
+    "group": {"type": "str", "default": REGISTRY_ACCOUNT.name},
+    "keep": {"type": "int", "default": 10},
+    "min_accuracy": {"type": "float"},
+    "max_loss": {"type": "float"},
+    "tolerance": {"type": "float", "default": 0.0},
+    "worse": {"type": "bool", "default": False},
+    **_AUTHORITY_OPTIONS,
 }

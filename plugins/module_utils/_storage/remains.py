@@ -20,7 +20,7 @@ from .._base.layout import (
     FOLDERS,
     IDENTITY,
     MODELS,
-    ON,
+    OF_FLOWER,
     SITE_DATA,
     SOFTWARE,
     UNITS,
@@ -58,8 +58,8 @@ def remains(
         treasures[MODELS].insert(0, checkpoints or usual)
     return {
         "services": [one.name for one in reversed(UNITS) if "@" not in one.name and not one.by_another],
-        "fences": [f"{FENCE_UNIT}{kind}.service" for kind in ON],
-        "tables": [f"flower_{kind}" for kind in ON],
+        "fences": [f"{FENCE_UNIT}{kind}.service" for kind in OF_FLOWER],
+        "tables": [f"flower_{kind}" for kind in OF_FLOWER],
         "software": [os.path.join(home, path) for path in [*_topmost(gone), VENV]],
         "mounted": mounted,
         "source": BACKENDS[backend].source if mounted else "",

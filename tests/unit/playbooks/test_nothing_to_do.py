@@ -24,6 +24,8 @@ INVENTORY = {
     "superlink": {"hosts": {"sl": None}},
     "supernodes": {"hosts": {"sn": None}},
     "others": {"hosts": {"other": None}},
+    "model_registry": {"hosts": {"registry": None}},
+    "model_workers": {"hosts": {"worker": None}},
     "all": {"vars": {"ansible_host": "127.0.0.1", "ansible_port": 1}},  # nobody answers, and nothing is touched
 }
 
@@ -157,7 +159,7 @@ def test_the_context_of_a_machine_is_read_where_its_host_is_worked_on(
 def test_every_playbook_begins_with_these_checks(book: str) -> None:
     first = PLAYBOOKS[book][0]
     assert (first["tags"], "localhost" in first["hosts"].split(":")) == ("always", True)
-    checks = ("tasks/check_inventory.yml", "tasks/check_limit.yml")
+    checks = ("tasks/check_inventory.yml", "tasks/check_limit.yml", "tasks/check_delivery.yml")
     (told,) = (task["vars"] for task in first["tasks"] if task.get("ansible.builtin.import_tasks") in checks)
     assert "playbook_hosts" in told
     assert book in ROLES_OWN or results(book) == {*told.get("playbook_results", [])}

@@ -142,6 +142,7 @@ def run_module(home, capsys):
             "checkpoint_info",
             "disk_info",
             "memory_info",
+            "model_promote",
             "model_unpack",
             "mount_point",
             "room_info",

@@ -10,14 +10,19 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.filter.layout import host_layout as as_filter
 from ansible_collections.fedops.flower.plugins.module_utils._base.host_layout import LayoutError, host_layout, kinds_of
-from ansible_collections.fedops.flower.plugins.module_utils._base.layout import SUPERLINK_HOST, SUPERNODE_HOST
+from ansible_collections.fedops.flower.plugins.module_utils._base.layout import (
+    REGISTRY_HOST,
+    SUPERLINK_HOST,
+    SUPERNODE_HOST,
+    WORKER_HOST,
+)
 
 
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
         ({"flower": 1}, "runtime_accounts['flower'] is none of flower-clientapps, flower-control, flower-gateway, "
-                        "flower-superlink, flower-supernode."),
+                        "flower-registry, flower-superlink, flower-supernode, flower-worker."),
         ({"flower-control": 0}, "runtime_accounts['flower-control'] is 0 but must be a number above 0."),
         ({"flower-control": True}, "runtime_accounts['flower-control'] is True but must be a number above 0."),
         ({"flower-control": "a"}, "runtime_accounts['flower-control'] is 'a' but must be a number above 0."),
@@ -52,6 +57,8 @@ def test_what_ran_as_one_account_stops_before_its_folders_change_hands() -> None
         (["all", "superlink"], [SUPERLINK_HOST]),
         (["supernodes", "wards"], [SUPERNODE_HOST]),
         (["supernodes", "superlink"], [SUPERLINK_HOST, SUPERNODE_HOST]),
+        (["model_registry"], [REGISTRY_HOST]),
+        (["superlink", "model_registry", "model_workers"], [SUPERLINK_HOST, REGISTRY_HOST, WORKER_HOST]),
         (["all", "ungrouped"], [SUPERLINK_HOST, SUPERNODE_HOST]),
     ],
 )

@@ -25,7 +25,8 @@ def test_a_teardown_finds_all_that_is_in_the_tables() -> None:
 def test_a_teardown_keeps_what_no_variable_gives_up() -> None:
     found = remains()
     assert {os.path.basename(path) for path in found["kept"]} == {
-        "certificates", "checkpoints", "data", "output", "published", "trainings", "flower-trackers"
+        "certificates", "checkpoints", "data", "delivery", "flower-registry", "flower-trackers", "output", "published",
+        "trainings",
     }  # fmt: skip
     assert found["given_up"] == []
     assert not [path for path in found["software"] if path.startswith(tuple(found["kept"]))]
@@ -37,7 +38,7 @@ def test_a_teardown_keeps_what_no_variable_gives_up() -> None:
         ({}, []),
         ({"teardown_data": "no", "teardown_checkpoints": None, "teardown_certificates": ""}, []),
         ({"teardown_data": "yes"}, ["/opt/flower/data"]),
-        ({"teardown_certificates": True}, ["/opt/flower/certificates"]),
+        ({"teardown_certificates": True}, ["/opt/flower/certificates", "/etc/flower/delivery"]),
         (
             {"teardown_checkpoints": True},
             [
@@ -46,6 +47,7 @@ def test_a_teardown_keeps_what_no_variable_gives_up() -> None:
                 "/opt/flower/published",
                 "/opt/flower/trainings",
                 "/var/lib/private/flower-trackers",
+                "/var/lib/flower-registry",
             ],
         ),
     ],
