@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.fedops.flower.plugins.module_utils._delivery import variables
+from ansible_collections.fedops.flower.plugins.module_utils._delivery import slots, variables
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import expecting
 
 
@@ -16,6 +16,24 @@ def model_registry_problems(given: Mapping[str, Any]) -> list[str]:
         return variables.registry_problems(given)
 
 
+def model_worker_problems(given: Mapping[str, Any]) -> list[str]:
+    with expecting("These are not the variables of a worker"):
+        return variables.worker_problems(given)
+
+
+def model_registry_address(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> str:
+    return variables.registry_address(hosts, hostvars)
+
+
+def served(content: str) -> dict[str, Any]:
+    return slots.served(content)
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"model_registry_problems": model_registry_problems}
+        return {
+            "model_registry_address": model_registry_address,
+            "model_registry_problems": model_registry_problems,
+            "model_worker_problems": model_worker_problems,
+            "served": served,
+        }

@@ -31,10 +31,11 @@ attributes:
 options:
   name:
     description:
-      - Which program. V(package) verifies and unpacks the packages of M(fedops.flower.model_package), and needs the
-        library cryptography beside Python. V(aggregate-adapters) averages adapters of PEFT, and needs NumPy.
+      - Which program. V(package) verifies and unpacks the packages of M(fedops.flower.model_package), V(worker) follows
+        a channel of a registry. Both need the library cryptography beside Python. V(aggregate-adapters) averages
+        adapters of PEFT, and needs NumPy.
     type: str
-    choices: [supervisor, mirror, alerts, package, aggregate-adapters, tracker]
+    choices: [supervisor, mirror, alerts, package, worker, aggregate-adapters, tracker]
     required: true
   directory:
     description:

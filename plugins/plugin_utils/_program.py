@@ -75,9 +75,12 @@ SUPERVISOR = Program("supervisor", "_supervisor.program")
 MIRROR = Program("mirror", "_mirror.program")
 ALERTS = Program("alerts", "_alerts.program")
 PACKAGE = Program("package", "_delivery.program")
+WORKER = Program("worker", "_delivery.following")
 AGGREGATE_ADAPTERS = Program("aggregate-adapters", "_delivery.averaging_program")
 # It runs on the Python of its tracker's own environment.
 TRACKER = Program("tracker", "_tracking.program")
 # Unlike the others it runs beside Flower, on Flower's own Python.
 CLIENTAPPS = Program("clientapps", "clientapps.program", COLLECTION / "roles" / "supernode" / "files")
-PROGRAMS = {program.name: program for program in (SUPERVISOR, MIRROR, ALERTS, PACKAGE, AGGREGATE_ADAPTERS, TRACKER)}
+PROGRAMS = {
+    program.name: program for program in (SUPERVISOR, MIRROR, ALERTS, PACKAGE, WORKER, AGGREGATE_ADAPTERS, TRACKER)
+}

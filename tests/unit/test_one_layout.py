@@ -40,6 +40,7 @@ MAKERS = {
     "module_utils/_base/text_files.py": GIVEN,
     "module_utils/_delivery/averaging.py": GIVEN,
     "module_utils/_delivery/registry.py": "/var/lib/flower-registry",
+    "module_utils/_delivery/slots.py": "/var/lib/flower-worker",
     "module_utils/_flower/fab.py": "app",
     "module_utils/_flower/pinned.py": "app/of_trainings",
     "module_utils/_mirror/fetch.py": "checkpoints",
@@ -90,11 +91,11 @@ def test_a_task_makes_only_folders_of_the_layout() -> None:
     made = made_by_tasks()
     known = variables()
     resolved = [(file, re.sub(r"{{ (__\w+) }}", lambda m: str(known.get(m[1], m[0])), path)) for file, path in made]
-    assert len(made) == 5
+    assert len(made) == 6
     assert [
         pair
         for pair in resolved
-        if not re.fullmatch(r"{{ (runtime|_|__training_alert)_places\.f(older|ile)s.+ }}", pair[1])
+        if not re.fullmatch(r"{{ (delivery|runtime|_|__training_alert)_places\.f(older|ile)s.+ }}", pair[1])
     ] == []
 
 
@@ -109,7 +110,7 @@ def test_a_unit_has_systemd_make_only_folders_of_the_layout() -> None:
     texts = [path.read_text() for path in ROOT.glob("roles/*/templates/*.j2")]
     made = [(kind, name) for text in texts for kind, name in re.findall(r"(?m)^(\w+)Directory=([\w-]+)", text)]
     made = [f"{places[kind]}/{name}" for kind, name in made if kind in places]
-    assert len(made) == 9
+    assert len(made) == 10
     assert set(made) <= NAMED
 
 
@@ -164,7 +165,10 @@ REPEATED = re.compile(
 )
 # Where the table itself stands, or what is generated from it or names places of its own.
 TABLES = {"plugins/module_utils/_base/home.py", "plugins/module_utils/_base/layout.py"}
-GENERATED = {f"roles/{role}/defaults/main.yml" for role in ("model_registry", "runtime", "superlink", "supernode")}
+GENERATED = {
+    f"roles/{role}/defaults/main.yml"
+    for role in ("model_registry", "model_worker", "runtime", "superlink", "supernode")
+}
 GENERATED |= {"playbooks/vars/backup.yml"}
 READ = sorted(
     itertools.chain(

@@ -22,6 +22,7 @@ OTHER_THINGS = {
     "base_sha256",  # of what is packed, of what is here
     "checksum",  # of the app, of a lock
     "dest",  # of a file, of a package
+    "hostvars",  # of the hosts to check, of a registry
     "host",  # whose keys, whose plan
     "inventory",  # whose names are taken, that is looked for
     "kit",  # is put into an app, is in it

@@ -32,6 +32,7 @@ DEFAULTS: dict[str, dict[str, str | int]] = {
     },
     "superlink": {port.variable: port.number for port in layout.PORTS if layout.SUPERLINK_HOST in port.on},
     "supernode": {port.variable: port.number for port in layout.PORTS if layout.SUPERNODE_HOST in port.on},
+    "model_worker": {port.variable: port.number for port in layout.PORTS if layout.WORKER_HOST in port.on},
     "model_registry": {port.variable: port.number for port in layout.PORTS if layout.REGISTRY_HOST in port.on},
 }
 # Role and variable of each that is one row of a table, by the rows.

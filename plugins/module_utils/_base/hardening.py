@@ -70,6 +70,9 @@ SANDBOXES: t.Mapping[str, Directives] = {
     "flower-superlink": {**NO_USER_CODE, **ALONE, **ONLY_THIS_HOST},
     "flower-gateway": {**NO_USER_CODE, **ALONE},
     "flower-registry": {**NO_USER_CODE, **ALONE},
+    # It runs the check of the user.
+    "flower-worker": {**ALL, **ALONE, "UMask": "0027"},
+    "flower-model": {**ALL, **ALONE},
     # The group may read what ServerApps leave.
     "flower-superexec": {**ALL, **ALONE, **ONLY_THIS_HOST, "UMask": "0027"},
     # It ends ServerApps, which are another account's: it sees their processes and may send them a signal.

@@ -169,6 +169,13 @@ FOLDERS: tuple[Folder, ...] = (
            _BY_SYSTEMD, MODELS),
     Folder(REGISTRY_STATE, None, REGISTRY_ACCOUNT, 0o750, "packages of models, and the channels that name one each",
            _REGISTRY, "module `model_promote`", MODELS),
+    Folder(WORKER_STATE, WORKER_ACCOUNT, WORKER_ACCOUNT, 0o750, "models that are or were served, and what comes",
+           _WORKER, _BY_SYSTEMD),
+    _roots("/usr/local/lib/flower-delivery", "the worker's program, and the server that it runs", _WORKER,
+           "role `model_worker`"),
+    _roots("/usr/local/lib/flower-delivery/app", "the server of models", _WORKER, "role `model_worker`"),
+    _roots("/usr/local/lib/flower-delivery/releases", "its virtual environments, one for each lock", _WORKER,
+           "module `venv`"),
     Folder(SUPERNODE_STATE, SUPERNODE_ACCOUNT, SUPERNODE_ACCOUNT, 0o700, "what SuperNodes write", _SUPERNODE,
            _BY_SYSTEMD),
 )
@@ -237,6 +244,12 @@ FILES: tuple[HostFile, ...] = (
     HostFile("delivery_key", "/etc/flower/delivery/host.key", "the key of such a host, for root alone", IDENTITY),
     HostFile("delivery_request", "/etc/flower/delivery/host.csr", "the request for its certificate", IDENTITY),
     HostFile("delivery_certificate", "/etc/flower/delivery/host.crt", "its certificate", IDENTITY),
+    HostFile(
+        "registry_token", "/etc/flower/delivery/registry.token", "by which a worker may read, for root alone", IDENTITY
+    ),
+    HostFile("reload_token", "/etc/flower/delivery/reload.token", "by which a worker tells its server", IDENTITY),
+    HostFile("worker_configuration", "/etc/flower/worker.json", "what a worker follows, and whom it tells"),
+    HostFile("worker", "/usr/local/lib/flower-delivery/fedops-worker.pyz", "the program of a worker"),
     HostFile("registry_configuration", "/etc/flower/registry.conf", "the configuration of the registry's nginx"),
     HostFile("registry_readers", "/etc/flower/registry-readers.conf", "who may read there, for root alone"),
     HostFile("mirror_keys", "/etc/flower-mirror.conf", "the keys of the mirror's bucket, for root alone"),
@@ -286,6 +299,11 @@ UNITS: tuple[HostUnit, ...] = (
     HostUnit("flower-alerts-delivery.path", "starts that with each news", _SUPERLINK),
     HostUnit("flower-alerts-delivery.timer", "starts that from time to time", _SUPERLINK),
     HostUnit(REGISTRY_UNIT, "nginx in front of the packages of models", _REGISTRY),
+    HostUnit("flower-model.socket", "where requests to a model wait", _WORKER),
+    HostUnit("flower-model.service", "answers them", _WORKER),
+    HostUnit(WORKER_UNIT, "follows a channel of a registry", _WORKER),
+    HostUnit("flower-worker-switch.service", "restarts or reloads a server of models", _WORKER, by_another=True),
+    HostUnit("flower-worker-switch.path", "starts that when a link has moved", _WORKER),
     HostUnit("flower-checkpoints.service", "mounts storage that comes late", _SUPERLINK, by_another=True),
     HostUnit("flower-checkpoints.timer", "looks for it", _SUPERLINK),
     HostUnit("flower-mirror.service", "copies checkpoints to the mirror", _SUPERLINK, by_another=True, was_apps=True),
@@ -310,6 +328,7 @@ PORTS: tuple[Port, ...] = (
     Port("superlink_port", 8000, "the SuperLink, for the gateway and Flower's command line", _SUPERLINK),
     Port("superlink_runtime_port", 8001, "the gateway, for ServerApps", _SUPERLINK),
     Port("model_registry_port", 9443, "the registry of models, for workers", _REGISTRY),
+    Port("model_worker_port", 8080, "the server of a model, for whoever asks it", _WORKER),
     Port("supernode_port", 9094, "a SuperNode, for its ClientApps", _SUPERNODE),
 )
 HIGHEST_PORT = 65535

@@ -11,7 +11,8 @@ import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.hardening import SANDBOXES
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
-OURS = {"flower-checkpoints"}  # it runs nothing but systemctl, and no process of it writes what others have said
+# They run nothing but systemctl, and no process of them writes what others have said.
+OURS = {"flower-checkpoints", "flower-worker-switch"}
 TEMPLATES = {path.name.split(".")[0].rstrip("@"): path for path in ROLES.glob("*/templates/*.service.j2")}
 
 
