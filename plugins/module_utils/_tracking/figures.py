@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .._base.jsonable import harmless
+from .._config.privacy import EPSILON, PRIVACY, epsilon_of, spent_text
 from .._config.stopping import stopping_text
 from .._report.rounds import LONGEST_SITE, MOST_SITES_TOLD, SITE_FIGURES, number
 
@@ -75,7 +76,7 @@ class Closing:
 
 def tracked_round(event: t.Mapping[str, t.Any], sites: t.Any, word: Word | None) -> TrackedRound:
     """Return a round as trackers take it; C(word) is what sites are called, and without it nothing is told of them."""
-    found = {key: event.get(key) for key in _OF_THE_ROUND}
+    found = {**{key: event.get(key) for key in _OF_THE_ROUND}, EPSILON: epsilon_of(event)}
     for kind in _TABLES if word else _TABLES[:-1]:
         found.update(_flat(kind, event.get(kind)))
     if word and isinstance(sites, list):
@@ -129,6 +130,8 @@ def facts_of(result: t.Mapping[str, t.Any] | None, last: t.Mapping[str, t.Any] |
     }
     if last and (stopped := stopping_text(last)):
         found["stopped_early"] = stopped
+    if last and (spent := spent_text(last)):
+        found[PRIVACY] = spent
     if known.get("exact") is not None:
         found["exact"] = "yes" if known["exact"] else "no"
     return {key: harmless(str(value), LONGEST_SETTING) for key, value in found.items()}

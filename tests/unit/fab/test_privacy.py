@@ -254,6 +254,49 @@ def test_a_checkpoint_that_says_nonsense_of_it_is_damaged(federation: Federation
         (federation.checkpoints() / "checkpoint_round_4.json").unlink()
 
 
+@pytest.mark.parametrize("killed_in_round", [3, 5, 6])
+@every_kind
+def test_it_goes_with_schedules_spikes_boosts_and_early_stopping(
+    federation: Federation, kind: str, killed_in_round: int
+) -> None:
+    settings = {
+        **KINDS[kind], **SEEDED, "strategy": "FedAdam", "checkpoint_interval": 2, "privacy_noise_multiplier": 0.5,
+        "lr_schedule": "linear_warmup total_iters=2 then reduce_on_plateau patience=0 factor=0.5",
+        "server_lr_schedule": "cosine_warm_restarts T_0=3", "spike_factor": 1.1, "spike_action": "rollback",
+        "site_boost": 1.5, "early_stopping_patience": 5, "privacy_epsilon_budget": 1e6,
+    }  # fmt: skip
+    federation.train("straight", **settings)
+    with pytest.raises(Killed):
+        federation.train("killed", **settings, grid={"killed_in_round": killed_in_round})
+    federation.train("killed", **settings)
+    last = federation.published("result.json")["rounds"]
+    assert federation.arrays(last, "killed") == federation.arrays(last, "straight")
+
+
+def test_sixteen_bits_are_noised_as_float32_and_rounded_once(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fedops_app import task
+
+    first = task.initial_arrays
+    monkeypatch.setattr(
+        task, "initial_arrays", lambda seed: {name: each.astype(np.float16) for name, each in first(seed).items()}
+    )
+    train = task.train
+
+    def narrow(arrays: Any, *more: Any) -> Any:
+        made, metrics = train({name: each.astype(np.float32) for name, each in arrays.items()}, *more)
+        return {name: each.astype(np.float16) for name, each in made.items()}, metrics
+
+    monkeypatch.setattr(task, "train", narrow)
+    for kind, given in KINDS.items():
+        federation.train(kind, **{**given, "privacy_noise_multiplier": 0.02}, num_rounds=1)
+        with np.load(federation.checkpoints(kind) / "checkpoint_round_1.npz") as found:
+            arrays = [found[name] for name in found.files]
+        assert {str(each.dtype) for each in arrays} == {"float16"}
+        assert all(np.isfinite(each).all() for each in arrays)
+
+
 def test_without_noise_nothing_is_promised(federation: Federation) -> None:
     federation.train(**CENTRAL, privacy_noise_multiplier=0, privacy_clipping_norm=1e6, num_rounds=1)
     assert federation.published("result.json")["privacy"]["epsilon"] is None

@@ -15,6 +15,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._tracking.figures im
     Closing,
     TrackedRound,
     TrackedTraining,
+    facts_of,
     tracked_round,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._tracking.following import Following
@@ -324,3 +325,11 @@ def test_figures_of_a_round_are_numbers_with_names_that_every_tracker_takes() ->
 def test_odd_sites_are_left_out(sites) -> None:
     line = {"round": 1, "time": "never", "phases": [], "metrics": 5, "loss": 1 << 2000}
     assert tracked_round(line, sites, str) == TrackedRound(1, 0.0, {})
+
+
+def test_what_of_privacy_is_spent_is_a_figure_and_a_fact() -> None:
+    privacy = {"kind": "local", "epsilon": 2.5, "epsilon_budget": 0.0, "delta": 1e-5, "seed": 0}
+    line = {**stories.lines(1, 1)[0], "privacy": privacy}
+    assert tracked_round(line, None, None).figures["epsilon"] == 2.5
+    assert facts_of({"rounds": 1}, line)["privacy"] == "epsilon 2.5 is spent (local, delta 1e-05)"
+    assert "epsilon" not in tracked_round({**line, "privacy": {**privacy, "epsilon": None}}, None, None).figures
