@@ -36,7 +36,14 @@ class Spent:
     def begin(self, told_by: Publisher, manifest: Mapping[str, Any] | None) -> None:
         """Go on with what the runs before have spent: what they wrote down, or a checkpoint that has come alone."""
         self.told_by, self._configuration = told_by, told_by.configuration_hash
-        for line in told_by.spent():
+        try:
+            lines = told_by.spent()
+        except OSError as error:
+            raise RunFailedError(
+                f"What the privacy of this training has spent cannot be read ({error.strerror}), so that nothing more is"
+                " spent. Make privacy.jsonl, among the files of the training, a file that the ServerApp can read."
+            ) from error
+        for line in lines:
             self._read(line)
         said = Counter(dict(read_releases(manifest))) if manifest else Counter[float]()
         for noise, count in (said - self.releases).items():

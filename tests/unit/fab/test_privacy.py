@@ -222,7 +222,15 @@ def test_what_cannot_be_written_down_is_not_let_out(federation: Federation, monk
     path = federation.root / "trainings/default/privacy.jsonl"
     path.unlink()
     path.mkdir()
-    with pytest.raises((RunFailedError, IsADirectoryError)):
+    with pytest.raises(RunFailedError, match="has spent cannot be read"):
+        federation.train(**CENTRAL, num_rounds=2)
+    path.rmdir()
+
+    def full(*_given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fedops_kit.publish._append", full)
+    with pytest.raises(RunFailedError, match="cannot be written down .No space left on device."):
         federation.train(**CENTRAL, num_rounds=2)
     assert not (federation.checkpoints() / "checkpoint_round_2.npz").exists()
 
