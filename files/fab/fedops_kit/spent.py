@@ -40,8 +40,8 @@ class Spent:
             lines = told_by.spent()
         except OSError as error:
             raise RunFailedError(
-                f"What the privacy of this training has spent cannot be read ({error.strerror}), so that nothing more is"
-                " spent. Make privacy.jsonl, among the files of the training, a file that the ServerApp can read."
+                f"What the privacy of this training has spent cannot be read ({error.strerror}), so that nothing more"
+                " is spent. Make privacy.jsonl, among the files of the training, a file that the ServerApp can read."
             ) from error
         for line in lines:
             self._read(line)
