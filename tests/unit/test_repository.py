@@ -8,6 +8,7 @@ import ast
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,16 @@ def test_every_playbook_is_found_by_its_full_name_and_parses() -> None:
     environment = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"), "PATH": "/usr/bin:/bin"}
     result = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout.count("playbook: ")) == (0, len(names)), result.stderr
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))])
+def test_a_picture_that_is_shown_is_in_the_archive(page: str) -> None:
+    ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+    for shown in re.findall(r"!\[[^\]]*\]\(([^):]+)\)", (ROOT / page).read_text("utf-8")):
+        picture = (ROOT / page).parent.joinpath(shown).resolve().relative_to(ROOT)
+        assert (ROOT / picture).is_file()
+        ways = [str(picture), *map(str, picture.parents)]
+        assert [way for way in ways if any(fnmatch(way, pattern) for pattern in ignored)] == []
 
 
 def test_no_file_names_a_package_registry_or_a_home_directory() -> None:
