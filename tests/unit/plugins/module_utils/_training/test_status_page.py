@@ -117,9 +117,8 @@ def test_what_the_modules_find_makes_one_picture() -> None:
             },
         ],
         "checkpoint": None,
-        "checkpoints": [],
+        **{key: [] for key in ("checkpoints", "checkpoint_problems", "trackers")},
         "trainings_problem": None,
-        "checkpoint_problems": [],
         "mirror": None,
     }
 
