@@ -71,6 +71,7 @@ lock: venv ## Renew the hashed locks of the development tools, and of the librar
 	$(LOCK) --upgrade requirements/importer.in -o requirements/importer.txt
 	$(LOCK) --upgrade requirements/builder.in -o requirements/builder.txt
 	$(LOCK) --upgrade requirements/nvflare.in -o requirements/nvflare.txt
+	$(LOCK) --upgrade requirements/simulation.in -o roles/simulation/files/requirements.txt
 	for tracker in mlflow wandb tensorboard; do \
 	  $(LOCK) --upgrade requirements/trackers/$$tracker.in -o roles/trackers/files/$$tracker.txt; done
 
@@ -143,6 +144,10 @@ contract: venv ## Test what we rely on of Flower against a real SuperLink, befor
 test-examples: venv ## Test what needs more than the gates have: PyTorch, PEFT, pyarrow, dp-accounting
 	tools/test-examples
 
+.PHONY: test-simulation
+test-simulation: venv ## Test simulated sites on Flower's simulation runtime, with Ray
+	tools/test-simulation
+
 .PHONY: test-trackers
 test-trackers: venv ## Test what follows trainings with the libraries of the trackers, and the real server of MLflow
 	tools/test-trackers
@@ -158,7 +163,7 @@ test: bootstrap ## All gates, one after the other, up to the first that fails
 
 .PHONY: test-all
 test-all: bootstrap ## All gates, the contract with Flower, the tests of examples and trackers, and what takes long
-	@tools/gates $(GATES) contract test-examples test-trackers smoke-benchmarks molecule-long
+	@tools/gates $(GATES) contract test-examples test-simulation test-trackers smoke-benchmarks molecule-long
 
 SCHEDULE ?= linear_warmup total_iters=5 then cosine T_max=45
 RATE ?= 0.1

@@ -6,25 +6,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.fedops.flower.plugins.module_utils._flower.app import (
-    PYPROJECT,
-    App,
-    declaring,
-    digest,
-    read_app,
-    source_files,
-)
-from ansible_collections.fedops.flower.plugins.module_utils._flower.app_kit import (
-    kit_files,
-    pyproject_with_kit,
-    with_kit,
-)
-from ansible_collections.fedops.flower.plugins.module_utils._flower.use_cases import KIT
+from ansible_collections.fedops.flower.plugins.module_utils._flower.app import App, digest
+from ansible_collections.fedops.flower.plugins.plugin_utils._app_files import app_files
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 from ansible_collections.fedops.flower.plugins.plugin_utils._sending import SendingAction
 
@@ -38,29 +25,15 @@ class ActionModule(SendingAction):
         source = os.path.expanduser(str(arguments.pop("src", "") or ""))
         if not source:
             raise AnsibleActionFail("src is missing: give the folder of a Flower app on the controller.")
-        with errors_as(AnsibleActionFail):
-            overlay = arguments.pop("overlay", None)
-            app, files = read_app(source, overlay), source_files(source, overlay)
-            pyproject = declaring(app, overlay)
-            if boolean(arguments.pop("kit", None) or False):
-                app = with_kit(app, files)
-                text = Path(files[PYPROJECT]).read_text(encoding="utf-8") if pyproject is None else pyproject
-                pyproject = pyproject_with_kit(text)
-                files = dict(sorted({**files, **kit_files(KIT)}.items()))
-
+        overlay, kit = arguments.pop("overlay", None), boolean(arguments.pop("kit", None) or False)
         with tempfile.TemporaryDirectory(prefix="fedops-") as folder:
-            if pyproject is not None:
-                files[PYPROJECT] = _written(Path(folder, PYPROJECT), pyproject)
+            with errors_as(AnsibleActionFail):
+                app, files = app_files(source, overlay, kit, folder)
             arguments.update(src=source, name=app.name, checksum=digest(files))
             result = self.execute_sending(arguments, files, task_vars)
         if not result.get("failed"):
             result["app"] = _describe(app)
         return result
-
-
-def _written(path: Path, text: str) -> str:
-    path.write_text(text, encoding="utf-8", newline="\n")
-    return str(path)
 
 
 def _describe(app: App) -> dict[str, Any]:

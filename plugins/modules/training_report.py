@@ -36,6 +36,11 @@ options:
     description: Name of the training.
     type: str
     default: default
+  published:
+    description:
+      - The folder with what a simulation has told (M(fedops.flower.simulation)), in the place of what is below O(home).
+        It belongs to the account that the task works as.
+    type: path
   dest:
     description:
       - The directory on the controller. By default it is C(reports) beside the inventory, or beside a directory that is
@@ -104,7 +109,7 @@ from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
-from ansible_collections.fedops.flower.plugins.module_utils._report.story import baseline, story
+from ansible_collections.fedops.flower.plugins.module_utils._report.story import baseline, story, story_in
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import values_of
@@ -123,6 +128,8 @@ def asked(folder: TrainingFolder) -> dict[str, Any]:
 
 def work(params: dict[str, Any]) -> dict[str, Any]:
     """Return the story of a training, and that of what it is compared with, for the controller to draw."""
+    if params["published"]:
+        return {"story": story_in(params["published"], params["training"]), "baseline_story": None, "site_names": []}
     folder = TrainingFolder(params["home"], params["training"])
     wanted = params["baseline"]
     return {
@@ -137,6 +144,7 @@ def main() -> None:
         argument_spec={
             **HOME_OPTION,
             "training": {"type": "str", "default": "default"},
+            "published": {"type": "path"},
             "dest": {"type": "path"},
             "names": {"type": "str", "choices": ["pseudonyms", "real"], "default": "pseudonyms"},
             "baseline": {"type": "str"},

@@ -31,6 +31,7 @@ MAKERS = {
     "action/model_package.py": CONTROLLER,
     "action/training_report.py": CONTROLLER,
     "module_utils/_base/belongings.py": GIVEN,
+    "module_utils/_flower/simulated.py": GIVEN,
     "module_utils/_backup/archive.py": GIVEN,
     "module_utils/_backup/checkpoints.py": GIVEN,
     "module_utils/_backup/restore.py": GIVEN,
@@ -83,7 +84,10 @@ def made_by_tasks() -> list[tuple[str, str]]:
     return [
         (str(path.relative_to(ROOT)), str(task["ansible.builtin.file"]["path"]))
         for path, task, on in found
-        if task.get("ansible.builtin.file", {}).get("state") == "directory" and on != "localhost"
+        if task.get("ansible.builtin.file", {}).get("state") == "directory"
+        and on != "localhost"
+        # A simulation has a folder of its user's, and nothing on a host.
+        and "simulation" not in path.parts
     ]
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-REAL_TRAINING, SMOKE = "training", "smoke"
-PURPOSES = (REAL_TRAINING, SMOKE)
+REAL_TRAINING, SMOKE, SIMULATION = "training", "smoke", "simulation"
+PURPOSES = (REAL_TRAINING, SMOKE, SIMULATION)
 PURPOSE_KEY = "purpose"  # in what is told of a training: events, manifests; it is left out of those of real ones
 
 

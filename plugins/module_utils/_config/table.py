@@ -780,7 +780,8 @@ _ROWS: tuple[Variable, ...] = (
         type="str",
         default=REAL_TRAINING,
         title="What the model is for",
-        help="A real training (training), or a short look before one (smoke); the playbook that runs sets it.",
+        help="A real training (training), a short look before one (smoke), or one on simulated sites (simulation); the"
+        " playbook that runs sets it.",
         group=PLAYBOOKS,
         choices=PURPOSES,
     ),

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from .._base.reading import pieces, sha256_of
 from .._checkpoint.checkpoint import Checkpoint
+from .._config.purposes import REAL_TRAINING, purpose_of
 from .archive import ArchiveWriter
 from .contents import (
     CARD,
@@ -104,6 +105,11 @@ def plan(
     checkpoint: Checkpoint, name: str, base_model: t.Mapping[str, str] | None, beside: t.Mapping[str, str]
 ) -> Packing:
     """Return the package that a checkpoint makes with these files, by their names, beside its weights."""
+    if (purpose := purpose_of(checkpoint.manifest)) != REAL_TRAINING:
+        raise PackageError(
+            f"The model of round {checkpoint.round} of the training {checkpoint.training} is of a {purpose}, and no"
+            " package is made of it: what is delivered comes from a federation."
+        )
     found = {one: _measured(path) for one, path in sorted(beside.items())}
     manifest, card = described(checkpoint, name, base_model, {one: packed.sha256 for one, packed in found.items()})
     return Packing(checkpoint, manifest, card, found)

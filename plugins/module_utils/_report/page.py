@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from .._config.privacy import EPSILON
+from .._config.purposes import REAL_TRAINING, purpose_of
 from .._flower.app import table_of
 from .._training.progress import span_text
 from . import charts
@@ -28,7 +29,7 @@ def page(report: Report) -> str:
     """Return the page."""
     name = words(report["training"], 120)
     parts = [
-        f"<h1>Training {name}</h1>",
+        f"<h1>{_called(report)} {name}</h1>",
         _summary(report),
         _section("anomalies", "What is remarkable", _anomalies(report)),
         _section("comparison", "Compared", _comparison(report)) if report["comparison"] else "",
@@ -47,9 +48,15 @@ def page(report: Report) -> str:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>Training {name}</title><style>{STYLE}</style></head>"
+        f"<title>{_called(report)} {name}</title><style>{STYLE}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
+
+
+def _called(report: Report) -> str:
+    """Return what the page is about: nobody is to take a simulation for a training of a federation."""
+    purpose = purpose_of(report["effective"])
+    return "Training" if purpose == REAL_TRAINING else f"{words(purpose.capitalize(), 40)} (no real training):"
 
 
 def _section(anchor: str, title: str, content: str) -> str:

@@ -43,6 +43,7 @@ _OF_EFFECTIVE = (
     "early_stopping",
     "privacy",
     "promises",
+    "purpose",
 )
 _ABSENT: t.Mapping[str, t.Any] = {
     "asked": {},

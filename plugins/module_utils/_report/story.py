@@ -14,7 +14,7 @@ import typing as t
 from .._base.errors import FedopsError
 from .._base.guarded import names
 from .._base.layout import folder as folder_of
-from .._training.claims import FAILURE_FILE, RESULT_FILE, ClaimError, read_claim
+from .._training.claims import EFFECTIVE_FILE, FAILURE_FILE, RESULT_FILE, ClaimError, read_claim
 from .._training.folder import TRAINING_NAME, TrainingFolder, claimants
 from . import rounds
 
@@ -105,11 +105,28 @@ def _earlier(folder: TrainingFolder) -> dict[str, t.Any] | None:
     }
 
 
-def _claim(folder: str, name: str) -> dict[str, t.Any] | None:
+def _claim(folder: str, name: str, owners: set[int] | None = None) -> dict[str, t.Any] | None:
     try:
-        return read_claim(folder, name, claimants())
+        return read_claim(folder, name, owners or claimants())
     except ClaimError:
         return None
+
+
+def story_in(path: str, name: str) -> dict[str, t.Any]:
+    """Return the story that a folder tells to the account whose it is: of a simulation, which nobody supervises."""
+    own = {os.geteuid()}
+    told = rounds.read(path, own, None)
+    return {
+        "training": name,
+        "asked": {},
+        "supervision": None,
+        "effective": _claim(path, EFFECTIVE_FILE, own),
+        "result": _claim(path, RESULT_FILE, own),
+        "failure": _claim(path, FAILURE_FILE, own),
+        "runs": [],
+        "problems": [],
+        **of_rounds(told),
+    }
 
 
 def of_rounds(told: rounds.Told) -> dict[str, t.Any]:

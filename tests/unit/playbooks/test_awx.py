@@ -15,7 +15,7 @@ from ..plays import play_in
 from .awx_double import Awx, serving
 
 ROOT = Path(__file__).resolve().parents[3]
-CONSOLES = {"awx", "first_boot", "opennebula"}
+CONSOLES = {"awx", "first_boot", "opennebula", "simulate"}  # and what needs no federation
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml") if path.stem not in CONSOLES)
 ASKED = {
     "awx_prefix": "Hospital",

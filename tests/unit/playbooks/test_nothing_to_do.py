@@ -14,7 +14,7 @@ from ..plays import play_in
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES_OWN = {"smoke", "train"}  # playbooks whose results a role tells
-CONSOLES = {"awx", "first_boot", "opennebula"}  # what sets up a console works on no host of a federation
+CONSOLES = {"awx", "first_boot", "opennebula", "simulate"}  # what sets up a console works on no host of a federation
 PLAYBOOKS = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in (ROOT / "playbooks").glob("*.yml")
