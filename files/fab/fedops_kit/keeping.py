@@ -131,7 +131,7 @@ class KeptStrategy(Strategy):
             if steer.settings:
                 facts[STEERING] = steer.settings.told
             if arithmetic.private:
-                facts[PRIVACY] = arithmetic.private.settings.told
+                facts[PRIVACY] = arithmetic.private.about
             terms.told_by.effective(known_line(beginning.checkpoint), facts)
             terms.told_by.keep_side_files(terms.side_files)
             if arithmetic.private:

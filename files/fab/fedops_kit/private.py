@@ -16,6 +16,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 
+from .accountant import accountant
 from .arrays import update_norm, view
 from .dtypes import is_inexact
 from .errors import RunFailedError
@@ -100,6 +101,11 @@ class Private:
     def is_over(self) -> bool:
         """Tell whether the next round would spend more than the budget has."""
         return self.spent.exceeds_with(self._newest + 1)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is told before the first round."""
+        return {**self.settings.told, "accountant": accountant()}
 
     @property
     def manifest(self) -> dict[str, Any]:

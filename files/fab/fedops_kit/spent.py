@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import accountant
 from .errors import RunFailedError
 from .knowledge._base.jsonable import is_finite_number, is_whole
 from .knowledge._config.privacy import Privacy
@@ -68,12 +69,15 @@ class Spent:
         if self.is_repeated(number):
             return False
         noise = self.settings.noise_multiplier
-        return self.settings.exceeds({**self.releases, noise: self.releases[noise] + 1})
+        return self.settings.exceeded_by(self._epsilon({**self.releases, noise: self.releases[noise] + 1}))
 
     @property
     def epsilon(self) -> float:
         """The epsilon of all releases; infinite where there was one without noise."""
-        return self.settings.spent(self.releases)
+        return self._epsilon(self.releases)
+
+    def _epsilon(self, releases: Mapping[float, int]) -> float:
+        return accountant.epsilon(releases, self.settings.delta)
 
     @property
     def manifest(self) -> list[list[float]]:

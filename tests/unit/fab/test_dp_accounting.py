@@ -8,6 +8,7 @@ import pytest
 from flwr.supercore.privacy_accounting import GaussianPrivacyEvent, NeighboringRelation, PrivacyConfig, SamplingMethod
 from flwr.supercore.privacy_accounting.rdp_accountant import RdpAccountant
 
+from fedops_kit import accountant as kits
 from fedops_kit.knowledge._config.accounting import ORDERS, epsilon
 
 dp_accounting = pytest.importorskip(
@@ -29,6 +30,17 @@ def test_releases_of_several_kinds() -> None:
     accountant.compose(dp_accounting.GaussianDpEvent(1.0), 10)
     accountant.compose(dp_accounting.GaussianDpEvent(2.5), 3)
     assert epsilon({1.0: 10, 2.5: 3}, 1e-5) == accountant.get_epsilon(1e-5)
+
+
+def test_a_training_asks_the_library_itself_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kits.accountant().startswith("dp-accounting 0.")
+    monkeypatch.setattr(kits, "by_formula", None)
+    asked = kits.epsilon({1.0: 10, 2.5: 3, 7.0: 0}, 1e-5)
+    assert asked == epsilon({1.0: 10, 2.5: 3}, 1e-5)
+    monkeypatch.setattr(kits, "by_formula", epsilon)
+    assert kits.epsilon({0.0: 1}, 1e-5) == float("inf")
+    monkeypatch.setattr(kits, "library", lambda: None)
+    assert (kits.accountant(), kits.epsilon({1.0: 10, 2.5: 3}, 1e-5)) == (kits.FORMULA, asked)
 
 
 def test_flowers_accountant() -> None:

@@ -15,6 +15,7 @@ from flwr.app import Message
 from simulated import Federation, Killed, trained
 from test_exact_resume import KILLS, ROUNDS_TO_KILL, train_and_kill, variables
 
+from fedops_kit.accountant import accountant
 from fedops_kit.errors import RunFailedError
 from fedops_kit.knowledge._config.accounting import epsilon, rounds_within
 from fedops_kit.knowledge._config.privacy import ADAPTIVE, FIXED, LOCAL_NOISE
@@ -117,7 +118,8 @@ def test_epsilon_by_round_is_told_everywhere(federation: Federation) -> None:
     assert [each["releases"] for each in told] == [1, 2, 3]
     assert told[0]["noise_stddev"] == pytest.approx(2.0 * 1.0 / 7)
     assert federation.published("result.json")["privacy"]["epsilon"] == told[-1]["epsilon"]
-    assert federation.published("effective.json")["privacy"]["noise_multiplier"] == 2.0
+    effective = federation.published("effective.json")["privacy"]
+    assert (effective["noise_multiplier"], effective["accountant"]) == (2.0, accountant())
     manifest = json.loads((federation.checkpoints() / "checkpoint_round_3.json").read_text())
     assert manifest["privacy"] == {"clipping_norm": 1.0, "releases": [[2.0, 3]]}
 

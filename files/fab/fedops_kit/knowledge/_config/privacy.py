@@ -80,9 +80,9 @@ class Privacy:
         """The epsilon of so many releases; infinite without noise."""
         return epsilon(releases, self.delta)
 
-    def exceeds(self, releases: Mapping[float, int]) -> bool:
-        """Whether so many releases are more than the budget has."""
-        return bool(self.epsilon_budget) and self.spent(releases) > self.epsilon_budget
+    def exceeded_by(self, spent: float) -> bool:
+        """Whether this epsilon is more than the budget has."""
+        return bool(self.epsilon_budget) and spent > self.epsilon_budget
 
     def noises(self, sites: int) -> tuple[float, float]:
         """The noise multiplier of a model, and the noise of the count of sites that were not clipped.
