@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._delivery.contents i
 )
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.opening import Trust, verify_package
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.packing import Packing, plan, signer_of
+from ansible_collections.fedops.flower.plugins.module_utils._delivery.signature import Signer
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import (
     ModuleFailedError,
@@ -51,6 +52,9 @@ class ActionModule(ActionBase):
     """Have a checkpoint travel to the controller, which has the key of the authority, and pack it there."""
 
     _requires_connection = True
+    # What publishing a package adds.
+    _more: Mapping[str, str] = {}
+    _card: Callable[[Mapping[str, Any]], bytes] | None = None
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
@@ -71,11 +75,7 @@ class ActionModule(ActionBase):
         )
         signer = signer_of(authority, private_key, self._asked["ca_passphrase"] or "")
         trust = Trust(Path(authority).read_bytes())
-        found = self._ask()
-        if not is_whole(found.get("round")) or found["round"] < 1:
-            raise AnsibleActionFail("The host tells of a checkpoint without a round.")
-        self._fetch(found, manifest_name(found["round"]), folder, LIMIT)
-        checkpoint = read_checkpoint(folder, found["round"])
+        found, checkpoint = self._find(folder)
         told_of, warnings = self._side_files(checkpoint, folder)
         packing = self._planned(checkpoint, told_of)
         dest = os.path.join(directory, packing.file)
@@ -86,18 +86,32 @@ class ActionModule(ActionBase):
         except (PackageError, FileNotFoundError):
             pass
         if not self._task.check_mode:
-            os.makedirs(directory, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".packing-", dir=directory) as work:
-                arrived = Checkpoint(os.path.join(work, checkpoint.file), checkpoint.manifest)
-                expect_room(work, checkpoint.manifest["bytes"])
-                self._fetch(found, checkpoint.file, work, checkpoint.manifest["bytes"])
-                verify_arrays(arrived)
-                told["sha256"] = replace(packing, checkpoint=arrived).write(work, signer)
-                # The package last: whoever sees it finds what belongs to it.
-                for ending in (SIGNATURE_ENDING, CERTIFICATE_ENDING, ""):
-                    os.replace(os.path.join(work, packing.file + ending), dest + ending)
+            told["sha256"] = self._make(found, packing, signer, dest)
             verify_package(dest, trust)
         return {"changed": True, **told, "diff": _diff(f"{dest}\n")}
+
+    def _find(self, folder: str) -> tuple[dict[str, Any], Checkpoint]:
+        """Return what the host tells of the checkpoint, and that by its manifest alone."""
+        found = self._ask()
+        if not is_whole(found.get("round")) or found["round"] < 1:
+            raise AnsibleActionFail("The host tells of a checkpoint without a round.")
+        self._fetch(found, manifest_name(found["round"]), folder, LIMIT)
+        return found, read_checkpoint(folder, found["round"])
+
+    def _make(self, found: dict[str, Any], packing: Packing, signer: Signer, dest: str) -> str:
+        """Fetch the arrays, and pack them; return the SHA-256 of the package."""
+        checkpoint, directory = packing.checkpoint, os.path.dirname(dest)
+        os.makedirs(directory, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".packing-", dir=directory) as work:
+            arrived = Checkpoint(os.path.join(work, checkpoint.file), checkpoint.manifest)
+            expect_room(work, checkpoint.manifest["bytes"])
+            self._fetch(found, checkpoint.file, work, checkpoint.manifest["bytes"])
+            verify_arrays(arrived)
+            digest = replace(packing, checkpoint=arrived).write(work, signer)
+            # The package last: whoever sees it finds what belongs to it.
+            for ending in (SIGNATURE_ENDING, CERTIFICATE_ENDING, ""):
+                os.replace(os.path.join(work, packing.file + ending), dest + ending)
+        return digest
 
     def _side_files(self, checkpoint: Checkpoint, folder: str) -> tuple[dict[str, str], list[str]]:
         """Fetch what the training says goes with its model; return the files by name, and what is to be told."""
@@ -124,7 +138,7 @@ class ActionModule(ActionBase):
         name = self._asked["base_model"] or _base_of(beside.get(ADAPTER_CONFIG))
         digest = self._asked["base_sha256"]
         base = {"name": name or "", "sha256": digest or ""} if self._asked["base_model"] or digest else None
-        return plan(checkpoint, self._asked["name"] or checkpoint.training, base, beside)
+        return plan(checkpoint, self._asked["name"] or checkpoint.training, base, {**self._more, **beside}, self._card)
 
     def _fetch(self, found: dict[str, Any], name: str, folder: str, limit: int) -> None:
         """Fetch a file of so many bytes at most."""

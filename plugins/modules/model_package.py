@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - fedops.flower.authority
   - fedops.flower.layout.checkpoints
   - fedops.flower.layout
+  - fedops.flower.package
   - fedops.flower.sent.piece
 attributes:
   check_mode:
@@ -58,27 +59,6 @@ options:
     description: The directory on the controller. It is made where there is none.
     type: path
     required: true
-  files:
-    description:
-      - Files on the controller that go with the weights, such as a tokenizer, or directories whose files do. Each keeps
-        its own name.
-      - What the task of the training says goes with its model (C(side_files) in C(task.py)) comes by itself. A file
-        given here takes the place of one of the same name.
-      - C(adapter_config.json) among all of them makes it the package of an adapter, in the layout of PEFT.
-        C(README.md) takes the place of the model card. Files that can be pickles are refused.
-    type: list
-    elements: path
-    default: []
-  base_model:
-    description:
-      - What the base model of an adapter is called, as C(from_pretrained) takes it. By default it is what
-        C(adapter_config.json) says.
-    type: str
-  base_sha256:
-    description:
-      - SHA-256 of the weights of the base model. A worker that has another base refuses the package. An adapter must
-        have it.
-    type: str
   place:
     description: The folder of the training in O(path). Do not set it.
     type: str

@@ -39,6 +39,7 @@ LAYERS = (
     "_backup",
     "_release",
     "_delivery",
+    "_publish",
 )
 MODULES = sorted(path for path in (PLUGINS / "modules").glob("*.py") if path.stem != "__init__")
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))

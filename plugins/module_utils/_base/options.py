@@ -54,3 +54,19 @@ PROMOTE_OPTIONS: Options = {
     "worse": {"type": "bool", "default": False},
     **_AUTHORITY_OPTIONS,
 }
+# Of publishing one. What goes to the host is what packing it takes.
+PUBLISH_OPTIONS: Options = {
+    **PACKAGE_OPTIONS,
+    "to": {"type": "str", "choices": ["directory", "s3"], "required": True},
+    "dest": {"type": "str", "required": True},
+    "rules": {"type": "list", "elements": "str", "default": []},
+    "license": {"type": "str"},
+    "tracker_url": {"type": "str"},
+    "rclone": {"type": "path", "default": "/usr/bin/rclone"},
+    "s3_provider": {"type": "str", "default": "Other"},
+    "s3_endpoint": {"type": "str"},
+    "s3_region": {"type": "str"},
+    "s3_access_key_id": {"type": "str"},
+    "s3_secret_access_key": {"type": "str", "no_log": True},
+    "s3_ca_file": {"type": "path"},
+}

@@ -50,11 +50,16 @@ class PackageError(FedopsError):
 
 
 def described(
-    checkpoint: Checkpoint, name: str, base_model: t.Mapping[str, str] | None, beside: t.Mapping[str, str]
+    checkpoint: Checkpoint,
+    name: str,
+    base_model: t.Mapping[str, str] | None,
+    beside: t.Mapping[str, str],
+    card: t.Callable[[t.Mapping[str, t.Any]], bytes] | None = None,
 ) -> tuple[dict[str, t.Any], bytes | None]:
     """Return a manifest without its list of files, and a model card where there is none beside the weights.
 
     C(beside) maps the files that go with the weights to their hashes, C(base_model) has a C(name) and a C(sha256).
+    C(card) writes another card than the usual one, of what the manifest says.
     """
     check_files(beside, kind := "adapter" if ADAPTER_CONFIG in beside else "model")
     if not NAME_OF_PACKAGE.fullmatch(name):
@@ -85,7 +90,7 @@ def described(
         },
         ONE_RECORD,
     )
-    text = None if CARD in beside else _card(value)
+    text = None if CARD in beside else (card or _card)(value)
     if text is not None:
         beside = {**beside, CARD: hashlib.sha256(text).hexdigest()}
     return {**value, **_identified(value, beside)}, text
@@ -144,10 +149,7 @@ def read_manifest(text: bytes) -> dict[str, t.Any]:
 
 def _card(manifest: t.Mapping[str, t.Any]) -> bytes:
     """Return a model card, as the Hugging Face Hub has them, of what a manifest says."""
-    base, is_adapter = manifest["base_model"], manifest["kind"] == "adapter"
-    head = ["tags: [federated-learning, flower]"]
-    head += [f"base_model: {json.dumps(base['name'])}"] if base else []
-    head += ["library_name: peft"] if is_adapter else []
+    base = manifest["base_model"]
     rows = [
         ("Training", f"{manifest['training']}, round {manifest['round']} of {manifest['num_rounds']}"),
         ("Strategy", manifest["strategy"]),
@@ -159,19 +161,10 @@ def _card(manifest: t.Mapping[str, t.Any]) -> bytes:
         ("Checkpoint", f"SHA-256 {manifest['checkpoint_sha256']}"),
         ("Arrays", manifest["num_arrays"]),
     ]
-    table = [f"| {key} | {_cell(value)} |" for key, value in rows if value is not None]
-    stem = WEIGHTS[manifest["kind"]]
-    load = (
-        ["from peft import PeftModel", "from transformers import AutoModelForCausalLM", "",
-         f"base = AutoModelForCausalLM.from_pretrained({json.dumps(base['name'])})",
-         'model = PeftModel.from_pretrained(base, ".")  # the folder of this file']
-        if is_adapter
-        else ["from safetensors.numpy import load_file", "",
-              f'arrays = load_file("{stem}{WEIGHTS_ENDINGS[0]}")']
-    )  # fmt: skip
+    table = [f"| {key} | {cell_of(value)} |" for key, value in rows if value is not None]
     lines = [
         "---",
-        *head,
+        *head_of_card(manifest),
         "---",
         "",
         f"# {manifest['name']}, round {manifest['round']}",
@@ -179,11 +172,34 @@ def _card(manifest: t.Mapping[str, t.Any]) -> bytes:
         "A model that was trained in a federation.",
         "",
     ]
-    lines += ["| | |", "|---|---|", *table, "", "```python", *load, "```", ""]
+    lines += ["| | |", "|---|---|", *table, "", "```python", *loading_lines(manifest), "```", ""]
     return "\n".join(lines).encode("utf-8")
 
 
-def _cell(value: t.Any) -> str:
+def head_of_card(manifest: t.Mapping[str, t.Any]) -> list[str]:
+    """Return the metadata that every card has."""
+    base = manifest["base_model"]
+    head = ["tags: [federated-learning, flower]"]
+    head += [f"base_model: {json.dumps(base['name'])}"] if base else []
+    return head + (["library_name: peft"] if manifest["kind"] == "adapter" else [])
+
+
+def loading_lines(manifest: t.Mapping[str, t.Any]) -> list[str]:
+    """Return the lines of Python that load the weights, in the folder of the card."""
+    if manifest["kind"] == "adapter":
+        return [
+            "from peft import PeftModel",
+            "from transformers import AutoModelForCausalLM",
+            "",
+            f"base = AutoModelForCausalLM.from_pretrained({json.dumps(manifest['base_model']['name'])})",
+            'model = PeftModel.from_pretrained(base, ".")  # the folder of this file',
+        ]
+    name = WEIGHTS[manifest["kind"]] + WEIGHTS_ENDINGS[0]
+    return ["from safetensors.numpy import load_file", "", f'arrays = load_file("{name}")']
+
+
+def cell_of(value: t.Any) -> str:
+    """Return a value as a cell of a table, whose text is no Markdown."""
     return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", str(value))
 
 

@@ -102,7 +102,11 @@ class Packing:
 
 
 def plan(
-    checkpoint: Checkpoint, name: str, base_model: t.Mapping[str, str] | None, beside: t.Mapping[str, str]
+    checkpoint: Checkpoint,
+    name: str,
+    base_model: t.Mapping[str, str] | None,
+    beside: t.Mapping[str, str],
+    card: t.Callable[[t.Mapping[str, t.Any]], bytes] | None = None,
 ) -> Packing:
     """Return the package that a checkpoint makes with these files, by their names, beside its weights."""
     if (purpose := purpose_of(checkpoint.manifest)) != REAL_TRAINING:
@@ -111,8 +115,9 @@ def plan(
             " package is made of it: what is delivered comes from a federation."
         )
     found = {one: _measured(path) for one, path in sorted(beside.items())}
-    manifest, card = described(checkpoint, name, base_model, {one: packed.sha256 for one, packed in found.items()})
-    return Packing(checkpoint, manifest, card, found)
+    hashes = {one: packed.sha256 for one, packed in found.items()}
+    manifest, text = described(checkpoint, name, base_model, hashes, card)
+    return Packing(checkpoint, manifest, text, found)
 
 
 def signer_of(certificate: str, private_key: str, passphrase: str = "") -> Signer:

@@ -82,3 +82,10 @@ STYLE = (
     f":root{{{_LIGHT}}}@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}"
     f"{_PAGE}{_SERIES}{_CELLS}{_DOTS}@media print{{:root{{{_LIGHT}}}{_PAPER}}}"
 )
+# Of a picture that stands for itself, on white.
+LIGHT_PICTURE = (
+    f"svg{{{_LIGHT}font-family:system-ui,sans-serif}}"
+    ".axis,.said{font-size:12px;fill:var(--quiet)}.said{fill:var(--best);font-weight:600}"
+    ".grid{stroke:var(--edge)}.frame{stroke:var(--quiet)}.line{fill:none;stroke-width:1.8;stroke-linejoin:round}"
+    f"{_SERIES}{_DOTS}"
+).replace("\n", "")

@@ -1,0 +1,235 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A completed training on a host, and its model where it is published."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.fedops.flower.plugins.action import model_publish as action
+from ansible_collections.fedops.flower.plugins.module_utils._backup import checkpoints
+from ansible_collections.fedops.flower.plugins.module_utils._base.options import PUBLISH_OPTIONS
+
+from ..module_utils._report import stories
+from ..packages import certified, save_model
+
+FAKE = Path(__file__).resolve().parents[1] / "rclone.py"
+ROUNDS = 4
+
+
+class Host:
+    """A host with a training, and a controller."""
+
+    def __init__(self, home: Any, run_module: Any, folder: Path, authority: Any) -> None:
+        self.home, self.run_module, self.authority = home, run_module, authority
+        self.checkpoints, self.controller = folder / "checkpoints", folder / "controller"
+        for path in (self.checkpoints, self.controller):
+            path.mkdir()
+        self.saved = save_model(self.checkpoints, ROUNDS, num_rounds=ROUNDS, loss=0.31, accuracy=0.89)
+        home.ledger(("1", self.saved["configuration_hash"], ROUNDS))
+        self.result: dict[str, Any] = {
+            "run_id": "1",
+            "training": "default",
+            "rounds": ROUNDS,
+            "sha256": self.saved["sha256"],
+            "exact": True,
+        }
+        self.tell()
+        self.sent: list[dict[str, Any]] = []
+
+    def tell(self, state: str = "completed", told: int = ROUNDS, **result: Any) -> None:
+        """Leave what a training in this state leaves."""
+        history = stories.lines(told, 3, of=ROUNDS)
+        asked = {"name": "default", "app": "/app", "num_rounds": ROUNDS, "request_id": "1"}
+        memory = {"request_id": "1", "state": state, "run_id": "1", "runs": 1}
+        self.home.training(history=history, request=asked, supervision=memory, effective=stories.effective())
+        if result.get("gone"):
+            (self.home.published() / "result.json").unlink(missing_ok=True)
+        else:
+            self.home.training(result={**self.result, **result})
+
+    def publish(self, check_mode: bool = False, **given: Any) -> dict[str, Any]:
+        def execute(module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+            self.sent.append(module_args)
+            return self.run_module(module_name.rpartition(".")[2], check_mode=check_mode, **module_args)
+
+        one: Any = object.__new__(action.ActionModule)
+        place = {"to": "directory", "dest": str(self.controller / "models"), **given}
+        keys = {"ca_certificate": str(self.authority.certificate), "ca_private_key": str(self.authority.private_key)}
+        asked = {"path": str(self.checkpoints), "home": str(self.home.path), **keys, **place}
+        defaults = {name: spec.get("default") for name, spec in PUBLISH_OPTIONS.items()}
+        one._task = SimpleNamespace(args=asked, check_mode=check_mode)
+        one.validate_argument_spec = lambda _spec: (None, {**defaults, **asked})
+        one._execute_module = execute
+        return one.run(task_vars={})
+
+
+@pytest.fixture
+def host(home, run_module, tmp_path, tmp_path_factory, monkeypatch) -> Host:
+    monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda *args: {})
+    monkeypatch.setattr(checkpoints, "PIECE", 500)
+    return Host(home, run_module, tmp_path, certified(tmp_path_factory.mktemp("ca"), "ca"))
+
+
+def files(folder: str | Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def test_a_completed_training_is_published_once(host) -> None:
+    foreseen, first, second = host.publish(check_mode=True), host.publish(), host.publish()
+    assert [one["changed"] for one in (foreseen, first, second)] == [True, True, False]
+    assert [one["published"] for one in (foreseen, first, second)] == [False, True, True]
+    assert len({one["dest"] for one in (foreseen, first, second)}) == 1
+    there = files(first["dest"])
+    assert set(there) == {"README.md", "curves.svg", "manifest.json", "model.npz", "model.safetensors"}
+    manifest = json.loads(there["manifest.json"])
+    assert (manifest["checkpoint_sha256"], manifest["identity"]) == (host.saved["sha256"], first["identity"])
+    for entry in manifest["files"]:
+        assert hashlib.sha256(there[entry["name"]]).hexdigest() == entry["sha256"]
+    with np.load(Path(first["dest"], "model.npz")) as arrays:
+        assert arrays.files
+    assert list((host.controller / "models").iterdir()) == [Path(first["dest"])]
+
+
+def test_nothing_of_the_controller_goes_to_the_host(host) -> None:
+    host.publish(s3_secret_access_key="secret", ca_passphrase="", license="apache-2.0")
+    assert {name for sent in host.sent for name in sent} == {
+        *("path", "home", "training", "ca_certificate", "ca_private_key"),
+        *("round", "dest", "place", "file", "offset", "checkpoints"),
+    }
+
+
+@pytest.mark.parametrize(
+    "state", ["failed", "stopped", "given_up", "refused", "running", "waiting", "idle", "quiesced"]
+)
+def test_what_has_not_completed_is_not_published(host, state) -> None:
+    host.tell(state=state)
+    answer = host.publish()
+    assert answer["withheld"] == [f"it is {state.replace('_', ' ')}, and not completed"]
+    assert (answer["changed"], answer["published"]) == (False, False)
+    assert not (host.controller / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ({"gone": True}, "it has no result"),
+        ({"rounds": 3}, "it has 3 rounds of 4"),
+        ({"sha256": None}, "it has kept no model"),
+        ({"sha256": "f" * 64}, "the checkpoint of its last round is not the one of its result"),
+    ],
+)
+def test_a_training_that_is_short_or_whose_model_is_another_is_not_published(host, result, reason) -> None:
+    host.tell(**result)
+    assert reason in host.publish()["withheld"]
+    assert not (host.controller / "models").exists()
+
+
+def test_a_training_that_early_stopping_has_ended_is_whole_and_its_best_model_is_published(host) -> None:
+    hashes = {number: save_model(host.checkpoints, number, num_rounds=ROUNDS)["sha256"] for number in (2, 3)}
+    stopped = {"ended": True, "best_round": 2, "metric": "loss", "best": 0.3}
+    host.tell(told=3, rounds=3, sha256=hashes[3], early_stopping=stopped)
+    last, best = host.publish(), host.publish(round="best")
+    assert [(one["round"], one["checkpoint_sha256"]) for one in (last, best)] == [(3, hashes[3]), (2, hashes[2])]
+    assert "stopped early at round 3" in files(last["dest"])["README.md"].decode()
+
+
+def test_a_rule_on_a_metric_withholds_what_is_not_good_enough(host) -> None:
+    accuracy = stories.lines(ROUNDS, 3)[-1]["accuracy"]
+    assert host.publish(rules=[f"accuracy >= {accuracy + 0.01}"])["withheld"][0].startswith("accuracy of round 4 is ")
+    assert host.publish(rules=["recall > 0.5"])["withheld"] == ["round 4 has no recall, which must be > 0.5"]
+    assert host.publish(rules=["loss < 100", f"accuracy>={accuracy - 0.01}"])["published"]
+    with pytest.raises(AnsibleActionFail, match="A rule is 'accuracy = 1' but must be"):
+        host.publish(rules=["accuracy = 1"])
+
+
+def test_the_card_tells_of_the_training_and_nothing_of_single_sites(host) -> None:
+    answer = host.publish(license="apache-2.0", tracker_url="https://mlflow.example.org/1", name="digits")
+    there = files(answer["dest"])
+    text = there["README.md"].decode()
+    assert text.startswith('---\ntags: [federated-learning, flower]\nlicense: "apache-2.0"\nmodel-index:\n')
+    for words in (
+        "# digits, round 4",
+        "in a federation among 3 sites",
+        "they trained on 1203 examples: 400 the fewest of a site, 401 in the middle, 402 the most.",
+        "![Curves by round](curves.svg)",
+        "| 4 | ",
+        f"SHA-256 {host.saved['sha256']}",
+        "https://mlflow.example.org/1",
+        'load_file("model.safetensors")',
+        "| fraction\\_train | 1.0 |",
+    ):
+        assert words in text
+    assert "site-0" not in text
+    assert "site-0" not in there["curves.svg"].decode()
+    assert there["curves.svg"].startswith(b"<svg xmlns=")
+
+
+def test_what_is_in_the_way_is_not_overwritten(host) -> None:
+    dest = Path(host.publish()["dest"])
+    (dest / "model.npz").write_bytes(b"damaged")
+    with pytest.raises(AnsibleActionFail, match="is there already and is not what would be published"):
+        host.publish()
+
+
+class Server:
+    """Buckets below a directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.program = folder / "s3", folder / "rclone"
+        (self.root / "models").mkdir(parents=True)
+        self.program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(FAKE)])} "$@"\n')
+        self.program.chmod(0o755)
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {"to": "s3", "dest": "models/digits", "s3_endpoint": str(self.root), "rclone": str(self.program)}
+
+    def uploads(self) -> list[str]:
+        log = (self.root / "calls").read_text().splitlines()
+        return [line.split()[-1] for line in log if line.startswith("copy ")]
+
+
+@pytest.fixture
+def server(tmp_path) -> Server:
+    return Server(tmp_path)
+
+
+def test_a_bucket_gets_each_file_once_and_what_lists_them_last(host, server) -> None:
+    first = host.publish(**server.options)
+    uploads = server.uploads()
+    assert (sorted(uploads), uploads[-1]) == (
+        ["README.md", "curves.svg", "manifest.json", "model.npz", "model.safetensors"],
+        "manifest.json",
+    )
+    assert first["dest"] == f"s3://models/digits/{first['package']}"
+    second = host.publish(**server.options)
+    assert (second["changed"], second["published"], server.uploads()) == (False, True, uploads)
+
+
+def test_what_an_outage_has_cut_short_is_completed(host, server) -> None:
+    first = host.publish(**server.options)
+    folder = server.root / "models" / "digits" / first["package"]
+    (folder / "manifest.json").unlink()
+    (server.root / "outage").touch()
+    with pytest.raises(AnsibleActionFail, match=r"published to s3://models/digits: .*connection refused"):
+        host.publish(**server.options)
+    (server.root / "outage").unlink()
+    assert host.publish(**server.options)["changed"]
+    assert not host.publish(**server.options)["changed"]
+    (folder / "model.npz").write_bytes(b"cut")
+    assert host.publish(**server.options)["changed"]
+
+
+def test_a_bucket_that_is_not_there_is_told(host, server) -> None:
+    with pytest.raises(AnsibleActionFail, match="the bucket other does not exist"):
+        host.publish(**{**server.options, "dest": "s3://other/digits"})
