@@ -19,7 +19,6 @@ PLUGINS = ROOT / "plugins"
 OTHER_THINGS = {
     "adopt",  # what is mounted, a file system
     "app",  # on the host, on the controller
-    # of what is packed, of what is here
     "checksum",  # of the app, of a lock
     "dest",  # of a file, of a package
     "hostvars",  # of the hosts to check, of a registry

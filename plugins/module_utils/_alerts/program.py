@@ -24,9 +24,9 @@ from .._base.pseudonyms import SiteNames
 from .._training.follow import site_names
 from .._training.sites import PSEUDONYMS, REAL
 from .delivery import Delivery
-from .judgement import Thresholds, standing
+from .judgement import Sight, Thresholds, standing
 from .record import AlertRecord, read_alerts, write_alerts
-from .sight import look
+from .sight import asked, look
 
 _LOCK = ".lock"
 
@@ -70,12 +70,14 @@ def _watch(options: argparse.Namespace) -> int:
     limits = Thresholds(options.waiting, options.offline, options.certificate_days, options.free_percent)
     with locked(os.path.join(options.record, _LOCK)):
         record = read_alerts(options.record)
-        seen = look(options.home, time.time(), record.seen)
         names = SiteNames(site_names(options.home)) if options.names == PSEUDONYMS else None
-        before = record.number
-        record.learn(standing(seen, limits, set(record.standing)), seen, names, options.host)
-        write_alerts(options.record, record)
-        _told(record, before)
+        seen: Sight | None = look(options.home, time.time(), record.seen)
+        while seen is not None:
+            before = record.number
+            record.learn(standing(seen, limits, set(record.standing)), seen, names, options.host)
+            write_alerts(options.record, record)
+            _told(record, before)
+            seen = asked(options.home, seen, record.seen) if seen.sites is None else None
     return 0
 
 

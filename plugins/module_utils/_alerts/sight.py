@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import subprocess
 import typing as t
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from .._base.guarded import read_bytes
@@ -36,21 +37,21 @@ SeenBefore = dict[str, t.Any]
 
 
 def look(home: str, at: float, known: SeenBefore, units: t.Callable[..., list[Unit]] = show_units) -> Sight:
-    """Return what is seen; C(known) has what was read before, and is renewed."""
+    """Return what is seen without asking Flower; C(known) has what was read before, and is renewed."""
     desks = [Desk(TrainingFolder(home, name)) for name in training_names(home)]
-    asked = [(desk, request) for desk in desks if (request := desk.request)]
-    shown = units(*(unit_name(desk.folder.name) for desk, _request in asked)) if asked else []
+    wanted = [(desk, request) for desk in desks if (request := desk.request)]
+    shown = units(*(unit_name(desk.folder.name) for desk, _request in wanted)) if wanted else []
     rounds: SeenBefore = known.setdefault("rounds", {})
-    trainings = tuple(_training(desk, request, unit, rounds) for (desk, request), unit in zip(asked, shown))
+    trainings = tuple(_training(desk, request, unit, rounds) for (desk, request), unit in zip(wanted, shown))
     for name in rounds.keys() - {training.name for training in trainings}:
         del rounds[name]
     certificates, unread = _certificates(home)
     return Sight(
         at=at,
         trainings=trainings,
-        sites=_sites(home, at, known) if any(training.works for training in trainings) else (),
+        sites=None if any(training.works for training in trainings) else (),
         certificates=certificates,
-        storages=tuple(_storages(dict.fromkeys([home, *_directories(asked, trainings)]))),
+        storages=tuple(_storages(dict.fromkeys([home, *_directories(wanted, trainings)]))),
         unread=unread,
     )
 
@@ -97,24 +98,29 @@ def _rounds(folder: TrainingFolder, request: Request, known: SeenBefore) -> Seen
     return t.cast(SeenBefore, known[folder.name])
 
 
-def _sites(home: str, at: float, known: SeenBefore) -> tuple[SeenSite, ...] | None:
-    """Return the SuperNodes of the inventory; None where Flower does not answer, and where it is too early to ask."""
-    asked = known.get("asked")
-    if isinstance(asked, (int, float)) and 0 <= at - asked < ASK_FLOWER_EVERY:
+def asked(home: str, seen: Sight, known: SeenBefore) -> Sight | None:
+    """Return the same with the SuperNodes of the inventory; None where Flower is not asked, or does not answer.
+
+    It takes a second of a processor, and a busy host has few of these: what is known without it is told first.
+    """
+    before = known.get("asked")
+    is_early = isinstance(before, (int, float)) and 0 <= seen.at - before < ASK_FLOWER_EVERY
+    if is_early or not seen.works:
         return None
-    known["asked"] = at
+    known["asked"] = seen.at
     try:
         rows = list_supernodes(Flwr(home))
     except FlwrError:
         return None
-    return tuple(
+    sites = (
         SeenSite(row["name"], row["status"], _seconds(row.get("offline_at"))) for row in rows if row["name"] is not None
     )
+    return replace(seen, sites=tuple(sites))
 
 
-def _directories(asked: t.Iterable[tuple[Desk, Request]], trainings: t.Iterable[SeenTraining]) -> t.Iterator[str]:
+def _directories(wanted: t.Iterable[tuple[Desk, Request]], trainings: t.Iterable[SeenTraining]) -> t.Iterator[str]:
     """Give the directories of checkpoints of what is trained."""
-    for (_desk, request), training in zip(asked, trainings):
+    for (_desk, request), training in zip(wanted, trainings):
         directory = checkpoint_directory(request.run_config) if training.works else None
         if directory:
             yield directory

@@ -149,6 +149,18 @@ def test_flower_is_asked_once_a_minute_and_only_while_something_is_trained(host)
     assert len(host.home.commands) == 2
 
 
+def test_what_is_known_without_flower_is_told_before_flower_is_asked(host, monkeypatch) -> None:
+    def endless(_home: Any) -> Any:
+        raise KeyboardInterrupt
+
+    host.free = 5.0
+    monkeypatch.setattr(sight, "list_supernodes", endless)
+    with pytest.raises(KeyboardInterrupt):
+        host.look()
+    told = read_alerts(str(host.record)).outbox
+    assert {entry["event"]["alert"] for entry in told} == {"storage_low"}
+
+
 def test_a_site_has_its_pseudonym_where_that_is_asked(host) -> None:
     (event,) = host.look("--names", "pseudonyms")
     assert event["site"] == "site-k3vq6dxt2m4a"
