@@ -58,7 +58,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._storage import back
 from jinja2.runtime import Undefined
 
 DEFAULTS = Path(__file__).resolve().parents[2] / "roles" / "checkpoints" / "defaults" / "main.yml"
-_PREFIX, _MIRROR = "checkpoints_", "checkpoints_mirror_"
+_PREFIX = "checkpoints_"
+_MIRROR = "checkpoints_mirror_"
 # What backends are asked about, by the variables of the role.
 _ASKED = {"disk_device": "device", "nfs_export": "export", "nfs_options": "nfs_options", "backend": "backend"}
 
