@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -109,3 +110,40 @@ def test_no_request_sees_half_a_switch(served, tmp_path) -> None:
         thread.join()
     assert failed == []
     assert answers <= {(FIRST, 3, 3), (SECOND, 7, 7)}
+
+
+MEASURE = """
+import gc, json, sys
+from pathlib import Path
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+import slots
+
+def memory(key):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
+
+folder = Path(sys.argv[2])
+served = slots.Slots(folder, slots.app_of(Path(sys.argv[1], "apps", "digits.py")))
+served.load("digits-1-01234567")
+one = memory("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+served.load("digits-2-89abcdef")
+peak = memory("VmHWM")
+gc.collect()
+print(json.dumps({"more": peak - one, "after": memory("VmRSS") - one}))
+"""
+
+
+def test_a_switch_takes_two_models_of_memory_and_leaves_one(tmp_path) -> None:
+    size = 128 << 20
+    for package in (FIRST, SECOND):
+        unpacked(tmp_path, package, 3)
+        np.savez(tmp_path / package / "model.npz", w=np.ones(size // 4, np.float32))
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, SERVING, tmp_path], check=True, capture_output=True, text=True
+    )
+    told = json.loads(done.stdout)
+    # Beside the first model: the second, and a fifth of both.
+    assert size <= told["more"] <= size + 0.2 * 2 * size
+    assert abs(told["after"]) <= 0.2 * size
