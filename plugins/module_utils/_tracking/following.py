@@ -13,10 +13,11 @@ from contextlib import suppress
 
 from .._supervisor.endings import FINISHED
 from .._training.folder import TrainingFolder
-from .figures import NO_SITES, Closing, TrackedTraining, about, facts_of, settings_of, tracked_round
+from .figures import NO_SITES, Closing, TrackedTraining, Word, about, facts_of, settings_of, tracked_round
 from .tale import Tale, ended, put_away, result_in
 from .tracker import Tracker, TrackerRun
 
+_REAL = "real"  # names of sites
 REPLACED = "replaced"  # by a training of the same name, before it has reached its end
 _KEPT = {"key": "", "label": "", "link": "", "configuration": "", "told": 0, "newest": 0, "closed": "", "began": ""}
 
@@ -45,10 +46,13 @@ class Following:
         self._tale = Tale(folder)
         self._run: TrackerRun | None = None
         self._passed_over = 0
-        self._word = None if sites == NO_SITES else folder.site_names.real if sites == "real" else str
+        self._sites = sites
+        self._word: Word | None = None if sites == NO_SITES else str
 
     def step(self) -> None:
         """Tell of what is new. Whatever goes wrong with the tracker is raised, and the next step begins anew."""
+        if self._sites == _REAL:
+            self._word = self.folder.site_names.real  # a site may have come
         state = ended(self.folder)  # first: what was written before an end is read after it
         try:
             while not self._listen():
