@@ -340,9 +340,11 @@ class Server:
 def server(tmp_path) -> Iterator[Server]:
     needs("mlflow", server=True)
     found = Server(tmp_path)
-    found.start()
-    yield found
-    found.stop()
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
 
 
 def test_the_server_of_mlflow_has_each_figure_once_whatever_is_killed(follow, server) -> None:
