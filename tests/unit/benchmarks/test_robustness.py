@@ -113,7 +113,8 @@ def test_every_strategy_was_measured_with_buffers() -> None:
 
 
 def test_no_strategy_harms_buffers(tmp_path: Path) -> None:
-    twins = normalization.measure("FedAvgM", [1], tmp_path, num_rounds=10)
+    # Not with momentum: how single rounds then swing depends on how a processor rounds.
+    twins = normalization.measure("FedAvg", [1], tmp_path, num_rounds=10)
     assert min(twins.batch, twins.group) > 0.8
     assert normalization.problems([normalization.Twins("Krum", 0.92, 0.93, 0.03, [1, 2])]) == [
         "Krum loses 3.0% with batch normalization against its twin"

@@ -163,9 +163,12 @@ def test_an_unreachable_superlink_is_in_it_as_flower_says_it() -> None:
     assert f"`{UNREACHABLE_WORDS}`" in PAGE
 
 
+SAYING = ("plugins", "files", "roles", "playbooks", "examples")
+
+
 def test_what_it_quotes_is_said() -> None:
     """By a message, or by what composes one of pieces."""
-    sources = [path for folder in ("plugins", "files", "roles", "playbooks") for path in (ROOT / folder).rglob("*")]
+    sources = [path for folder in SAYING for path in (ROOT / folder).rglob("*")]
     text = "".join(path.read_text("utf-8") for path in sources if path.suffix in {".py", ".yml", ".j2"})
     pieces = " ".join(re.sub(r"\"\s*f?\"|'\s*f?'", "", text).split())
     unsaid = [

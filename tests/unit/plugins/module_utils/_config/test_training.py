@@ -143,6 +143,7 @@ ANOTHER = {
     "code_change": "continue",
     "code_sha256": "b" * 64,
     "privacy": "local",
+    "purpose": "smoke",
     **{row.name: not row.default for row in VARIABLES if row.type == "bool"},
     **{row.name: 4 for row in VARIABLES if row.type == "int"},
     **{row.name: 0.31 for row in VARIABLES if row.type == "float"},

@@ -48,7 +48,7 @@ def test_the_appliance_asks_for_rounds_and_clients_as_well() -> None:
 
 def test_all_has_every_variable_and_further_strategies_behind_the_six() -> None:
     everything, required = user_inputs("all"), user_inputs("required")
-    assert everything.keys() == {"FL_USE_CASE", *BY_CONTEXT} - {"FL_DEMO_ATTACKS"}
+    assert everything.keys() == {"FL_USE_CASE", *BY_CONTEXT} - {"FL_DEMO_ATTACKS", "FL_PURPOSE"}
     assert {name: everything[name] for name in list(required)[1:]} == dict(list(required.items())[1:])
     six, offered = (text["FL_STRATEGY"].split("|")[3].split(",") for text in (required, everything))
     assert offered[:6] == six

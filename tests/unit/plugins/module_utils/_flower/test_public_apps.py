@@ -199,7 +199,7 @@ def public(text: str) -> str:
 def chosen(row: Variable) -> object:
     """A good value that is not the default."""
     if row.choices:
-        return next(choice for choice in row.choices if choice != row.default)
+        return next(choice for choice in row.choices if choice != row.default and not refused(row, choice))
     if row.type == "str":
         guesses = ("exponential gamma=0.95",) if row.name.endswith("schedule") else ("other", "/opt/other", "0" * 64)
         return next(text for text in guesses if not row.pattern or re.fullmatch(row.pattern, text))
