@@ -16,8 +16,9 @@ from .jsonable import harmless
 
 # What the names of our variables begin with: those of roles, of playbooks, of trainings, and what is internal.
 PREFIXES = (
-    "__", "app_", "backup_", "certificates_", "checkpoints_", "fl_", "flower_", "quiesce_", "restore_", "resume_",
-    "runtime_", "status_", "stop_", "superlink_", "supernode_", "teardown_", "trackers_", "training_", "upgrade_",
+    "__", "app_", "backup_", "certificates_", "checkpoints_", "delivery_", "fl_", "flower_", "model_", "nginx_",
+    "package_", "promote_", "publish_", "quiesce_", "restore_", "resume_", "runtime_", "simulate_", "simulation_",
+    "status_", "stop_", "superlink_", "supernode_", "teardown_", "trackers_", "training_", "upgrade_",
 )  # fmt: skip
 SHOWN = 10
 

@@ -339,6 +339,7 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
             "PushObjectRequest",
             "PushObjectResponse",
         ),
+        "flwr.simulation": ("run_simulation",),
         "flwr.supercore.cli.flower_superexec": (
             "flower_superexec",
             "load_superexec_auth_secret",
@@ -387,6 +388,7 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
     SUPERNODE_LAUNCHER,
     SUPEREXEC_LAUNCHER,
     SUPERLINK_LAUNCHER,
+    "roles/simulation/files/simulate.py",
 )
 CLIENT_METHODS = _assume(
     "client_methods",

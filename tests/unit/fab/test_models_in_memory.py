@@ -85,7 +85,7 @@ def test_a_site_lets_go_of_the_message_and_of_nothing_that_is_the_tasks(
     federation: Federation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = ArrayRecord({name: Array(array) for name, array in task.initial_arrays(1).items()})
-    config = {"seed": 1, "server-round": 1, "client-lr": 0.1, "local-epochs": 1, "batch-size": 32}
+    config = {"seed": 1, "server-round": 1, "client-lr": 0.1, "local-epochs": 1, "batch-size": 32, "max-batches": 0}
     config[FINGERPRINT] = fingerprint(model)
     message = Message(
         RecordDict({"arrays": model, "config": ConfigRecord(config)}), dst_node_id=1, message_type="train"

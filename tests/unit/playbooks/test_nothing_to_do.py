@@ -13,7 +13,7 @@ import yaml
 from ..plays import play_in
 
 ROOT = Path(__file__).resolve().parents[3]
-ROLES_OWN = {"smoke", "train"}  # playbooks whose results a role tells
+ROLES_OWN = {"publish", "smoke", "train"}  # playbooks whose results a role tells, or tasks of several
 CONSOLES = {"awx", "first_boot", "opennebula", "simulate"}  # what sets up a console works on no host of a federation
 PLAYBOOKS = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -45,6 +45,8 @@ SUPERVISION = (
     "attempts",
     "stall_timeout",
     "restarts_per_hour",
+    *("smoke_batches", "smoke_timeout"),
+    *(name for name in DEFAULT if name.startswith("alert_")),
 )
 rows = pytest.mark.parametrize("row", VARIABLES, ids=lambda row: row.name)
 
@@ -266,7 +268,7 @@ def test_the_reference_has_every_spelling():
 def test_the_ready_made_survey_asks_for_every_variable():
     spec = json.loads((ROOT / "docs/awx-survey.json").read_text())["spec"]
     asked = {question["variable"] for question in spec}
-    assert asked == {"fl_use_case", *BY_ANSIBLE} - {"fl_demo_attacks"}
+    assert asked == {"fl_use_case", *BY_ANSIBLE} - {"fl_demo_attacks", "fl_purpose"}
 
 
 def test_the_defaults_of_the_user_inputs_are_the_default_training():
@@ -274,7 +276,7 @@ def test_the_defaults_of_the_user_inputs_are_the_default_training():
     block = re.search(r"USER_INPUTS = \[\n(.*?)\n\]", text, re.DOTALL).group(1)
     given = dict(re.fullmatch(r'  (\w+) = "([^"]*)",?', line).groups() for line in block.splitlines())
     context = {name: definition.rpartition("|")[2] for name, definition in given.items()}
-    assert set(context) == {"FL_USE_CASE", *(row.context for row in VARIABLES)} - {"FL_DEMO_ATTACKS"}
+    assert set(context) == {"FL_USE_CASE", *(row.context for row in VARIABLES)} - {"FL_DEMO_ATTACKS", "FL_PURPOSE"}
     assert from_context(context) == {}
 
 

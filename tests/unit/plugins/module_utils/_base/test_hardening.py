@@ -12,7 +12,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.hardening impo
     directives,
 )
 
-USER_CODE = {"flower-alerts-delivery", "flower-superexec", "flower-clientapps"}
+USER_CODE = {"flower-alerts-delivery", "flower-superexec", "flower-clientapps", "flower-model", "flower-worker"}
 
 
 def told(unit: str, **how) -> dict[str, list[str]]:

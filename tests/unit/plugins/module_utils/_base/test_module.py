@@ -16,7 +16,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.guarded import
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
 
 MODULES = Path(__file__).resolve().parents[5] / "plugins" / "modules"
-ON_THE_CONTROLLER = ("program", "requirements", "show", "training_config")  # actions alone
+ON_THE_CONTROLLER = ("model_publish", "program", "requirements", "show", "training_config")  # actions alone
 EVIL = "a\x1b]0;owned\x07\u202eb\n{{ 7*7 }}\udcff"
 SHOWN = "a\\x1b]0;owned\\x07\\u202eb\n{{ 7*7 }}\\udcff"
 
