@@ -93,6 +93,15 @@ def telling() -> Callable[[], AbstractContextManager[None]]:
     return _telling
 
 
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """No test leaves a process whose next files are closed to accounts that later tests take."""
+    before = os.umask(0)
+    os.umask(before)
+    yield
+    assert os.umask(before) == before
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _modes_of_the_checkout() -> Iterator[None]:
     """No test changes whose the files of the checkout are, nor who may use them."""

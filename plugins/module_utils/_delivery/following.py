@@ -68,7 +68,6 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     with open(asked.configuration, "rb") as stream:
         given = loads(stream.read())
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-    os.umask(0o027)
     try:
         worker = worker_of(given, os.environ.get("CREDENTIALS_DIRECTORY", ""))
         while True:

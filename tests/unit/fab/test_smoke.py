@@ -44,7 +44,7 @@ def test_it_saves_beside_the_real_training_and_says_everywhere_what_it_is(federa
     federation.train_run_config(smoke["values"])
     found = judged(federation, real, smoke)
     assert (found["passed"], found["sites"]) == (True, len(federation.names))
-    assert found["expected_seconds"] >= 50 * found["round_seconds"]
+    assert found["expected_seconds"] + 1 > 50 * (found["round_seconds"] - 0.05)  # both are rounded
     assert [path.name for path in federation.checkpoints().iterdir() if path.name[0] != "."] == ["smoke-default"]
     manifest = json.loads((federation.checkpoints() / "smoke-default/checkpoint_latest.json").read_text())
     for told in (
