@@ -259,11 +259,11 @@ def test_an_acl_that_lets_somebody_write_is_seen(root: Path, monkeypatch: pytest
 
 
 def test_what_root_made_for_a_way_is_roots(root: Path) -> None:
-    os.umask(0)
+    before = os.umask(0)
     try:
         have(root / "data/a/checkpoints")
     finally:
-        os.umask(0o022)
+        os.umask(before)
     assert [facts(root / name) for name in ("data", "data/a")] == [(0, 0, "0o755")] * 2
 
 
