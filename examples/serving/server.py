@@ -52,10 +52,10 @@ app = FastAPI(title="A federated model", lifespan=lifespan)
 def predict(body: Annotated[Any, Body()]) -> dict[str, Any]:
     try:
         package, result = slots.predict(body)
-    except LookupError as error:
-        raise HTTPException(503, str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise HTTPException(422, f"{type(error).__name__}: {error}") from error
+    except LookupError as error:
+        raise HTTPException(503, str(error)) from error
     return {"package": package, "result": result}
 
 

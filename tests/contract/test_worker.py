@@ -127,7 +127,8 @@ def test_it_joins_once_its_key_is_admitted_and_takes_part(flwr, superlink_home, 
 
 def test_a_second_run_has_the_same_key(asked) -> None:
     first, second = (
-        subprocess.run([*asked, "--only-prepare"], capture_output=True, text=True, check=True).stdout for _ in range(2)
+        subprocess.run([*asked, "--only-prepare"], capture_output=True, text=True, check=True).stdout
+        for _run in range(2)
     )
     assert first == second
     assert re.search(r"^# SHA-256 of the certificate authority ([0-9A-F]{2}:){31}[0-9A-F]{2}$", first, re.M)

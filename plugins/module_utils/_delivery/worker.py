@@ -43,9 +43,9 @@ class Worker:
     server: ModelServer
     slots: Slots
     trust: Trust
+    say: t.Callable[[str], t.Any]
     watch_seconds: float = 10.0
     wait_seconds: float = 0.0  # that a unit has to come back with another model, where it is told by the link
-    say: t.Callable[[str], t.Any] = print
     sleep: t.Callable[[float], t.Any] = time.sleep
 
     def pass_once(self) -> None:

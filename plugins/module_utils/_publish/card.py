@@ -58,6 +58,7 @@ def model_card(
     tracker_url: str = "",
 ) -> bytes:
     """Return the card of a package by its manifest, which has no list of files yet, and the report of its training."""
+    settings = _settings(report)
     sections = [
         _front(manifest, report, licence),
         f"# {cell_of(manifest['name'])}, round {manifest['round']}\n\n{_what(manifest, report)}\n",
@@ -66,7 +67,7 @@ def model_card(
         f"## Metrics\n\n{_metrics(report, manifest['round'], has_curves)}",
         "## Load it\n\n```python\n" + "\n".join(loading_lines(manifest)) + "\n```\n\n"
         "`manifest.json` has the SHA-256 of every file.\n",
-        *([f"## Settings of the strategy\n\n{settings}"] if (settings := _settings(report)) else []),
+        *([f"## Settings of the strategy\n\n{settings}"] if settings else []),
     ]
     return "\n".join(sections).encode("utf-8", "replace")
 

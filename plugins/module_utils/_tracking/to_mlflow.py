@@ -112,8 +112,14 @@ class MlflowRun:
         if run.info.status != "RUNNING":
             self._client.update_run(self._id, status="RUNNING")
 
-    def _tag(self, told: t.Mapping[str, str], also: t.Mapping[str, str] = {}, known: t.Mapping[str, str] = {}) -> None:
-        wanted = {**{f"fedops.flower.{key}": value for key, value in told.items()}, **also}
+    def _tag(
+        self,
+        told: t.Mapping[str, str],
+        also: t.Mapping[str, str] | None = None,
+        known: t.Mapping[str, str] | None = None,
+    ) -> None:
+        known = known or {}
+        wanted = {**{f"fedops.flower.{key}": value for key, value in told.items()}, **(also or {})}
         tags = [self._entities.RunTag(key, value) for key, value in wanted.items() if known.get(key) != value]
         for some in _pieces(tags, _MOST_TEXTS):
             self._client.log_batch(self._id, tags=some)

@@ -195,10 +195,14 @@ _ROUNDS = ("num-server-rounds", "fedops.num-server-rounds")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def said_by(config: Mapping[str, Any]) -> tuple[str, int]:
     """Return the name and the rounds of a training, as a run says them; empty and 0 where it does not."""
     training = next((config[key] for key in _TRAINING if isinstance(config.get(key), str)), "")
-    rounds = next((config[key] for key in _ROUNDS if type(config.get(key)) is int), 0)
+    rounds = next((config[key] for key in _ROUNDS if _is_whole(config.get(key))), 0)
     return training, rounds
 
 

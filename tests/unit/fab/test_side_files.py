@@ -55,7 +55,11 @@ def test_a_task_that_says_nothing_leaves_nothing_of_an_earlier_one(federation: F
     said(lambda: {"a.txt": b""})
     federation.train(num_rounds=1)
     assert left(federation).exists()
-    said(lambda: dict[str, bytes]())
+
+    def nothing() -> dict[str, bytes]:
+        return {}
+
+    said(nothing)
     federation.train("other", num_rounds=1, seed=3)
     assert not left(federation).exists()
 

@@ -63,7 +63,10 @@ class Host:
         self.stands("running")
         monkeypatch.setattr(program.time, "time", lambda: self.now)
         monkeypatch.setattr(sight, "_storage", lambda path: (path, sight.SeenStorage(path, self.free)))
-        units = lambda *names: [Unit(name, "loaded", "active", "running") for name in names]  # noqa: E731
+
+        def units(*names: str) -> list[Unit]:
+            return [Unit(name, "loaded", "active", "running") for name in names]
+
         monkeypatch.setattr(sight, "show_units", units)
         monkeypatch.setattr(sight.look, "__defaults__", (units,))
 
@@ -117,7 +120,7 @@ def test_the_schema_has_every_alert_and_no_other() -> None:
 def test_a_federation_that_is_well_is_nothing_to_be_told(host) -> None:
     host.home.answers(supernode_list="supernode_list_online")
     host.rounds({"checkpoint": "checkpoint_round_1.npz"})
-    assert [host.look() for _ in range(3)] == [[], [], []]
+    assert [host.look() for _look in range(3)] == [[], [], []]
 
 
 def test_a_training_that_fails_is_told_and_so_is_the_next_order(host) -> None:

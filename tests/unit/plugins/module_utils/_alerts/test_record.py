@@ -84,7 +84,7 @@ def test_a_failure_is_told_once_and_once_more_when_it_is_trained_again(look) -> 
         "message": "The training default has failed. The data went away.",
         "action": "Read the end of the log of the run, correct the app or its data, and train again.",
     }
-    assert [look(FAILED) for _ in range(3)] == [[], [], []]
+    assert [look(FAILED) for _look in range(3)] == [[], [], []]
     (event,) = look(replace(FAILED, state="running", order="2"))
     assert (event["state"], event["message"], event["action"]) == (
         "over",

@@ -124,7 +124,11 @@ def test_it_is_read_as_it_was_written_and_a_write_that_is_cut_off_changes_nothin
     found.take(7, "", 0, 2.5)
     found.write(str(tmp_path / SESSIONS_FILE))
     assert Agreement.from_text((tmp_path / SESSIONS_FILE).read_text()) == found
-    monkeypatch.setattr(sessions.os, "replace", lambda *names: (_ for _ in ()).throw(OSError("no power")))
+
+    def lose_power(*names: str) -> None:
+        raise OSError("no power")
+
+    monkeypatch.setattr(sessions.os, "replace", lose_power)
     before = (tmp_path / SESSIONS_FILE).read_text()
     found.take(8, "b", 2, 3)
     with pytest.raises(OSError, match="no power"):

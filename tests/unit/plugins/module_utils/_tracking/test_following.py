@@ -263,7 +263,7 @@ def test_every_round_is_told_once_wherever_the_program_is_killed(host, tracker, 
         lambda: host.state("failed"),
         lambda: host.order("order 2", "3"),
         lambda: host.rounds(6),
-        lambda: host.completed(),
+        host.completed,
     ]
     dice = random.Random(5)
 
