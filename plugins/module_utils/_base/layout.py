@@ -69,7 +69,6 @@ ON: t.Mapping[str, tuple[Account, ...]] = {
     REGISTRY_HOST: (REGISTRY_ACCOUNT,),
     WORKER_HOST: (WORKER_ACCOUNT,),
 }
-_BOTH = OF_FLOWER
 _SUPERLINK, _SUPERNODE = (SUPERLINK_HOST,), (SUPERNODE_HOST,)
 _REGISTRY, _WORKER = (REGISTRY_HOST,), (WORKER_HOST,)
 
@@ -92,12 +91,12 @@ class Folder:
     group: Account | None
     mode: int
     holds: str
-    on: tuple[str, ...] = _BOTH
+    on: tuple[str, ...] = OF_FLOWER
     by: str = ""
     fate: str = SOFTWARE
 
 
-def _roots(path: str, holds: str, on: tuple[str, ...] = _BOTH, by: str = "", fate: str = SOFTWARE) -> Folder:
+def _roots(path: str, holds: str, on: tuple[str, ...] = OF_FLOWER, by: str = "", fate: str = SOFTWARE) -> Folder:
     """Return a folder that root alone writes and everybody reads."""
     return Folder(path, None, None, 0o755, holds, on, by, fate)
 
@@ -284,7 +283,7 @@ TRACKERS = ("mlflow", "wandb", "tensorboard", "csv")  # what trainings can be fo
 TRACKER_UNIT = "flower-tracker-"
 # In the order in which they need each other.
 UNITS: tuple[HostUnit, ...] = (
-    HostUnit(f"{FENCE_UNIT}.service", "who may reach what on the host", _BOTH, of_release=True),
+    HostUnit(f"{FENCE_UNIT}.service", "who may reach what on the host", OF_FLOWER, of_release=True),
     HostUnit(SUPERLINK_UNIT, "the SuperLink", _SUPERLINK, of_release=True, was_apps=True),
     HostUnit(GATEWAY_UNIT, "nginx in front of the SuperLink", _SUPERLINK, of_release=True),
     HostUnit(SUPEREXEC_UNIT, "starts the ServerApps", _SUPERLINK, of_release=True, was_apps=True),
