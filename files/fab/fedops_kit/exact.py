@@ -173,6 +173,8 @@ class ExactStrategy(Strategy):
             # A record of its own: ours is emptied when the round has made a new model, and it may keep what it gets.
             given = ArrayRecord(dict(arrays))
             messages = list(self.strategy.configure_train(self.round.number, given, config, grid))
+        if isinstance(grid, SteadyGrid):
+            grid.store_model(arrays, messages)
         messages = self._steer.addressed(messages, self._known_sites.name)
         self._arithmetic.prepare(self.strategy)
         self.round.asked_nodes = [message.metadata.dst_node_id for message in messages]

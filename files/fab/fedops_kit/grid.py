@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import httpx
-from flwr.app import Message, RecordDict
+from flwr.app import ArrayRecord, Message, RecordDict
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import Grid
 from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, ObjectPushError
 from flwr.supercore.run import Run
 
 from .asked import Asked
+from .bound import Bound
 from .errors import SuperLinkLostError, TooFewNodesError
 from .packer import Packer
 from .patience import PatientClient, about
@@ -139,6 +140,14 @@ class SteadyGrid(Grid):
             time.sleep(pause if end is None else min(pause, max(end - now, 0)))
         asked.end()
         return replies
+
+    def store_model(self, model: ArrayRecord, messages: Iterable[Message]) -> None:
+        """Have a model that is about to be sent lie where the replies to it will, until it is needed again."""
+        asked = list(messages)
+        if asked and self._scratch.serves(Bound.of(asked).model, len(asked)):
+            self._scratch.store(
+                [model, *(each for message in asked for each in message.content.array_records.values())]
+            )
 
     def send_more(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
         """Do the same with more messages of one round: whose its earlier replies are stays known."""

@@ -139,12 +139,13 @@ def _laid_out(arrays: Iterable[Array]) -> ArrayRecord:
             parts[str(len(parts))] = Array("uint8", (size,), SERIALIZATION, bytes(data))
 
     for array in arrays:
-        if size + len(array.data) > _PART:
+        data = array.data
+        if size + len(data) > _PART:
             close()
             waiting, size = [], 0
-        if array.data:
-            waiting.append(array.data)
-            size += len(array.data)
+        if data:
+            waiting.append(data)
+            size += len(data)
     close()
     return parts
 
@@ -154,7 +155,7 @@ def _table(content: RecordDict) -> bytes:
     rows = [
         [
             key,
-            [[name, each.dtype, list(each.shape), each.stype, len(each.data)] for name, each in record.items()]
+            [[name, each.dtype, list(each.shape), each.stype, size_of(each)] for name, each in record.items()]
             if isinstance(record, ArrayRecord)
             else None,
         ]

@@ -97,12 +97,17 @@ class Scratch:
         return True
 
     def store(self, records: Iterable[ArrayRecord]) -> None:
-        """Move the arrays of a reply to a file, where there is room; they are the same arrays to whoever uses them."""
-        places = [(record, name) for record in records for name, each in record.items() if not isinstance(each, Mapped)]
-        arrays = [record[name] for record, name in places]
-        kept = self.keep([(each, (each.data,)) for each in arrays], sum(map(size, arrays)))
-        for (record, name), array in zip(places, kept or arrays, strict=True):
-            record[name] = array
+        """Move arrays to a file, where there is room; they are the same arrays to whoever uses them."""
+        # Several records may have the same array, and one may be named several times.
+        given = {(id(record), name): (record, array) for record in records for name, array in record.items()}
+        places = [
+            (record, name, array) for (_id, name), (record, array) in given.items() if not isinstance(array, Mapped)
+        ]
+        arrays = {id(array): array for _record, _name, array in places}
+        kept = self.keep([(each, (each.data,)) for each in arrays.values()], sum(map(size, arrays.values())))
+        instead = dict(zip(arrays, kept or arrays.values(), strict=True))
+        for record, name, array in places:
+            record[name] = instead[id(array)]
 
     def keep(self, arrays: Iterable[tuple[Array, Iterable[bytes]]], total: int) -> list[Mapped] | None:
         """Write arrays, each with the pieces of its bytes, to a file; return None where there is no room.
