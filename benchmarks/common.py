@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +75,16 @@ def machine(directory: Path) -> dict[str, Any]:
         "openssl": ssl.OPENSSL_VERSION.split()[1],
         "load_average": round(os.getloadavg()[0], 2),
     }
+
+
+@contextmanager
+def busy_processors() -> Iterator[None]:
+    """Have as many processes compute as there are processors, beside all else, until the end."""
+    with ExitStack() as others:
+        for _processor in range(os.cpu_count() or 1):
+            process = others.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            others.callback(process.kill)
+        yield
 
 
 def disk(directory: Path) -> str:

@@ -119,11 +119,11 @@ class Federation:
         They stop first and in peace: a SuperLink refuses the key of a node that it still takes for one that is online.
         """
         for host in self.supernodes:
-            self.on(host, "systemctl", "stop", "flower-supernode")
+            self.on(host, "systemctl", "stop", "flower-clientapps", "flower-supernode")
         self.on(self.superlink, "systemctl", "restart", "flower-superlink", "flower-superexec")
         begin = time.time()
         for host in self.supernodes:
-            self.on(host, "systemctl", "start", "flower-supernode")
+            self.on(host, "systemctl", "start", "flower-supernode", "flower-clientapps")
         for host in self.supernodes:
             while not any("SuperNode ID" in line for _moment, line in self.journal(host, "flower-supernode", begin)):
                 if time.time() > begin + START_BUDGET:

@@ -3,53 +3,41 @@
 """Compare a round of models of some sizes with NVFlare's and with bare Flower's, in turn on one machine.
 
 NVFlare runs as its own proof of concept: a server and as many clients, as processes of this machine, with TLS and its
-own FedAvg. Ours and bare Flower run on the test hosts. All carry the same arrays, hardly train, and save nothing.
+own FedAvg. Ours and bare Flower run on the test hosts: bare Flower is its own programs, with an app as its quickstart
+has it. All carry the same arrays, hardly train, and save nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from common import ROOT, Spread, bars, machine, new_parser, save, subplots, write_json
 from federation import BenchmarkError, Federation, require_podman
 from memory_watch import MemoryWatch
 from phases import PHASES
+from plain_flower import plain_flower
+from proof_of_concept import MEGABYTE, PYTHON, SITES, Case, ProofOfConcept
 from round import BARE, DROPPED, OURS, train, variables
 from watched import WatchedHosts, sized_task, watched
 
-SITES = 3
 CASES = ((1, 4), (44, 1), (44, 60), (44, 120), (44, 400))  # megabytes, arrays
 FEWEST = DROPPED + 3  # rounds: the last one has no end that all three tell, and quartiles need two
 MANY = 60  # arrays, with which bare Flower trains no more rounds than it must
-BUDGET = 900  # seconds for a training
-PYTHON = ROOT / ".cache" / "nvflare" / "venv" / "bin" / "python"
-JOB = ROOT / "benchmarks" / "nvflare_poc" / "job.py"
-MEGABYTE = 10**6
 
 NVFLARE = "NVFlare"
 SYSTEMS = (OURS, NVFLARE, BARE)
 
-
-@dataclass(frozen=True)
-class Case:
-    """A model."""
-
-    megabytes: int
-    arrays: int
-
-    def __str__(self) -> str:
-        return f"{self.megabytes} MB in {self.arrays} {'array' if self.arrays == 1 else 'arrays'}"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -85,47 +73,6 @@ class Result:
     phases: Mapping[str, float] | None  # means, which add up to that of a round
     load_average: float  # mean over the beginnings of the trainings
     failure: str | None = None
-
-
-class ProofOfConcept:
-    """NVFlare's processes on this machine, watched as hosts are."""
-
-    superlink = "server"
-
-    def __init__(self, place: Path, sites: int = SITES) -> None:
-        self._place = place
-        self.hosts = [self.superlink, *(f"site-{number}" for number in range(1, sites + 1))]
-        self.supernodes = self.hosts[1:]
-
-    def root(self, host: str) -> Path:
-        """Return where nothing of Flower's lies."""
-        return self._place
-
-    def processes(self, host: str) -> dict[int, str]:
-        """Return the processes of a participant, which name its directory: id, and whose they are."""
-        own, found = f"/prod_00/{host}".encode(), {}
-        for entry in os.scandir("/proc"):
-            with suppress(OSError):  # it may end while it is looked at
-                if entry.name.isdigit() and own in Path(f"/proc/{entry.name}/cmdline").read_bytes():
-                    found[int(entry.name)] = host
-        return found
-
-    def train(self, case: Case, rounds: int) -> list[float]:
-        """Have one training trained, from the start of all processes to their end; return the seconds of its rounds."""
-        moments = self._place / "moments"
-        options = {
-            **{"megabytes": case.megabytes, "arrays": case.arrays, "clients": len(self.supernodes), "rounds": rounds},
-            **{"moments": moments, "timeout": BUDGET},
-        }
-        done = subprocess.run(
-            [PYTHON, JOB, *(f"--{name}={value}" for name, value in options.items())],
-            env={**os.environ, "NVFLARE_POC_WORKSPACE": str(self._place / "workspace")},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode or "FINISHED:COMPLETED" not in done.stdout:
-            raise BenchmarkError(f"NVFlare did not end its training:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        begun = [float(line) for line in moments.read_text("utf-8").split()]
-        return [later - earlier for earlier, later in itertools.pairwise(begun)][DROPPED:]
 
 
 def measure(watch: MemoryWatch, trained: Callable[[], Trained]) -> Block:
@@ -164,30 +111,41 @@ def _flower(name: str, case: Case, rounds: int, federation: Federation, hosts: W
     return Trained([each.seconds for each in found], [each.round.phases for each in found])
 
 
-def with_nvflare(case: Case, rounds: int) -> Block:
+def with_nvflare(case: Case, rounds: int, sites: int = SITES) -> Block:
     """Have NVFlare train with one model, with processes of its own."""
     with tempfile.TemporaryDirectory(prefix="nvflare-") as scratch:
-        proof = ProofOfConcept(Path(scratch))
+        proof = ProofOfConcept(Path(scratch), sites)
         return measure(MemoryWatch(proof), lambda: Trained(proof.train(case, rounds)))
 
 
 def with_flower(system: str, case: Case, rounds: int, federation: Federation, hosts: WatchedHosts) -> Block:
     """Have our app, or the bare one, train with one model, with processes that know no other one."""
-    federation.restart()
-    return measure(MemoryWatch(federation), partial(_flower, system, case, rounds, federation, hosts))
+    with plain_flower(federation) if system == BARE else nullcontext():
+        federation.restart()
+        return measure(MemoryWatch(federation), partial(_flower, system, case, rounds, federation, hosts))
 
 
 def compare(
-    case: Case, systems: Sequence[str], blocks: int, trained: Callable[[str, Case], Block]
-) -> dict[str, list[Block]]:
-    """Have every system train with one model, in turn: what else the machine does then, it does to all of them."""
-    found: dict[str, list[Block]] = {system: [] for system in systems}
+    cases: Mapping[Case, Sequence[str]], blocks: int, trained: Callable[[str, Case], Block]
+) -> Iterator[dict[tuple[Case, str], list[Block]]]:
+    """Have every system train with every model, in turn: what else the machine does then, it does to all of them.
+
+    Yields what has been measured after each block, which begins with another model and system than the one before.
+    """
+    found: dict[tuple[Case, str], list[Block]] = {(case, system): [] for case in cases for system in cases[case]}
     for number in range(blocks):
-        shift = number % len(systems)
-        for system in (*systems[shift:], *systems[:shift]):
-            if not any(block.failure for block in found[system]):
-                found[system].append(trained(system, case))
-    return found
+        for case in _turned(list(cases), number):
+            for system in _turned(cases[case], number):
+                measured = found[case, system]
+                if not any(block.failure for block in measured):
+                    measured.append(trained(system, case))
+                    print(told(result_of(system, case, measured[-1:])), flush=True)
+        yield found
+
+
+def _turned(things: Sequence[T], number: int) -> list[T]:
+    shift = number % len(things)
+    return [*things[shift:], *things[:shift]]
 
 
 def told(result: Result) -> str:
@@ -201,7 +159,7 @@ def told(result: Result) -> str:
     )
 
 
-def draw(results: Sequence[Result], path: Path) -> None:
+def draw(results: Sequence[Result], sites: int, path: Path) -> None:
     """Draw the rounds and the memory of every system, model by model."""
     figure, axes = subplots(3, figsize=(16, 4.8))
     cases = list(dict.fromkeys(Case(result.megabytes, result.arrays) for result in results))
@@ -220,7 +178,7 @@ def draw(results: Sequence[Result], path: Path) -> None:
         each.set_xticks(range(len(cases)), [str(case).replace(" in ", "\nin ") for case in cases])
         each.grid(axis="y", alpha=0.3)
         each.legend()
-    figure.suptitle(f"{SITES} sites, hardly any training")
+    figure.suptitle(f"{sites} sites, hardly any training")
     save(figure, path)
 
 
@@ -243,6 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--blocks", type=int, default=2, help="how often every system trains (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=8, help="rounds of each training (default: %(default)s)")
+    parser.add_argument("--sites", type=int, default=SITES, help="of each federation (default: %(default)s)")
     parser.add_argument("--keep-hosts", action="store_true", help="leave the hosts for another time")
     options = parser.parse_args(arguments)
     try:
@@ -253,28 +212,32 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no such models: {', '.join(unfit)}")
     if options.rounds < FEWEST:
         parser.error(f"--rounds is {options.rounds} but must be at least {FEWEST}")
+    if options.sites < 1:
+        parser.error(f"--sites is {options.sites} but must be at least 1")
     if options.blocks < 1:
         parser.error(f"--blocks is {options.blocks} but must be at least 1")
     require_podman(parser)
     require_nvflare(parser)
-    facts, results = machine(ROOT), []
-    federation = Federation("benchmarks", SITES)
+    facts, results = machine(ROOT), list[Result]()
+    federation = Federation("benchmarks", options.sites)
     with watched(federation, options.keep_hosts) as hosts:
 
         def trained(system: str, case: Case) -> Block:
             if system == NVFLARE:
-                return with_nvflare(case, options.rounds)
+                return with_nvflare(case, options.rounds, options.sites)
             rounds = FEWEST if system == BARE and case.arrays >= MANY else options.rounds
             return with_flower(system, case, rounds, federation, hosts)
 
-        for case in cases:
-            systems = [name for name in options.systems if name != BARE or case.arrays <= options.bare_up_to]
-            for system, blocks in compare(case, systems, options.blocks, trained).items():
-                results.append(result_of(system, case, blocks))
-                print(told(results[-1]), flush=True)
-            content = {"machine": facts, "sites": SITES, "results": [asdict(result) for result in results]}
-            write_json(options.results / "nvflare.json", content)  # after each case: all of them take long
-    draw(results, options.results / "nvflare.png")
+        wanted = {
+            case: [name for name in options.systems if name != BARE or case.arrays <= options.bare_up_to]
+            for case in cases
+        }
+        for found in compare(wanted, options.blocks, trained):  # written after each: all of them take long
+            results = [result_of(system, case, blocks) for (case, system), blocks in found.items()]
+            content = {"machine": facts, "sites": options.sites, "results": [asdict(result) for result in results]}
+            write_json(options.results / "nvflare.json", content)
+    print(*("", *map(told, results)), sep="\n")
+    draw(results, options.sites, options.results / "nvflare.png")
     return 0
 
 

@@ -14,11 +14,12 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from common import ROOT, machine, new_parser, write_json
+from common import ROOT, busy_processors, machine, new_parser, write_json
 from drills import DRILLS, HOST_DRILLS, VICTIMS, Drill
 from federation import HOME, BenchmarkError, Federation, require_podman
 from flower_processes import SERVER_APP
@@ -201,6 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", metavar="TEXT", help="only the drills whose name has this text, also slow ones")
     parser.add_argument("--kills", type=int, default=0, help="instead: so many kills of anything at random")
     parser.add_argument("--seed", type=int, default=1, help="of these (default: %(default)s)")
+    parser.add_argument("--busy", action="store_true", help="while others compute on every processor")
     parser.add_argument("--testbed", help="use the federation on this testbed, and leave it")
     options = parser.parse_args(arguments)
     require_podman(parser)
@@ -214,7 +216,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not chosen:
         parser.error(f"no drill has {options.only!r} in its name")
     # A kill in the middle of a round meets a site at work, as with a real model, and the rounds outlast the drills.
-    with Federation.at(options.testbed, Federation.up) as federation, slow_task() as task:
+    others = busy_processors() if options.busy else nullcontext()
+    with Federation.at(options.testbed, Federation.up) as federation, slow_task() as task, others:
         prepared = sum(drill.prepare is not None for drill, _moment in chosen)
         exercise = Exercise(federation, rounds=FIRST + 4 * len(chosen) + 4 * prepared + 6, task=task)
         exercise.begin()
@@ -227,8 +230,9 @@ def main(arguments: list[str] | None = None) -> int:
         found = problems(exercise, result, undisturbed)
     print(*found or ["No round is lost, none was trained twice, and the model is the same, byte for byte."], sep="\n")
     if not options.only:
+        kind = "_random" if options.kills else "_hosts" if options.hosts else ""
         write_json(
-            options.results / f"recovery{'_random' if options.kills else '_hosts' if options.hosts else ''}.json",
+            options.results / f"recovery{kind}{'_busy' if options.busy else ''}.json",
             {
                 "machine": machine(ROOT),
                 "supernodes": len(federation.supernodes),

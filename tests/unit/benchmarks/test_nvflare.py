@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("matplotlib")
 
 import nvflare as benchmark
+import proof_of_concept
 from common import Spread
 from federation import BenchmarkError
 from memory_watch import Peaks
@@ -38,8 +39,8 @@ def job(place: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> benchmark.P
     """A proof of concept whose job is a script of so many lines; ``given`` are its options."""
     script = place / "job.py"
     script.write_text(f"import sys\ngiven = dict(word[2:].split('=') for word in sys.argv[1:])\n{lines}")
-    monkeypatch.setattr(benchmark, "PYTHON", sys.executable)
-    monkeypatch.setattr(benchmark, "JOB", script)
+    monkeypatch.setattr(proof_of_concept, "PYTHON", sys.executable)
+    monkeypatch.setattr(proof_of_concept, "JOB", script)
     return benchmark.ProofOfConcept(place)
 
 
@@ -102,24 +103,28 @@ def test_the_trainings_of_a_system_are_put_together() -> None:
     assert result(benchmark.NVFLARE, CASE).phases is None
 
 
-def test_systems_train_in_turn_and_one_that_fails_is_left_out() -> None:
+def test_systems_and_models_take_turns_and_what_fails_is_left_out() -> None:
     trained: list[str] = []
+    small, large = benchmark.Case(1, 4), CASE
 
     def training(system: str, case: benchmark.Case) -> benchmark.Block:
-        assert case == CASE
-        trained.append(system)
-        return benchmark.Block(benchmark.Trained(), 0, 0, 0.0, "no" if system == "b" else None)
+        trained.append(f"{system}{case.megabytes}")
+        fails = (system, case) == ("b", large)
+        return benchmark.Block(benchmark.Trained(), 0, 0, 0.0, "no" if fails else None)
 
-    found = benchmark.compare(CASE, ["a", "b", "c"], 3, training)
-    assert trained == ["a", "b", "c", "c", "a", "c", "a"]
-    assert {system: len(blocks) for system, blocks in found.items()} == {"a": 3, "b": 1, "c": 3}
+    *_before, found = benchmark.compare({small: ["a", "b"], large: ["a", "b", "c"]}, 3, training)
+    assert trained == [*("a1", "b1", "a44", "b44", "c44"), *("c44", "a44", "b1", "a1"), *("a1", "b1", "c44", "a44")]
+    assert {key: len(blocks) for key, blocks in found.items()} == {
+        **{(small, "a"): 3, (small, "b"): 3},
+        **{(large, "a"): 3, (large, "b"): 1, (large, "c"): 3},
+    }
 
 
 def test_the_picture_opens_where_one_system_failed(tmp_path: Path) -> None:
     cases, systems = (CASE, benchmark.Case(1, 1)), (benchmark.OURS, benchmark.NVFLARE)
     results = [result(system, case) for case in cases for system in systems]
     results.append(result(benchmark.BARE, CASE, benchmark.Block(benchmark.Trained(), 0, 0, 0.0, "it failed")))
-    benchmark.draw(results, tmp_path / "nvflare.png")
+    benchmark.draw(results, 3, tmp_path / "nvflare.png")
     assert (tmp_path / "nvflare.png").read_bytes().startswith(b"\x89PNG")
 
 
