@@ -108,11 +108,11 @@ anomalies:
 from typing import Any
 
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import values_of
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._report.story import baseline, story, story_in
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import values_of
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import site_names
 

@@ -8,11 +8,11 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-from .._base.notation import show
+from .._base.notation import show, values_of
 from .._config.continuity import moved
 from .._training.folder import RefusedError, TrainingFolder
 from .desk import Desk
-from .request import Request, values_of
+from .request import Request
 
 
 class DefaultMovedError(RefusedError):

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import typing as t
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from .._base.notation import values_of
 from .._config.kit import told
 from .._config.limits import DEFAULT
 from .._config.privacy import Privacy
@@ -84,16 +84,6 @@ def with_values(run_config: str, values: t.Mapping[str, t.Any]) -> str:
         key = line.partition("=")[0].strip()
         lines.append(f"{key} = {json.dumps(values[key])}" if key in values else line)
     return "".join(f"{line}\n" for line in lines)
-
-
-def values_of(run_config: str) -> dict[str, t.Any]:
-    """Return the values of a run configuration: text, truth and numbers are written in it as in JSON."""
-    values = {}
-    for line in run_config.splitlines():
-        key, dummy, value = line.partition("=")
-        with suppress(ValueError):
-            values[key.strip()] = json.loads(value)
-    return values
 
 
 def same(one: Request | None, other: Request) -> bool:

@@ -14,6 +14,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
+from .._base.notation import values_of
 from .._checkpoint.trainings import DEFAULT_TRAINING, directory_of
 from .._config.kit import told
 from .._training.folder import REQUEST_FILE, RefusedError, TrainingFolder
@@ -21,7 +22,6 @@ from .._training.follow import other_trainings
 from .desk import Desk
 from .endings import ENDED
 from .memory import Memory
-from .request import values_of
 
 
 class DirectorySharedError(RefusedError):

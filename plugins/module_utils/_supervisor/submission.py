@@ -13,6 +13,7 @@ import time
 import typing as t
 from contextlib import contextmanager
 
+from .._base.notation import values_of
 from .._config.kit import apps_keys, has_kit, kit_key
 from .._config.synonyms import keys_of
 from .._config.table import BY_NAME
@@ -28,7 +29,7 @@ from .desk import Desk
 from .endings import LOG_WARNING
 from .journal import Journal
 from .memory import Memory, now
-from .request import Request, values_of, with_values
+from .request import Request, with_values
 
 SLACK = 2.0  # seconds; Flower's times are whole ones
 

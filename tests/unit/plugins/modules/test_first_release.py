@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import values_of
 from ansible_collections.fedops.flower.plugins.module_utils._config import continuity
 from ansible_collections.fedops.flower.plugins.module_utils._config.differences import differences
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_NAME
@@ -20,7 +21,6 @@ from ansible_collections.fedops.flower.plugins.module_utils._supervisor.moved_de
     DefaultMovedError,
     refuse_moved_defaults,
 )
-from ansible_collections.fedops.flower.plugins.module_utils._supervisor.request import values_of
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 
 RECORDED = Path(__file__).parents[2] / "recorded"

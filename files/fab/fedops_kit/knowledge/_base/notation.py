@@ -8,8 +8,10 @@ Private to the collection: it may change at any time.
 
 from __future__ import annotations
 
+import json
 import math
 import typing as t
+from contextlib import suppress
 
 # Of a training, as a pattern: the name of a folder and of a unit, too.
 NAME_OF_TRAINING = "[a-z0-9][a-z0-9-]{0,62}"
@@ -78,6 +80,16 @@ def quoted(key: str) -> str:
     """A key of TOML, of which parts that are joined with a dot lie in one another."""
     bare = key.isascii() and all(part.replace("-", "").replace("_", "").isalnum() for part in key.split("."))
     return key if bare else to_toml(key)
+
+
+def values_of(run_config: str) -> dict[str, t.Any]:
+    """Return the values of a run configuration: text, truth and numbers are written in it as in JSON."""
+    values = {}
+    for line in run_config.splitlines():
+        key, dummy, value = line.partition("=")
+        with suppress(ValueError):
+            values[key.strip()] = json.loads(value)
+    return values
 
 
 def _escape(letter: str) -> str:
