@@ -63,7 +63,8 @@ options:
   remove_checkpoints:
     description:
       - Whether O(state=absent) also removes the checkpoints of the training, and those that an earlier configuration of
-        it has put aside. Those of other trainings in the same directory stay, and so does a copy in a mirror.
+        it has put aside. Those of other trainings in the same directory stay, and so does a copy in a mirror. Folders
+        that are empty without them go.
       - Kept checkpoints are found again when the same training is trained another time, which then goes on from them.
     type: bool
     default: false
@@ -204,7 +205,7 @@ submitted:
   type: bool
   sample: true
 removed:
-  description: What was removed with the training, its folders and files of checkpoints.
+  description: What was removed with the training, its folders, and files and folders of checkpoints.
   returned: O(state=absent)
   type: list
   elements: str
@@ -313,8 +314,13 @@ from ansible_collections.fedops.flower.plugins.module_utils._config.code import 
     is_same_code,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._config.limits import DEFAULT, range_problems
+from ansible_collections.fedops.flower.plugins.module_utils._config.purposes import SMOKE
 from ansible_collections.fedops.flower.plugins.module_utils._flower.cli import Flwr
 from ansible_collections.fedops.flower.plugins.module_utils._flower.pinned import pin, pinned_path
+from ansible_collections.fedops.flower.plugins.module_utils._supervisor.abandoned import (
+    have_removed_later,
+    leave_to_us,
+)
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.control import (
     Plan,
     Supervising,
@@ -349,6 +355,8 @@ def have_trained(
         kept = [entry.fab_hash for entry in latest]
         own = pin(supervising.flwr.home, request.name, params["app"], kept, params["deployed"])
         request = supervising.start(replace(request, app=own))
+        if request.purpose == SMOKE:
+            have_removed_later(supervising, request)
     elif plan.changes:
         supervising.restart()
     return told(supervising, plan, request)
@@ -461,7 +469,10 @@ def have_stopped(supervising: Supervising, check_mode: bool) -> dict[str, Any]:
 
 def have_forgotten(supervising: Supervising, remove_checkpoints: bool, check_mode: bool) -> dict[str, Any]:
     """Forget the training."""
+    request = supervising.desk.request
     removed = forget(supervising, remove_checkpoints, check_mode)
+    if request is not None and request.purpose == SMOKE and not check_mode:
+        leave_to_us(request.name)
     result = {
         **describe(supervising.folder, Known("", ABSENT)),
         "alive": False,

@@ -32,6 +32,7 @@ from .knowledge._checkpoint.names import (
     BEST_MANIFEST,
     LATEST_ARRAYS,
     LATEST_MANIFEST,
+    PARTIAL,
     PREVIOUS,
     SAVED,
     arrays_name,
@@ -45,7 +46,6 @@ from .state import OWN
 DAMAGED = "damaged"  # what is put aside under this label is of no use but to look for the reason
 KEPT_DAMAGED = 3  # times that such is kept of, the newest
 _OF_DAMAGED = re.compile(rf"{DAMAGED}-[0-9]{{8}}T[0-9]{{6}}\.[0-9]{{6}}Z", re.ASCII)
-_TEMPORARY = ".partial"
 _FAREWELL = 5.0  # seconds for the storage to take note of the end
 
 
@@ -276,9 +276,9 @@ class CheckpointDirectory:
         Names become durable when the latest is published, all at once: until then, the older checkpoint is kept.
         """
         path = os.path.join(self.path, name)
-        with open(path + _TEMPORARY, "wb", buffering=0) as stream:
+        with open(path + PARTIAL, "wb", buffering=0) as stream:
             yield stream
-        os.rename(path + _TEMPORARY, path)
+        os.rename(path + PARTIAL, path)
 
     def _write_manifest(self, name: str, manifest: Mapping[str, object]) -> None:
         text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
@@ -308,8 +308,8 @@ class CheckpointDirectory:
         """Let a link and a copy of its manifest be those of a checkpoint."""
         self._write_manifest(manifest, checkpoint.manifest)
         link = os.path.join(self.path, arrays)
-        os.symlink(checkpoint.file, link + _TEMPORARY)
-        os.rename(link + _TEMPORARY, link)
+        os.symlink(checkpoint.file, link + PARTIAL)
+        os.rename(link + PARTIAL, link)
         _sync_directory(self.path)
 
     def _repair_latest(self) -> None:
@@ -347,7 +347,7 @@ class CheckpointDirectory:
 
     def _remove_partial_files(self) -> None:
         for name in os.listdir(self.path):
-            if name.startswith("checkpoint_") and name.endswith(_TEMPORARY):
+            if name.startswith("checkpoint_") and name.endswith(PARTIAL):
                 os.unlink(os.path.join(self.path, name))
 
 
@@ -389,7 +389,7 @@ def _cause(error: Exception) -> str:
 
 def _link_or_copy(path: str, target: str) -> None:
     """Give a file another name, in the place of what has it. A file system without hard links gets a copy."""
-    partial = target + _TEMPORARY
+    partial = target + PARTIAL
     try:
         os.link(path, partial, follow_symlinks=False)
     except OSError:

@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from .._base.guarded import read_bytes
 from .._base.layout import file
 from .._base.systemd import Unit, show_units
+from .._config.purposes import SMOKE
 from .._flower.answers import FlwrError
 from .._flower.cli import Flwr
 from .._supernode.registry import list_supernodes
@@ -39,7 +40,8 @@ SeenBefore = dict[str, t.Any]
 def look(home: str, at: float, known: SeenBefore, units: t.Callable[..., list[Unit]] = show_units) -> Sight:
     """Return what is seen without asking Flower; C(known) has what was read before, and is renewed."""
     desks = [Desk(TrainingFolder(home, name)) for name in training_names(home)]
-    wanted = [(desk, request) for desk in desks if (request := desk.request)]
+    # Whoever tries a round sees to it that moment.
+    wanted = [(desk, request) for desk in desks if (request := desk.request) and request.purpose != SMOKE]
     shown = units(*(unit_name(desk.folder.name) for desk, _request in wanted)) if wanted else []
     rounds: SeenBefore = known.setdefault("rounds", {})
     trainings = tuple(_training(desk, request, unit, rounds) for (desk, request), unit in zip(wanted, shown))

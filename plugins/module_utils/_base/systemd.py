@@ -114,6 +114,20 @@ def control(*arguments: str) -> str:
     return _call(["systemctl", "--no-ask-password", *arguments])
 
 
+def run_later(
+    unit: str, what: str, seconds: t.Iterable[int], properties: t.Iterable[str], command: t.Iterable[str]
+) -> None:
+    """Have systemd run a command after so many seconds each, by a timer and a service that it makes and forgets."""
+    _call(
+        [
+            "systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--description={what}",
+            *(f"--on-active={second}s" for second in seconds),
+            *(f"--property={one}" for one in properties),
+            *command,
+        ]
+    )  # fmt: skip
+
+
 def journal(*arguments: str) -> str:
     """Return entries of the journal, a JSON object each line."""
     return _call(["journalctl", "--quiet", "--no-pager", "--output=json", *arguments])

@@ -11,14 +11,12 @@ from __future__ import annotations
 import typing as t
 
 from .._base.systemd import Unit, show_units
-from .._config.kit import told
-from .._config.purposes import REAL_TRAINING
 from .._training.folder import TrainingFolder
 from .._training.progress import Follower, Look, pace, seconds_between
 from .desk import Desk, unit_name
 from .endings import AT_WORK, FAILED, FINISHED, GO_ON, STATES, STOPPED, TRAIN_AGAIN, WAIT
 from .memory import Memory, now
-from .request import Request, values_of
+from .request import Request
 from .shared_directories import checkpoint_directory
 from .verdicts import BY_OPERATOR
 
@@ -71,7 +69,7 @@ def picture(
         "stopped": is_stopped,
         "mode": request.mode,
         "reports": request.reports,
-        "purpose": told(values_of(request.run_config), "purpose") or REAL_TRAINING,
+        "purpose": request.purpose,
         "request_id": request.request_id,
         # The run of an older request is no news of this one, unless it was all that this one asks for.
         "run_id": (memory.run_id or None) if memory.runs or memory.state == FINISHED else None,

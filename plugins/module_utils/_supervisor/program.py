@@ -15,11 +15,13 @@ import time
 import typing as t
 from contextlib import suppress
 
+from .._base.errors import FedopsError
 from .._base.home import HOME
 from .._base.systemd import notify
 from .._flower.answers import FlwrError
 from .._flower.cli import Flwr
 from .._training.folder import TrainingFolder, TrainingNameError
+from .abandoned import REMOVE_ABANDONED, remove_abandoned
 from .desk import Desk
 from .endings import AGAIN, ENDINGS, LOG_ERROR, LOG_NOTICE, REFUSED, REQUEST, STOPPED
 from .journal import Journal
@@ -37,9 +39,12 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     """Supervise the training that the command line names."""
     parser = argparse.ArgumentParser(prog="fedops-supervisor", description="Supervise one training of Flower.")
     parser.add_argument("--home", default=HOME, help="home of Flower on this host")
+    parser.add_argument(REMOVE_ABANDONED, action="store_true", help="remove a smoke run that nobody follows any more")
     parser.add_argument("name", help="name of the training")
     options = parser.parse_args(arguments)
     journal = Journal(options.name)
+    if options.remove_abandoned:
+        return _remove_abandoned(options.home, options.name, journal)
     keep_capabilities()
     try:
         desk = Desk(TrainingFolder(options.home, options.name))
@@ -53,6 +58,17 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         return _supervise(options.home, desk, journal)
     except OSError as error:
         return _outlast(desk, journal, error)
+
+
+def _remove_abandoned(home: str, training: str, journal: Journal) -> int:
+    try:
+        removed = remove_abandoned(home, training)
+    except (FedopsError, OSError) as error:
+        journal.say(f"{training}: the smoke run cannot be removed now. {error}", LOG_ERROR)
+        return 1
+    if removed:
+        journal.say(f"{training}: nobody followed the smoke run any more, and it was removed.", LOG_NOTICE)
+    return 0
 
 
 def keep_capabilities() -> None:

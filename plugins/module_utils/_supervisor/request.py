@@ -16,6 +16,7 @@ from .._base.notation import values_of
 from .._config.kit import told
 from .._config.limits import DEFAULT
 from .._config.privacy import Privacy
+from .._config.purposes import REAL_TRAINING
 from .._config.stopping import Stopping
 from .._training.runs import Asked
 from .sound import fits
@@ -54,6 +55,11 @@ class Request:
     @property
     def begins_anew(self) -> bool:
         return told(values_of(self.run_config), "resume") == "never"
+
+    @property
+    def purpose(self) -> str:
+        """What the model is made for."""
+        return str(told(values_of(self.run_config), "purpose") or REAL_TRAINING)
 
     def wanted(self, num_rounds: int | None) -> Asked:
         """Return what a training must be, with so many rounds, to be the one that is asked for."""

@@ -16,6 +16,7 @@ LATEST_FILES = (LATEST_ARRAYS, LATEST_MANIFEST)
 BEST_ARRAYS = "checkpoint_best.npz"
 BEST_MANIFEST = "checkpoint_best.json"
 PREVIOUS = "previous"
+PARTIAL = ".partial"  # how the name of a file ends that is being written
 SAVED = ".saved"  # in the directory of all trainings: touched when one has saved in its folder
 
 _OF_A_ROUND = re.compile(r"checkpoint_round_([1-9][0-9]*)\.(?:npz|json)")
