@@ -13,11 +13,13 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.fedops.flower.plugins.action.model_package import ActionModule as PackageAction
+from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import PUBLISH_OPTIONS
 from ansible_collections.fedops.flower.plugins.module_utils._base.pseudonyms import SiteNames
 from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.checkpoint import Checkpoint
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.opening import Trust, unpack
 from ansible_collections.fedops.flower.plugins.module_utils._delivery.packing import Packing, signer_of
+from ansible_collections.fedops.flower.plugins.module_utils._delivery.signature import Signer
 from ansible_collections.fedops.flower.plugins.module_utils._mirror.rclone import Rclone
 from ansible_collections.fedops.flower.plugins.module_utils._publish import card, gate
 from ansible_collections.fedops.flower.plugins.module_utils._publish.destinations import (
@@ -50,9 +52,10 @@ class ActionModule(PackageAction):
 
     def _publish(self, folder: str) -> dict[str, Any]:
         asked = self._asked
+        if asked["probe"]:
+            return {"changed": False, "published": False, "dest": asked["dest"], "obstacle": self._obstacle()}
         rules, destination = gate.metric_rules(asked["rules"]), self._destination()
-        authority = Path(os.path.expanduser(asked["ca_certificate"]))
-        signer = signer_of(str(authority), os.path.expanduser(asked["ca_private_key"]), asked["ca_passphrase"] or "")
+        authority, signer = Path(os.path.expanduser(asked["ca_certificate"])), self._signer()
         told = self._report()
         self._round = gate.published_round(told, asked["round"])
         answer = {"changed": False, "published": False, "training": told["training"], "round": self._round}
@@ -83,8 +86,28 @@ class ActionModule(PackageAction):
             "diff": _diff(f"{answer['dest']}\n"),
         }
 
+    def _obstacle(self) -> str:
+        """Say why nothing could be published, whatever is trained; empty where it could."""
+        try:
+            gate.metric_rules(self._asked["rules"])
+            self._signer()
+            return self._destination().obstacle()
+        except FedopsError as error:
+            return str(error)
+
+    def _signer(self) -> Signer:
+        asked = self._asked
+        certificate, key = (os.path.expanduser(asked[f"ca_{part}"]) for part in ("certificate", "private_key"))
+        return signer_of(certificate, key, asked["ca_passphrase"] or "")
+
     def _bring(
-        self, found: dict[str, Any], packing: Packing, signer: Any, trust: Trust, destination: Destination, folder: str
+        self,
+        found: dict[str, Any],
+        packing: Packing,
+        signer: Signer,
+        trust: Trust,
+        destination: Destination,
+        folder: str,
     ) -> None:
         """Pack the model, open the package as whoever gets it would, and bring its files where they are published."""
         path = os.path.join(folder, "packed", packing.file)

@@ -66,6 +66,12 @@ options:
     description: The directory on the controller, or the bucket with a folder in it, such as C(models/digits).
     type: str
     required: true
+  probe:
+    description:
+      - Whether to publish nothing, and only to tell in RV(obstacle) whether a publication would work. The host is asked
+        nothing.
+    type: bool
+    default: false
   rules:
     description:
       - What metrics of the round must be, each as C(accuracy >= 0.9). Metrics have the names that the history has for
@@ -126,13 +132,20 @@ published:
   sample: true
 withheld:
   description: Why it must not be published; empty where it may.
-  returned: success
+  returned: O(probe=false)
   type: list
   elements: str
   sample: ["accuracy of round 10 is 0.87, which must be >= 0.9"]
+obstacle:
+  description:
+    - Why nothing could be published, as a sentence. Empty where O(dest) can be reached and, as far as that is seen
+      without bringing anything, written.
+  returned: O(probe=true)
+  type: str
+  sample: "s3://models/digits cannot be reached: the bucket models does not exist."
 round:
   description: The round that it is of; 0 where there is none.
-  returned: success
+  returned: O(probe=false)
   type: int
   sample: 10
 dest:

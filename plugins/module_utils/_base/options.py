@@ -59,6 +59,7 @@ PUBLISH_OPTIONS: Options = {
     **PACKAGE_OPTIONS,
     "to": {"type": "str", "choices": ["directory", "s3"], "required": True},
     "dest": {"type": "str", "required": True},
+    "probe": {"type": "bool", "default": False},
     "rules": {"type": "list", "elements": "str", "default": []},
     "license": {"type": "str"},
     "tracker_url": {"type": "str"},

@@ -25,6 +25,12 @@ PackageManifest = t.Mapping[str, t.Any]
 class Destination(t.Protocol):
     """A place where models are published."""
 
+    def obstacle(self) -> str:
+        """Say why nothing could be published here, by all that is seen without bringing anything; empty where it could.
+
+        It is a sentence.
+        """
+
     def holds(self, manifest: PackageManifest) -> bool:
         """Tell whether a package of this identity is there, whole."""
 
@@ -40,6 +46,13 @@ class PublishedBucket:
 
     def __init__(self, base: str, rclone: Rclone) -> None:
         self._base, self._rclone = base, rclone
+
+    def obstacle(self) -> str:
+        try:
+            self._rclone.list()
+        except (RcloneError, TooLargeError) as error:
+            return f"s3://{self._base} cannot be reached: {str(error).rstrip('.')}."
+        return ""
 
     def place(self, manifest: PackageManifest) -> str:
         return f"s3://{self._base}/{manifest['package']}"

@@ -28,6 +28,16 @@ class PublishedDirectory:
     def __init__(self, path: str) -> None:
         self._path = path
 
+    def obstacle(self) -> str:
+        there = self._path
+        while not os.path.lexists(there):
+            there = os.path.dirname(there)
+        try:
+            os.rmdir(tempfile.mkdtemp(prefix=_ARRIVING, dir=there))
+        except OSError as error:
+            return f"{self._path} cannot be written: {error.strerror}."
+        return ""
+
     def place(self, manifest: PackageManifest) -> str:
         return os.path.join(self._path, manifest["package"])
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import typing as t
 
+from .._base.errors import FedopsError
 from .._base.jsonable import is_number
 from .._base.notation import as_list, is_unset
 from .._config.kit import KIT_ROWS, kit_key
@@ -27,6 +29,10 @@ from .outcome import Returned, site_names
 _PREFIX, _LONGEST = "smoke-", 63  # letters of a name
 _COUNTED = "counted"  # the state of a site whose reply counts
 _BEGINNINGS = 120  # seconds that a smoke run waits for its SuperNodes: they were online a moment ago
+
+
+class SmokeError(FedopsError):
+    """A smoke run would not leave the real training alone; the message says why."""
 
 
 def smoke_name(training: str) -> str:
@@ -64,6 +70,11 @@ def smoke_variables(
     C(asked) is what C(training_config) has returned of the real training, C(sites) are those that are to take part.
     """
     real = asked["training"]
+    if os.path.basename(os.path.normpath(str(real["checkpoint_path"]))) == smoke_name(str(real["training_name"])):
+        raise SmokeError(
+            f"fl_checkpoint_path is {real['checkpoint_path']}, and the smoke run of this training would save there as"
+            " well. Choose a directory of another name."
+        )
     batches, timeout = _number("smoke_batches", batches), _number("smoke_timeout", timeout)
     wanted = {
         "training_name": smoke_name(str(real["training_name"])),
@@ -103,18 +114,20 @@ def verdict(seen: Returned) -> dict[str, t.Any]:
 
     C(seen) has C(sites) (the names of those that were to take part), C(real) and C(smoke) (what C(training_config) has
     returned of both), C(run) (C(training)), C(supernodes) (C(supernode_info)), C(model) (C(checkpoint_info)), C(check)
-    (C(training_config) once more, with the nodes and the room that there are).
+    (C(training_config) once more, with the nodes and the room that there are), C(publication) (what C(model_publish)
+    has found where the model is to be published).
     """
     run = seen.get("run") or {}
     rounds = [event for event in run.get("history") or [] if event.get("run_id") == run.get("run_id")]
     line = rounds[-1] if rounds else {}
-    problems = [*_of_sites(seen, line), *_of_run(seen), *_of_checkpoint(seen), *_of_real(seen)]
+    problems = [*_of_sites(seen, line), *_of_run(seen), *_of_checkpoint(seen), *_of_real(seen), *_of_publication(seen)]
     model = (seen.get("model") or {}).get("latest")
     return {
         "training": seen["real"]["training"]["training_name"],
         "passed": not problems,
         "problems": list(dict.fromkeys(problems)),
         "sites": len(_entries(line)),
+        "publication": (seen.get("publication") or {}).get("dest"),
         **_time(seen, line),
         **(_room(seen, model) if model else {}),
     }
@@ -171,6 +184,11 @@ def _of_real(seen: Returned) -> t.Iterator[str]:
     for problem in (seen.get("check") or {}).get("problems") or []:
         if problem["severity"] == ERROR:
             yield f"The real training would be refused: {problem['message']}"
+
+
+def _of_publication(seen: Returned) -> t.Iterator[str]:
+    if obstacle := (seen.get("publication") or {}).get("obstacle"):
+        yield f"The model could not be published: {obstacle}"
 
 
 def _time(seen: Returned, line: Returned) -> dict[str, t.Any]:
@@ -237,6 +255,8 @@ def in_words(found: Returned) -> str:
             f" {said(found['superlink_memory'])} of memory and {said(found['checkpoint_storage'])} for checkpoints,"
             f" each SuperNode host {said(found['supernode_memory'])} of memory beside what its training takes."
         )
+    if found.get("publication") and found["passed"]:
+        lines.append(f"Model: it could be published in {found['publication']}.")
     return "\n".join(lines)
 
 

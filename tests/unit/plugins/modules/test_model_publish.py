@@ -174,6 +174,26 @@ def test_the_card_tells_of_the_training_and_nothing_of_single_sites(host) -> Non
     assert there["curves.svg"].startswith(b"<svg xmlns=")
 
 
+def test_the_card_tells_what_protects_the_updates_of_sites_and_what_was_spent(host) -> None:
+    settings = {"kind": "central_fixed", "clipping_norm": 1.5, "noise_multiplier": 0.8, "target_quantile": 0.5,
+                "delta": 1e-5, "epsilon_budget": 8.0, "seed": 0, "accountant": "dp-accounting 0.6"}  # fmt: skip
+    history = stories.lines(ROUNDS, 3, of=ROUNDS)
+    for each in history:
+        each["privacy"] = {**settings, "epsilon": 0.5 * each["round"]}
+    host.home.training(history=history, effective=stories.effective(privacy=settings))
+    text = files(host.publish()["dest"])["README.md"].decode()
+    (section,) = (part for part in text.split("\n## ") if part.startswith("Privacy"))
+    assert "differential privacy: epsilon 2 of 8 is spent (central\\_fixed, delta 1e-05), by round 4." in section
+    for row in (
+        "| Clipping norm at the beginning | 1.5 |",
+        "| Noise multiplier | 0.8 |",
+        "| Budget of epsilon | 8.0 |",
+    ):
+        assert row in section
+    host.home.training(history=history, effective=stories.effective(privacy={**settings, "seed": 7}))
+    assert "NOT PRIVATE: the noise has a seed" in files(host.publish()["dest"])["README.md"].decode()
+
+
 def test_what_is_in_the_way_is_not_overwritten(host) -> None:
     dest = Path(host.publish()["dest"])
     (dest / "model.npz").write_bytes(b"damaged")
@@ -233,3 +253,29 @@ def test_what_an_outage_has_cut_short_is_completed(host, server) -> None:
 def test_a_bucket_that_is_not_there_is_told(host, server) -> None:
     with pytest.raises(AnsibleActionFail, match="the bucket other does not exist"):
         host.publish(**{**server.options, "dest": "s3://other/digits"})
+
+
+def test_a_probe_tells_whether_a_publication_would_work_and_leaves_nothing(host, tmp_path) -> None:
+    answer = host.publish(probe=True)
+    assert (answer["changed"], answer["published"], answer["obstacle"]) == (False, False, "")
+    assert (host.sent, (host.controller / "models").exists()) == ([], False)
+    (host.controller / "models").mkdir()
+    assert host.publish(probe=True)["obstacle"] == ""
+    assert list((host.controller / "models").iterdir()) == []
+    file = tmp_path / "file"
+    file.touch()
+    assert host.publish(probe=True, dest=str(file / "models"))["obstacle"] == (
+        f"{file}/models cannot be written: Not a directory."
+    )
+    assert "is none.key" in host.publish(probe=True, ca_private_key="/is none.key")["obstacle"]
+    assert host.publish(probe=True, rules=["nothing"])["obstacle"].startswith("A rule is 'nothing'")
+
+
+def test_a_probe_tells_of_a_bucket_that_is_not_there_and_of_one_that_is(host, server) -> None:
+    assert host.publish(**server.options, probe=True)["obstacle"] == ""
+    assert not (server.root / "models" / "digits").exists()
+    assert host.publish(**{**server.options, "dest": "other/digits"}, probe=True)["obstacle"] == (
+        "s3://other/digits cannot be reached: the bucket other does not exist."
+    )
+    (server.root / "outage").touch()
+    assert "connection refused" in host.publish(**server.options, probe=True)["obstacle"]

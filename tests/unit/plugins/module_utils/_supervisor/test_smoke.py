@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._config.training import Training
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.smoke import (
+    SmokeError,
     absent_sites,
     in_words,
     smoke_name,
@@ -68,6 +69,12 @@ def test_a_smoke_run_is_one_short_round_of_its_own() -> None:
     assert (smoke["min_available_clients"], smoke["fraction_train"]) == (3, 1.0)
     assert (smoke["checkpoint_enabled"], smoke["checkpoint_required"], smoke["resume"]) == (True, True, "never")
     assert (smoke["strategy"], smoke["client_lr"], smoke["seed"]) == ("FedProx", 0.1, 42)
+
+
+def test_a_smoke_run_that_would_save_where_the_real_training_does_is_refused() -> None:
+    with pytest.raises(SmokeError, match="fl_checkpoint_path is /srv/smoke-digits, and the smoke run"):
+        smoke_variables(asked(training_name="digits", checkpoint_path="/srv/smoke-digits"), SITES)
+    smoke_variables(asked(training_name="digits", checkpoint_path="/srv/smoke-other"), SITES)
 
 
 def test_what_is_shorter_in_the_real_training_stays_so() -> None:
@@ -176,3 +183,14 @@ def test_what_else_is_wrong_is_told(more: dict[str, Any], said: list[str]) -> No
     found = verdict(seen(asked(), **more))
     assert (found["passed"], found["problems"]) == (False, said)
     assert said[0] in in_words(found)
+
+
+def test_a_place_that_the_model_could_not_be_published_in_is_a_problem() -> None:
+    obstacle = "s3://models cannot be reached: the bucket models does not exist."
+    real = asked(num_rounds=2)
+    found = verdict(seen(real, publication={"dest": "models", "obstacle": obstacle}))
+    assert (found["passed"], found["problems"]) == (False, [f"The model could not be published: {obstacle}"])
+    found = verdict(seen(real, publication={"dest": "models", "obstacle": ""}))
+    assert (found["passed"], found["publication"]) == (True, "models")
+    assert "Model: it could be published in models." in in_words(found)
+    assert "published" not in in_words(verdict(seen(real, publication={})))
