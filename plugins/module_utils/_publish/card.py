@@ -13,7 +13,9 @@ import json
 import typing as t
 
 from .._base.notation import counted
+from .._config.privacy import EPSILON, PRIVACY, spent_text
 from .._delivery.contents import cell_of, head_of_card, loading_lines
+from .._flower.app import table_of
 from .._report.figures import Report, best, is_better_higher, median, of_site, series, thinned, value_of
 from .._report.style import LIGHT_PICTURE
 from .._report.svg import HEIGHT, WIDTH, Chart, short_number
@@ -23,6 +25,15 @@ MOST_CARD_ROWS = 20
 MOST_CARD_POINTS = 400
 _METRICS = ("loss", "accuracy")
 _SHOWN_SETTINGS = 40
+_OF_PRIVACY = (
+    ("kind", "Noise"),
+    ("clipping_norm", "Clipping norm at the beginning"),
+    ("noise_multiplier", "Noise multiplier"),
+    ("target_quantile", "Target quantile of the clipping norm"),
+    ("delta", "Delta"),
+    ("epsilon_budget", "Budget of epsilon"),
+    ("accountant", "Accountant"),
+)
 
 
 def curves(report: Report, number: int) -> bytes | None:
@@ -58,12 +69,13 @@ def model_card(
     tracker_url: str = "",
 ) -> bytes:
     """Return the card of a package by its manifest, which has no list of files yet, and the report of its training."""
-    settings = _settings(report)
+    settings, private = _settings(report), _privacy(report, manifest["round"])
     sections = [
         _front(manifest, report, licence),
         f"# {cell_of(manifest['name'])}, round {manifest['round']}\n\n{_what(manifest, report)}\n",
         f"## How it was trained\n\n{_pairs(_training(manifest, report, tracker_url))}",
         f"## Data\n\n{_data(report, manifest['round'])}\n",
+        *([f"## Privacy\n\n{private}"] if private else []),
         f"## Metrics\n\n{_metrics(report, manifest['round'], has_curves)}",
         "## Load it\n\n```python\n" + "\n".join(loading_lines(manifest)) + "\n```\n\n"
         "`manifest.json` has the SHA-256 of every file.\n",
@@ -137,6 +149,19 @@ def _data(report: Report, number: int) -> str:
             f" site, {int(middle)} in the middle, {int(max(counts))} the most."
         )
     return " ".join(filter(None, parts)) or "The sites have told nothing of their data."
+
+
+def _privacy(report: Report, number: int) -> str:
+    """Say how the updates of sites were protected, and what was spent until a round; empty where they were not."""
+    said = table_of(report, "effective", PRIVACY)
+    if not said:
+        return ""
+    spent = {**said, EPSILON: _at(report, number, EPSILON)}
+    rows = [(what, said.get(name) or None) for name, what in _OF_PRIVACY]
+    return (
+        f"The updates of the sites are protected by differential privacy: {cell_of(spent_text({PRIVACY: spent}))}, by"
+        f" round {number}. One site is what is protected, with all of its examples.\n\n{_pairs(rows)}"
+    )
 
 
 def _metrics(report: Report, number: int, has_curves: bool) -> str:
