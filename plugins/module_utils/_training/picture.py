@@ -17,6 +17,7 @@ from .._base.jsonable import Bounds, harmless_value, loads
 from .._base.notation import show
 from .._base.pseudonyms import SiteNames
 from .._config.privacy import spent_text
+from .._config.purposes import purpose_of
 from .._config.stopping import stopping_text
 from .progress import pace
 from .promises import promises_of
@@ -150,6 +151,7 @@ def _training(training: Row, names: SiteNames) -> dict[str, Any]:
         **{key: last.get(key) for key in ("round", "loss", "accuracy", "checkpoint_problem")},
         "num_rounds": supervision.get("num_rounds") or training.get("num_rounds"),
         "state": supervision.get("state"),
+        "purpose": supervision.get("purpose") or purpose_of(training.get("effective")),
         "detail": supervision.get("detail") or training.get("details"),
         "problems": list(training.get("problems") or []),
         "seconds_per_round": supervision.get("seconds_per_round"),

@@ -13,11 +13,13 @@ from typing import Any
 
 from .._base.jsonable import harmless, harmless_value
 from .._base.notation import counted
+from .._config.purposes import REAL_TRAINING, SIMULATION, SMOKE, purpose_of
 from .._flower.assumptions import OFFLINE, ONLINE
 from .picture import PICTURE, STATUS_UNKNOWN, Row
 from .progress import span_text
 from .promises import promise_lines
 
+NOT_REAL: Mapping[str, str] = {SMOKE: "a smoke run", SIMULATION: "a simulation"}
 NOT_OURS = "(NOT REGISTERED BY US)"
 SHOWN_RESTARTS = 3
 SHOWN_BACKLOG = 5
@@ -181,7 +183,8 @@ def _old(age: float | None) -> str:
 def _remarks(training: Row) -> list[str]:
     """Return what else is worth a line: what is waited for, which runs were lost and why, who failed lately."""
     state, detail = training.get("state") or "-", training.get("detail")
-    lines = [f"{state.replace('_', ' ')}. {detail}"] if detail and state not in ("running", "completed") else []
+    lines = _no_real_training(training)
+    lines += [f"{state.replace('_', ' ')}. {detail}"] if detail and state not in ("running", "completed") else []
     lines += [
         f"run {lost['run_id']} was lost at {lost['time']} after round {lost['round'] or 0}. {lost['detail']}"
         for lost in training.get("restart_reasons", [])[-SHOWN_RESTARTS:]
@@ -200,6 +203,11 @@ def _remarks(training: Row) -> list[str]:
     if training.get("failed_nodes"):
         lines.append(f"failed in the last rounds: {', '.join(training['failed_nodes'])}")
     return lines
+
+
+def _no_real_training(told: Row) -> list[str]:
+    purpose = purpose_of(told)
+    return [] if purpose == REAL_TRAINING else [f"no real training, but {NOT_REAL.get(purpose, purpose)}."]
 
 
 def _checkpoints(status: Row) -> str:
@@ -229,7 +237,8 @@ def _elsewhere(training: Row) -> str:
 
 def _kept(checkpoint: Row, training: str, state: str, where: str) -> str:
     old = _old(checkpoint.get("age")) or "of unknown age"
-    return f"Checkpoint   round {checkpoint['round']} of {training}, {old}, {state}\n  {where}"
+    mark = "".join(f"\n{_warning(f'This is {remark}')}" for remark in _no_real_training(checkpoint))
+    return f"Checkpoint   round {checkpoint['round']} of {training}, {old}, {state}\n  {where}{mark}"
 
 
 def _warning(problem: str) -> str:
