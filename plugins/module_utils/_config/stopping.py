@@ -20,7 +20,7 @@ from typing import Any
 from .._base.jsonable import is_finite_number, is_number, is_whole
 from .._checkpoint.checkpoint import EARLY_STOPPING
 from .kit import told
-from .privacy import privacy_end
+from .privacy import is_over_by, privacy_end
 
 MINIMIZE, MAXIMIZE, BY_NAME_OF_METRIC = "min", "max", "auto"
 STOPPING_MODES = (BY_NAME_OF_METRIC, MINIMIZE, MAXIMIZE)
@@ -118,10 +118,7 @@ class Waited:
 
 def has_stopped(result: Mapping[str, Any], wanted: Stopping | None) -> bool:
     """Tell whether a result is of a training that was ended by just these settings."""
-    said = result.get(EARLY_STOPPING)
-    if wanted is None or not isinstance(said, Mapping) or said.get("over") is not True:
-        return False
-    return all(said.get(name) == value for name, value in wanted.told.items())
+    return wanted is not None and is_over_by(result.get(EARLY_STOPPING), wanted.told)
 
 
 def stopping_text(event: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._base.jsonable import is_finite_number
+from .metric_rule import MetricRule
 
 Metrics = t.Mapping[str, t.Any]
 
@@ -28,16 +29,21 @@ class Gate:
     def problems(self, package: str, metrics: Metrics, former: str = "", before: Metrics | None = None) -> list[str]:
         """Say all that keeps a package out."""
         found = []
-        accuracy, loss = (_number(metrics.get(name)) for name in ("accuracy", "loss"))
-        if self.min_accuracy is not None and (accuracy is None or accuracy < self.min_accuracy):
-            found.append(
-                f"{package} has {_said('accuracy', accuracy)}, and promote_min_accuracy is {self.min_accuracy:g}."
-            )
-        if self.max_loss is not None and (loss is None or loss > self.max_loss):
-            found.append(f"{package} has {_said('loss', loss)}, and promote_max_loss is {self.max_loss:g}.")
+        for name, rule in self._rules:
+            value = _number(metrics.get(rule.metric))
+            if not rule.allows(value):
+                found.append(f"{package} has {_said(rule.metric, value)}, and promote_{name} is {rule.bound:g}.")
         if before is not None and not self.worse:
             found += self._worse(package, metrics, former, before)
         return found
+
+    @property
+    def _rules(self) -> t.Iterator[tuple[str, MetricRule]]:
+        """Give what is asked of its own metrics, by the names of the variables."""
+        if self.min_accuracy is not None:
+            yield "min_accuracy", MetricRule("accuracy", ">=", self.min_accuracy)
+        if self.max_loss is not None:
+            yield "max_loss", MetricRule("loss", "<=", self.max_loss)
 
     def _worse(self, package: str, metrics: Metrics, former: str, before: Metrics) -> list[str]:
         """Compare by the accuracy where that is known of both, and else by the loss."""

@@ -9,51 +9,33 @@ This module is private to the collection and may change at any time.
 
 from __future__ import annotations
 
-import operator
 import re
 import typing as t
-from dataclasses import dataclass
 
 from .._base.errors import FedopsError
 from .._base.jsonable import is_whole
 from .._base.notation import counted, show
+from .._delivery.metric_rule import MetricRule
 from .._report.figures import Report, value_of
 from .._report.svg import short_number
 from .._supervisor.endings import FINISHED
 
 _RULE = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
-_COMPARED: t.Mapping[str, t.Callable[[float, float], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-}
 
 
 class PublishError(FedopsError):
     """A model cannot be published; the message says why and what to do."""
 
 
-@dataclass(frozen=True)
-class MetricRule:
-    """What a metric of the model must be."""
-
-    metric: str
-    comparison: str
-    bound: float
-
-    def problem(self, rounds: t.Iterable[Report], number: int) -> str:
-        """Say why a round does not keep the rule; empty where it does."""
-        row = next((row for row in rounds if row.get("round") == number), {})
-        value = value_of(row, self.metric)
-        if value is None:
-            return f"round {number} has no {self.metric}, which must be {self.comparison} {self.bound:g}"
-        if not _COMPARED[self.comparison](value, self.bound):
-            return (
-                f"{self.metric} of round {number} is {short_number(value)}, which must be {self.comparison}"
-                f" {self.bound:g}"
-            )
+def _broken(rule: MetricRule, rounds: t.Iterable[Report], number: int) -> str:
+    """Say why a round does not keep a rule; empty where it does."""
+    row = next((row for row in rounds if row.get("round") == number), {})
+    value, must_be = value_of(row, rule.metric), f"which must be {rule.comparison} {rule.bound:g}"
+    if rule.allows(value):
         return ""
+    if value is None:
+        return f"round {number} has no {rule.metric}, {must_be}"
+    return f"{rule.metric} of round {number} is {short_number(value)}, {must_be}"
 
 
 def metric_rules(texts: t.Iterable[t.Any]) -> list[MetricRule]:
@@ -101,4 +83,4 @@ def withheld(report: Report, number: int, rules: t.Iterable[MetricRule] = ()) ->
         found.append("it has kept no model")
     if not number:
         found.append("there is no such round")
-    return found + [problem for rule in rules if (problem := rule.problem(report["rounds"], number))]
+    return found + [problem for rule in rules if (problem := _broken(rule, report["rounds"], number))]

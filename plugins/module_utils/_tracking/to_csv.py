@@ -17,19 +17,17 @@ from datetime import datetime, timezone
 
 from .._base.guarded import write_bytes
 from .figures import Closing, TrackedRound, TrackedTraining
+from .tracker import FolderTracker
 
 READABLE = 0o644
 _FIRST = ("round", "time")
 
 
-class CsvTracker:
+class CsvTracker(FolderTracker):
     """A folder of tables."""
 
-    def __init__(self, folder: str, options: t.Mapping[str, t.Any], secrets: t.Mapping[str, str]) -> None:
-        self.folder = folder
-
     def run(self, training: TrackedTraining) -> CsvRun:
-        return CsvRun(os.path.join(self.folder, training.label), training)
+        return CsvRun(self.place(training), training)
 
 
 class CsvRun:

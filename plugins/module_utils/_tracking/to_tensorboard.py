@@ -15,6 +15,7 @@ import struct
 import typing as t
 
 from .figures import Closing, TrackedRound, TrackedTraining
+from .tracker import FolderTracker
 
 _HEADER = struct.Struct("<QI")  # length of a record, and its check
 _CHECK = 4  # bytes after a record
@@ -22,14 +23,11 @@ _SETTINGS, _OUTCOME = "settings", "outcome"
 _TEXT = "/text_summary"  # what the library adds to the name of a text
 
 
-class TensorboardTracker:
+class TensorboardTracker(FolderTracker):
     """A folder with one folder of event files for each training."""
 
-    def __init__(self, folder: str, options: t.Mapping[str, t.Any], secrets: t.Mapping[str, str]) -> None:
-        self.folder = folder
-
     def run(self, training: TrackedTraining) -> TensorboardRun:
-        return TensorboardRun(os.path.join(self.folder, training.label), training)
+        return TensorboardRun(self.place(training), training)
 
 
 class TensorboardRun:

@@ -8,6 +8,7 @@ This file is private to the collection and may change at any time.
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from .._base.errors import FedopsError
@@ -34,6 +35,17 @@ class TrackerRun(t.Protocol):
 
     def leave(self) -> None:
         """Let go of it, with what was told so far on its way."""
+
+
+class FolderTracker:
+    """A folder, in which each training has files of its own."""
+
+    def __init__(self, folder: str, options: t.Mapping[str, t.Any], secrets: t.Mapping[str, str]) -> None:
+        self._folder = folder
+
+    def place(self, training: TrackedTraining) -> str:
+        """Return how the path of all that a training has there begins."""
+        return os.path.join(self._folder, training.label)
 
 
 class Tracker(t.Protocol):

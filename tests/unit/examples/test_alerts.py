@@ -20,27 +20,10 @@ from typing import Any
 
 import pytest
 
+from ..alert_events import FAILED_EVENT
+
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "alerts"
-EVENT: dict[str, Any] = {
-    "format": "fedops.flower/alert",
-    "version": 1,
-    "id": "0290a27d-1",
-    "alert": "training_failed",
-    "state": "standing",
-    "severity": "error",
-    "time": "2027-01-15T08:01:00+00:00",
-    "since": "2027-01-15T08:00:00+00:00",
-    "host": "aggregator",
-    "training": "default",
-    "site": None,
-    "path": None,
-    "reason": "app",
-    "run_id": "7",
-    "round": None,
-    "waiting_for": [],
-    "message": "The training default has failed. Größe ändern.",
-    "action": "Train again.",
-}
+EVENT = {**FAILED_EVENT, "message": "The training default has failed. Größe ändern.", "action": "Train again."}
 
 
 class Webhook(http.server.BaseHTTPRequestHandler):

@@ -8,6 +8,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -17,6 +18,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "testbed"), str(ROOT / "files/fab")]
 
 from bench import Bench  # noqa: E402
 from simulated import Federation, digits  # noqa: E402
+from use_cases import SHIPPED, Shipped  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +27,18 @@ def quick_collections() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(params=SHIPPED)
+def shipped(request: pytest.FixtureRequest) -> Shipped:
+    """Each task that the collection brings."""
+    return SHIPPED[request.param]
+
+
+@pytest.fixture
+def task(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The same in the place of the app's own."""
+    return shipped.put_in_place(monkeypatch)
 
 
 @pytest.fixture

@@ -10,21 +10,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 from simulated import Federation
-from use_cases import SHIPPED, Shipped, settings
+from use_cases import Shipped, settings
 
 from fedops_app.asking import call
 from fedops_app.measuring import Steps
 from fedops_app.settings import part
-
-
-@pytest.fixture(params=SHIPPED)
-def shipped(request: pytest.FixtureRequest) -> Shipped:
-    return SHIPPED[request.param]
-
-
-@pytest.fixture
-def task(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return shipped.put_in_place(monkeypatch)
 
 
 @pytest.fixture

@@ -18,16 +18,6 @@ from fedops_app.asking import call
 ROUNDS = 5
 
 
-@pytest.fixture(params=SHIPPED)
-def shipped(request: pytest.FixtureRequest) -> Shipped:
-    return SHIPPED[request.param]
-
-
-@pytest.fixture
-def task(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return shipped.put_in_place(monkeypatch)
-
-
 @pytest.fixture
 def sites(shipped: Shipped, federation: Federation) -> Federation:
     """Three sites with data of this task, and a server with some of its own."""

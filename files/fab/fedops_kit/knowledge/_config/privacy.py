@@ -138,10 +138,14 @@ def is_secure_aggregation(name: str) -> bool:
 
 def has_spent(result: Mapping[str, Any], wanted: Privacy | None) -> bool:
     """Tell whether a result is of a training whose budget, of just these settings, is used up."""
-    said = result.get(PRIVACY)
-    if wanted is None or not isinstance(said, Mapping) or said.get("over") is not True:
+    return wanted is not None and is_over_by(result.get(PRIVACY), wanted.told)
+
+
+def is_over_by(said: object, settings: Mapping[str, Any]) -> bool:
+    """Tell whether what a result says of an end before the last round is that these settings have brought it."""
+    if not isinstance(said, Mapping) or said.get("over") is not True:
         return False
-    return all(said.get(name) == value for name, value in wanted.told.items())
+    return all(said.get(name) == value for name, value in settings.items())
 
 
 def privacy_end(event: Mapping[str, Any]) -> str:

@@ -27,6 +27,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._alerts.record impor
 )
 from ansible_collections.fedops.flower.plugins.module_utils._base.pseudonyms import SiteNames
 
+from ....alert_events import FAILED_EVENT
+
 NOW = 1_800_000_000.0
 LIMITS = Thresholds()
 FAILED = SeenTraining("default", "failed", "1", reason="app", detail="The data went away.", run_id="7", since=NOW)
@@ -64,26 +66,7 @@ def said(events: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def test_a_failure_is_told_once_and_once_more_when_it_is_trained_again(look) -> None:
     look()
     (event,) = look(FAILED)
-    assert event == {
-        "format": "fedops.flower/alert",
-        "version": 1,
-        "id": event["id"],
-        "alert": "training_failed",
-        "state": "standing",
-        "severity": "error",
-        "time": "2027-01-15T08:01:00+00:00",
-        "since": "2027-01-15T08:00:00+00:00",
-        "host": "aggregator",
-        "training": "default",
-        "site": None,
-        "path": None,
-        "reason": "app",
-        "run_id": "7",
-        "round": None,
-        "waiting_for": [],
-        "message": "The training default has failed. The data went away.",
-        "action": "Read the end of the log of the run, correct the app or its data, and train again.",
-    }
+    assert event == {**FAILED_EVENT, "id": event["id"]}
     assert [look(FAILED) for _look in range(3)] == [[], [], []]
     (event,) = look(replace(FAILED, state="running", order="2"))
     assert (event["state"], event["message"], event["action"]) == (
