@@ -28,6 +28,10 @@ options:
     description: Whether to ask for every variable that the strategy reads, behind the common ones.
     type: bool
     default: false
+  simulated:
+    description: Whether it is for the playbook C(simulate), and asks first who the sites are and where they lie.
+    type: bool
+    default: false
 seealso:
   - plugin: fedops.flower.user_inputs
     plugin_type: filter
@@ -65,9 +69,9 @@ from ansible_collections.fedops.flower.plugins.module_utils._console import surv
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
-def survey_spec(strategy: str, every: bool = False) -> dict[str, object]:
+def survey_spec(strategy: str, every: bool = False, simulated: bool = False) -> dict[str, object]:
     with errors_as(AnsibleFilterError):
-        return survey.survey_spec(strategy or "", every)
+        return survey.survey_spec(strategy or "", every, simulated)
 
 
 class FilterModule:

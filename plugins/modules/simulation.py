@@ -14,6 +14,7 @@ description:
   - Nothing of a federation is needed, and nothing of it is root's. Everything lies in O(folder), as the account that
     the task works as.
   - A training that is finished is not trained again, and one that was interrupted goes on where its checkpoints say.
+  - Each finished round is one line in the output. When the task is interrupted, the simulation ends two minutes later.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:
@@ -94,6 +95,13 @@ options:
     description: Whether to train in any case.
     type: bool
     default: false
+  follow:
+    description: The round that is waited for. Only the simulation that is under way is looked at. Do not set it.
+    type: int
+  wait_seconds:
+    description: How long it is waited for. Do not set it.
+    type: float
+    default: 0
   checksum:
     description: Digest of app and program. It is computed on the controller. Do not set it.
     type: str
@@ -134,6 +142,16 @@ history:
   type: list
   elements: dict
   sample: [{"round": 1, "loss": 0.9, "accuracy": 0.7, "purpose": "simulation"}]
+running:
+  description: Whether it is still under way. The task ends when it is not.
+  returned: success
+  type: bool
+  sample: false
+effective:
+  description: The configuration that the ServerApp really used.
+  returned: when it was under way
+  type: dict
+  sample: {"training": "default", "purpose": "simulation"}
 result:
   description: What the training has come to; null in check mode for one that would be trained.
   returned: success
@@ -171,21 +189,36 @@ def spec_of(params: dict[str, Any], simulation: Simulation) -> dict[str, Any]:
 
 
 def work(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Train, unless it is done."""
+    """Begin to train, unless it is done; or look how far it is."""
     simulation = Simulation(params["folder"], params["training"])
-    asked = params["configuration"], params["code"], params["num_rounds"]
-    told = {"changed": False, "published": simulation.published}
+    if params["follow"] is not None:
+        return look(simulation, params["follow"], params["wait_seconds"])
+    asked = params["configuration"], params["code"], params["num_rounds"], params["config"]
+    told = {"changed": False, "published": simulation.published, "running": False}
     if simulation.is_finished(*asked) and not params["anew"]:
         return {**told, "history": simulation.history, "result": simulation.told("result.json")}
     if check_mode:
         return {**told, "changed": True, "history": [], "result": None}
+    spec = spec_of(params, simulation)
+    if simulation.is_begun(spec):
+        return {**told, "running": True, "history": [], "result": None}  # its playbook was interrupted a moment ago
     if not simulation.has(params["checksum"]):
         if params["archive"] is None:
             return {"changed": False, "needs_archive": True}
         simulation.put(params["checksum"], params["archive"])
     program = os.path.join(simulation.source(params["checksum"]), PROGRAM_FILE)
-    simulation.run(params["python"], program, spec_of(params, simulation))
-    return {**told, "changed": True, "history": simulation.history, "result": simulation.told("result.json")}
+    simulation.begin(params["python"], program, spec)
+    return {**told, "changed": True, "running": True, "history": [], "result": None}
+
+
+def look(simulation: Simulation, wait_for_round: int, seconds: float) -> dict[str, Any]:
+    """Return the rounds that are new, and at the end all of them."""
+    told = {"changed": True, "published": simulation.published, "effective": simulation.told("effective.json")}
+    if simulation.look(wait_for_round, seconds):
+        history = [event for event in simulation.new_rounds if event["round"] >= wait_for_round]
+        return {**told, "running": True, "history": history, "result": None}
+    simulation.expect_result()
+    return {**told, "running": False, "history": simulation.history, "result": simulation.told("result.json")}
 
 
 def main() -> None:
@@ -207,6 +240,8 @@ def main() -> None:
             "cpus": {"type": "float", "default": 1},
             "gpus": {"type": "float", "default": 0},
             "anew": {"type": "bool", "default": False},
+            "follow": {"type": "int"},
+            "wait_seconds": {"type": "float", "default": 0},
             "checksum": {"type": "str"},
             "app_id": {"type": "str"},
             "app_version": {"type": "str"},

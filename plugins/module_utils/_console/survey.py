@@ -40,18 +40,50 @@ class SurveyError(FedopsError):
     """There is no such strategy to make a survey for."""
 
 
-def survey_spec(strategy: str = "", every: bool = False) -> dict[str, Any]:
+def survey_spec(strategy: str = "", every: bool = False, simulated: bool = False) -> dict[str, Any]:
     """What C(survey_spec/) of a job template takes, for one strategy, or with a question for it.
 
-    With C(every), all variables follow the common ones that the strategy reads.
+    With C(every), all variables follow the common ones that the strategy reads. With C(simulated), it is for the
+    playbook that simulates, and asks who the sites are first.
     """
     if strategy and strategy not in STRATEGIES:
         raise SurveyError(f"The strategy is {strategy!r} but must be one of {', '.join(STRATEGIES)}.")
-    questions = [_question(row) for row in _asked(strategy, every)]
+    questions = [*(_SIMULATED if simulated else ()), *(_question(row) for row in _asked(strategy, every))]
     if every:
         questions.append(_USE_CASE)
     about = f" by {strategy}. Set fl_strategy to {strategy} in the job template" if strategy else ""
-    return {"name": "Training", "description": f"What to train{about}.", "spec": questions}
+    name, what = ("Simulation", "simulate") if simulated else ("Training", "train")
+    return {"name": name, "description": f"What to {what}{about}.", "spec": questions}
+
+
+def _of_simulation(name: str, title: str, about: str, **kind: Any) -> dict[str, Any]:
+    kind = kind or {"type": "text", "min": 0, "max": 1024}
+    return {"question_name": title, "question_description": about, "variable": name, "required": False, **kind}
+
+
+_SIMULATED = (
+    _of_simulation(
+        "simulate_host",
+        "Host of the simulation",
+        "A host of the inventory. Left empty, it is the execution environment, and the model is gone with the job.",
+    ),
+    _of_simulation(
+        "simulation_directory", "Folder on that host", "Where environment, data and models of the simulation are."
+    ),
+    _of_simulation("simulation_sites", "Sites", "How many, or names with commas. Left empty: three, or all with data."),
+    _of_simulation(
+        "simulation_data", "Folder of data on that host", "It has a folder for each site. Left empty, digits are dealt."
+    ),
+    _of_simulation(
+        "simulation_cpus", "Processors of a site at work", "Left empty: 1.", type="float", min=0, max=1024
+    ),
+    _of_simulation("simulation_gpus", "GPUs of a site at work", "It may be a part of one. Left empty: none.",
+                   type="float", min=0, max=64),
+    _of_simulation(
+        "simulation_force", "Train again", "Whether to train what is finished.", type="multiplechoice",
+        choices=["true", "false"],
+    ),
+)  # fmt: skip
 
 
 _USE_CASE = {

@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a Flower app on Flower's simulation runtime, with sites that are named and have data of their own.
 
-Its one argument is a file of JSON: ``app``, the folder of the app; ``run_config``, as ``flwr run`` takes it; ``sites``,
-a list of ``name`` and ``data``; ``environment``, variables for the ServerApp; ``cpus`` and ``gpus`` of a site at work,
-and ``all_cpus`` of all of them. The app does not know that it is simulated: only the grid of its ServerApp is another.
+Its last argument is a file of JSON: ``app``, the folder of the app; ``run_config``, as ``flwr run`` takes it;
+``sites``, a list of ``name`` and ``data``; ``environment``, variables for the ServerApp; ``cpus`` and ``gpus`` of a
+site at work, and ``all_cpus`` of all of them. The app does not know that it is simulated: only the grid of its
+ServerApp is another.
+
+With ``--keep`` before it, it does so in a process of its own, which ends when nobody has looked at it for a while: that
+is when ``simulation.followed`` beside the file was last written. ``simulation.status`` then says how it has ended.
 """
 
 from __future__ import annotations
@@ -12,15 +16,21 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
+import subprocess
 import sys
+import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 Spec = dict[str, Any]
+PATIENCE = 120.0  # seconds without a look; one waits thirty, and a connection may take some more
+FAREWELL = 20.0  # seconds to end by itself
 SEPARATOR = "/"  # in the group of a message on its way: between the site that it is for, and the app's own word
 
 
@@ -45,8 +55,9 @@ def main(path: str) -> int:
     with (Path(spec["app"]) / "pyproject.toml").open("rb") as stream:
         about = tomllib.load(stream)["tool"]["flwr"]["app"]
     server_app, client_app = (_loaded(about["components"][name]) for name in ("serverapp", "clientapp"))
-    spec["given"] = dict(_flat(tomllib.loads(spec["run_config"])))
-    spec["config"] = {**dict(_flat(about.get("config", {}))), **spec["given"]}
+    flat = _loaded("fedops_kit.knowledge._config.knobs:flat")
+    spec["given"] = dict(flat(tomllib.loads(spec["run_config"])))
+    spec["config"] = {**dict(flat(about.get("config", {}))), **spec["given"]}
 
     from flwr.simulation import run_simulation
 
@@ -59,15 +70,6 @@ def main(path: str) -> int:
         backend_config={"client_resources": resources, "init_args": of_all},
     )
     return 0
-
-
-def _flat(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Return the keys of tables in one another joined with dots, as Flower does."""
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", value
 
 
 def _loaded(place: str) -> Any:
@@ -154,5 +156,40 @@ def _client_of(inner: Any, sites: list[dict[str, str]]) -> Any:
     return SimulatedSite()
 
 
+def keep(path: str, program: str = __file__) -> int:
+    """Run what the file describes in a process of its own, for as long as somebody looks at it."""
+    folder = Path(path).parent
+    with tempfile.TemporaryDirectory(prefix="fedops-") as scratch:
+        # Ray's sockets lie there, whose paths must be short.
+        environment = {**os.environ, "RAY_TMPDIR": scratch}
+        process = subprocess.Popen([sys.executable, program, path], env=environment, start_new_session=True)
+        while process.poll() is None:
+            if _unseen(folder / "simulation.followed") > PATIENCE:
+                print("Nobody looks at this simulation any more, and it ends here.", flush=True)
+                _end(process)
+            time.sleep(0.2)
+    partial = folder / "simulation.status.partial"
+    partial.write_text(json.dumps({"status": process.returncode}))
+    partial.rename(folder / "simulation.status")
+    return 0
+
+
+def _unseen(followed: Path) -> float:
+    """Return for how many seconds nobody has looked."""
+    try:
+        return time.time() - followed.stat().st_mtime
+    except FileNotFoundError:  # somebody has removed all of it
+        return PATIENCE + 1
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process with all that it has started."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(FAREWELL)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(keep(sys.argv[2]) if sys.argv[1] == "--keep" else main(sys.argv[1]))

@@ -15,7 +15,7 @@ from ..plays import play_in
 from .awx_double import Awx, serving
 
 ROOT = Path(__file__).resolve().parents[3]
-CONSOLES = {"awx", "first_boot", "opennebula", "simulate"}  # and what needs no federation
+CONSOLES = {"awx", "first_boot", "opennebula"}
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml") if path.stem not in CONSOLES)
 ASKED = {
     "awx_prefix": "Hospital",
@@ -67,7 +67,7 @@ def test_a_first_run_makes_everything(made, awx: Awx) -> None:
     }  # fmt: skip
     surveys = {name: awx.surveys.get(("job_templates", template["id"])) for name, template in templates.items()}
     assert {name for name, survey in surveys.items() if survey} == {
-        f"Hospital {name}" for name in ("smoke", "train", "train FedProx")
+        f"Hospital {name}" for name in ("simulate", "smoke", "train", "train FedProx")
     }
     assert json.loads(templates["Hospital train FedProx"]["extra_vars"]) == {"fl_strategy": "FedProx"}
     hosts = {
@@ -114,4 +114,6 @@ def test_what_is_missing_is_told_before_anything_is_made(tmp_path: Path, address
 
 def test_every_playbook_has_a_template() -> None:
     given = yaml.safe_load((ROOT / "playbooks/vars/awx.yml").read_text("utf-8"))
-    assert sorted(given["__awx_playbooks"]) == [name for name in PLAYBOOKS if name not in ("smoke", "train")]
+    assert sorted(given["__awx_playbooks"]) == [
+        name for name in PLAYBOOKS if name not in ("simulate", "smoke", "train")
+    ]

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 from ansible.errors import AnsibleError
+from ansible_collections.fedops.flower.plugins.action import simulation as action
 from ansible_collections.fedops.flower.plugins.action.simulation import ActionModule
-from ansible_collections.fedops.flower.plugins.filter.simulated_sites import FilterModule
+from ansible_collections.fedops.flower.plugins.filter.simulated import FilterModule
 from ansible_collections.fedops.flower.plugins.modules import simulation
 from ansible_collections.fedops.flower.plugins.plugin_utils import _app_files
 
@@ -48,7 +50,8 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_finished_training_is_left_alone_and_a_new_one_asks_for_its_app(tmp_path: Path) -> None:
     params = {
         "folder": str(tmp_path), "training": "digits", "configuration": "h", "code": "", "num_rounds": 2,
-        "anew": False, "checksum": "ab" * 32, "archive": None,
+        "anew": False, "checksum": "ab" * 32, "archive": None, "follow": None, "config": "",
+        "app_id": "x", "app_version": "1", "simulated": [], "cpus": 1, "gpus": 0, "data": "/data",
     }  # fmt: skip
     assert simulation.work(params, check_mode=True)["changed"]
     assert simulation.work(params, check_mode=False)["needs_archive"]
@@ -60,8 +63,45 @@ def test_a_finished_training_is_left_alone_and_a_new_one_asks_for_its_app(tmp_pa
     assert simulation.work({**params, "anew": True}, check_mode=True)["changed"]
 
 
+def test_each_finished_round_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    rounds = [{"round": number, "num_rounds": 2, "run_id": "7", "loss": 0.5} for number in (1, 2)]
+    looks = [
+        {"running": True, "history": [], "effective": {}},
+        {"running": True, "history": rounds[:1], "effective": {"run_id": "7"}},
+        {"running": False, "history": rounds, "effective": {"run_id": "7"}, "result": {"rounds": 2}},
+    ]
+    asked: list[tuple[int, float]] = []
+
+    def look(module_args: dict[str, Any], task_vars: object) -> dict[str, Any]:
+        asked.append((module_args["follow"], module_args["wait_seconds"]))
+        return looks.pop(0)
+
+    monkeypatch.setattr(action, "display", SimpleNamespace(display=shown.append))
+    one = make(training="digits", simulated=[{}, {}])
+    one._execute_module = look
+    result = one._follow({"training": "digits", "simulated": [{}, {}]}, {})
+    assert (result["result"], asked) == ({"rounds": 2}, [(1, 30), (1, 30), (2, 30)])
+    assert shown == [
+        "digits (simulated): started with 2 sites",
+        "digits (simulated): round 1/2  loss 0.5000",
+        "digits (simulated): round 2/2  loss 0.5000",
+    ]
+
+
+def test_a_simulation_that_fails_ends_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(action, "display", MagicMock())
+    one = make(training="digits", simulated=[])
+    one._execute_module = lambda **_given: {"failed": True, "msg": "it has failed"}
+    assert one._follow({"training": "digits", "simulated": []}, {})["msg"] == "it has failed"
+
+
 def test_the_filter_tells_errors_in_words() -> None:
     face = FilterModule().filters()["simulated_sites"]
     assert face(1, "/data") == [{"name": "site-1", "data": "/data/site-1"}]
     with pytest.raises(AnsibleError, match="simulation_sites is 0"):
         face(0, "/data")
+    settings = FilterModule().filters()["simulation_settings"]
+    assert settings({"cpus": ""})["cpus"] == 1.0
+    with pytest.raises(AnsibleError, match="no dictionary of numbers"):
+        settings("4")

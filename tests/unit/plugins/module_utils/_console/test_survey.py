@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from ansible_collections.fedops.flower.plugins.module_utils._base.errors import FedopsError
 from ansible_collections.fedops.flower.plugins.module_utils._config.strategies import STRATEGIES
 from ansible_collections.fedops.flower.plugins.module_utils._config.table import BY_ANSIBLE
 from ansible_collections.fedops.flower.plugins.module_utils._console.survey import survey_spec
 
+ROOT = Path(__file__).resolve().parents[5]
 ASKED = ("text", "multiplechoice", "integer", "float")  # of the types that AWX has
 surveys = pytest.mark.parametrize("strategy", ["", *STRATEGIES])
 
@@ -19,9 +23,10 @@ def variables(survey: dict) -> list[str]:
 
 
 @surveys
+@pytest.mark.parametrize("simulated", [False, True])
 @pytest.mark.parametrize("every", [False, True])
-def test_awx_takes_every_question(strategy: str, every: bool) -> None:
-    survey = survey_spec(strategy, every)
+def test_awx_takes_every_question(strategy: str, every: bool, simulated: bool) -> None:
+    survey = survey_spec(strategy, every, simulated)
     assert survey.keys() == {"name", "description", "spec"}
     assert len(set(variables(survey))) == len(survey["spec"])
     for question in survey["spec"]:
@@ -66,6 +71,15 @@ def test_its_bounds_refuse_nothing_that_the_table_allows(name: str) -> None:
     if row.type in ("int", "float"):
         assert question["min"] <= (row.minimum or 0)
         assert question["max"] >= (row.maximum or 2**31 - 1)
+
+
+def test_who_simulates_is_asked_who_the_sites_are_and_then_what_to_train() -> None:
+    asked, simulated = survey_spec("", every=True), survey_spec("", every=True, simulated=True)
+    first = len(simulated["spec"]) - len(asked["spec"])
+    assert simulated["spec"][first:] == asked["spec"]
+    of_role = set(yaml.safe_load((ROOT / "roles/simulation/defaults/main.yml").read_text("utf-8")))
+    assert set(variables(simulated)[:first]) - of_role == {"simulate_host"}
+    assert [simulated["name"], asked["name"]] == ["Simulation", "Training"]
 
 
 def test_a_strategy_that_there_is_not_is_refused_in_words() -> None:
