@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "plugins"))  # so that the table is imported as module_utils, without Ansible
 
-from faces import (  # noqa: E402
+from faces import (
     alerts,
     app,
     continuity,

@@ -28,7 +28,7 @@ from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "unit"))
-from apps import about, pyproject  # noqa: E402
+from apps import about, pyproject
 
 BIN = Path(sys.executable).parent
 LAUNCHER = ROOT / "roles" / "superlink" / "files" / "flwr.py"

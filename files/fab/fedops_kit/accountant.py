@@ -19,7 +19,7 @@ def library() -> Any:
     """Return dp-accounting; None where it is not installed."""
     try:
         import dp_accounting  # type: ignore[import-not-found]  # an environment may bring it: it brings SciPy
-        import dp_accounting.rdp  # type: ignore[import-not-found]
+        import dp_accounting.rdp  # type: ignore[import-not-found]  # the same
     except ImportError:
         return None
     return dp_accounting

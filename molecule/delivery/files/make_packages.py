@@ -17,9 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 sys.path += [str(ROOT / folder) for folder in ("testbed", "files/fab", ".ansible/collections")]
 
-from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.verification import verify  # noqa: E402
-from ansible_collections.fedops.flower.plugins.module_utils._delivery.packing import plan, signer_of  # noqa: E402
-from simulated import Federation  # noqa: E402
+from ansible_collections.fedops.flower.plugins.module_utils._checkpoint.verification import verify
+from ansible_collections.fedops.flower.plugins.module_utils._delivery.packing import plan, signer_of
+from simulated import Federation
 
 LARGE = 96 << 20  # bytes
 

@@ -159,7 +159,8 @@ def _differences(first: Adapter, other: Adapter) -> t.Iterator[str]:
     for name in sorted({*first.entries, *other.entries}):
         here, there = other.entries.get(name), first.entries.get(name)
         if here is None or there is None:
-            yield f"{(here or there).said} is {'missing' if here is None else 'one more'}"  # type: ignore[union-attr]
+            one = t.cast(Entry, here or there)
+            yield f"{one.said} is {'missing' if here is None else 'one more'}"
         elif (here.dtype, here.shape) != (there.dtype, there.shape):
             yield f"{here.said} is {there.dtype}{list(there.shape)} there"
 

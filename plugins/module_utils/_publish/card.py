@@ -25,6 +25,7 @@ MOST_CARD_ROWS = 20
 MOST_CARD_POINTS = 400
 _METRICS = ("loss", "accuracy")
 _SHOWN_SETTINGS = 40
+_YES_OR_NO: t.Mapping[t.Any, str] = {True: "yes", False: "no"}
 _OF_PRIVACY = (
     ("kind", "Noise"),
     ("clipping_norm", "Clipping norm at the beginning"),
@@ -122,7 +123,7 @@ def _training(manifest: t.Mapping[str, t.Any], report: Report, tracker_url: str)
     yield "App", manifest["app"] or (app if isinstance(app, str) else None)
     yield "Base model", f"{base['name']}, SHA-256 {base['sha256']}" if base else None
     yield "Flower", effective.get("flwr_version")
-    yield "Bytes of an undisturbed training", {True: "yes", False: "no"}.get(result.get("exact"))  # type: ignore[arg-type]
+    yield "Bytes of an undisturbed training", _YES_OR_NO.get(result.get("exact"))
     yield "Saved", manifest["saved"]
     yield "Run", manifest["run_id"]
     yield "Checkpoint", f"SHA-256 {manifest['checkpoint_sha256']}"

@@ -17,11 +17,11 @@ RESULTS = ROOT / "benchmarks/results"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 # After what says whether they can be imported, and from where.
-import aggregation  # noqa: E402
-import byzantine  # noqa: E402
-import client_drift  # noqa: E402
-import liars  # noqa: E402
-import normalization  # noqa: E402
+import aggregation
+import byzantine
+import client_drift
+import liars
+import normalization
 
 
 @pytest.mark.parametrize("strategy", ["FedAvg", "FedTrimmedAvg", "Krum", "MultiKrum"])

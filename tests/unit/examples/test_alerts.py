@@ -31,8 +31,8 @@ class Webhook(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.posted.append((self.path, self.headers["Authorization"], body))  # type: ignore[attr-defined]
-        self.send_response(self.server.status)  # type: ignore[attr-defined]
+        self.server.posted.append((self.path, self.headers["Authorization"], body))
+        self.send_response(self.server.status)
         self.end_headers()
 
     def log_message(self, *_anything: object) -> None:
@@ -51,7 +51,7 @@ class Mail(socketserver.StreamRequestHandler):
                 lines = []
                 while (text := self.rfile.readline()) != b".\r\n":
                     lines.append(text)
-                self.server.mails.append(b"".join(lines))  # type: ignore[attr-defined]
+                self.server.mails.append(b"".join(lines))
             if word == "RCPT" and "nobody@" in line:
                 self._say("550 no such user")
             elif word == "QUIT":
@@ -79,7 +79,7 @@ def serving(server: socketserver.TCPServer) -> Iterator[int]:
 @pytest.fixture
 def webhook() -> Iterator[tuple[Any, int]]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
-    server.posted, server.status = [], 200  # type: ignore[attr-defined]
+    server.posted, server.status = [], 200
     with serving(server) as port:
         yield server, port
 
@@ -87,7 +87,7 @@ def webhook() -> Iterator[tuple[Any, int]]:
 @pytest.fixture
 def mail() -> Iterator[tuple[Any, int]]:
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail)
-    server.mails = []  # type: ignore[attr-defined]
+    server.mails = []
     with serving(server) as port:
         yield server, port
 

@@ -16,9 +16,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE), str(ROOT / "testbed"), str(ROOT / "files/fab")]
 
-from bench import Bench  # noqa: E402
-from simulated import Federation, digits  # noqa: E402
-from use_cases import SHIPPED, Shipped  # noqa: E402
+from bench import Bench
+from simulated import Federation, digits
+from use_cases import SHIPPED, Shipped
 
 
 @pytest.fixture(autouse=True)

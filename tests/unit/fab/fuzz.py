@@ -26,22 +26,22 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[2] / "testbed"), str(HERE.parents[2] / "files/fab")]
 
-import numpy as np  # noqa: E402
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict  # noqa: E402
-from flwr.proto.message_pb2 import ObjectTree  # noqa: E402
-from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_id  # noqa: E402
-from flwr.supercore.task_identity import TaskIdentity  # noqa: E402
-from test_pulling import SuperLink, metadata, reply_of, swap  # noqa: E402
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.proto.message_pb2 import ObjectTree
+from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_id
+from flwr.supercore.task_identity import TaskIdentity
+from test_pulling import SuperLink, metadata, reply_of, swap
 
-from fedops_kit import guards  # noqa: E402
-from fedops_kit.bound import Bound  # noqa: E402
-from fedops_kit.checkpoints import CheckpointDirectory  # noqa: E402
-from fedops_kit.integrity import FINGERPRINT, fingerprint  # noqa: E402
-from fedops_kit.knowledge._checkpoint import directory as layout  # noqa: E402
-from fedops_kit.knowledge._checkpoint.manifest import CheckpointError, sealed  # noqa: E402
-from fedops_kit.knowledge._checkpoint.verification import verify  # noqa: E402
-from fedops_kit.pulling import Fetching  # noqa: E402
-from fedops_kit.sites import Sites  # noqa: E402
+from fedops_kit import guards
+from fedops_kit.bound import Bound
+from fedops_kit.checkpoints import CheckpointDirectory
+from fedops_kit.integrity import FINGERPRINT, fingerprint
+from fedops_kit.knowledge._checkpoint import directory as layout
+from fedops_kit.knowledge._checkpoint.manifest import CheckpointError, sealed
+from fedops_kit.knowledge._checkpoint.verification import verify
+from fedops_kit.pulling import Fetching
+from fedops_kit.sites import Sites
 
 MEMORY = 4 << 30  # bytes of address space: what allocates by a claim ends here
 

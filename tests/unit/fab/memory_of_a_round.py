@@ -20,24 +20,24 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[2] / "testbed"), str(HERE.parents[2] / "files/fab")]
 
 # Only now is it known where these are.
-import numpy as np  # noqa: E402
-from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict  # noqa: E402
-from flwr.proto.message_pb2 import PullObjectRequest, PullObjectResponse  # noqa: E402
-from flwr.proto.node_pb2 import NodeInfo  # noqa: E402
-from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree  # noqa: E402
-from flwr.supercore.run import Run  # noqa: E402
-from flwr.supercore.task_identity import TaskIdentity  # noqa: E402
-from flwr.superlink.grid.http_grid import HttpGrid  # noqa: E402
-from test_pulling import SuperLink, metadata, reply_of  # noqa: E402
-from test_references import second, training  # noqa: E402
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
+from flwr.proto.message_pb2 import PullObjectRequest, PullObjectResponse
+from flwr.proto.node_pb2 import NodeInfo
+from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
+from flwr.supercore.run import Run
+from flwr.supercore.task_identity import TaskIdentity
+from flwr.superlink.grid.http_grid import HttpGrid
+from test_pulling import SuperLink, metadata, reply_of
+from test_references import second, training
 
-from fedops_app import strategies  # noqa: E402
-from fedops_kit.exact import ExactStrategy  # noqa: E402
-from fedops_kit.grid import SteadyGrid, give_back_memory  # noqa: E402
-from fedops_kit.integrity import FINGERPRINT, fingerprint  # noqa: E402
-from fedops_kit.one_round import Guard  # noqa: E402
-from fedops_kit.packer import Packer  # noqa: E402
-from fedops_kit.packing import pack  # noqa: E402
+from fedops_app import strategies
+from fedops_kit.exact import ExactStrategy
+from fedops_kit.grid import SteadyGrid, give_back_memory
+from fedops_kit.integrity import FINGERPRINT, fingerprint
+from fedops_kit.one_round import Guard
+from fedops_kit.packer import Packer
+from fedops_kit.packing import pack
 
 MEGABYTE = 10**6
 

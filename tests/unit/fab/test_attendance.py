@@ -286,7 +286,7 @@ def superlink_dies(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict]:
         return {"offline": away, "unavailable": lambda site, number, attempt: site in away}
 
     returns: set[str] = set()
-    dies.returns = returns  # type: ignore[attr-defined]
+    dies.returns = returns
     return dies
 
 

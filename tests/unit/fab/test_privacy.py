@@ -31,7 +31,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def lines(federation: Federation, training: str = "default") -> list[dict[str, Any]]:
-    return federation.published("privacy.jsonl", training)  # type: ignore[return-value]
+    return federation.published("privacy.jsonl", training)
 
 
 @pytest.mark.parametrize("strategy", ["FedAvg", "FedAdam", "Krum"])

@@ -12,9 +12,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch.optim import lr_scheduler  # noqa: E402
+from torch.optim import lr_scheduler
 
-from fedops_kit.knowledge._config.schedules import curve  # noqa: E402
+from fedops_kit.knowledge._config.schedules import curve
 
 ROUNDS, BASE = 120, 0.3
 Make = Callable[[Any], Any]

@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[3]
 HOSTILE = ROOT / "molecule" / "hostile"
 sys.path.insert(0, str(ROOT / "files" / "fab"))
 
-from fedops_kit import guards, integrity, packing  # noqa: E402
-from fedops_kit.bound import Bound  # noqa: E402
-from fedops_kit.packer import Packer  # noqa: E402
+from fedops_kit import guards, integrity, packing
+from fedops_kit.bound import Bound
+from fedops_kit.packer import Packer
 
 KIT = SimpleNamespace(integrity=integrity, packing=packing)
 MODEL = ArrayRecord({"weights": Array(np.zeros((4, 3))), "bias": Array(np.zeros(3))})

@@ -107,7 +107,7 @@ def test_what_a_context_lacks_is_told_and_nothing_is_written(tmp_path: Path, con
 def test_the_unit_runs_what_there_is_once() -> None:
     unit = configparser.RawConfigParser(strict=False)
     # systemd tells letters of either case apart; that a method is set like this, its types do not allow.
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.optionxform = str
     unit.read(UNIT)
     service = unit["Service"]
     begins = re.findall(r"fedops\.flower\.(\w+)$", service["ExecStartPre"])

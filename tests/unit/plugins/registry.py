@@ -20,7 +20,7 @@ class Files(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        world = self.server.world  # type: ignore[attr-defined]
+        world = self.server.world
         world.asked.append((self.path, dict(self.headers)))
         path = world.folder / self.path.lstrip("/")
         if world.token and self.headers.get("Authorization") != f"Bearer {world.token}":
@@ -62,14 +62,14 @@ class Model(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        world = self.server.world  # type: ignore[attr-defined]
+        world = self.server.world
         if self.path == "/healthz":
             ill = world.serving in world.ill
             return self.answer(500 if ill else 200, {"detail": "it is ill"} if ill else {})
         return self.answer(200, {"package": world.serving})
 
     def do_POST(self) -> None:
-        world = self.server.world  # type: ignore[attr-defined]
+        world = self.server.world
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == "/predict":
             return self.answer(200, {"result": body})
@@ -106,7 +106,7 @@ def serving(handler: type[BaseHTTPRequestHandler], world: World) -> Iterator[str
     """Serve on a port of the loopback; give the address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    server.world = world  # type: ignore[attr-defined]
+    server.world = world
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

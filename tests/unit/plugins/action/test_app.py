@@ -101,7 +101,7 @@ def test_the_knobs_of_a_task_are_declared_in_what_is_sent(source: Path, monkeypa
 
     def look(local: str, remote: str) -> str:
         with tarfile.open(local) as archive:
-            contents.append(archive.extractfile("pyproject.toml").read().decode())  # type: ignore[union-attr]
+            contents.append(archive.extractfile("pyproject.toml").read().decode())
         return transfer(local, remote)
 
     monkeypatch.setattr(action, "_transfer_file", look)
