@@ -33,7 +33,7 @@ KEEP, FOLLOWED_FILE, STATUS_FILE = "--keep", "simulation.followed", "simulation.
 LOCK_FILE = ".simulation.lock"
 OF_A_RUN = ("effective.json", "result.json", "failure.json")
 # Numbers by their names: what each is by itself, its bound, and whether it must be above that.
-SETTINGS: t.Mapping[str, tuple[float, int, bool]] = {
+NUMBERS_OF_A_SIMULATION: t.Mapping[str, tuple[float, int, bool]] = {
     "cpus": (1, 0, True),
     "gpus": (0, 0, False),
     "alpha": (0.5, 0, True),
@@ -214,11 +214,11 @@ class Simulation:
 def simulation_settings(given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the settings of a simulation as they hold, by their names without C(simulation_), and what is wrong.
 
-    An answer that was left empty is that of C(SETTINGS). C(problems) has a sentence each.
+    An answer that was left empty is that of C(NUMBERS_OF_A_SIMULATION). C(problems) has a sentence each.
     """
     found: dict[str, t.Any] = {}
     problems = []
-    for name, (usual, least, is_open) in SETTINGS.items():
+    for name, (usual, least, is_open) in NUMBERS_OF_A_SIMULATION.items():
         value = usual if is_unset(given.get(name)) else given[name]
         try:
             found[name] = float(value)

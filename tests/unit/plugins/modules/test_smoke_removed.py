@@ -73,7 +73,7 @@ def traces(place: Path) -> list[str]:
 
 
 def begun(own: Path) -> None:
-    own.mkdir()
+    own.mkdir(parents=True)
     (own / ".lock").touch()
 
 
@@ -135,6 +135,7 @@ def test_what_is_of_another_training_stays_with_its_folder(systemd, desk, shared
     assert left >= {"checkpoint_round_7.npz", "checkpoint_round_7.json", "other/checkpoint_round_3.npz", ".lock"}
 
 
+@pytest.mark.usefixtures("own_account")
 def test_a_real_training_keeps_halves_of_a_save_that_nobody_can_tell_the_training_of(shared) -> None:
     own = shared / "digits"
     half_saved(own)
@@ -146,9 +147,9 @@ def test_a_real_training_keeps_halves_of_a_save_that_nobody_can_tell_the_trainin
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("own_account")
 def test_a_serverapp_that_still_saves_is_waited_for(shared, monkeypatch) -> None:
     own = shared / NAME
-    own.parent.mkdir()
     begun(own)
     held = (own / ".lock").open()
     fcntl.flock(held, fcntl.LOCK_EX)

@@ -105,7 +105,7 @@ class Waited:
 
         :raises ValueError: when it is not what was written.
         """
-        found = cls(*(said.get(name) for name in cls.__dataclass_fields__))  # type: ignore[arg-type]
+        found = cls(*(said.get(name) for name in cls.__dataclass_fields__))  # type: ignore[arg-type]  # looked at below
         sound = (
             (found.best is None or is_finite_number(found.best))
             and all(is_whole(number) and number >= 0 for number in (found.best_round, found.rounds))

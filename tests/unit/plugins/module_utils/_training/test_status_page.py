@@ -115,6 +115,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
                 "deviation": None,
                 "stopped_early": None,
                 "privacy": None,
+                "purpose": "training",
             },
         ],
         "checkpoint": None,
@@ -283,21 +284,6 @@ def test_what_of_privacy_is_spent_stands_below_the_training() -> None:
     training = {"name": "default", "status": "running", "run_id": "9", "num_rounds": 9, "history": history}
     page = status_page.render(with_sites(trainings=[training]))
     assert "  default: epsilon 2.5 is spent (central_fixed, delta 1e-05; NOT PRIVATE: the noise has a seed" in page
-
-
-@pytest.mark.parametrize(("purpose", "said"), [("smoke", "a smoke run"), ("simulation", "a simulation"), ("x", "x")])
-def test_what_is_no_real_training_says_so(purpose: str, said: str) -> None:
-    training = {"name": "one", "status": "running", "run_id": "9", "num_rounds": 9, "history": [],
-                "effective": {"purpose": purpose}}  # fmt: skip
-    supervised = {**training, "name": "two", "supervision": {**LOOKED_AFTER, "purpose": purpose}, "effective": None}
-    real = {**supervised, "name": "three", "supervision": {**LOOKED_AFTER, "purpose": "training"}}
-    kept = {"round": 1, "age": 5.0, "path": "/c/one"}
-    checkpoints = [{**kept, "training": "one", "purpose": purpose}, {**kept, "training": "three"}]
-    page = status_page.render(with_sites(trainings=[training, supervised, real], checkpoints=checkpoints))
-    for name in ("one", "two"):
-        assert f"\n  {name}: no real training, but {said}.\n" in page
-    assert f"\n  /c/one\n  WARNING. This is no real training, but {said}.\n" in page
-    assert page.count("no real training") == 3
 
 
 def test_a_clock_that_was_stepped_back_makes_no_age_below_nothing() -> None:
