@@ -48,10 +48,9 @@ def test_what_the_modules_find_makes_one_picture() -> None:
     }
     nothing = {
         "checkpoint": None, "checkpoint_directory": None, "restarts": 0, "restart_reasons": [], "waiting_for": [],
-        "failed_nodes": [],
+        "failed_nodes": [], "purpose": "training",
         "seconds_per_round": None, "eta_seconds": None, "problems": [], "promises": None,
         "exact": None, "deviation": None, "sites": [], "across_sites": {}, "stopped_early": None, "privacy": None,
-        "purpose": "training",
     }  # fmt: skip
     assert _picture.federation(found) == {
         "superlink": {
