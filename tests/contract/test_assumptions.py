@@ -639,6 +639,13 @@ def test_pull_backoff() -> None:
         assert {name: pull.__kwdefaults__.get(name) for name in flower.PULLS} == flower.PULLS
 
 
+def test_pushes() -> None:
+    for module, (name, takes) in flower.PUSHES.items():
+        push = getattr(importlib.import_module(module), name)
+        assert tuple(inspect.signature(push).parameters) == takes
+        assert push.__kwdefaults__[takes[-1]] > 0
+
+
 def test_clientapp_program() -> None:
     constants = importlib.import_module("flwr.supercore.constant")
     assert flower.CLIENTAPP in constants.TASK_TYPE_TO_COMMAND.values()

@@ -9,9 +9,11 @@ from pathlib import Path
 from . import between, parted
 
 SUPERNODE = "roles/supernode/files/flower-supernode.py"
+CLIENTAPPS = "roles/supernode/files/clientapps"
 # The name of a part, the file that has it, and the one that has a copy.
 PARTS = (
-    ("pace", "roles/supernode/files/clientapps/pace.py", SUPERNODE),
+    ("pace", f"{CLIENTAPPS}/pace.py", SUPERNODE),
+    ("pushes", "files/fab/fedops_kit/pushing.py", f"{CLIENTAPPS}/pushes.py"),
     ("patience", "files/fab/fedops_kit/patience.py", SUPERNODE),
     ("parts", "roles/superlink/files/flower-superlink.py", SUPERNODE),
     ("sessions", "plugins/module_utils/_supernode/sessions.py", SUPERNODE),

@@ -15,6 +15,7 @@ import httpx
 from flwr.app import ArrayRecord, Message, RecordDict
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import Grid
+from flwr.supercore.inflatable import inflatable_utils
 from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, ObjectPushError
 from flwr.supercore.run import Run
 
@@ -24,6 +25,7 @@ from .errors import SuperLinkLostError, TooFewNodesError
 from .packer import Packer
 from .patience import PatientClient, about
 from .pulling import Fetching, can_fetch, in_own_words
+from .pushing import push_few_at_a_time
 from .scratch import Scratch
 from .sites import REGISTRY, Sites
 
@@ -49,6 +51,7 @@ class SteadyGrid(Grid):
             whole = cast(Any, grid)
             self._notice_outages(getattr(whole, "_retry_invoker", None))
             whole._client = PatientClient(whole._runtime_client)
+            push_few_at_a_time(inflatable_utils)
         self._grid = grid
         self._packer = packer or Packer()
         self._scratch = scratch or Scratch()

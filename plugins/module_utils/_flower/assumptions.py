@@ -25,9 +25,11 @@ LAUNCHER = "roles/superlink/files/flwr.py"
 SUPEREXEC_LAUNCHER = "roles/superlink/files/flower-superexec.py"
 SUPERLINK_LAUNCHER = "roles/superlink/files/flower-superlink.py"
 SUPERNODE_LAUNCHER = "roles/supernode/files/flower-supernode.py"
-_CLIENTAPP, _IMPORTS, _PACE, _START, _SUPEREXEC = (
-    f"roles/supernode/files/clientapps/{name}.py" for name in ("clientapp", "imports", "pace", "start", "superexec")
+_CLIENTAPP, _IMPORTS, _PACE, _PUSHES, _START, _SUPEREXEC = (
+    f"roles/supernode/files/clientapps/{name}.py"
+    for name in ("clientapp", "imports", "pace", "pushes", "start", "superexec")
 )
+_PUSHING = "files/fab/fedops_kit/pushing.py"
 _GATEWAY = "roles/superlink/templates/gateway.conf.j2"
 
 
@@ -355,8 +357,10 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
             "get_object_tree",
         ),
         "flwr.supercore.inflatable.inflatable_utils": (
+            "get_num_workers",
             "pull_and_inflate_object_from_tree",
             "pull_objects",
+            "push_object_contents_from_iterable",
         ),
         "flwr.supercore.logger": ("FLOWER_LOGGER",),
         "flwr.supercore.object_ref": ("find_spec",),
@@ -437,6 +441,19 @@ PULLS: t.Mapping[str, int] = _assume(
     " tries; these are defaults of keyword arguments.",
     SUPERNODE_LAUNCHER,
     _PACE,
+)
+PUSHES: t.Mapping[str, tuple[str, tuple[str, ...]]] = _assume(
+    "pushes",
+    {
+        "flwr.supercore.inflatable.inflatable_utils": (
+            "push_object_contents_from_iterable",
+            ("object_contents", "push_object_fn", "max_concurrent_pushes"),
+        )
+    },
+    "Whoever sends a message does it by this function, which takes pieces, what sends one, and as a keyword with a"
+    " default how many may be under way.",
+    _PUSHES,
+    _PUSHING,
 )
 ASKED_AGAIN: t.Mapping[str, tuple[str, int]] = _assume(
     "codes_asked_again",

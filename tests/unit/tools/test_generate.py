@@ -79,6 +79,7 @@ def checkout(tmp_path):
         "files/fab/pyproject.toml",
         "files/fab/fedops_app/settings.py",
         "files/fab/fedops_kit/patience.py",
+        "files/fab/fedops_kit/pushing.py",
         "README.md",
         "galaxy.yml",
     )
