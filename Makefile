@@ -72,6 +72,7 @@ lock: venv ## Renew the hashed locks of the development tools, and of the librar
 	$(LOCK) --upgrade requirements/builder.in -o requirements/builder.txt
 	$(LOCK) --upgrade requirements/nvflare.in -o requirements/nvflare.txt
 	$(LOCK) --upgrade requirements/simulation.in -o roles/simulation/files/requirements.txt
+	$(LOCK) --upgrade requirements/huggingface.in -o playbooks/files/huggingface.txt
 	for tracker in mlflow wandb tensorboard; do \
 	  $(LOCK) --upgrade requirements/trackers/$$tracker.in -o roles/trackers/files/$$tracker.txt; done
 
@@ -149,7 +150,7 @@ test-simulation: venv ## Test simulated sites on Flower's simulation runtime, wi
 	tools/test-simulation
 
 .PHONY: test-trackers
-test-trackers: venv ## Test what follows trainings with the libraries of the trackers, and the real server of MLflow
+test-trackers: venv ## Test what follows trainings and publishes models with the libraries of it, and the real server of MLflow
 	tools/test-trackers
 
 .PHONY: smoke-benchmarks

@@ -28,10 +28,14 @@ from ansible_collections.fedops.flower.plugins.module_utils._publish.destination
     s3_environment,
 )
 from ansible_collections.fedops.flower.plugins.module_utils._publish.directory import PublishedDirectory
+from ansible_collections.fedops.flower.plugins.module_utils._publish.environment import python_with
+from ansible_collections.fedops.flower.plugins.module_utils._publish.through_library import PlaceWithLibrary, token_in
 from ansible_collections.fedops.flower.plugins.module_utils._report import report
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as, expecting
 from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import ModuleFailedError, training_asked
+from ansible_collections.fedops.flower.plugins.plugin_utils._program import COLLECTION, PUBLISH
 
+LOCKS = {"huggingface": "playbooks/files/huggingface.txt", "mlflow": "roles/trackers/files/mlflow.txt"}
 OF_THE_HOST = ("path", "home", "training", "ca_certificate", "ca_private_key")
 
 
@@ -152,8 +156,34 @@ class ActionModule(PackageAction):
         asked, dest = self._asked, self._asked["dest"]
         if asked["to"] == "directory":
             return PublishedDirectory(os.path.abspath(os.path.expanduser(dest)))
+        if asked["to"] in LOCKS:
+            return self._place_with_library()
         base = dest.removeprefix("s3://").strip("/")
         return PublishedBucket(base, Rclone(f"mirror:{base}", s3_environment(asked), asked["rclone"]))
+
+    def _place_with_library(self) -> Destination:
+        asked = self._asked
+        options = {name: asked[name] for name in ("dest", "endpoint", "private", "username")}
+        options["ca_file"] = os.path.expanduser(asked["server_ca_file"] or "")
+        return PlaceWithLibrary(
+            asked["to"],
+            options,
+            token_in(os.path.expanduser(asked["token_file"] or "")),
+            self._python,
+            PUBLISH.build(),
+        )
+
+    def _python(self) -> str:
+        """Return the Python that has the library, which is installed where none is given."""
+        asked = self._asked
+        if asked["library_python"]:
+            return os.path.expanduser(asked["library_python"])
+        return python_with(
+            str(COLLECTION / LOCKS[asked["to"]]),
+            os.path.expanduser(asked["environments"]),
+            os.path.expanduser(asked["library_wheelhouse"] or ""),
+            asked["library_index_url"] or "",
+        )
 
     def _ask(self, **more: Any) -> dict[str, Any]:
         own = {name: self._asked[name] for name in OF_THE_HOST if self._asked.get(name) is not None}

@@ -38,7 +38,7 @@ _value:
   type: list
   elements: str
   sample:
-    - publish_to is 'ftp' but must be one of directory, s3.
+    - publish_to is 'ftp' but must be one of directory, s3, huggingface, mlflow.
 """
 
 from collections.abc import Callable, Mapping

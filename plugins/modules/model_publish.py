@@ -10,8 +10,9 @@ module: model_publish
 short_description: Publish the model of a completed training
 version_added: 0.1.0
 description:
-  - Brings the model of a training to a directory of the controller or to a bucket that speaks S3, with a model card
-    and its curves, if the training has really completed. One that has failed, was stopped, goes on or has too few
+  - Brings the model of a training to a directory of the controller, to a bucket that speaks S3, to a repository of the
+    Hugging Face Hub or to the model registry of MLflow, with a model card and its curves, if the training has really
+    completed. One that has failed, was stopped, goes on or has too few
     rounds is never published, nor one that breaks a rule of O(rules).
   - The files are those of a package of M(fedops.flower.model_package), in a folder of its name. The checkpoint is
     verified on the host and where it arrives, and the package is opened as whoever gets one opens it.
@@ -20,6 +21,7 @@ author:
   - fedops.flower contributors (@fedops)
 requirements:
   - rclone on the controller for O(to=s3)
+  - pip and venv on the controller, or O(library_python), for O(to=huggingface) and O(to=mlflow)
 extends_documentation_fragment:
   - fedops.flower.authority
   - fedops.flower.layout.checkpoints
@@ -60,10 +62,12 @@ options:
   to:
     description: What kind of place it is published in.
     type: str
-    choices: [directory, s3]
+    choices: [directory, s3, huggingface, mlflow]
     required: true
   dest:
-    description: The directory on the controller, or the bucket with a folder in it, such as C(models/digits).
+    description:
+      - The directory on the controller, the bucket with a folder in it, such as C(models/digits), the repository, such
+        as C(hospitals/digits), or the name of the registered model.
     type: str
     required: true
   probe:
@@ -108,6 +112,41 @@ options:
   s3_ca_file:
     description: File on the controller with the authority of the server's certificate.
     type: path
+  endpoint:
+    description:
+      - URL of the server of O(to=huggingface), where it is not C(https://huggingface.co), or of O(to=mlflow), which
+        needs one. It must begin with C(https), but for a server on the controller itself.
+    type: str
+  private:
+    description: Whether a repository of O(to=huggingface) that is made is a private one.
+    type: bool
+    default: true
+  username:
+    description: The user of O(to=mlflow), whose password is in O(token_file). Without it, that is a token.
+    type: str
+  token_file:
+    description:
+      - File on the controller with what O(to=huggingface) or O(to=mlflow) is opened with, and nothing else. It must be
+        of root or of the account that runs Ansible, with mode C(0600).
+    type: path
+  server_ca_file:
+    description: File on the controller with the authority of the certificate of O(endpoint).
+    type: path
+  library_python:
+    description:
+      - A Python on the controller that has C(huggingface_hub) or C(mlflow-skinny). Without it, an environment of its
+        own is made from a lock with hashes, once.
+    type: path
+  environments:
+    description: The directory on the controller for such environments.
+    type: path
+    default: ~/.cache/fedops-flower
+  library_wheelhouse:
+    description: Directory with the wheels of the lock, on the controller. With it no network is needed to install them.
+    type: path
+  library_index_url:
+    description: Package index for the library, in place of the default one. It may hold credentials.
+    type: str
 seealso:
   - module: fedops.flower.model_package
   - module: fedops.flower.training_report

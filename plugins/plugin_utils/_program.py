@@ -79,6 +79,8 @@ WORKER = Program("worker", "_delivery.following")
 AGGREGATE_ADAPTERS = Program("aggregate-adapters", "_delivery.averaging_program")
 # It runs on the Python of its tracker's own environment.
 TRACKER = Program("tracker", "_tracking.program")
+# It runs on the controller, on the Python of an environment that has the library of a place to publish in.
+PUBLISH = Program("publish", "_publish.program")
 # Unlike the others it runs beside Flower, on Flower's own Python.
 CLIENTAPPS = Program("clientapps", "clientapps.program", COLLECTION / "roles" / "supernode" / "files")
 PROGRAMS = {

@@ -48,6 +48,7 @@ MAKERS = {
     "module_utils/_mirror/fetch.py": "checkpoints",
     "module_utils/_mirror/program.py": "/var/lib/flower-mirror",
     "module_utils/_publish/directory.py": CONTROLLER,
+    "module_utils/_publish/environment.py": CONTROLLER,
     "module_utils/_release/releases.py": "releases",
     "module_utils/_release/restore_point.py": "/var/backups/flower/upgrades",
     "module_utils/_storage/ground.py": GIVEN,

@@ -57,7 +57,7 @@ PROMOTE_OPTIONS: Options = {
 # Of publishing one. What goes to the host is what packing it takes.
 PUBLISH_OPTIONS: Options = {
     **PACKAGE_OPTIONS,
-    "to": {"type": "str", "choices": ["directory", "s3"], "required": True},
+    "to": {"type": "str", "choices": ["directory", "s3", "huggingface", "mlflow"], "required": True},
     "dest": {"type": "str", "required": True},
     "probe": {"type": "bool", "default": False},
     "rules": {"type": "list", "elements": "str", "default": []},
@@ -70,4 +70,13 @@ PUBLISH_OPTIONS: Options = {
     "s3_access_key_id": {"type": "str"},
     "s3_secret_access_key": {"type": "str", "no_log": True},
     "s3_ca_file": {"type": "path"},
+    "endpoint": {"type": "str"},
+    "private": {"type": "bool", "default": True},
+    "username": {"type": "str"},
+    "token_file": {"type": "path", "no_log": False},
+    "server_ca_file": {"type": "path"},
+    "library_python": {"type": "path"},
+    "environments": {"type": "path", "default": "~/.cache/fedops-flower"},
+    "library_wheelhouse": {"type": "path"},
+    "library_index_url": {"type": "str", "no_log": True},
 }

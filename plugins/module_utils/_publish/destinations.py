@@ -22,8 +22,8 @@ from .gate import PublishError
 PackageManifest = t.Mapping[str, t.Any]
 
 
-class Destination(t.Protocol):
-    """A place where models are published."""
+class PublishingPlace(t.Protocol):
+    """What can be asked of a place where models are published."""
 
     def obstacle(self) -> str:
         """Say why nothing could be published here, by all that is seen without bringing anything; empty where it could.
@@ -36,6 +36,10 @@ class Destination(t.Protocol):
 
     def put(self, folder: str, manifest: PackageManifest) -> None:
         """Bring the files of a package there, from a folder that has them."""
+
+
+class Destination(PublishingPlace, t.Protocol):
+    """A place where models are published."""
 
     def place(self, manifest: PackageManifest) -> str:
         """Say where it is, or would be."""

@@ -279,3 +279,58 @@ def test_a_probe_tells_of_a_bucket_that_is_not_there_and_of_one_that_is(host, se
     )
     (server.root / "outage").touch()
     assert "connection refused" in host.publish(**server.options, probe=True)["obstacle"]
+
+
+@pytest.fixture
+def library(tmp_path) -> dict[str, Any]:
+    """A repository whose library is a program that writes down what it is asked, and knows what it was given."""
+    said, python, token = tmp_path / "asked", tmp_path / "python", tmp_path / "token"
+    python.write_text(
+        f'#!/bin/sh\ncat >>{said}; echo >>{said}\nenv >>{said}.environment; echo "$@" >>{said}.arguments\n'
+        f"case $(tail -n 1 {said}) in\n*'\"act\": \"put\"'*) touch {said}.there; echo '{{}}' ;;\n"
+        f'*\'"act": "obstacle"\'*) echo \'{{"obstacle": ""}}\' ;;\n'
+        f"*) [ -e {said}.there ] && echo '{{\"holds\": true}}' || echo '{{\"holds\": false}}' ;;\nesac\n"
+    )
+    python.chmod(0o755)
+    token.write_text("hf_none_may_read_this\n")
+    token.chmod(0o600)
+    return {"to": "huggingface", "dest": "hospitals/digits", "library_python": str(python), "token_file": str(token)}
+
+
+def test_a_repository_is_asked_through_its_library_which_gets_the_token_where_nobody_reads(host, library) -> None:
+    assert host.publish(**library, probe=True)["obstacle"] == ""
+    first, second = host.publish(**library), host.publish(**library)
+    assert [one["changed"] for one in (first, second)] == [True, False]
+    assert first["dest"] == f"https://huggingface.co/hospitals/digits/tree/{first['package']}"
+    said = Path(library["library_python"]).with_name("asked")
+    asked = [json.loads(line) for line in said.read_text().splitlines()]
+    assert [one["act"] for one in asked] == ["obstacle", "holds", "put", "holds"]
+    assert {one["token"] for one in asked} == {"hf_none_may_read_this"}
+    assert asked[2]["manifest"]["identity"] == first["identity"]
+    for place in (".environment", ".arguments"):
+        assert "hf_none" not in Path(f"{said}{place}").read_text()
+    assert "hf_none" not in json.dumps([first, second, host.sent])
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "words"),
+    [
+        (0o640, "token", "must be a file of root or of the account that runs Ansible, with mode 0600"),
+        (0o600, "two words", "must hold one word, the token"),
+        (0o600, "", "must hold one word, the token"),
+        (None, "", "which cannot be read: No such file or directory"),
+    ],
+)
+def test_a_token_that_others_may_read_or_that_is_none_is_refused(host, library, mode, text, words) -> None:
+    path = Path(library["token_file"])
+    path.write_text(text)
+    path.unlink() if mode is None else path.chmod(mode)
+    assert words in host.publish(**library, probe=True)["obstacle"]
+    with pytest.raises(AnsibleActionFail, match="publish_token_file is .*token"):
+        host.publish(**library)
+
+
+def test_a_library_that_does_not_answer_is_told(host, library) -> None:
+    Path(library["library_python"]).write_text("#!/bin/sh\necho 'No module named huggingface_hub' >&2; exit 1\n")
+    with pytest.raises(AnsibleActionFail, match="hospitals/digits: huggingface is not asked, No module named"):
+        host.publish(**library)
