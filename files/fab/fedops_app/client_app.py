@@ -14,11 +14,10 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 
 from fedops_kit import dtypes
-from fedops_kit.integrity import FINGERPRINT, SITE_RECORD, fingerprint, flaw
+from fedops_kit.integrity import DATASET, FINGERPRINT, SECONDS, SITE_RECORD, fingerprint, flaw
 from fedops_kit.knowledge._base.home import DATA, HOME, below
-from fedops_kit.knowledge._config.training import EXTRA
+from fedops_kit.knowledge._config.variable import EXTRA
 from fedops_kit.packing import Packed
-from fedops_kit.reports import DATASET, SECONDS
 from fedops_kit.site_noise import SiteNoise
 
 from . import attacks, task

@@ -25,7 +25,8 @@ from fedops_kit.knowledge._config.privacy import LOCAL_NOISE, PRIVACY
 from fedops_kit.knowledge._config.sizing import Room
 from fedops_kit.knowledge._config.strategies import STRATEGIES
 from fedops_kit.knowledge._config.table import BY_NAME, LOCAL, VARIABLES
-from fedops_kit.knowledge._config.training import EXTRA, Training, check
+from fedops_kit.knowledge._config.training import Training, check
+from fedops_kit.knowledge._config.variable import EXTRA
 from fedops_kit.one_round import Guard
 from fedops_kit.publish import logger
 from fedops_kit.resume import Identity

@@ -20,6 +20,7 @@ FINGERPRINT = "arrays-sha256"
 
 # The record of a reply that names its site: a ConfigRecord, because Flower averages every MetricRecord.
 SITE_RECORD = "site"
+SECONDS, DATASET = "train-seconds", "dataset-name"  # what else it may say of the site
 
 
 def fingerprint(arrays: ArrayRecord) -> str:

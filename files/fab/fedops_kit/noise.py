@@ -63,3 +63,8 @@ def noised(values: NDArray, deviation: float, noise: Noise) -> NDArray:
         part = row[start : start + _PIECE]
         part += (deviation * noise.normal(part.size)).astype(row.dtype)
     return made
+
+
+def shortened(values: NDArray, base: NDArray, factor: float) -> NDArray:
+    """Return the numbers of an update that is shorter by a factor."""
+    return np.asarray(base + (values - base) * factor)

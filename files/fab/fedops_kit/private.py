@@ -12,9 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from flwr.app import Array, ArrayRecord
-from numpy.typing import NDArray
 
 from .accountant import accountant
 from .arrays import update_norm, view
@@ -23,7 +21,7 @@ from .errors import RunFailedError
 from .knowledge._base.jsonable import is_finite_number
 from .knowledge._config.privacy import EPSILON, PRIVACY, Privacy, influence
 from .knowledge._config.strategies import Strategy
-from .noise import noise_for, noised
+from .noise import noise_for, noised, shortened
 from .publish import Publisher
 from .spent import RELEASES, Spent, read_releases
 
@@ -125,11 +123,6 @@ class Private:
                 "ended": over and before_the_last,
             }
         }
-
-
-def shortened(values: NDArray, base: NDArray, factor: float) -> NDArray:
-    """Return the numbers of an update that is shorter by a factor."""
-    return np.asarray(base + (values - base) * factor)
 
 
 def check_privacy(manifest: Mapping[str, Any]) -> None:

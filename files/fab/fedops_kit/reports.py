@@ -19,11 +19,9 @@ from .arrays import update_norm
 from .flaws import plain
 from .foreign import same_layout
 from .guards import WEIGHT, Rejection
-from .integrity import FINGERPRINT, SITE_RECORD
+from .integrity import DATASET, FINGERPRINT, SECONDS, SITE_RECORD
 from .knowledge._base.jsonable import is_finite_number, is_number
 from .measured import not_finite
-
-SECONDS, DATASET = "train-seconds", "dataset-name"  # as a ClientApp names them in the record of its site
 
 MOST_TOLD = 16  # metrics of a site, beside those that have a place of their own
 LONGEST_TOLD = 64  # characters of the name of a metric, or of a data set

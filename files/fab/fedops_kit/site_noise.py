@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 from .dtypes import BFLOAT16, in_order_of, is_bfloat16, is_inexact, narrowed, wide
 from .knowledge._base.jsonable import is_finite_number
 from .knowledge._config.privacy import BETWEEN_ANY_TWO, LOCAL_NOISE, PRIVACY
-from .knowledge._config.table import BY_NAME
-from .noise import noise_for, noised
-from .private import shortened
+from .noise import noise_for, noised, shortened
 
-_KEYS = {name: BY_NAME[f"{PRIVACY}_{name}"].key for name in ("clipping_norm", "noise_multiplier", "seed")}
+_ASKED = ("clipping_norm", "noise_multiplier", "seed")
 # In the node configuration of a site: what it takes part with.
 LEAST_NOISE, LONGEST = "privacy-min-noise-multiplier", "privacy-max-clipping-norm"
 
@@ -40,7 +38,10 @@ class SiteNoise:
         """Return what the server asks for, if the site agrees; None where it asks for nothing."""
         found = None
         if config.get(PRIVACY) == LOCAL_NOISE:
-            found = cls(**{name: config[key] for name, key in _KEYS.items()})
+            # A ClientApp starts for each message: only one that adds noise has to read the table.
+            from .knowledge._config.table import BY_NAME
+
+            found = cls(**{name: config[BY_NAME[f"{PRIVACY}_{name}"].key] for name in _ASKED})
         least, longest = _number(node_config, LEAST_NOISE), _number(node_config, LONGEST)
         if least is not None and (found is None or found.seed or not found.noise_multiplier >= least):
             raise RuntimeError(f"its node configuration has {LEAST_NOISE} {least:g}, and {_offered(found)}")

@@ -19,7 +19,8 @@ from .kit import identity_of, kit_key
 from .stopping import Stopping
 from .strategies import STRATEGIES
 from .table import BY_KEY, BY_NAME
-from .training import EXTRA, Training
+from .training import Training
+from .variable import EXTRA
 
 
 def differences(training: Training, effective: Mapping[str, object], model_only: bool = False) -> list[str]:

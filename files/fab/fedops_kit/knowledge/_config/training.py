@@ -28,7 +28,7 @@ from .sizing import Room
 from .strategies import MIXED, STRATEGIES, listed, raised_minimums
 from .table import BY_ANSIBLE, BY_KEY, BY_NAME, RUNTIME_NAMES, VARIABLES
 from .values import BadValue, parse
-from .variable import Variable
+from .variable import EXTRA, Variable
 
 _MINIMUMS = {name: int(str(BY_NAME[name].default)) for name in ("min_available_clients", "min_fit_clients")}
 _COUNTED = {"strategy", "num_malicious", MIXED, "num_nodes_to_select", "fraction_train", *_MINIMUMS}
@@ -40,7 +40,6 @@ _NOT_NEEDED = {
     " {name}; {resume} says whether it resumes (auto), begins anew (never) or fails without a checkpoint (require).",
 }
 _OF_THE_APP = frozenset({"fl_use_case"})  # which app it is, and no variable of a training: the role app reads it
-EXTRA = "extra."  # before the keys of the app alone, which then are no rows of the table
 _NODES_ONLINE = Variable("nodes_online", "int", None, "SuperNodes online", "", "", minimum=0)
 
 __all__ = ["Problem", "Training", "TrainingError", "check", "mapping", "nearest", "node_count"]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from .._base.home import HOME, below
 
 LARGEST_INTEGER = 2**31 - 1
+EXTRA = "extra."  # before the keys of the app alone, which then are no rows of the table
 
 
 @dataclass(frozen=True)
