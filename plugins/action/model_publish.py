@@ -31,6 +31,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._publish.directory i
 from ansible_collections.fedops.flower.plugins.module_utils._publish.environment import python_with
 from ansible_collections.fedops.flower.plugins.module_utils._publish.through_library import PlaceWithLibrary, token_in
 from ansible_collections.fedops.flower.plugins.module_utils._report import report
+from ansible_collections.fedops.flower.plugins.module_utils._tracking.links import good_links
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as, expecting
 from ansible_collections.fedops.flower.plugins.plugin_utils._fetching import ModuleFailedError, training_asked
 from ansible_collections.fedops.flower.plugins.plugin_utils._program import COLLECTION, PUBLISH
@@ -133,6 +134,7 @@ class ActionModule(PackageAction):
         )
         if answer.get("failed") or "story" not in answer:
             raise ModuleFailedError(answer)
+        self._links = good_links(answer.get("tracker_links")) if asked["tracker_url"] is None else []
         with expecting("The host tells what is no story of a training", ArithmeticError, ValueError):
             names = SiteNames(answer.get("site_names") or [])
             return report.build({**answer["story"], "training": training}, names)
@@ -149,8 +151,12 @@ class ActionModule(PackageAction):
             report=told,
             has_curves=picture is not None,
             licence=self._asked["license"] or "",
-            tracker_url=self._asked["tracker_url"] or "",
+            tracker_urls=self._tracker_urls(),
         )
+
+    def _tracker_urls(self) -> list[str]:
+        given = self._asked["tracker_url"]
+        return self._links if given is None else [given] if given not in ("", "none") else []
 
     def _destination(self) -> Destination:
         asked, dest = self._asked, self._asked["dest"]

@@ -87,7 +87,10 @@ options:
     description: The licence of the model, as the model card has it.
     type: str
   tracker_url:
-    description: Where the run of a tracker is, for the model card.
+    description:
+      - Where the run of a tracker is, for the model card, or V(none) to leave it out. By default it is the link to the
+        run of each tracker with a server that follows the training (C(training_trackers)), but for a server on the
+        loopback.
     type: str
   rclone:
     description: The program rclone on the controller.

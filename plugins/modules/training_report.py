@@ -113,6 +113,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.options import
 from ansible_collections.fedops.flower.plugins.module_utils._report.story import baseline, story, story_in
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.desk import Desk
 from ansible_collections.fedops.flower.plugins.module_utils._supervisor.outlook import outlook
+from ansible_collections.fedops.flower.plugins.module_utils._tracking.links import links_of
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 from ansible_collections.fedops.flower.plugins.module_utils._training.follow import site_names
 
@@ -129,13 +130,19 @@ def asked(folder: TrainingFolder) -> dict[str, Any]:
 def work(params: dict[str, Any]) -> dict[str, Any]:
     """Return the story of a training, and that of what it is compared with, for the controller to draw."""
     if params["published"]:
-        return {"story": story_in(params["published"], params["training"]), "baseline_story": None, "site_names": []}
+        return {
+            "story": story_in(params["published"], params["training"]),
+            "baseline_story": None,
+            "site_names": [],
+            "tracker_links": [],
+        }
     folder = TrainingFolder(params["home"], params["training"])
     wanted = params["baseline"]
     return {
         "story": story(folder, outlook(folder), asked(folder)),
         "baseline_story": baseline(params["home"], params["training"], wanted) if wanted else None,
         "site_names": site_names(params["home"]),
+        "tracker_links": links_of(params["home"], folder),
     }
 
 

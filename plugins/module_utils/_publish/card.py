@@ -19,6 +19,7 @@ from .._flower.app import table_of
 from .._report.figures import Report, best, is_better_higher, median, of_site, series, thinned, value_of
 from .._report.style import LIGHT_PICTURE
 from .._report.svg import HEIGHT, WIDTH, Chart, short_number
+from .._tracking.links import good_links
 
 CARD_CURVES = "curves.svg"
 MOST_CARD_ROWS = 20
@@ -67,14 +68,14 @@ def model_card(
     report: Report,
     has_curves: bool,
     licence: str = "",
-    tracker_url: str = "",
+    tracker_urls: t.Sequence[str] = (),
 ) -> bytes:
     """Return the card of a package by its manifest, which has no list of files yet, and the report of its training."""
     settings, private = _settings(report), _privacy(report, manifest["round"])
     sections = [
         _front(manifest, report, licence),
         f"# {cell_of(manifest['name'])}, round {manifest['round']}\n\n{_what(manifest, report)}\n",
-        f"## How it was trained\n\n{_pairs(_training(manifest, report, tracker_url))}",
+        f"## How it was trained\n\n{_pairs(_training(manifest, report))}{_links(tracker_urls)}",
         f"## Data\n\n{_data(report, manifest['round'])}\n",
         *([f"## Privacy\n\n{private}"] if private else []),
         f"## Metrics\n\n{_metrics(report, manifest['round'], has_curves)}",
@@ -114,7 +115,7 @@ def _what(manifest: t.Mapping[str, t.Any], report: Report) -> str:
     )
 
 
-def _training(manifest: t.Mapping[str, t.Any], report: Report, tracker_url: str) -> t.Iterator[tuple[str, t.Any]]:
+def _training(manifest: t.Mapping[str, t.Any], report: Report) -> t.Iterator[tuple[str, t.Any]]:
     effective, result, base = report["effective"] or {}, report["result"] or {}, manifest["base_model"]
     app = effective.get("app")
     yield "Training", manifest["training"]
@@ -130,7 +131,6 @@ def _training(manifest: t.Mapping[str, t.Any], report: Report, tracker_url: str)
     yield "Configuration", f"SHA-256 {manifest['configuration_hash']}"
     yield "Code", f"SHA-256 {manifest['code']}" if manifest["code"] else None
     yield "Arrays", manifest["num_arrays"]
-    yield "Tracked at", tracker_url or None
 
 
 def _data(report: Report, number: int) -> str:
@@ -196,6 +196,12 @@ def _settings(report: Report) -> str:
 def _pairs(rows: t.Iterable[tuple[str, t.Any]]) -> str:
     lines = [f"| {cell_of(key)} | {cell_of(value)} |" for key, value in rows if value is not None]
     return "\n".join(["| | |", "|---|---|", *lines, ""])
+
+
+def _links(urls: t.Iterable[str]) -> str:
+    """Return rows with links, where they are some; any other words stay words."""
+    cells = [f"<{url}>" if good_links([url]) else cell_of(url) for url in urls]
+    return "".join(f"| Tracked at | {cell} |\n" for cell in cells)
 
 
 def _at(report: Report, number: int, name: str) -> float | None:

@@ -45,7 +45,7 @@ class MlflowRegistry:
         )
         if options.get("ca_file"):
             os.environ["MLFLOW_TRACKING_SERVER_CERT_PATH"] = str(options["ca_file"])
-        self._name, self._run_of_tracker = str(options["dest"]), str(options.get("run") or "")
+        self._name = str(options["dest"])
         self._error = importlib.import_module("mlflow.exceptions").MlflowException
         uri = str(options["endpoint"])
         self._client = importlib.import_module("mlflow.tracking").MlflowClient(tracking_uri=uri, registry_uri=uri)

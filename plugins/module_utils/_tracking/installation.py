@@ -119,17 +119,25 @@ def standing(home: str) -> list[dict[str, t.Any]]:
     return [_standing(files, unit.state, unit.runs or not unit.is_known) for files, unit in zip(there, units)]
 
 
+def told_of(files: TrackerFiles) -> dict[str, t.Any]:
+    """Return what a tracker has noted of each training."""
+    known = _noted(files).get("trainings")
+    return known if isinstance(known, dict) else {}
+
+
+def _noted(files: TrackerFiles) -> dict[str, t.Any]:
+    return read_object(os.path.join(TRACKED, files.name, STATE_FILE), limit=_STATE_LIMIT) or {}
+
+
 def _standing(files: TrackerFiles, state: str, runs: bool) -> dict[str, t.Any]:
-    told = read_object(os.path.join(TRACKED, files.name, STATE_FILE), limit=_STATE_LIMIT) or {}
-    known = told.get("trainings")
-    trainings = []
+    known, trainings = told_of(files), []
     for name in sorted(files.trainings)[:_MOST_TRAININGS]:
-        row = known.get(name) if isinstance(known, dict) else None
+        row = known.get(name)
         seen = row if isinstance(row, dict) else {}
         trainings.append(
             {"name": name, **{key: seen.get(key) for key in ("told", "newest", "closed", "link", "label")}}
         )
-    problem = str(told.get("problem") or "")
+    problem = str(_noted(files).get("problem") or "")
     if not runs:
         problem = f"{files.unit} is {state}: 'journalctl -u {files.unit}' tells why"
     return {"name": files.name, "unit": files.unit, "problem": problem or None, "trainings": trainings}

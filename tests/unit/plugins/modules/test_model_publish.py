@@ -18,6 +18,9 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.action import model_publish as action
 from ansible_collections.fedops.flower.plugins.module_utils._backup import checkpoints
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import PUBLISH_OPTIONS
+from ansible_collections.fedops.flower.plugins.module_utils._tracking import installation
+from ansible_collections.fedops.flower.plugins.module_utils._tracking.tale import Tale
+from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
 
 from ..module_utils._report import stories
 from ..packages import certified, save_model
@@ -172,6 +175,26 @@ def test_the_card_tells_of_the_training_and_nothing_of_single_sites(host) -> Non
     assert "site-0" not in text
     assert "site-0" not in there["curves.svg"].decode()
     assert there["curves.svg"].startswith(b"<svg xmlns=")
+
+
+def test_the_card_links_to_the_run_of_a_tracker_without_being_told(host, monkeypatch, tmp_path) -> None:
+    link = "https://mlflow.example.org/#/experiments/1/runs/0123_45"
+    (host.home.path / "trackers").mkdir()
+    (host.home.path / "trackers" / "mlflow.json").write_text('{"trainings": {"default": {}}}')
+    tale = Tale(TrainingFolder(str(host.home.path), "default"))
+    next(tale.rounds())
+    (tmp_path / "mlflow").mkdir()
+    told = {"trainings": {"default": {"key": tale.key, "link": link}}}
+    (tmp_path / "mlflow" / "state.json").write_text(json.dumps(told))
+    monkeypatch.setattr(installation, "TRACKED", str(tmp_path))
+
+    def card(**given: Any) -> str:
+        return files(host.publish(**given)["dest"])["README.md"].decode()
+
+    assert f"| Tracked at | <{link}> |\n" in card()
+    assert "Tracked at" not in card(tracker_url="none")
+    assert "| Tracked at | <https://a.example.org/b_c> |" in card(tracker_url="https://a.example.org/b_c")
+    assert "| Tracked at | at \\[home\\](javascript:x) |" in card(tracker_url="at [home](javascript:x)")
 
 
 def test_the_card_tells_what_protects_the_updates_of_sites_and_what_was_spent(host) -> None:
