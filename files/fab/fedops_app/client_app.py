@@ -18,6 +18,7 @@ from fedops_kit.integrity import DATASET, FINGERPRINT, SECONDS, SITE_RECORD, fin
 from fedops_kit.knowledge._base.home import DATA, HOME, below
 from fedops_kit.knowledge._config.variable import EXTRA
 from fedops_kit.packing import Packed
+from fedops_kit.records import array_records
 from fedops_kit.site_noise import SiteNoise
 
 from . import attacks, task
@@ -120,13 +121,13 @@ def _evaluated(message: Message, context: Context) -> MetricRecord:
 def _arrays(message: Message) -> task.Arrays:
     """Return the global model, or refuse one that is not what the server sent."""
     config: dict[str, Any] = dict(message.content.config_records["config"])
-    if found := flaw(message.content.array_records["arrays"], config.get(FINGERPRINT)):
+    if found := flaw(array_records(message.content)["arrays"], config.get(FINGERPRINT)):
         raise RuntimeError(
             f"the global model of round {config['server-round']} {found}."
             " Run the same app on the server and on every SuperNode; if it does, look at the network between them."
         )
     # An array goes when its numbers are there: a site has room for the model once, not twice.
-    arrays = message.content.array_records["arrays"]
+    arrays = array_records(message.content)["arrays"]
     return {name: dtypes.numbers(arrays.pop(name)) for name in list(arrays)}
 
 

@@ -33,6 +33,7 @@ from .mapped import record_of
 from .mixing import mix
 from .private import Private, check_model
 from .publish import logger
+from .records import array_records
 from .weights import Weighting
 
 FIRST, NEWEST = 1, 2
@@ -130,9 +131,9 @@ class SecondArithmetic(Arithmetic):
     ) -> Aggregated:
         """Make one model of the replies, whose contents are used up by it."""
         valid = [reply for reply in replies if not reply.has_error()]
-        apart = [{name: reply.content.array_records[ARRAYS][name] for name in self.buffers} for reply in valid]
+        apart = [{name: array_records(reply.content)[ARRAYS][name] for name in self.buffers} for reply in valid]
         for reply in valid:
-            reply.content[ARRAYS] = self.seen(reply.content.array_records[ARRAYS])
+            reply.content[ARRAYS] = self.seen(array_records(reply.content)[ARRAYS])
         protects = self.private if self.private and self.private.settings.is_central and valid else None
         short = protects.clip(_seen_of(valid), self.seen(model), self.parameters(model)) if protects else 0
         if self.mixed and valid:
@@ -202,7 +203,7 @@ class SecondArithmetic(Arithmetic):
         count = getattr(strategy, "num_nodes_to_select", 0)
         if isinstance(strategy, Bulyan):
             count, one_by_one = len(replies) - 2 * malicious, self.variant == PAPER
-        records = [reply.content.array_records[ARRAYS] for reply in replies]
+        records = [array_records(reply.content)[ARRAYS] for reply in replies]
         apart = distances.squared_distances(records, model, self.parameters(model))
         select = distances.nearest_one_by_one if one_by_one else distances.nearest
         return select(apart, malicious, max(count, 0))
@@ -269,7 +270,7 @@ def tell_of_buffers(model: ArrayRecord, buffers: frozenset[str], number: int) ->
 
 
 def _seen_of(replies: Iterable[Message]) -> list[ArrayRecord]:
-    return [reply.content.array_records[ARRAYS] for reply in replies]
+    return [array_records(reply.content)[ARRAYS] for reply in replies]
 
 
 def _shapes(arrays: ArrayRecord) -> str:

@@ -11,6 +11,7 @@ from flwr.app import Message
 from flwr.common.constant import FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE
 
 from .mapped import size
+from .records import array_records
 
 _SLACK = 16 << 20  # bytes; a model of another shape, if it is no larger than this, is told as that
 _RECORDS = 1 << 20  # bytes of metrics, names, and what else is no number of an array
@@ -33,7 +34,7 @@ class Bound:
         training = next((each for each in messages if each.metadata.message_type.startswith("train")), None)
         if training is None:
             return cls(0)
-        arrays = [item for record in training.content.array_records.values() for item in record.items()]
+        arrays = [item for record in array_records(training.content).values() for item in record.items()]
         return cls(
             sum(size(array) for dummy, array in arrays),
             len(arrays),

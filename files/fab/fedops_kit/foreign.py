@@ -24,6 +24,7 @@ from .bound import Bound
 from .knowledge._config.strategies import CHOSEN, STRATEGIES
 from .knowledge._config.strategies import Strategy as Row
 from .mapped import size
+from .records import array_records
 from .storable import name_flaw
 
 _MORE_METRICS = 32  # times those of our own app: nobody has told others how many there may be
@@ -124,7 +125,7 @@ class ForeignCheck:
             self._size_flaw(content)
             or self._records_flaw(content)
             or next(filter(None, map(self._metrics_flaw, content.metric_records.values())), "")
-            or next(filter(None, map(self._arrays_flaw, content.array_records.values())), "")
+            or next(filter(None, map(self._arrays_flaw, array_records(content).values())), "")
         )
 
     def likeness(self, content: RecordDict) -> Likeness:
@@ -134,26 +135,26 @@ class ForeignCheck:
         return (
             tuple(
                 (key, tuple((name, array.dtype, tuple(array.shape)) for name, array in record.items()))
-                for key, record in content.array_records.items()
+                for key, record in array_records(content).items()
                 if self.taken == AVERAGED
             ),
             # Flower looks for records and metrics of the first reply in all of them, by their names.
-            tuple(content.array_records) if self.model is not None else (),
+            tuple(array_records(content)) if self.model is not None else (),
             tuple((key, guards.lengths(record)) for key, record in content.metric_records.items()),
         )
 
     def _size_flaw(self, content: RecordDict) -> str:
         if self.model is None:
             return ""
-        arrays = [array for record in content.array_records.values() for array in record.values()]
+        arrays = [array for record in array_records(content).values() for array in record.values()]
         largest = Bound(sum(map(size, self.model.values()))).numbers
         return "" if sum(map(size, arrays)) <= largest else "it is too large for the model"
 
     def _records_flaw(self, content: RecordDict) -> str:
         if not self.taken:
             return ""
-        if self.model is not None and len(content.array_records) != 1:
-            return f"it holds {len(content.array_records)} models but must hold one"
+        if self.model is not None and len(array_records(content)) != 1:
+            return f"it holds {len(array_records(content))} models but must hold one"
         if len(content.metric_records) != 1:
             return f"it holds {len(content.metric_records)} records of metrics but must hold one"
         return ""

@@ -26,6 +26,7 @@ from .packer import Packer
 from .patience import PatientClient, about
 from .pulling import Fetching, can_fetch, in_own_words
 from .pushing import push_few_at_a_time
+from .records import array_records
 from .scratch import Scratch
 from .sites import REGISTRY, Sites
 
@@ -126,7 +127,7 @@ class SteadyGrid(Grid):
             replies.extend(arrived)
             if scratch:
                 for reply in arrived:
-                    scratch.store(reply.content.array_records.values() if reply.has_content() else ())
+                    scratch.store(array_records(reply.content).values() if reply.has_content() else ())
             if arrived:
                 give_back_memory()
             open_messages.difference_update(message.metadata.reply_to_message_id for message in (*arrived, *again))
@@ -149,7 +150,7 @@ class SteadyGrid(Grid):
         asked = list(messages)
         if asked and self._scratch.serves(Bound.of(asked).model, len(asked)):
             self._scratch.store(
-                [model, *(each for message in asked for each in message.content.array_records.values())]
+                [model, *(each for message in asked for each in array_records(message.content).values())]
             )
 
     def send_more(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:

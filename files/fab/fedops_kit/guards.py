@@ -29,6 +29,7 @@ from .flaws import (
 from .integrity import SITE_RECORD
 from .mapped import size
 from .pulling import REFUSED
+from .records import array_records
 
 ARRAYS, METRICS, WEIGHT = "arrays", "metrics", "num-examples"  # as the ClientApp names them
 MOST_ABOUT = 16  # entries of the record that names the site
@@ -57,9 +58,9 @@ class TrainingCheck:
 
     def __call__(self, content: RecordDict) -> str:
         """Say what is wrong; nothing when all is well."""
-        if list(content.array_records) != [ARRAYS]:
+        if list(array_records(content)) != [ARRAYS]:
             return f"it holds no model, or more than the one named {ARRAYS}"
-        arrays = content.array_records[ARRAYS]
+        arrays = array_records(content)[ARRAYS]
         return (
             self._size_flaw(arrays)
             or _integrity_flaw(content)
@@ -85,7 +86,7 @@ class TrainingCheck:
 
 def check_evaluation(content: RecordDict) -> str:
     """Say what is wrong with the reply to an evaluation; nothing when all is well."""
-    if content.array_records:
+    if array_records(content):
         return "it holds a model, and was asked for none"
     if flaw := _record_flaw(content):
         return flaw
@@ -180,7 +181,7 @@ def _record_flaw(content: RecordDict) -> str:
 
 def _integrity_flaw(content: RecordDict) -> str:
     about = content.config_records.get(SITE_RECORD)
-    flaw = integrity.flaw(content.array_records[ARRAYS], about.get(integrity.FINGERPRINT) if about else None)
+    flaw = integrity.flaw(array_records(content)[ARRAYS], about.get(integrity.FINGERPRINT) if about else None)
     return flaw and f"it {flaw}"
 
 

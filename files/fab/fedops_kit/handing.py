@@ -13,6 +13,7 @@ from flwr.serverapp.strategy import Bulyan, FedAvg, FedMedian, FedTrimmedAvg, QF
 
 from .by_piece import Pieces
 from .guards import ARRAYS, METRICS
+from .records import array_records
 
 # QFedAvg divides by a loss, and multiplies by it: one of a site counts within this factor of the round's median.
 _LOSSES_APART = 10.0
@@ -27,11 +28,11 @@ def divided(strategy: Strategy, replies: Sequence[Message]) -> Pieces | None:
     """Divide the arrays of replies for those of Flower's classes that would hold an array of all of them."""
     if type(strategy) not in (Bulyan, FedMedian, FedTrimmedAvg) or not replies:
         return None
-    pieces = Pieces.of([reply.content.array_records[ARRAYS] for reply in replies])
+    pieces = Pieces.of([array_records(reply.content)[ARRAYS] for reply in replies])
     if not pieces.counts:
         return None
     for reply in replies:
-        reply.content[ARRAYS] = pieces.divided(reply.content.array_records[ARRAYS])
+        reply.content[ARRAYS] = pieces.divided(array_records(reply.content)[ARRAYS])
     return pieces
 
 

@@ -23,6 +23,7 @@ from .bound import Bound
 from .knowledge._base.jsonable import is_whole
 from .mapped import Mapped, record_of
 from .mapped import size as size_of
+from .records import array_records
 
 PACKED = "fedops.packed"  # the record with the table; without one, it says that its sender can unpack
 PARTS = "fedops.parts"  # the record with the parts
@@ -94,7 +95,7 @@ def pack(content: RecordDict, made: Made | None = None) -> RecordDict:
     ``made`` is remembered from one call to the next: the messages to many nodes have the same arrays, packed once.
     """
     made = {} if made is None else made
-    arrays = [array for record in content.array_records.values() for array in record.values()]
+    arrays = [array for record in array_records(content).values() for array in record.values()]
     identity = tuple(map(id, arrays))
     if identity not in made:
         made[identity] = _laid_out(arrays)

@@ -22,6 +22,7 @@ from .guards import WEIGHT, Rejection
 from .integrity import DATASET, FINGERPRINT, SECONDS, SITE_RECORD
 from .knowledge._base.jsonable import is_finite_number, is_number
 from .measured import not_finite
+from .records import array_records
 
 MOST_TOLD = 16  # metrics of a site, beside those that have a place of their own
 LONGEST_TOLD = 64  # characters of the name of a metric, or of a data set
@@ -54,7 +55,7 @@ class Reports:
         ``names`` are the arrays that the norm of the update is of; None: all.
         """
         about: Mapping[str, Any] = content.config_records.get(SITE_RECORD) or {}
-        arrays = list(content.array_records.values())
+        arrays = list(array_records(content).values())
         self._site(site).update(
             {
                 "state": COUNTED,
