@@ -32,7 +32,16 @@ def line(event: dict) -> str:
     """Return an event as a line for a chat."""
     mark = "OVER" if event["state"] == "over" else event["severity"].upper()
     what_to_do = "" if event["state"] == "over" else f" {event['action']}"
-    return f"[{mark}] {event['host']}: {event['message']}{what_to_do}"
+    text = f"[{mark}] {event['host']}: {event['message']}{what_to_do}"
+    # What sites and apps have said makes no link and calls nobody: as Slack wants it, and no name after an @.
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u200b")
+
+
+class Here(urllib.request.HTTPRedirectHandler):
+    """Follows to no other address: the token is for this one."""
+
+    def redirect_request(self, *_anything: object) -> None:
+        """Leave the redirect as the answer, which is none that is wanted."""
 
 
 def main() -> int:
@@ -53,7 +62,7 @@ def main() -> int:
     if token := credential("token"):
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=options.timeout):
+        with urllib.request.build_opener(Here).open(request, timeout=options.timeout):
             return 0
     except urllib.error.HTTPError as error:
         print(f"The webhook answers {error.code} {error.reason}.", file=sys.stderr)

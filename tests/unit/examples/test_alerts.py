@@ -29,10 +29,18 @@ EVENT = {**FAILED_EVENT, "message": "The training default has failed. Größe ä
 class Webhook(http.server.BaseHTTPRequestHandler):
     """A server that writes down what it is posted."""
 
+    def do_GET(self) -> None:
+        self.server.asked.append(f"GET {self.path}")
+        self.send_response(200)
+        self.end_headers()
+
     def do_POST(self) -> None:
+        self.server.asked.append(f"POST {self.path}")
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.posted.append((self.path, self.headers["Authorization"], body))
         self.send_response(self.server.status)
+        if self.server.status == 302:
+            self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/elsewhere")
         self.end_headers()
 
     def log_message(self, *_anything: object) -> None:
@@ -79,7 +87,7 @@ def serving(server: socketserver.TCPServer) -> Iterator[int]:
 @pytest.fixture
 def webhook() -> Iterator[tuple[Any, int]]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
-    server.posted, server.status = [], 200
+    server.posted, server.asked, server.status = [], [], 200
     with serving(server) as port:
         yield server, port
 
@@ -126,6 +134,23 @@ def test_address_and_token_are_credentials_and_a_chat_gets_a_line(webhook, tmp_p
         ("/secret", "Bearer t0ken", {"text": line}),
         ("/secret", "Bearer t0ken", {"text": "[OVER] aggregator: It goes on."}),
     ]
+
+
+def test_a_redirect_takes_the_token_nowhere_else(webhook, tmp_path) -> None:
+    server, port = webhook
+    server.status = 302
+    (tmp_path / "token").write_text("t0ken\n")
+    done = tell("webhook.py", "--url", f"http://127.0.0.1:{port}/hook", credentials=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "The webhook answers 302 Found.\n")
+    assert server.asked == ["POST /hook"]
+
+
+def test_what_sites_have_said_calls_nobody_in_a_chat(webhook) -> None:
+    server, port = webhook
+    told = "<!channel> [x](<https://evil.example.org>) @here &lt;"
+    tell("webhook.py", "--text", "--url", f"http://127.0.0.1:{port}/hook", message=told, state="over")
+    ((dummy_path, dummy_token, body),) = server.posted
+    assert not set(body["text"].replace("@\u200b", "")) & set("<>@")
 
 
 def test_a_webhook_that_refuses_or_is_away_is_told_without_its_address(webhook, tmp_path) -> None:
