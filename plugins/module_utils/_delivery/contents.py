@@ -17,7 +17,7 @@ import re
 import typing as t
 
 from .._base.errors import FedopsError
-from .._base.jsonable import ONE_RECORD, canonical_hash, harmless_value, is_whole, loads
+from .._base.jsonable import ONE_RECORD, canonical_hash, harmless, harmless_value, is_whole, loads
 from .._checkpoint.checkpoint import Checkpoint
 
 PACKAGE_FORMAT = 1
@@ -35,6 +35,7 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 _LARGEST = 1 << 62
+_LONGEST_CELL = 2000  # characters
 _OF_CHECKPOINT = (
     "training", "round", "num_rounds", "strategy", "app", "code", "configuration_hash", "run_id", "parent",
 )  # fmt: skip
@@ -199,8 +200,9 @@ def loading_lines(manifest: t.Mapping[str, t.Any]) -> list[str]:
 
 
 def cell_of(value: t.Any) -> str:
-    """Return a value as a cell of a table, whose text is no Markdown."""
-    return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", str(value))
+    """Return a value as a cell of a table, whose text is no Markdown, has one line and becomes no link by itself."""
+    text = re.sub(r"([\\|`*_<>\[\]&])", r"\\\1", harmless(str(value), _LONGEST_CELL))
+    return re.sub(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\w)(?=@\w)", r"\\", text)
 
 
 def _identified(known: t.Mapping[str, t.Any], beside: t.Mapping[str, str]) -> dict[str, str]:

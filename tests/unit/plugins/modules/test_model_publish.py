@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fedops.flower.plugins.action import model_publish as action
 from ansible_collections.fedops.flower.plugins.module_utils._backup import checkpoints
@@ -21,6 +22,7 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.options import
 from ansible_collections.fedops.flower.plugins.module_utils._tracking import installation
 from ansible_collections.fedops.flower.plugins.module_utils._tracking.tale import Tale
 from ansible_collections.fedops.flower.plugins.module_utils._training.folder import TrainingFolder
+from markdown_it import MarkdownIt
 
 from ..module_utils._report import stories
 from ..packages import certified, save_model
@@ -195,6 +197,25 @@ def test_the_card_links_to_the_run_of_a_tracker_without_being_told(host, monkeyp
     assert "Tracked at" not in card(tracker_url="none")
     assert "| Tracked at | <https://a.example.org/b_c> |" in card(tracker_url="https://a.example.org/b_c")
     assert "| Tracked at | at \\[home\\](javascript:x) |" in card(tracker_url="at [home](javascript:x)")
+
+
+HOSTILE = "x |\n\n# Owned\n<script>1</script> ![a](https://evil.example.org/b.png) www.evil.org you@evil.org \u202e"
+
+
+def test_what_apps_have_said_is_text_in_the_card(host) -> None:
+    told = stories.effective(app=HOSTILE, flwr_version=HOSTILE)
+    told["strategy"]["parameters"] = {HOSTILE: HOSTILE, "nested": {"deep": [HOSTILE]}}
+    host.home.training(effective=told)
+    there = files(host.publish(license='apache"\n---\nevil: true')["dest"])["README.md"].decode()
+    front, dummy_line, text = there.removeprefix("---\n").partition("\n---\n")
+    assert yaml.safe_load(front)["license"] == 'apache"\n---\nevil: true'
+    page = MarkdownIt("commonmark").enable("table").render(text)
+    assert page.count("<h1>") == 1
+    for words in ("<script", "<a ", "href=", 'src="http', "\u202e"):
+        assert words not in page
+    assert page.count("<img ") == 1  # ours
+    assert page.count("you@evil.org") >= 4  # as text, and so are:
+    assert not any(address in text for address in ("https://evil", "www.evil", "you@evil"))  # no links by themselves
 
 
 def test_the_card_tells_what_protects_the_updates_of_sites_and_what_was_spent(host) -> None:
