@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .._base.jsonable import harmless
@@ -20,6 +20,7 @@ from .._report.rounds import LONGEST_SITE, MOST_SITES_TOLD, SITE_FIGURES, number
 
 NO_SITES = "none"  # beside how else sites are told
 MOST_FIGURES = 100  # figures of a round, of its phases, of one site
+MOST_NAMES = 500  # of figures of one site, and of all others, in a whole training
 MOST_SETTINGS = 300
 LONGEST_SETTING = 500  # characters; what trackers take without cutting it off
 LONGEST_FIGURE = 200
@@ -90,6 +91,26 @@ def tracked_round(event: t.Mapping[str, t.Any], sites: t.Any, word: Word | None)
         if value is not None
     }
     return TrackedRound(event["round"], seconds_of(event.get("time")), figures)
+
+
+class Names:
+    """The names of a training's figures. A tracker keeps each for ever, so that a site may make up only so many."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, set[str]] = {}
+
+    def among(self, one: TrackedRound) -> TrackedRound:
+        """Return a round without the figures that have a new name too many; rounds are given in their order."""
+        return replace(one, figures={key: value for key, value in one.figures.items() if self._takes(key)})
+
+    def _takes(self, key: str) -> bool:
+        kind, slash, rest = key.partition("/")
+        if not slash:
+            return True  # ours
+        known = self._known.setdefault(rest.partition("/")[0] if kind == "site" else "", set())
+        if len(known) < MOST_NAMES:
+            known.add(key)
+        return key in known
 
 
 def _of_site(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from .._supervisor.endings import FINISHED
 from .._training.folder import TrainingFolder
-from .figures import NO_SITES, Closing, TrackedTraining, Word, about, facts_of, settings_of, tracked_round
+from .figures import NO_SITES, Closing, Names, TrackedTraining, Word, about, facts_of, settings_of, tracked_round
 from .tale import Tale, ended, put_away, result_in
 from .tracker import Tracker, TrackerRun
 
@@ -43,7 +43,7 @@ class Following:
         self.memory: dict[str, t.Any] = {
             key: known[key] if type(known.get(key)) is type(usual) else usual for key, usual in _KEPT.items()
         }
-        self._tale = Tale(folder)
+        self._tale, self._names = Tale(folder), Names()
         self._run: TrackerRun | None = None
         self._passed_over = 0
         self._sites = sites
@@ -72,7 +72,7 @@ class Following:
     def leave(self) -> None:
         """Let go of the tracker's run."""
         run, self._run = self._run, None
-        self._tale, self._passed_over = Tale(self.folder), 0
+        self._tale, self._names, self._passed_over = Tale(self.folder), Names(), 0
         if run is not None:
             with suppress(Exception):
                 run.leave()
@@ -82,17 +82,18 @@ class Following:
         for event, sites in self._tale.rounds():
             self._take_up(event)
             self.memory["newest"] = self._tale.newest
-            number = event["round"]
+            number, one = event["round"], self._names.among(tracked_round(event, sites, self._word))
             if self._run is None:
                 if self.memory["closed"] and number <= self.memory["told"]:
                     self._passed_over = number
                     continue
                 if self._open().last < self._passed_over:
-                    self._tale, self._passed_over, self.memory["closed"] = Tale(self.folder), 0, ""
+                    self._tale, self._names = Tale(self.folder), Names()
+                    self._passed_over, self.memory["closed"] = 0, ""
                     return False
             run = self._run or self._open()
             if number > run.last:
-                run.tell(tracked_round(event, sites, self._word))
+                run.tell(one)
                 self.memory.update(told=run.last, closed="")
             self._said()
         return True
@@ -105,6 +106,7 @@ class Following:
             return
         if self.memory["key"]:
             self._end_of_the_former()
+        self._names = Names()
         self.memory.update(_KEPT, key=self._tale.key, configuration=configuration, began=str(event.get("time") or ""))
 
     def _end_of_the_former(self) -> None:
@@ -116,9 +118,11 @@ class Following:
             return
         run = self._tracker.run(self._training())
         last: t.Mapping[str, t.Any] | None = None
+        names = Names()
         for last, sites in former.rounds():
-            if last["round"] > run.last:
-                run.tell(tracked_round(last, sites, self._word))
+            one = names.among(tracked_round(last, sites, self._word))
+            if one.number > run.last:
+                run.tell(one)
             self._said()
         result = result_in(former.place, self.folder.run_ids)
         run.close(Closing(FINISHED if result else REPLACED, facts_of(result, last)))

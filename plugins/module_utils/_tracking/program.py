@@ -64,6 +64,7 @@ class TrackerProgram:
         self._seen: dict[str, t.Any] = {}
         self._tracker: Tracker | None = None
         self._saved = 0.0
+        self._unsaved = ""  # why how far it is could not be written down
         self.problem = ""
         self.failures = 0
 
@@ -130,9 +131,22 @@ class TrackerProgram:
             known.update({name: dict(followed.memory) for name, followed in self._followed.items()})
             told = {"trainings": known, "problem": self.problem, "time": _now()}
             self._saved = time.monotonic()
-            if {**told, "time": ""} != {**self._told, "time": ""}:
+            if {**told, "time": ""} != {**self._told, "time": ""} or self._unsaved:
                 self._told = told
-                write_object(self._path, told, 0o644)
+                self._write(told)
+
+    def _write(self, told: t.Mapping[str, t.Any]) -> None:
+        """Write the notes down. Where that fails, as on a full disk, the tracker is told all the same."""
+        unsaved = ""
+        try:
+            write_object(self._path, told, 0o644)
+        except OSError as error:
+            unsaved = f"{self._path} cannot be written: {error.strerror}"
+        if unsaved != self._unsaved:
+            _say(
+                f"{unsaved}. The status lags; the tracker is told all the same." if unsaved else "It is written again."
+            )
+        self._unsaved = unsaved
 
     def leave(self) -> None:
         """Let go of everything, with what was told on its way."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._tracking.figures import (
+    MOST_NAMES,
     Closing,
     TrackedRound,
     TrackedTraining,
@@ -333,3 +334,21 @@ def test_what_of_privacy_is_spent_is_a_figure_and_a_fact() -> None:
     assert tracked_round(line, None, None).figures["epsilon"] == 2.5
     assert facts_of({"rounds": 1}, line)["privacy"] == "epsilon 2.5 is spent (local, delta 1e-05)"
     assert "epsilon" not in tracked_round({**line, "privacy": {**privacy, "epsilon": None}}, None, None).figures
+
+
+def test_names_that_a_site_makes_up_are_bounded_whatever_restarts(host, tracker) -> None:
+    history = host.published / "history.jsonl"
+    for number in range(1, 13):
+        host.rounds(number, metrics={f"of-all-{number}-{place}": 1.0 for place in range(90)})
+        *before, last = history.read_text().splitlines()
+        told = json.loads(last)
+        told["sites"][0]["evaluation"] = {f"made-up-{number}-{place}": 1.0 for place in range(90)}
+        history.write_text("\n".join([*before, json.dumps(told), ""]))
+        follow(host, tracker, sites="pseudonyms")  # by a program that has just begun
+    kept = only(tracker)
+    names = {name for figures in kept.figures.values() for name in figures}
+    assert kept.rounds == [*range(1, 13)]
+    evil, good = (f"site/site-00{place}abcdefghi/" for place in range(2))
+    assert len({name for name in names if name.startswith(evil)}) == MOST_NAMES
+    assert len({name for name in names if name.startswith(("metrics/", "phases/", "steering/"))}) <= MOST_NAMES
+    assert all(f"{good}loss" in figures and figures["loss"] for figures in kept.figures.values())

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
 import zlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -183,3 +185,43 @@ def test_a_table_with_half_a_head_is_begun_anew(tmp_path) -> None:
         "round,time,loss\n3,1970-01-01T00:00:01.500+00:00,0.1\n"
     )
     assert os.listdir(tmp_path) == [*sorted(os.listdir(tmp_path))]
+
+
+def test_a_full_disk_ends_nothing_and_is_said_once(host, monkeypatch, capsys) -> None:
+    settings(host)
+    one = made(host)
+    host.rounds(1)
+    one.look()
+    write = program.write_object
+
+    def full(path: str, *dummy: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr(program, "write_object", full)
+    host.rounds(2)
+    assert [one.look(), one.look()] == [program.LOOK] * 2
+    assert state(host)["trainings"]["default"]["told"] == 1
+    monkeypatch.setattr(program, "write_object", write)
+    one.look()
+    assert state(host)["trainings"]["default"]["told"] == 2
+    said = capsys.readouterr().out
+    assert said.count("state.json cannot be written: No space left on device. The status lags") == 1
+    assert said.count("It is written again.") == 1
+
+
+@pytest.mark.parametrize("there", [0, 1, 2, 899, 900, 901, 1500])
+def test_what_has_arrived_of_a_round_at_mlflow_is_found_with_few_questions(there) -> None:
+    asked = []
+
+    class Client:
+        def get_metric_history(self, run: str, key: str) -> list[Any]:
+            asked.append(key)
+            steps = [6, 7] if int(key) < there else [6]
+            return [SimpleNamespace(step=step) for step in steps]
+
+    run = object.__new__(to_mlflow.MlflowRun)
+    run._client, run._id = Client(), "run"
+    figures = [(str(place), 1.0) for place in range(1500)]
+    assert run._arrived(figures, 7) == there
+    assert len(asked) <= 12
+    assert run._arrived([], 7) == 0
