@@ -183,10 +183,10 @@ class ActionModule(PackageAction):
         """Return the Python that has the library, which is installed where none is given."""
         asked = self._asked
         if asked["library_python"]:
-            return os.path.expanduser(asked["library_python"])
+            return os.path.abspath(os.path.expanduser(asked["library_python"]))
         return python_with(
             str(COLLECTION / LOCKS[asked["to"]]),
-            os.path.expanduser(asked["environments"]),
+            os.path.abspath(os.path.expanduser(asked["environments"])),
             os.path.expanduser(asked["library_wheelhouse"] or ""),
             asked["library_index_url"] or "",
         )

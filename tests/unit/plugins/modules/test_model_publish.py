@@ -356,6 +356,11 @@ def test_a_repository_is_asked_through_its_library_which_gets_the_token_where_no
     assert "hf_none" not in json.dumps([first, second, host.sent])
 
 
+def test_a_python_is_found_by_a_path_from_the_working_directory(host, library, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert host.publish(**{**library, "library_python": "python"}, probe=True)["obstacle"] == ""
+
+
 @pytest.mark.parametrize(
     ("mode", "text", "words"),
     [
