@@ -11,6 +11,7 @@ LINK := .ansible/collections/ansible_collections/fedops/flower
 BUILD := .cache/build
 IMPORTER := .cache/importer
 BUILDER := .cache/builder
+NEWEST := .cache/newest
 NVFLARE := .cache/nvflare
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
@@ -24,7 +25,7 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 OWN_HOME := mkdir -p .cache/home && HOME="$(CURDIR)/.cache/home"
 
 # The order is: what tells most in the least time, first.
-GATES := generated lint units changelog docs importer environment sanity molecule
+GATES := generated lint units changelog docs importer archive environment sanity molecule
 
 # Percent of lines and branches that the unit tests reach; what stands, and it may only be raised. Whoever is not root
 # cannot run all of them.
@@ -73,6 +74,7 @@ lock: venv ## Renew the hashed locks of the development tools, and of the librar
 	$(LOCK) --upgrade requirements/nvflare.in -o requirements/nvflare.txt
 	$(LOCK) --upgrade requirements/simulation.in -o roles/simulation/files/requirements.txt
 	$(LOCK) --upgrade requirements/huggingface.in -o playbooks/files/huggingface.txt
+	$(subst 3.11,3.12,$(LOCK)) --upgrade requirements/newest.in -o requirements/newest.txt
 	for tracker in mlflow wandb tensorboard; do \
 	  $(LOCK) --upgrade requirements/trackers/$$tracker.in -o roles/trackers/files/$$tracker.txt; done
 
@@ -123,6 +125,11 @@ build: venv ## Build the collection's archive in .cache/build
 .PHONY: importer
 importer: build $(IMPORTER)/venv/.synced ## Gate: Galaxy's own check of the built archive
 	$(OWN_HOME) tools/importer $(IMPORTER)/venv $(BUILD)/fedops-flower-*.tar.gz
+
+.PHONY: archive
+archive: build ## Gate: every playbook of the built archive, listed and rehearsed by the oldest and the newest ansible-core
+	tools/archive .venv $(BUILD)/fedops-flower-*.tar.gz
+	tools/newest $(NEWEST)/venv $(BUILD)/fedops-flower-*.tar.gz
 
 .PHONY: environment
 environment: build $(BUILDER)/venv/.synced ## Gate: ansible-builder reads the collection and makes the execution environment's context
