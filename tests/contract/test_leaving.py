@@ -19,6 +19,7 @@ from .conftest import BIN, ROOT, free_port
 from .test_assumptions import make_key, wait_for
 
 LAUNCHER = ROOT / "roles" / "supernode" / "files" / "flower-supernode.py"
+NOBODY = "http://127.0.0.1:1"  # a proxy that systemd sets for all units of its host
 CONFIG: dict[str, object] = {"training-name": '"digits"', "num-server-rounds": 2, "begin": 1, "end": 2}
 SAID = {"training-name": "digits", "num-server-rounds": 2}  # as the supervisor says all that it knows
 FILES = {
@@ -86,6 +87,7 @@ def started(flwr, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             env={
                 **os.environ, "SUPERNODE_LEAVE_AFTER_SESSIONS": "1", "FLWR_HOME": str(folder / ".flwr"),
                 "FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1", "PATH": f"{BIN}:{os.environ['PATH']}",
+                **dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), NOBODY), "no_proxy": "", "NO_PROXY": "",
             },
             stdout=log, stderr=log,
         )  # fmt: skip

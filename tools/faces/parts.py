@@ -10,6 +10,7 @@ from . import between, parted
 
 SUPERNODE = "roles/supernode/files/flower-supernode.py"
 CLIENTAPPS = "roles/supernode/files/clientapps"
+LOOPBACK = "plugins/module_utils/_base/loopback.py"
 # The name of a part, the file that has it, and the one that has a copy.
 PARTS = (
     ("pace", f"{CLIENTAPPS}/pace.py", SUPERNODE),
@@ -17,6 +18,9 @@ PARTS = (
     ("patience", "files/fab/fedops_kit/patience.py", SUPERNODE),
     ("parts", "roles/superlink/files/flower-superlink.py", SUPERNODE),
     ("sessions", "plugins/module_utils/_supernode/sessions.py", SUPERNODE),
+    ("loopback", LOOPBACK, SUPERNODE),
+    ("loopback", LOOPBACK, "roles/supernode/files/clientapps/loopback.py"),
+    ("loopback", LOOPBACK, "roles/superlink/files/flower-superexec.py"),
 )
 
 

@@ -18,6 +18,7 @@ import sys
 import typing as t
 
 from .._base.jsonable import loads
+from .._base.loopback import keep_loopback
 from .opening import MOST_PACKAGE_BYTES, Trust
 from .reader import RegistryReader, context_of
 from .server import ModelServer
@@ -67,6 +68,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     with open(asked.configuration, "rb") as stream:
         given = loads(stream.read())
+    keep_loopback(os.environ)  # a registry of this host
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     try:
         worker = worker_of(given, os.environ.get("CREDENTIALS_DIRECTORY", ""))

@@ -19,6 +19,7 @@ from .._base.errors import FedopsError
 from .._base.escape import toml_value, unit_environment, unit_path
 from .._base.home import DATA
 from .._base.layout import FOLDERS, SEEN_BY_APPS
+from .._base.loopback import PROXY, keep_loopback
 from .._base.notation import is_unset
 from .place import Place
 from .sessions import AGREED, HAS_LEFT
@@ -30,8 +31,7 @@ _HIDDEN = (
     "supernode.toml",
 )
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_PROXY = re.compile("(https?|no|all)_proxy", re.IGNORECASE)
+_NO_PROXY = "no_proxy"
 
 
 class InstancesError(FedopsError):
@@ -106,15 +106,10 @@ def endpoint(address: str, port: object) -> str:
 def proxies(environment: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return what of the ClientApps' environment the SuperNode itself needs: a proxy, and what is reached without it.
 
-    The loopback is: SuperNode and ClientApps speak with each other there, and no proxy would find the one of this host.
+    The loopback is: SuperNode and ClientApps speak with each other there.
     """
-    found = {name: value for name, value in environment.items() if _PROXY.fullmatch(name)}
-    if not any(value for name, value in found.items() if name.lower() != "no_proxy"):
-        return found
-    for name, other in (("no_proxy", "NO_PROXY"), ("NO_PROXY", "no_proxy")):
-        given = str(environment.get(name) or environment.get(other) or "")
-        kept = [entry.strip() for entry in given.split(",") if entry.strip()]
-        found[name] = ",".join([*kept, *(address for address in _LOOPBACK if address not in kept)])
+    found = {name: value for name, value in environment.items() if name.lower() == _NO_PROXY or PROXY.fullmatch(name)}
+    keep_loopback(found)
     return found
 
 

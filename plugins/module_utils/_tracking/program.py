@@ -22,6 +22,7 @@ from datetime import datetime, timezone
 
 from .._base.guarded import status
 from .._base.jsonable import harmless
+from .._base.loopback import keep_loopback
 from .._base.records import read_object, write_object
 from .._base.systemd import notify
 from .._training.folder import LEDGER_FILE, MEMORY_FILE, REQUEST_FILE, TrainingFolder, TrainingNameError
@@ -169,6 +170,7 @@ def main() -> int:
         parser.add_argument(name, required=True)
     parser.add_argument("--credentials", default="")
     given = parser.parse_args()
+    keep_loopback(os.environ)  # a server of this host
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *dummy: over.set())

@@ -44,7 +44,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from email.utils import parsedate_to_datetime
@@ -340,6 +340,24 @@ class Agreement:
 # end: sessions
 
 
+# begin: loopback (tools/generate.py copies it from loopback.py)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PROXY = re.compile("(https?|all)_proxy", re.IGNORECASE)
+
+
+def keep_loopback(environment: MutableMapping[str, str]) -> None:
+    """Have the loopback reached without the proxy of an environment: no proxy would find that of this host."""
+    if not any(value and PROXY.fullmatch(name) for name, value in environment.items()):
+        return
+    given = {name: environment.get(name) or environment.get(name.swapcase()) or "" for name in ("no_proxy", "NO_PROXY")}
+    for name, text in given.items():
+        kept = [entry.strip() for entry in str(text).split(",") if entry.strip()]
+        environment[name] = ",".join([*kept, *(address for address in LOOPBACK if address not in kept)])
+
+
+# end: loopback
+
+
 PACE = Pace()
 
 
@@ -517,6 +535,7 @@ class Forgotten(logging.Handler):
 
 def main() -> None:
     """Run the SuperNode as its command line says."""
+    keep_loopback(os.environ)  # a SuperLink of this very host
     Client.sessions = agreement(int(os.environ.get(AGREED) or 0))
     FLOWER_LOGGER.addHandler(Forgotten())
     # The connection imports the class by its name.

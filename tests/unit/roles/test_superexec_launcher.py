@@ -103,6 +103,22 @@ def test_another_release_of_flower_is_left_alone(launcher: Launcher, capsys, ret
     )
 
 
+def test_it_reaches_the_superlink_beside_a_proxy_that_systemd_sets(
+    launcher: Launcher, answers: tuple[str, list[int]], monkeypatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "hub.example.org")
+    asked: list[bool] = []
+    address, codes = answers
+    codes.append(200)
+    module = importlib.import_module("flwr.supercore.cli.flower_superexec")
+    monkeypatch.setattr(module, "flower_superexec", lambda: asked.append(look_for_a_task(address)))
+    launcher["main"]()
+    assert (asked, codes) == ([False], [])
+
+
 def test_it_runs_flowers_superexec(launcher: Launcher, monkeypatch) -> None:
     ran: list[bool] = []
     module = importlib.import_module("flwr.supercore.cli.flower_superexec")

@@ -9,6 +9,7 @@ import os
 import sys
 from contextlib import suppress
 
+from .loopback import keep_loopback
 from .nursery import Nursery
 from .pace import Pace, quicken
 from .processes import ClientApp, Forked
@@ -25,6 +26,7 @@ def run_superexec() -> None:
     secret = take_secret()
     end_all()
     clear()
+    keep_loopback(os.environ)  # ClientApps get it as it is then
 
     from flwr.supercore.constant import TASK_TYPE_TO_APPIO_API_ADDRESS_ARG, TASK_TYPE_TO_COMMAND
     from flwr.supercore.superexec.executor import factory

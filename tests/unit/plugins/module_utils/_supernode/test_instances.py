@@ -362,24 +362,6 @@ def test_of_the_environment_a_supernode_gets_a_proxy_alone() -> None:
     assert found == {"HTTPS_PROXY": "p", "no_proxy": around, "NO_PROXY": around, "All_Proxy": "a"}
 
 
-@pytest.mark.parametrize(
-    ("given", "around"),
-    [
-        ({"https_proxy": "p"}, "127.0.0.1,localhost,::1"),
-        ({"https_proxy": "p", "NO_PROXY": "hub.example.org, localhost"}, "hub.example.org,localhost,127.0.0.1,::1"),
-        ({"https_proxy": "p", "no_proxy": ""}, "127.0.0.1,localhost,::1"),
-    ],
-)
-def test_the_loopback_is_reached_without_a_proxy(given: dict[str, str], around: str) -> None:
-    found = SuperNodeHost("a", environment=given).plan()["environment"]
-    assert found == {"https_proxy": "p", "no_proxy": around, "NO_PROXY": around}
-
-
-@pytest.mark.parametrize("given", [{}, {"no_proxy": "n"}, {"https_proxy": ""}])
-def test_without_a_proxy_nothing_is_added(given: dict[str, str]) -> None:
-    assert SuperNodeHost("a", environment=given).plan()["environment"] == given
-
-
 def test_a_site_may_leave_after_a_number_of_trainings_and_an_instance_after_its_own() -> None:
     said = "SUPERNODE_LEAVE_AFTER_SESSIONS"
     plan = SuperNodeHost("h", leave_after="3").plan()

@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, fedops.flower contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reaching the loopback beside a proxy, whoever has set one.
+
+Programs see it in their environment. What an operator sets for them is known beforehand, what systemd sets for every
+unit of its host (``DefaultEnvironment=``) is not: so each program that reaches for the loopback sees to it itself.
+The launchers of Flower's programs have a copy of the part below.
+This module is private to the collection and may change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping
+
+# begin: loopback
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PROXY = re.compile("(https?|all)_proxy", re.IGNORECASE)
+
+
+def keep_loopback(environment: MutableMapping[str, str]) -> None:
+    """Have the loopback reached without the proxy of an environment: no proxy would find that of this host."""
+    if not any(value and PROXY.fullmatch(name) for name, value in environment.items()):
+        return
+    given = {name: environment.get(name) or environment.get(name.swapcase()) or "" for name in ("no_proxy", "NO_PROXY")}
+    for name, text in given.items():
+        kept = [entry.strip() for entry in str(text).split(",") if entry.strip()]
+        environment[name] = ",".join([*kept, *(address for address in LOOPBACK if address not in kept)])
+
+
+# end: loopback
