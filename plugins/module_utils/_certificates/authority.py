@@ -100,7 +100,7 @@ def problem(it: Authority, host: Host) -> str | None:
             f" nobody knows which one it trusts. Put ca.crt and ca.key back there, or run site for {host.superlink}"
             " first. Who runs a site alone needs ca.crt, which the operator of the SuperLink has."
         )
-    return f"{said}, {_FORGOTTEN}" if host.forgets and host.trusted is None else None
+    return f"{said}, {_FORGOTTEN}" if host.forgets else None
 
 
 _ANOTHER = (
@@ -114,7 +114,8 @@ _NOT_THERE = (
 )
 _FORGOTTEN = (
     "which does not exist, and one that is made in this job of AWX would be thrown away with it, with the key that"
-    " every later job needs. Make one once and give it to the job template as a credential: docs/awx.md says how."
+    " every later job needs. Give the job template that of the federation as a credential, or one that you have made"
+    " once: docs/awx.md says how."
 )
 _LOST = (
     "but this host already trusts a certificate authority. Put ca.crt and ca.key back there (an execution environment"

@@ -13,6 +13,7 @@ import yaml
 from ..plays import play_in
 
 ROOT = Path(__file__).resolve().parents[3]
+NEITHER = "and neither exists on the controller"
 ROLES_OWN = {"publish", "smoke", "train"}  # playbooks whose results a role tells, or tasks of several
 CONSOLES = {"awx", "first_boot", "opennebula", "simulate"}  # what sets up a console works on no host of a federation
 PLAYBOOKS = {
@@ -129,6 +130,41 @@ def test_types_of_the_variables_of_the_checkpoints_are_refused_before_any_host_i
     assert "checkpoints_backend is 'tape' but must be one of local, disk, nfs." in said
 
 
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    """The certificate of an authority, where whoever runs a site alone has it."""
+    path = tmp_path / "certificates" / "ca.crt"
+    path.parent.mkdir()
+    path.touch()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("book", "how", "more", "why"),
+    [
+        ("site", [], {"awx_job_id": 7}, "in this job of AWX would be thrown away with it"),
+        ("site", [], {"tower_job_id": 7, "certificates_replace_ca": True}, "in this job of AWX would be thrown away"),
+        ("site", ["--limit", "sn"], {}, "and sl is not part of this play, so that nobody knows which one it trusts"),
+        ("site", [], {"certificates_ca_certificate": "/no/crt", "certificates_ca_private_key": "/no/key"}, NEITHER),
+        ("join", [], {}, "Who runs a site alone needs ca.crt, which the operator of the SuperLink has."),
+    ],
+)
+def test_an_authority_that_could_not_be_made_is_told_before_any_host_is_asked(
+    play, book: str, how: list[str], more: dict, why: str
+) -> None:
+    status, said, _told = play(f"fedops.flower.{book}", *how, "-e", json.dumps(more))
+    assert (status, "UNREACHABLE" in said, why in said) == (2, False, True), said
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"awx_job_id": 7, "certificates_ca_directory": "/volume/that/is/kept"}], ids=["one", "volume"]
+)
+def test_an_authority_that_can_be_made_is_none_of_its_problems(play, more: dict) -> None:
+    _status, said, _told = play("fedops.flower.site", "-e", json.dumps(more))
+    assert "sl]: UNREACHABLE" in said, said
+
+
+@pytest.mark.usefixtures("authority")
 @pytest.mark.parametrize("book", ["site", "teardown"])
 def test_a_supernode_alone_is_deployed_and_removed(play, book: str) -> None:
     _status, said, _told = play(f"fedops.flower.{book}", "--limit", "sn", "-e", "runtime_home=/nowhere/of/ours")
@@ -136,6 +172,7 @@ def test_a_supernode_alone_is_deployed_and_removed(play, book: str) -> None:
     assert "UNREACHABLE" in said
 
 
+@pytest.mark.usefixtures("authority")
 @pytest.mark.parametrize(
     ("book", "how", "read"),
     [

@@ -56,6 +56,11 @@ def test_an_authority_that_is_neither_lost_nor_another_one_is_used(authority, ho
         ),
         (
             MISSING,
+            replace(TRUSTS, forgets=True, replace=True),
+            "which does not exist, and one that is made in this job of AWX would be ",
+        ),
+        (
+            MISSING,
             replace(TRUSTS, forgets=True),
             "which does not exist on the controller, but this host already trusts ",
         ),
