@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import as_list
 from ansible_collections.fedops.flower.plugins.module_utils._certificates import authority, server
 
 
@@ -38,9 +39,12 @@ def certificate_directory(inventory: str | None, sources: Iterable[str] = ()) ->
 
 
 def subject_alt_names(
-    names: Iterable[str], addresses: Iterable[str] = (), extra: Iterable[str] = (), present: Iterable[str] = ()
+    names: Iterable[str],
+    addresses: Iterable[str] = (),
+    extra: Iterable[str | Sequence[str]] = (),
+    present: Iterable[str] = (),
 ) -> list[str]:
-    return server.subject_alt_names(names, addresses, extra, present)
+    return server.subject_alt_names(names, addresses, [name for one in extra for name in as_list(one)], present)
 
 
 def days_left(not_after: str) -> int:

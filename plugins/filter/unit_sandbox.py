@@ -27,7 +27,7 @@ options:
     elements: str
     default: []
   devices:
-    description: Devices that it may use, as C(DeviceAllow=) of systemd takes them.
+    description: Devices that it may use, as C(DeviceAllow=) of systemd takes them; text may have several, with commas.
     type: list
     elements: str
     default: []
@@ -60,16 +60,17 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.fedops.flower.plugins.module_utils._base import hardening
+from ansible_collections.fedops.flower.plugins.module_utils._base.notation import as_list
 from ansible_collections.fedops.flower.plugins.plugin_utils._errors import errors_as
 
 
 def unit_sandbox(
-    unit: str, port: int | None = None, networks: Iterable[str] = (), devices: Sequence[str] = ()
+    unit: str, port: int | None = None, networks: Iterable[str] = (), devices: str | Sequence[str] = ()
 ) -> dict[str, str]:
     if unit not in hardening.SANDBOXES:
         raise AnsibleFilterError(f"The unit is {unit!r} but must be one of {', '.join(hardening.SANDBOXES)}.")
     with errors_as(AnsibleFilterError):
-        directives = hardening.directives(unit, None if port is None else int(port), networks, devices)
+        directives = hardening.directives(unit, None if port is None else int(port), networks, as_list(devices))
     return {"directives": directives, "closed_doors": " ".join(hardening.CLOSED_DOORS)}
 
 

@@ -25,6 +25,19 @@ FILES = sorted(
 )
 
 
+# What only playbooks set, and never as text.
+OURS = {"runtime_prepared", "nginx_is_there"}
+BOOLEANS = {
+    name
+    for role in ROLES
+    for entry in yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text("utf-8"))[
+        "argument_specs"
+    ].values()
+    for name, option in entry.get("options", {}).items()
+    if option["type"] == "bool"
+} - OURS
+
+
 def owner(variable: str) -> str | None:
     """Return the role whose prefix a variable has."""
     return next((role for role in ROLES if variable.lstrip("_").startswith(f"{role}_")), None)
@@ -84,6 +97,26 @@ def handed_on(role: str) -> set[str]:
 def test_no_role_or_playbook_has_to_do_with_private_variables_of_another_role(path) -> None:
     mentioned = set(re.findall(r"\b__\w+", path.read_text("utf-8")))
     assert {name for name in mentioned if owner(name) not in (None, home(path))} == set()
+
+
+def decided_by(path: Path) -> set[str]:
+    """Return the variables that a file takes for true or false as they are."""
+    text = path.read_text("utf-8")
+    found: set[str] = set()
+    for template in [text] if path.suffix == ".j2" else texts(yaml.safe_load(text)):
+        tree = Environment().parse(template)
+        decisions = [node.test for node in tree.find_all((nodes.CondExpr, nodes.If))]
+        decisions += [node.node for node in tree.find_all(nodes.Not)]
+        for node in tree.find_all((nodes.And, nodes.Or)):
+            decisions += [node.left, node.right]
+        found.update(node.name for node in decisions if isinstance(node, nodes.Name))
+    return found
+
+
+# The command line, inventories in INI and consoles give text, and "false" is as true as any other.
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_user_says_is_made_a_boolean_before_it_decides(path) -> None:
+    assert decided_by(path) & BOOLEANS == set()
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 TASKS = Path(__file__).resolve().parents[3] / "roles" / "training" / "tasks"
@@ -22,3 +23,13 @@ def test_every_check_of_a_training_is_of_the_same_app() -> None:
     assert sorted((str(check.pop("fixed")) for check in checks), key=len) == ["{}", *["{{ __training_fixed }}"] * 3]
     assert checks[0]["kit"] == "{{ app_kit }}"
     assert checks == checks[:1] * 4
+
+
+@pytest.mark.parametrize("no", [False, "false", "no", "", None])
+@pytest.mark.parametrize("yes", [True, "true", "Yes"])
+def test_a_training_is_forced_by_who_says_so(computed, no, yes) -> None:
+    context = ("training", "__training_context")
+    assert computed(*context, training_force=no, training_round_files=no) == {}
+    forced = computed(*context, training_force=yes, training_round_files=no)
+    assert forced == {"FL_RESUME": "never"}
+    assert computed(*context, training_force=no, training_round_files=yes) == {"FL_ROUND_FILES": "true"}

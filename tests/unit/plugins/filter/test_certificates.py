@@ -40,5 +40,14 @@ def test_a_moment_that_is_none_is_refused_in_words() -> None:
             FILTERS["days_left"](moment)
 
 
+@pytest.mark.parametrize(
+    "extra", [["b", "192.0.2.1"], [["b", "192.0.2.1"], []], ["b, 192.0.2.1", ""], ["b", None, ["192.0.2.1"]]]
+)
+def test_names_by_which_others_reach_it_may_be_text_as_the_command_line_gives_it(extra) -> None:
+    assert FILTERS["subject_alt_names"](["a"], [], extra) == [
+        "IP:127.0.0.1", "IP:::1", "IP:192.0.2.1", "DNS:a", "DNS:localhost", "DNS:b",
+    ]  # fmt: skip
+
+
 def test_names_are_listed_as_a_certificate_has_them() -> None:
     assert FILTERS["subject_alt_names"](["a"]) == ["IP:127.0.0.1", "IP:::1", "DNS:a", "DNS:localhost"]

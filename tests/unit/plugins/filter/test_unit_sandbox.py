@@ -23,3 +23,10 @@ def test_it_tells_what_the_library_tells() -> None:
 def test_what_no_unit_can_have_is_refused_in_words(unit, devices, told) -> None:
     with pytest.raises(AnsibleFilterError, match=told):
         unit_sandbox(unit, devices=devices)
+
+
+@pytest.mark.parametrize("given", [["char-nvidia* rw", "/dev/fuse"], "char-nvidia* rw, /dev/fuse"])
+def test_devices_may_be_text_as_the_command_line_gives_it(given) -> None:
+    lines = unit_sandbox("flower-clientapps", devices=given)["directives"].splitlines()
+    assert [line for line in lines if "DeviceAllow" in line] == ["DeviceAllow=char-nvidia* rw", "DeviceAllow=/dev/fuse"]
+    assert unit_sandbox("flower-clientapps", devices="") == unit_sandbox("flower-clientapps")
