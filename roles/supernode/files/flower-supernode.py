@@ -538,8 +538,7 @@ def main() -> None:
     keep_loopback(os.environ)  # a SuperLink of this very host
     Client.sessions = agreement(int(os.environ.get(AGREED) or 0))
     FLOWER_LOGGER.addHandler(Forgotten())
-    # The connection imports the class by its name.
-    fleet_http_connection.FleetHttpClient = Client
+    fleet_http_connection.FleetHttpClient = Client  # the connection imports the class by its name
     quicken(PACE, "flwr.supernode.start_client_internal", "time.sleep(3)", "time.sleep(0.5)")
     read_in_larger_parts()  # what a ClientApp replies
     quicken_pulls(pull_objects, 2.0)  # all SuperNodes ask one SuperLink
