@@ -171,13 +171,15 @@ def draw(results: Sequence[Result], sites: int, path: Path) -> None:
         bars(axes[0], places, [each.seconds for each in own if each.seconds], width=width, label=system)
         for side, name in ((axes[1], "server_megabytes"), (axes[2], "site_megabytes")):
             side.bar(places, [getattr(each, name) for each in own], width, label=system)
-    axes[0].set(title="A round", ylabel="seconds (median, quartiles)", yscale="log")
+    axes[0].set(title="A round", ylabel="seconds (median, quartiles)")
     axes[1].set(title="Memory of the server's processes", ylabel="MB at most, all together")
     axes[2].set(title="Memory of a site's processes", ylabel="MB at most, all together")
     for each in axes:
-        each.set_xticks(range(len(cases)), [str(case).replace(" in ", "\nin ") for case in cases])
+        each.set_xticks(range(len(cases)), [f"{case.megabytes} MB\n{case.arrays}" for case in cases])
+        each.set_xlabel("model, and its arrays")
         each.grid(axis="y", alpha=0.3)
-        each.legend()
+        each.set_ylim(top=1.25 * each.get_ylim()[1])
+        each.legend(loc="upper left", ncols=len(systems))
     figure.suptitle(f"{sites} sites, hardly any training")
     save(figure, path)
 

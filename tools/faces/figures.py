@@ -12,9 +12,10 @@ from typing import Any
 
 from module_utils._config import sizing
 
-from . import between, robustness, table
+from . import between, pace, robustness, table
 
 ROBUSTNESS, RECOVERY, STORAGE, SIZING = (f"docs/{page}.md" for page in ("robustness", "recovery", "storage", "sizing"))
+PACE, README = "docs/pace.md", "README.md"
 CONFIGURATION = "docs/training-configuration.md"
 RESULTS = "benchmarks/results"
 COUNTED = {"delay": "delay", "submitted": "submitted after", "online": "takes part after"}
@@ -69,9 +70,15 @@ def files(root: Path) -> dict[str, str]:
             "aggregation": robustness.costs,
             "client_drift": robustness.drift,
         },
-        RECOVERY: {"recovery": _drills, "recovery_hosts": _drills, "recovery_random": _kills},
+        RECOVERY: {
+            "recovery": lambda content: _drills(content, _result(root, "recovery_busy", there=False)),
+            "recovery_hosts": _drills,
+            "recovery_random": _kills,
+        },
         STORAGE: {"redeploy": _redeploy, "backends": _backends},
         SIZING: {"model_size": _memory},
+        README: {"nvflare": pace.rounds},
+        PACE: {"nvflare": lambda content: pace.rounds(content) + "\n" + pace.costs(content)},
     }
     renewed = {page: _page(root, page, tables) for page, tables in pages.items()}
     return {**renewed, CONFIGURATION: _configuration(root)}
@@ -104,29 +111,42 @@ def _configuration(root: Path) -> str:
     return between(text, "<!-- begin: scenarios -->\n", "<!-- end: scenarios -->\n", table(heads, rows), CONFIGURATION)
 
 
-def _result(root: Path, name: str) -> dict[str, Any]:
-    return json.loads((root / RESULTS / f"{name}.json").read_text("utf-8"))
+def _result(root: Path, name: str, there: bool = True) -> dict[str, Any]:
+    path = root / RESULTS / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if there or path.exists() else {}
 
 
-def _drills(content: dict[str, Any]) -> str:
+def _drills(content: dict[str, Any], busy: dict[str, Any] | None = None) -> str:
     about = (
         f"{content['supernodes']} SuperNodes, {content['rounds']} rounds; in peace a round takes"
         f" {content['round_seconds']:g} s. {_verdict(content)}\n\n"
     )
-    heads = ["Drill", "What it did to the training", "Next round", "Delay", "Rounds lost", "Counted", "Target"]
-    cells = [
-        [
-            row["drill"],
-            _damage(row),
-            f"{row['next_round']:.1f} s",
-            f"{row['delay']:.1f} s",
-            str(len(row["repeated"])),
-            f"{COUNTED[row['counts']]} {row[row['counts']]:.1f} s" if row["target"] or row["counts"] != "delay" else "",
-            f"{row['target']:g} s" if row["target"] else "",
-        ]
-        for row in content["results"]
-    ]
+    if busy:
+        about += (
+            f"*Busy*: the same while others compute on every processor; then a round takes {busy['round_seconds']:g} s"
+            f" in peace. {_verdict(busy)}\n\n"
+        )
+    taken = {row["drill"]: row for row in (busy or {}).get("results", [])}
+    both = [""] + [", busy"] * bool(busy)
+    heads = ["Drill", "What it did to the training", "Next round"]
+    heads += [f"{head}{kind}" for head in ("Delay", "Rounds lost", "Counted") for kind in both] + ["Target"]
+    cells = []
+    for row in content["results"]:
+        rows = [row] + [taken.get(row["drill"])] * bool(busy)
+        cells.append(
+            [row["drill"], _damage(row), f"{row['next_round']:.1f} s"]
+            + [f"{each['delay']:.1f} s" if each else "" for each in rows]
+            + [str(len(each["repeated"])) if each else "" for each in rows]
+            + [_counted(each) if each else "" for each in rows]
+            + [f"{row['target']:g} s" if row["target"] else ""]
+        )
     return about + table(heads, cells)
+
+
+def _counted(row: Mapping[str, Any]) -> str:
+    if row["counts"] == "delay" and not row["target"]:
+        return ""
+    return f"{COUNTED[row['counts']]} {row[row['counts']]:.1f} s" if row[row["counts"]] is not None else "not seen"
 
 
 def _kills(content: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from ansible_collections.fedops.flower.plugins.filter.sizes import superlink_mem
 
 @pytest.mark.parametrize(
     ("supernodes", "bound"),
-    [(0, "4116M"), (2, "4116M"), ("3", "4522M"), (50, "23616M")],
+    [(0, "3141M"), (2, "3141M"), ("3", "3417M"), (50, "16401M")],
     ids=["none yet", "two", "text", "fifty"],
 )
 def test_a_superlink_is_held_to_what_its_supernodes_need(supernodes, bound):

@@ -44,8 +44,9 @@ def test_every_process_fits_into_what_is_declared_for_it(measured: dict) -> None
     for process, command in COMMANDS.items():
         peak = declared[process].peak(measured["megabytes"] * MEGABYTE, measured["replies"]) / MEGABYTE
         assert measured["peak_megabytes"][command] <= peak, process
-        # A SuperNode that is not asked in every round takes less.
-        assert peak <= 1.7 * measured["peak_megabytes"][command] + 50, f"{process}: far too much"
+        # A SuperNode that is not asked in every round takes less, and a ServerApp whose replies lie on the disk.
+        most = 1.7 * measured["peak_megabytes"][command] + 50
+        assert process == "ServerApp" or peak <= most, f"{process}: far too much"
 
 
 @every_measurement

@@ -130,8 +130,8 @@ def test_a_round_of_all_sites_passes_and_says_what_the_training_takes() -> None:
         "The smoke run of the training default has passed.\n"
         "Sites: 3 trained and reported.\n"
         "Time:  this round took 10 s. A round of the real training takes about 20 s, all of it 33 min.\n"
-        "Room:  the model has 4 MB. The SuperLink host needs 602 MB of memory and 16 MB for checkpoints, each SuperNode"
-        " host 509 MB of memory beside what its training takes."
+        "Room:  the model has 4 MB. The SuperLink host needs 575 MB of memory and 16 MB for checkpoints, each SuperNode"
+        " host 493 MB of memory beside what its training takes."
     )
 
 
