@@ -352,6 +352,7 @@ LAUNCHER_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
             "TASK_TYPE_TO_APPIO_API_ADDRESS_ARG",
             "TASK_TYPE_TO_COMMAND",
         ),
+        "flwr.supercore.inflatable": ("inflatable_utils",),
         "flwr.supercore.inflatable.inflatable_object": (
             "get_all_nested_objects",
             "get_object_tree",
@@ -442,16 +443,11 @@ PULLS: t.Mapping[str, int] = _assume(
     SUPERNODE_LAUNCHER,
     _PACE,
 )
-PUSHES: t.Mapping[str, tuple[str, tuple[str, ...]]] = _assume(
+PUSHES: tuple[str, tuple[str, ...]] = _assume(
     "pushes",
-    {
-        "flwr.supercore.inflatable.inflatable_utils": (
-            "push_object_contents_from_iterable",
-            ("object_contents", "push_object_fn", "max_concurrent_pushes"),
-        )
-    },
-    "Whoever sends a message does it by this function, which takes pieces, what sends one, and as a keyword with a"
-    " default how many may be under way.",
+    ("push_object_contents_from_iterable", ("object_contents", "push_object_fn", "max_concurrent_pushes")),
+    "Whoever sends a message does it by this function of inflatable_utils, which takes pieces, what sends one, and as a"
+    " keyword with a default how many may be under way.",
     _PUSHES,
     _PUSHING,
 )
@@ -510,6 +506,7 @@ APP_NAMES: t.Mapping[str, tuple[str, ...]] = _assume(
         "flwr.proto.node_pb2": ("NodeInfo",),
         "flwr.proto.runtime_pb2": ("PullAppMessagesRequest",),
         "flwr.supercore.constant": ("FLWR_PRIVATE_MAX_CONCURRENT_OBJ_PULLS",),
+        "flwr.supercore.inflatable": ("inflatable_utils",),
         "flwr.supercore.inflatable.inflatable_object": (
             "InflatableObject",
             "get_object_body",
