@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no drill has {options.only!r} in its name")
     # A kill in the middle of a round meets a site at work, as with a real model, and the rounds outlast the drills.
     others = busy_processors() if options.busy else nullcontext()
-    with Federation.at(options.testbed, Federation.up) as federation, slow_task() as task, others:
+    with Federation.at(options.testbed, Federation.up) as federation, slow_task() as task, others as dummy_busy:
         prepared = sum(drill.prepare is not None for drill, _moment in chosen)
         exercise = Exercise(federation, rounds=FIRST + 4 * len(chosen) + 4 * prepared + 6, task=task)
         exercise.begin()

@@ -36,7 +36,7 @@ def test_an_environment_is_made_once_from_its_lock_without_a_network(tmp_path) -
     lock.write_text(wheel(tmp_path / "wheels"))
     python = python_with(str(lock), str(place), str(tmp_path / "wheels"))
     said = subprocess.run(
-        [python, "-I", "-c", "import toldabout; print(toldabout.WORD)"], capture_output=True, text=True
+        [python, "-I", "-c", "import toldabout; print(toldabout.WORD)"], capture_output=True, text=True, check=True
     )
     assert said.stdout == "here\n"
     before = Path(python).parent.parent.stat().st_mtime_ns
