@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from common import ROOT
 from federation import BenchmarkError, Federation
-from simulation import Simulation
 
 LOOK = 0.05  # seconds between two looks
 BUDGET = 300.0  # seconds in which a training must have finished another round
@@ -89,11 +92,19 @@ class Story:
         return self.result()
 
     def undisturbed(self) -> dict[str, Any]:
-        """Return the result of the same training on a simulated grid."""
+        """Return the result of the same training on a simulated grid.
+
+        In a process of its own, without what this one's environment says to OpenBLAS: kernels that are not those of the
+        hosts round the last bit otherwise.
+        """
         federation = self.federation
-        effective = json.loads(federation.on(federation.superlink, "cat", f"{self.published}/effective.json"))
-        with Simulation.of_hosts(federation.data, tuple(federation.supernodes)) as simulation:
-            return simulation.repeat(effective["run_config"])
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "benchmarks" / "undisturbed.py"), str(federation.data), *federation.supernodes],
+            input=federation.on(federation.superlink, "cat", f"{self.published}/effective.json"),
+            stdout=subprocess.PIPE, env=environment, text=True, check=True,
+        )  # fmt: skip
+        return json.loads(done.stdout)
 
     @property
     def published(self) -> str:
