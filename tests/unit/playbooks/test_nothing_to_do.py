@@ -131,6 +131,17 @@ def test_types_of_the_variables_of_the_checkpoints_are_refused_before_any_host_i
     assert "checkpoints_backend is 'tape' but must be one of local, disk, nfs." in said
 
 
+@pytest.mark.parametrize("book", ["site", "train"])
+def test_a_type_that_a_role_refuses_is_told_in_a_sentence(play, book: str) -> None:
+    """Ansible itself tells it when the role begins, and all that the role takes with it."""
+    how = ["-e", "training_attempts=", "-e", json.dumps({"supernode_online_timeout": "long"})]
+    status, said, told = play(f"fedops.flower.{book}", *how)
+    assert (status, "UNREACHABLE" in said, "argument_spec" in said) == (2, False, False)
+    assert "training_attempts is empty but must be of the type int." in said
+    assert ("supernode_online_timeout is 'long' but must be of the type int." in said) is (book == "site")
+    assert book == "site" or told["flower_status"] == "not_started"
+
+
 @pytest.fixture
 def authority(tmp_path: Path) -> Path:
     """The certificate of an authority, where whoever runs a site alone has it."""

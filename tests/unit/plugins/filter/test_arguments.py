@@ -50,10 +50,20 @@ def test_all_of_them_are_told_and_no_secret_is() -> None:
 
 def test_what_only_a_host_knows_is_left_to_the_role() -> None:
     class Late(dict):
-        def get(self, name: str, default: object = None) -> object:
+        def __getitem__(self, name: str) -> object:
             raise AnsibleError("ansible_facts is undefined")
 
-    assert argument_problems(Late(), "checkpoints") == []
+    assert argument_problems(Late(checkpoints_mirror_keep="ten"), "checkpoints") == []
+
+
+def test_what_several_roles_take_is_told_once() -> None:
+    told = argument_problems(
+        {"training_attempts": "", "checkpoints_backend": "tape"}, "training", "checkpoints", "training"
+    )
+    assert told == [
+        "training_attempts is empty but must be of the type int.",
+        "checkpoints_backend is 'tape' but must be one of local, disk, nfs.",
+    ]
 
 
 def test_a_role_that_there_is_not_is_refused() -> None:
