@@ -616,6 +616,12 @@ def test_forgotten_message() -> None:
     assert flower.FORGOTTEN in inspect.getsource(importlib.import_module("flwr.supernode.start_client_internal"))
 
 
+def test_sending_replies() -> None:
+    push = importlib.import_module("flwr.supernode.start_client_internal")._push_messages
+    assert tuple(inspect.signature(push).parameters) == flower.PUSHING
+    assert 'while (content := object_store.get(tree.object_id)) == b"":' in inspect.getsource(push)
+
+
 def not_said(pauses) -> list[str]:
     """Return the pauses that a module of Flower does not have, or has of another module ``time``."""
     found = {name: importlib.import_module(name) for name in pauses}

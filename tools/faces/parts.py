@@ -18,6 +18,8 @@ PARTS = (
     ("patience", "files/fab/fedops_kit/patience.py", SUPERNODE),
     ("parts", "roles/superlink/files/flower-superlink.py", SUPERNODE),
     ("sessions", "plugins/module_utils/_supernode/sessions.py", SUPERNODE),
+    ("refusals", "plugins/module_utils/_supernode/refusals.py", SUPERNODE),
+    ("replies", "plugins/module_utils/_supernode/replies.py", SUPERNODE),
     ("loopback", LOOPBACK, SUPERNODE),
     ("loopback", LOOPBACK, "roles/supernode/files/clientapps/loopback.py"),
     ("loopback", LOOPBACK, "roles/superlink/files/flower-superexec.py"),

@@ -423,6 +423,13 @@ FORGOTTEN = _assume(
     "The SuperNode logs this when it forgets to tidy up a message of a run that was stopped meanwhile.",
     SUPERNODE_LAUNCHER,
 )
+PUSHING: tuple[str, ...] = _assume(
+    "sending_replies",
+    ("state", "object_store", "send", "push_object"),
+    "The SuperNode sends replies with a function _push_messages that takes these, and waits for each of a reply's"
+    " pieces until the store has it.",
+    SUPERNODE_LAUNCHER,
+)
 SUPERNODE_PAUSES: t.Mapping[str, tuple[str, ...]] = _assume(
     "supernode_pauses",
     {"flwr.supernode.start_client_internal": ("time.sleep(3)", "time.sleep(0.5)")},

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs Flower's SuperNode, and sees to eight things that Flower 1.41 leaves undone.
+"""Runs Flower's SuperNode, and sees to nine things that Flower 1.41 leaves undone.
 
 A SuperNode that was killed is online to the SuperLink until its heartbeats are missed, for up to a minute, and until
 then the SuperLink refuses to activate the next process with its key. That process says goodbye for the one before it.
@@ -13,6 +13,9 @@ When a run is stopped while its message is being received, the SuperNode leaves 
 without removing the half that it has stored. A ClientApp begins with that half, and from there on the SuperNode, which
 sends whatever reply there is, is one reply late: every round waits for its timeout. All of that is in its memory alone,
 and its identity is its key: nothing is lost by ending it, and systemd starts it anew.
+
+A ClientApp that is killed while it replies has left a message whose pieces never come. Flower waits for them for ever,
+and its SuperNode, which is online, takes part in nothing any more. Here the reply is given up after a while.
 
 A SuperLink whose database is busy answers 500 to a message or a piece of one, and Flower drops the message with all
 its pieces, or ends. Here it is sent, or asked for, again.
@@ -83,7 +86,6 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 
 NODE_ID = Path("node-id")  # in the directory that this SuperNode alone writes to
 FORGOTTEN = "Ignoring message %s"
-CLOCKS_AGREE = 3.0  # seconds; an answer tells whole ones, and has taken a while
 LOOK = 30.0  # seconds between two questions whether trainings have ended
 REFUSED = 1000  # the code of an error that is none of Flower's
 T = TypeVar("T")
@@ -340,6 +342,75 @@ class Agreement:
 # end: sessions
 
 
+# begin: refusals (tools/generate.py copies it from refusals.py)
+CLOCKS_AGREE = 3.0  # seconds; an answer tells whole ones, and has taken a while
+
+
+def refusal(response: Any) -> str:
+    """Say why the SuperLink refuses a SuperNode, as far as it tells."""
+    text = f"The SuperLink refuses this SuperNode: {response.status_code} {response.text.strip()}"
+    ahead = time.time() - _moment(response.headers.get("date"))
+    if abs(ahead) <= CLOCKS_AGREE:
+        return text
+    return (
+        f"{text}. The clock of this host is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the SuperLink's;"
+        " Flower allows 5 s ahead and 305 s behind. Synchronize them, as with chrony or systemd-timesyncd."
+    )
+
+
+def _moment(date: str | None) -> float:
+    """Return the time that an answer carries; now, where it carries none."""
+    try:
+        return parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return time.time()
+
+
+# end: refusals
+
+
+# begin: replies (tools/generate.py copies it from replies.py)
+MISSED = 60.0  # seconds without a piece of a reply; Flower misses a ClientApp that says nothing after as many
+_TAKES = ("state", "object_store", "send", "push_object")  # what Flower's function that sends replies takes
+
+
+class Awaited:
+    """A store of pieces, in which those of a reply are waited for only while some come."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._waits: float | None = None  # since when
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def get(self, object_id: str) -> bytes | None:
+        """Return a piece, or nothing while it is still to come."""
+        content: bytes | None = self._store.get(object_id)
+        now = time.monotonic()
+        self._waits = None if content != b"" else now if self._waits is None else self._waits
+        if self._waits is not None and now - self._waits > MISSED:
+            raise TimeoutError(f"its ClientApp has sent no more of it for {MISSED:g} s, and is taken for dead")
+        return content
+
+
+def await_pieces(module: str, name: str) -> None:
+    """Have a function of Flower that sends replies give up what no ClientApp sends, where it is the one we know."""
+    found = importlib.import_module(module)
+    push = getattr(found, name, None)
+    if push is None or tuple(inspect.signature(push).parameters) != _TAKES:
+        print(f"This release of Flower sends replies in another way ({module}). That is left to it.", file=sys.stderr)
+        return
+
+    def pushed(state: Any, object_store: Any, send: Any, push_object: Any) -> None:
+        push(state, Awaited(object_store), send, push_object)
+
+    vars(found)[name] = pushed
+
+
+# end: replies
+
+
 # begin: loopback (tools/generate.py copies it from loopback.py)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROXY = re.compile("(https?|all)_proxy", re.IGNORECASE)
@@ -503,26 +574,6 @@ def agreement(number: int) -> Agreement | None:
     return sessions
 
 
-def refusal(response: httpx.Response) -> str:
-    """Say why the SuperLink refuses a SuperNode, as far as it tells."""
-    text = f"The SuperLink refuses this SuperNode: {response.status_code} {response.text.strip()}"
-    ahead = time.time() - _moment(response.headers.get("date"))
-    if abs(ahead) <= CLOCKS_AGREE:
-        return text
-    return (
-        f"{text}. The clock of this host is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the SuperLink's;"
-        " Flower allows 5 s ahead and 305 s behind. Synchronize them, as with chrony or systemd-timesyncd."
-    )
-
-
-def _moment(date: str | None) -> float:
-    """Return the time that an answer carries; now, where it carries none."""
-    try:
-        return parsedate_to_datetime(date or "").timestamp()
-    except ValueError:
-        return time.time()
-
-
 class Forgotten(logging.Handler):
     """Ends the process when Flower says that it forgets a message of which it has stored something."""
 
@@ -540,6 +591,7 @@ def main() -> None:
     FLOWER_LOGGER.addHandler(Forgotten())
     fleet_http_connection.FleetHttpClient = Client  # the connection imports the class by its name
     quicken(PACE, "flwr.supernode.start_client_internal", "time.sleep(3)", "time.sleep(0.5)")
+    await_pieces("flwr.supernode.start_client_internal", "_push_messages")
     read_in_larger_parts()  # what a ClientApp replies
     quicken_pulls(pull_objects, 2.0)  # all SuperNodes ask one SuperLink
     gc.collect()

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -122,6 +123,40 @@ def test_a_reply_that_nobody_wants_any_more_ends_nothing(signals) -> None:
     """The SuperNode forgets it as a whole."""
     FLOWER_LOGGER.info("Run ID %s is not in `RUNNING` status. Ignoring reply message %s.", RUN, "0a")
     assert signals == []
+
+
+def test_a_reply_whose_clientapp_has_died_is_given_up(monkeypatch, caplog) -> None:
+    launcher = runpy.run_path(str(LAUNCHER))
+    monkeypatch.setitem(launcher["Awaited"].get.__globals__, "MISSED", 0.2)
+    monkeypatch.setattr(flower, "_push_messages", flower._push_messages)
+    monkeypatch.setattr(flower, "time", SimpleNamespace(sleep=lambda _seconds: time.sleep(0.02)))
+    launcher["await_pieces"](flower.__name__, "_push_messages")
+    store = ObjectStoreFactory().store()
+    reply = message()
+    reply.metadata.__dict__["_reply_to_message_id"] = "0a"
+    reply.metadata.__dict__["_message_id"] = reply.object_id
+    tree = get_object_tree(reply)
+    store.preregister(RUN, tree)  # a ClientApp has announced it, and sends nothing more
+    forgotten: list[str] = []
+    state = SimpleNamespace(
+        get_messages_legacy=lambda is_reply: [reply],
+        get_message_processing_duration=lambda message_id: 1.0,
+        delete_messages=lambda message_ids: forgotten.extend(message_ids),
+    )
+    flower._push_messages(state, store, lambda *_: ({reply.object_id}, "session"), lambda *_: None)
+    assert "its ClientApp has sent no more of it for 0.2 s, and is taken for dead" in caplog.text
+    assert forgotten == [reply.metadata.message_id, "0a"]
+    assert store.get(reply.object_id) is None  # nothing of it is left
+
+
+def test_another_release_of_flower_sends_replies_by_itself(monkeypatch, capsys) -> None:
+    def push(state: Any, send: Any) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(flower, "_push_messages", push)
+    runpy.run_path(str(LAUNCHER))["await_pieces"](flower.__name__, "_push_messages")
+    assert flower._push_messages is push
+    assert "This release of Flower sends replies in another way" in capsys.readouterr().err
 
 
 def test_the_connection_of_flower_uses_the_client_of_the_launcher(monkeypatch) -> None:
