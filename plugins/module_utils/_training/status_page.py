@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .._base.jsonable import harmless, harmless_value
+from .._base.jsonable import harmless_value
 from .._base.notation import counted
 from .._config.purposes import REAL_TRAINING, SIMULATION, SMOKE, purpose_of
 from .._flower.assumptions import OFFLINE, ONLINE
+from .columns import number, table
 from .picture import PICTURE, STATUS_UNKNOWN, Row
 from .progress import span_text
 from .promises import promise_lines
@@ -24,8 +25,6 @@ NOT_OURS = "(NOT REGISTERED BY US)"
 SHOWN_RESTARTS = 3
 SHOWN_BACKLOG = 5
 SHOWN_TRACKED = 5
-LARGE = 1e9  # numbers beyond are written with their power of ten
-CELL = 100  # characters of a cell of a table
 
 
 def render(status: Mapping[str, Any]) -> str:
@@ -52,16 +51,16 @@ def history_table(history: Iterable[Row]) -> str:
     rows = [
         (
             row.get("round"),
-            _number(row.get("loss")),
-            _number(row.get("accuracy")),
-            _number(row.get("replies"), 0),
-            _number(row.get("failures"), 0),
-            _number(row.get("seconds"), 1),
+            number(row.get("loss")),
+            number(row.get("accuracy")),
+            number(row.get("replies"), 0),
+            number(row.get("failures"), 0),
+            number(row.get("seconds"), 1),
             row.get("checkpoint") or ("NOT SAVED" if row.get("checkpoint_problem") else "-"),
         )
         for row in history
     ]
-    return _table(("ROUND", "LOSS", "ACCURACY", "REPLIES", "FAILURES", "SECONDS", "CHECKPOINT"), rows)
+    return table(("ROUND", "LOSS", "ACCURACY", "REPLIES", "FAILURES", "SECONDS", "CHECKPOINT"), rows)
 
 
 def sites_table(told: Mapping[str, Any]) -> str:
@@ -72,7 +71,7 @@ def sites_table(told: Mapping[str, Any]) -> str:
         rows.append(["mean", "", *(_spread(across.get(name), digits) for name, digits in _COLUMNS), ""])
     head = ["SITE", "STATE", "EXAMPLES", "LOSS", "EVAL LOSS", "ACCURACY", "UPDATE", "GRADIENT", "SECONDS", "REMARK"]
     shown = [column for column in range(len(head)) if column < 2 or any(row[column] not in ("", "-") for row in rows)]
-    return _table([head[column] for column in shown], [[row[column] for column in shown] for row in rows])
+    return table([head[column] for column in shown], [[row[column] for column in shown] for row in rows])
 
 
 _COLUMNS = (
@@ -94,7 +93,7 @@ def _site_cells(entry: Row) -> list[Any]:
     return [
         entry["site"],
         state if state in ("counted", "evaluated") else state.upper(),
-        *(_number(figures.get(name), digits) for name, digits in _COLUMNS),
+        *(number(figures.get(name), digits) for name, digits in _COLUMNS),
         entry.get("reason") or evaluation.get("problem") or "",
     ]
 
@@ -102,7 +101,7 @@ def _site_cells(entry: Row) -> list[Any]:
 def _spread(spread: Any, digits: int) -> str:
     if not isinstance(spread, Mapping) or not isinstance(spread.get("mean"), (int, float)):
         return "-"
-    return f"{_number(spread['mean'], digits)} ± {_number(spread.get('deviation'), digits)}"
+    return f"{number(spread['mean'], digits)} ± {number(spread.get('deviation'), digits)}"
 
 
 def _superlink(superlink: Row) -> str:
@@ -126,7 +125,7 @@ def _supernodes(nodes: Sequence[Row], problem: str | None) -> str:
     if not nodes:
         return head if unknown else "SuperNodes   none registered"
     rows = [(node.get("name") or NOT_OURS, node.get("node_id") or "-", _standing(node)) for node in nodes]
-    return f"{head}\n{_table(('NAME', 'NODE ID', 'STATUS'), sorted(rows, key=lambda row: str(row[0])))}"
+    return f"{head}\n{table(('NAME', 'NODE ID', 'STATUS'), sorted(rows, key=lambda row: str(row[0])))}"
 
 
 def _standing(node: Row) -> str:
@@ -146,9 +145,9 @@ def _trainings(trainings: Sequence[Row], problem: str | None) -> str:
             training["name"],
             training.get("state") or "-",
             f"{training.get('round') or 0}/{training.get('num_rounds') or '?'}",
-            _number(training.get("loss")),
-            _number(training.get("accuracy")),
-            _number(training.get("seconds_per_round"), 1),
+            number(training.get("loss")),
+            number(training.get("accuracy")),
+            number(training.get("seconds_per_round"), 1),
             span_text(training["eta_seconds"]) if training.get("eta_seconds") else "-",
             _saved(training.get("checkpoint")),
             training.get("restarts") or 0,
@@ -157,7 +156,7 @@ def _trainings(trainings: Sequence[Row], problem: str | None) -> str:
         for training in trainings
     ]
     remarks = [f"  {training['name']}: {remark}" for training in trainings for remark in _remarks(training)]
-    return "\n".join([f"Trainings\n{_table(head, rows)}", *remarks, *_sites_of(trainings)])
+    return "\n".join([f"Trainings\n{table(head, rows)}", *remarks, *_sites_of(trainings)])
 
 
 def _sites_of(trainings: Sequence[Row]) -> list[str]:
@@ -273,17 +272,3 @@ def _tracked(trackers: Sequence[Row]) -> str:
         if tracker.get("problem"):
             lines.append(_warning(f"{tracker['problem']}. It tries again; the training does not wait."))
     return "\n".join(lines)
-
-
-def _number(value: Any, digits: int = 4) -> str:
-    if not isinstance(value, (int, float)):
-        return "-"
-    return f"{value:.{digits}f}" if abs(value) < LARGE else f"{value:.{digits}e}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [[harmless(str(cell), CELL) for cell in row] for row in (head, *rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
-        "  " + "   ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
-    )
