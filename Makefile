@@ -33,7 +33,7 @@ FLOOR := $(if $(filter 0,$(shell id -u)),94,80)
 
 # The scenarios of molecule, and those of them that are not for every day.
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
-LONG := backup delivery disk_full exact_resume first_boot hostile mirror recovery recovery_long redeploy runner storage_vm supervisor trackers upgrade
+LONG := backup delivery disk_full exact_resume first_boot gpus hostile mirror recovery recovery_long redeploy runner storage_vm supervisor trackers upgrade
 
 .PHONY: help
 help: ## Show this help

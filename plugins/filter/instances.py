@@ -85,6 +85,7 @@ _FIELDS = (
     ("node_config", "supernode_node_config"),
     ("app_networks", "supernode_app_networks"),
     ("memory_max", "supernode_memory_max"),
+    ("gpus", "supernode_gpus"),
     ("leave_after", "supernode_leave_after_sessions"),
     ("superlink_address", "supernode_superlink_address"),
     ("superlink_port", "supernode_superlink_port"),

@@ -35,7 +35,7 @@ options:
         a channel of a registry. Both need the library cryptography beside Python. V(aggregate-adapters) averages
         adapters of PEFT, and needs NumPy.
     type: str
-    choices: [supervisor, mirror, alerts, package, worker, aggregate-adapters, tracker]
+    choices: [supervisor, mirror, alerts, package, worker, aggregate-adapters, tracker, gpus]
     required: true
   directory:
     description:

@@ -85,6 +85,14 @@ options:
           - V(0) means in all.
         type: int
         default: 0
+      gpus:
+        description:
+          - The GPUs of the host that its ClientApps may use, by the index or UUID that C(nvidia-smi -L) shows; V(auto)
+            alone means all that no other SuperNode of the host has. By default they may use none.
+          - Nothing is changed when a GPU that is named cannot be used.
+        type: list
+        elements: str
+        default: []
       data_directory:
         description: Where its data lies. It is made when it would lie in C(data) below O(home).
         type: str
@@ -155,6 +163,11 @@ left:
   type: list
   elements: str
   sample: []
+gpus:
+  description: The GPUs of each SuperNode that uses any, by its name.
+  returned: success
+  type: dict
+  sample: {"ward-a": ["0 (NVIDIA H200, GPU-00000000-0000-0000-0000-000000000000)"]}
 """
 
 import grp
@@ -166,13 +179,8 @@ from ansible_collections.fedops.flower.plugins.module_utils._base.module import 
 from ansible_collections.fedops.flower.plugins.module_utils._base.options import HOME_OPTION
 from ansible_collections.fedops.flower.plugins.module_utils._base.sent import SentFile
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.place import INSTANCE_NAME, NAME_RULE
-from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import (
-    StateOwners,
-    Texts,
-    Units,
-    UnitsError,
-    WantedUnits,
-)
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import Units, UnitsError
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.wanted import StateOwners, Texts, WantedUnits
 
 
 def problems(texts: dict[str, str], instances: list[str]) -> list[str]:
@@ -210,6 +218,7 @@ def main() -> None:
         "data_directory": {"type": "str", "default": ""},
         "name": {"type": "str", "default": ""},
         "leave_after": {"type": "int", "default": 0},
+        "gpus": {"type": "list", "elements": "str", "default": []},
     }
     texts = {name: {"type": "str", "default": ""} for name in ("unit", "apps_unit", "launcher")}
     module = AnsibleModule(
@@ -242,6 +251,8 @@ def main() -> None:
         outcome = Units(params["home"], own, params["systemd_directory"], module.check_mode).ensure(
             Texts(**given), program, wanted
         )
+    for warning in outcome.warnings:
+        module.warn(warning)
     for name, why in outcome.left.items():
         module.warn(f"{name}: {why}")
     module.exit_json(
@@ -250,6 +261,7 @@ def main() -> None:
         started=outcome.started,
         removed=outcome.removed,
         left=sorted(outcome.left),
+        gpus=outcome.gpus,
         diff=outcome.diff,
     )
 

@@ -77,6 +77,7 @@ ALERTS = Program("alerts", "_alerts.program")
 PACKAGE = Program("package", "_delivery.program")
 WORKER = Program("worker", "_delivery.following")
 AGGREGATE_ADAPTERS = Program("aggregate-adapters", "_delivery.averaging_program")
+GPUS = Program("gpus", "_gpus.program")
 # It runs on the Python of its tracker's own environment.
 TRACKER = Program("tracker", "_tracking.program")
 # It runs on the controller, on the Python of an environment that has the library of a place to publish in.
@@ -84,5 +85,6 @@ PUBLISH = Program("publish", "_publish.program")
 # Unlike the others it runs beside Flower, on Flower's own Python.
 CLIENTAPPS = Program("clientapps", "clientapps.program", COLLECTION / "roles" / "supernode" / "files")
 PROGRAMS = {
-    program.name: program for program in (SUPERVISOR, MIRROR, ALERTS, PACKAGE, WORKER, AGGREGATE_ADAPTERS, TRACKER)
+    program.name: program
+    for program in (SUPERVISOR, MIRROR, ALERTS, PACKAGE, WORKER, AGGREGATE_ADAPTERS, TRACKER, GPUS)
 }

@@ -45,6 +45,7 @@ MAKERS = {
     "module_utils/_delivery/slots.py": "/var/lib/flower-worker",
     "module_utils/_flower/fab.py": "app",
     "module_utils/_flower/pinned.py": "app/of_trainings",
+    "module_utils/_gpus/devices.py": "/dev/flower",
     "module_utils/_mirror/fetch.py": "checkpoints",
     "module_utils/_mirror/program.py": "/var/lib/flower-mirror",
     "module_utils/_publish/directory.py": CONTROLLER,

@@ -22,6 +22,7 @@ ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 # The packages of module_utils, lowest first.
 LAYERS = (
     "_base",
+    "_gpus",
     "_superlink",
     "_checkpoint",
     "_certificates",

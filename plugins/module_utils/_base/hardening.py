@@ -67,6 +67,18 @@ SANDBOXES: t.Mapping[str, Directives] = {
         "IPAddressDeny": "any",
         "RestrictAddressFamilies": "AF_NETLINK",
     },
+    # It asks the drivers of GPUs for their device files, which loads them, and makes links in /dev.
+    "flower-gpus": {
+        **NO_USER_CODE,
+        "CapabilityBoundingSet": "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_MKNOD CAP_SYS_ADMIN CAP_SYS_MODULE",
+        "IPAddressDeny": "any",
+        "PrivateDevices": "no",
+        "ProcSubset": "all",
+        "ProtectKernelModules": "no",
+        "RestrictAddressFamilies": "AF_UNIX",
+        "SystemCallFilter": (*NO_USER_CODE["SystemCallFilter"], "@chown @module"),
+        "UMask": "0022",
+    },
     "flower-superlink": {**NO_USER_CODE, **ALONE, **ONLY_THIS_HOST},
     "flower-gateway": {**NO_USER_CODE, **ALONE},
     "flower-registry": {**NO_USER_CODE, **ALONE},

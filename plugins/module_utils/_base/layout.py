@@ -106,6 +106,7 @@ SUPERNODE_STATE = "/var/lib/flower-supernode"
 REGISTRY_STATE, WORKER_STATE = "/var/lib/flower-registry", "/var/lib/flower-worker"
 POINTS = "/var/backups/flower/upgrades"
 ALERTS, ALERT_DELIVERY = "/var/lib/flower-alerts", "/var/lib/flower-alerts-delivery"
+GPU_NAMES = "/dev/flower"  # systemd opens nothing to a unit that does not lie in /dev
 TRACKED = "/var/lib/private/flower-trackers"  # where systemd keeps what users have that it makes
 _STORAGE, _BY_FILES, _BY_SYSTEMD = "role `checkpoints`", "module `files`", "systemd"
 # Parents first. What an account does not need to make lies below directories of root.
@@ -142,6 +143,7 @@ FOLDERS: tuple[Folder, ...] = (
            fate=MODELS),
     _roots("trackers", "the program, settings and libraries of what follows trainings for trackers", _SUPERLINK,
            "role `trackers`"),
+    _roots(GPU_NAMES, "the names of GPUs that stay", by="`flower-gpus.service`"),
     _roots("/etc/flower", "what the gateway and the fences are told", by=_BY_FILES),
     _roots("/etc/flower/delivery", "key and certificate of a host that hands models on or takes them",
            _REGISTRY + _WORKER, _BY_FILES, IDENTITY),
@@ -228,6 +230,7 @@ FILES: tuple[HostFile, ...] = (
     HostFile(
         "clientapps_launcher", "bin/flower-clientapps", "what starts the ClientApps of a SuperNode", of_release=True
     ),
+    HostFile("gpus", "bin/fedops-gpus.pyz", "what names the GPUs of a host when it starts"),
     HostFile("supernode", "supernode.toml", "what the only SuperNode of a host tells its ClientApps", of_release=True),
     HostFile("gateway", "/etc/flower/gateway.conf", "the configuration of the gateway", of_release=True),
     HostFile("apps_user", "/etc/flower/apps-user", "the name of the account of the apps, where it is not `flower`"),
@@ -278,6 +281,7 @@ SUPERLINK_UNIT, GATEWAY_UNIT, SUPEREXEC_UNIT, REGISTRY_UNIT, WORKER_UNIT = (
 )
 # With a name after an @ where a host has several SuperNodes.
 SUPERNODE_UNIT, CLIENTAPPS_UNIT = "flower-supernode", "flower-clientapps"
+GPUS_UNIT = "flower-gpus.service"
 FENCE_UNIT, TRAINING_UNIT = "flower-fence@", "flower-training@"
 TRACKERS = ("mlflow", "wandb", "tensorboard", "csv")  # what trainings can be followed for
 TRACKER_UNIT = "flower-tracker-"
@@ -288,6 +292,7 @@ UNITS: tuple[HostUnit, ...] = (
     HostUnit(GATEWAY_UNIT, "nginx in front of the SuperLink", _SUPERLINK, of_release=True),
     HostUnit(SUPEREXEC_UNIT, "starts the ServerApps", _SUPERLINK, of_release=True, was_apps=True),
     HostUnit(f"{TRAINING_UNIT}.service", "supervises a training", _SUPERLINK, was_apps=True),
+    HostUnit(GPUS_UNIT, "names the GPUs of a host when it starts", OF_FLOWER),
     HostUnit(f"{SUPERNODE_UNIT}.service", "the only SuperNode of a host", _SUPERNODE, of_release=True, was_apps=True),
     HostUnit(f"{SUPERNODE_UNIT}@.service", "one of several on a host", _SUPERNODE, of_release=True, was_apps=True),
     HostUnit(f"{CLIENTAPPS_UNIT}.service", "its ClientApps", _SUPERNODE, of_release=True),

@@ -15,7 +15,8 @@ import typing as t
 from .._base.fence import network_problems
 from .._base.layout import HIGHEST_PORT, PORT
 from .._base.memory import bound_problems
-from .._base.notation import as_list, is_unset
+from .._base.notation import as_list, is_unset, show
+from .._gpus.shares import gpus_problem
 
 # SQLite's write-ahead log needs memory that all its users share, which none of these offers.
 NETWORK_FILE_SYSTEMS = (
@@ -26,7 +27,7 @@ _PORTS = ("port", "runtime_port", "fleet_port")
 _NUMBERS = ("health_timeout", "requests_per_second")
 _SIZES = ("memory_max", "executor_memory_max")
 _LISTS = ("fleet_listen", "app_networks")
-CHECKED = (*_PORTS, *_NUMBERS, *_SIZES, *_LISTS, "body_max")
+CHECKED = (*_PORTS, *_NUMBERS, *_SIZES, *_LISTS, "body_max", "gpus")
 _BODY = re.compile("[0-9]+[kmg]?")
 # Of a SuperNode at a time: two pushes, two pulls, a look for messages and a heartbeat.
 _CONNECTIONS = 6
@@ -47,6 +48,8 @@ def problems(given: t.Mapping[str, t.Any]) -> list[str]:
         found.append(
             f"superlink_body_max is {_said(given['body_max'])} but must be a size as nginx takes it, such as 32m."
         )
+    if rule := gpus_problem(given.get("gpus")):
+        found.append(f"superlink_gpus is {show(given['gpus'])} but {rule}.")
     for name in _SIZES:
         found += bound_problems(f"superlink_{name}", given[name]) if name in given else []
     found += [

@@ -21,6 +21,7 @@ from .._base.home import DATA
 from .._base.layout import FOLDERS, SEEN_BY_APPS
 from .._base.loopback import PROXY, keep_loopback
 from .._base.notation import is_unset
+from .._gpus.shares import asked_gpus
 from .place import Place
 from .sessions import AGREED, HAS_LEFT
 from .variables import HostVariables, is_below, whole_number
@@ -49,6 +50,7 @@ class SuperNode:
     data_directory: str
     node_config: t.Mapping[str, t.Any]
     leave_after: int = 0  # trainings; 0 for never
+    gpus: t.Sequence[str] = ()
 
     @property
     def config(self) -> str:
@@ -130,7 +132,7 @@ class SuperNodeHost(HostVariables):
             self._supernode(
                 str(given["name"]), str(given["name"]), str(given["name"]), self.port_of(index, given),
                 given.get("data_directory") or os.path.join(data, given["name"]), given.get("node_config") or {},
-                given.get("leave_after_sessions"),
+                given.get("leave_after_sessions"), given.get("gpus"),
             )
             for index, given in enumerate(self.instances)
         ]  # fmt: skip
@@ -179,6 +181,7 @@ class SuperNodeHost(HostVariables):
                     "apps_settings": self._apps_settings(one, directories) if one.instance else "",
                     "data_directory": one.data_directory,
                     "leave_after": one.leave_after,
+                    "gpus": list(one.gpus),
                 }
                 for one in supernodes
             ],
@@ -198,11 +201,13 @@ class SuperNodeHost(HostVariables):
         data: str,
         own: t.Mapping[str, t.Any],
         leave_after: object = None,
+        gpus: object = None,
     ) -> SuperNode:
         config = {"site": site, "data-path": data, **(self.node_config or {}), **own}
         plain = {key: _plain(config[key]) for key in sorted(map(str, config), key=str.lower) if config[key] is not None}
         leave = whole_number(self.leave_after if is_unset(leave_after) else leave_after) or 0
-        return SuperNode(name, instance, str(site), whole_number(port) or 0, str(data), plain, leave)
+        devices = asked_gpus(self.gpus if is_unset(gpus) else gpus)
+        return SuperNode(name, instance, str(site), whole_number(port) or 0, str(data), plain, leave, devices)
 
 
 def federation_members(hosts: t.Sequence[SuperNodeHost]) -> dict[str, list[dict[str, str]]]:

@@ -14,17 +14,18 @@ import secrets
 import subprocess
 import typing as t
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from .._base import guarded
 from .._base.errors import FedopsError
 from .._base.files import Directory, File, remove_empty
-from .._base.layout import SYSTEMD
+from .._base.layout import GPUS_UNIT, SYSTEMD
 from .._base.layout import file as file_of
 from .._base.sent import SentFile
 from .._base.systemd import SHOW, Unit, read_units
+from .._gpus.access import given_gpus, gpu_settings, gpus_are_used
 from .place import SETTINGS, Place, places_found, unit_files
 from .sessions import why_left
+from .wanted import Outcome, StateOwners, Texts, WantedUnits
 
 # Units whose files are new and that do not run from them yet. After a reboot they do.
 TO_RESTART = file_of("/", "supernodes_to_restart")
@@ -35,57 +36,6 @@ _STEP_TIMEOUT = 300  # seconds; systemd itself kills what does not stop after 90
 
 class UnitsError(FedopsError):
     """systemd cannot do what is asked; the message ends with what it said."""
-
-
-@dataclass(frozen=True)
-class WantedUnits:
-    """A SuperNode as asked for: what it tells its ClientApps, and what it adds to the units of all instances."""
-
-    instance: str
-    config: str
-    settings: str = ""
-    apps_settings: str = ""
-    data_directory: str = ""
-    name: str = ""
-    leave_after: int = 0  # trainings; 0 for never
-
-
-@dataclass(frozen=True)
-class Texts:
-    """What all SuperNodes of a host share: the units of the SuperNode and its ClientApps, and its program."""
-
-    unit: str = ""
-    apps_unit: str = ""
-    launcher: str = ""
-
-
-@dataclass(frozen=True)
-class StateOwners:
-    """The numbers of who is given files: the SuperNodes' account, and the group that reads data."""
-
-    supernode: tuple[int, int] = (0, 0)
-    data: int = 0
-    former: int = 0  # the account that SuperNodes ran as before they had one of their own
-
-
-@dataclass
-class Outcome:
-    """What was done, or in check mode would be."""
-
-    restarted: list[str] = field(default_factory=list)
-    started: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    left: dict[str, str] = field(default_factory=dict)  # names, and why
-    diff: list[dict[str, str]] = field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.restarted or self.started or self.removed or self.diff)
-
-    def note(self, path: str, before: str | None, after: str | None) -> None:
-        self.diff.append(
-            {"before_header": path, "after_header": path, "before": before or "", "after": after or ""},
-        )
 
 
 class Units:
@@ -104,8 +54,13 @@ class Units:
         ``program`` is the one that runs the ClientApps.
         """
         places = {Place(self.home, one.instance): one for one in wanted}
-        own = {place: self._own_files(place, one) for place, one in places.items()}
-        names = {name for place in own for name in place.unit_files}
+        names = {place: one.name or place.unit for place, one in places.items()}
+        given = given_gpus({names[place]: one.gpus for place, one in places.items()}, self.home)
+        self.outcome.gpus, self.outcome.warnings = given.told, given.warnings
+        # One without a text is to be gone.
+        gpus = {place: File(self._gpu_settings(place), given.text(name)) for place, name in names.items()}
+        own = {place: self._own_files(place, one, gpus[place]) for place, one in places.items()}
+        unit_names = {name for place in own for name in place.unit_files}
         shared: list[File | SentFile] = [
             File(os.path.join(self.systemd, name), text)
             for place in list(own)[:1]
@@ -120,6 +75,7 @@ class Units:
             for place, files in own.items()
             for unit in (place.unit, place.apps_unit)
             if {place.unit, place.apps_unit} & set(left)
+            or (not gpus[place].text and gpus[place].found is not None)
             or not all(file.is_in_place for file in (*shared, *files))
             or not os.path.exists(place.secret)
         ]
@@ -127,15 +83,26 @@ class Units:
         gone = {place: why for place, one in places.items() if (why := why_left(place, one.leave_after, owners))}
         self.outcome.left = {places[place].name or place.unit: why for place, why in gone.items()}
         self._note_pending(outdated)
-        removed = self._remove([place for place in places_found(self.home, self.systemd) if place not in own], names)
+        removed = self._remove(
+            [place for place in places_found(self.home, self.systemd) if place not in own], unit_names
+        )
         if own:
             self._make(Directory(os.path.join(self.home, "bin"), 0o755))
         for place, one in places.items():
             self._make_directories(place, one)
             self._make_secret(place)
             self._take_over(place)
+        for settings in gpus.values():
+            if settings.text:
+                self._make(Directory(os.path.dirname(settings.path)))
+            else:
+                self._delete(settings.path)
         for file in (*shared, *(file for files in own.values() for file in files)):
             self._write(file)
+        if given.told and not self.check_mode:
+            given.name_devices()
+        elif not given.told:
+            self._forget_names()
         units, resting = ([unit for one in some for unit in (one.unit, one.apps_unit)] for some in (own, gone))
         self._run(outdated, units, resting, bool(removed))
         self._note_pending([])
@@ -167,14 +134,21 @@ class Units:
             if names:
                 self._systemctl(command, *names)
 
-    def _own_files(self, place: Place, wanted: WantedUnits) -> list[File]:
+    def _forget_names(self) -> None:
+        """Remove what names GPUs when the host starts, where no unit uses one."""
+        if self._exists(GPUS_UNIT) and not gpus_are_used(self.systemd):
+            self._systemctl("disable", "--now", GPUS_UNIT)
+            self._delete(os.path.join(self.systemd, GPUS_UNIT))
+            self._delete(file_of(self.home, "gpus"))
+
+    def _own_files(self, place: Place, wanted: WantedUnits, gpus: File) -> list[File]:
         """What belongs to one SuperNode alone."""
-        config = File(place.config, wanted.config, 0o640, 0, self.owners.supernode[1])
+        files = [File(place.config, wanted.config, 0o640, 0, self.owners.supernode[1]), *([gpus] if gpus.text else [])]
         if not place.instance:
-            return [config]
+            return files
         texts = (wanted.settings, wanted.apps_settings)
         settings = zip(self._settings(place), texts)
-        return [config, *(File(os.path.join(folder, SETTINGS), text) for folder, text in settings)]
+        return [*files, *(File(os.path.join(folder, SETTINGS), text) for folder, text in settings)]
 
     def _make_directories(self, place: Place, wanted: WantedUnits) -> None:
         data = os.path.join(self.home, "data")
@@ -234,7 +208,9 @@ class Units:
         if units:
             self._systemctl("disable", "--now", *apps, *units)
         for place in stale:
-            for path in (place.root if place.instance else place.config, place.secret, place.state):
+            for path in (
+                place.root if place.instance else place.config, place.secret, place.state, self._gpu_settings(place),
+            ):  # fmt: skip
                 self._delete(path)
             if place.instance:
                 # That of the SuperNode last, by which it is found.
@@ -266,6 +242,9 @@ class Units:
             guarded.remove_tree(path)
         else:
             guarded.remove(path)
+
+    def _gpu_settings(self, place: Place) -> str:
+        return gpu_settings(place.apps_unit, self.systemd)
 
     def _settings(self, place: Place) -> tuple[str, str]:
         """Return where an instance adds to the units: of the SuperNode, and of its ClientApps."""

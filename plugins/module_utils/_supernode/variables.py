@@ -20,6 +20,7 @@ from .._base.jsonable import is_whole
 from .._base.layout import HIGHEST_PORT, PORT, SUPERNODE_STATE
 from .._base.memory import bound_problems
 from .._base.notation import is_plain, is_unset, show
+from .._gpus.shares import gpus_problem
 from .place import INSTANCE_NAME, NAME_RULE, NODE_NAME_RULE, is_node_name
 
 DEFAULT_PORT = PORT["supernode_port"]
@@ -29,7 +30,7 @@ _NOT_DATA = ("/", "/bin", "/boot", "/etc", "/home", "/lib", "/lib64", "/opt", "/
 _NEVER_BELOW = ("/dev", "/proc", "/sys", "/tmp", "/var/tmp", SUPERNODE_STATE)
 # A name of DNS, or an address of IPv4 or IPv6, and nothing beside it.
 _ADDRESS = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-_FIELDS = ("name", "node_config", "data_directory", "port", "leave_after_sessions")
+_FIELDS = ("name", "node_config", "data_directory", "port", "leave_after_sessions", "gpus")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class HostVariables:
     app_networks: t.Any = None
     memory_max: t.Any = None
     leave_after: t.Any = None
+    gpus: t.Any = None
     superlink_address: str = ""
     superlink_port: object = ""
     environment: t.Mapping[str, t.Any] | None = None  # of its ClientApps
@@ -61,6 +63,7 @@ class HostVariables:
             *self._path_problems("supernode_data_directory", self.data_directory),
             *self._site_problems(),
             *self._number_problems("supernode_leave_after_sessions", self.leave_after),
+            *self._gpu_problems("supernode_gpus", self.gpus),
             *network_problems("supernode_app_networks", self.app_networks),
             *(bound_problems("supernode_memory_max", self.memory_max) if not is_unset(self.memory_max) else ()),
         ]
@@ -88,6 +91,7 @@ class HostVariables:
         if not is_unset(given.get("port")):
             problems += self._port_problems(f"{path}.port", given["port"])
         problems += self._number_problems(f"{path}.leave_after_sessions", given.get("leave_after_sessions"))
+        problems += self._gpu_problems(f"{path}.gpus", given.get("gpus"))
         return problems + self._config_problems(path, given.get("node_config"), ".")
 
     def _config_problems(self, path: str, config: object, joint: str = "_") -> list[str]:
@@ -148,6 +152,10 @@ class HostVariables:
             advice = "Give that of the gateway, superlink_fleet_port."
             found += self._port_problems("supernode_superlink_port", self.superlink_port, advice)
         return found
+
+    def _gpu_problems(self, path: str, gpus: object) -> list[str]:
+        rule = gpus_problem(gpus)
+        return [self._problem(path, gpus, rule, "Correct it, or leave it out.")] if rule else []
 
     def _number_problems(self, path: str, number: object) -> list[str]:
         if is_unset(number) or (whole_number(number) or 0) > 0:

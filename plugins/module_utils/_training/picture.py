@@ -28,6 +28,8 @@ STATUS_UNKNOWN = "unknown"  # how a SuperNode is while the SuperLink does not an
 SHOWN_STRANGERS = 20
 SHOWN_OF_A_HOST, SHOWN_WORDS = 5, 400
 SHOWN_SITES = 100
+SHOWN_GPUS = 64  # of a host
+GPU_COLUMNS = ("index", "name", "uuid", "driver", "supernodes", "memory", "memory_used", "busy", "problem")
 UNREGISTER = "bin/flwr supernode unregister NODE_ID local"
 PICTURE = Bounds(text=2000, items=1000, depth=12, total=100_000)
 
@@ -46,8 +48,9 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
     is a mirror of the checkpoints, ``mirror`` is what it remembers, or ``mirror_state`` the text of that. When
     Flower cannot be asked, ``supernodes`` is none and ``problem`` says why; when the trainings cannot be looked at,
     ``trainings_problem`` does. ``memory_problems`` says which services were killed for want of memory, and
-    ``memory_of_hosts`` what the hosts of SuperNodes say of theirs. ``site_names`` has names and pseudonyms of sites,
-    as ``run_info`` has them, and ``trackers`` what follows trainings; ``names`` says by which of them they are told.
+    ``memory_of_hosts`` what the hosts of SuperNodes say of theirs, as ``gpus_of_hosts`` does of their GPUs.
+    ``site_names`` has names and pseudonyms of sites, as ``run_info`` has them, and ``trackers`` what follows trainings;
+    ``names`` says by which of them they are told.
     """
     if found.get("names", REAL) not in (REAL, PSEUDONYMS):
         raise PictureError(f"status_names is {show(found['names'])} but must be {REAL} or {PSEUDONYMS}.")
@@ -70,6 +73,7 @@ def federation(found: Mapping[str, Any]) -> dict[str, Any]:
             *strangers(nodes, found["expected"], found["host"], found.get("home") or HOME),
             *told_by_hosts(found.get("memory_of_hosts") or {}),
         ],
+        "gpus": gpus_of_hosts(found.get("gpus_of_hosts") or {}),
         "trainings": [_training(training, names) for training in found["trainings"]],
         "trainings_problem": found.get("trainings_problem") or None,
         "checkpoint": found["latest"],
@@ -108,6 +112,16 @@ def told_by_hosts(problems: Mapping[str, Any]) -> list[str]:
         for host, told in sorted(problems.items())
         for problem in (told if isinstance(told, list) else [])[:SHOWN_OF_A_HOST]
         if isinstance(problem, str)
+    ]
+
+
+def gpus_of_hosts(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the GPUs of all hosts, each as its host tells of it: the words of strangers."""
+    return [
+        {"host": host, **{key: row.get(key) for key in GPU_COLUMNS}}
+        for host, rows in sorted(told.items())
+        for row in (rows if isinstance(rows, list) else [])[:SHOWN_GPUS]
+        if isinstance(row, Mapping)
     ]
 
 

@@ -16,6 +16,7 @@ from .._base.notation import counted
 from .._config.purposes import REAL_TRAINING, SIMULATION, SMOKE, purpose_of
 from .._flower.assumptions import OFFLINE, ONLINE
 from .columns import number, table
+from .gpu_table import gpus_text
 from .picture import PICTURE, STATUS_UNKNOWN, Row
 from .progress import span_text
 from .promises import promise_lines
@@ -38,6 +39,7 @@ def render(status: Mapping[str, Any]) -> str:
                 *map(_warning, status.get("supernode_problems") or []),
             ]
         ),
+        *([gpus_text(status["gpus"])] if status.get("gpus") else []),
         _trainings(status["trainings"], status.get("trainings_problem")),
         "\n".join([_checkpoints(status), *map(_warning, status.get("checkpoint_problems") or [])]),
         *([_mirrored(status["mirror"])] if status.get("mirror") else []),

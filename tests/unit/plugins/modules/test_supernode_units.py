@@ -16,10 +16,13 @@ from pathlib import Path
 import pytest
 from ansible_collections.fedops.flower.plugins.module_utils._base.files import Directory, File
 from ansible_collections.fedops.flower.plugins.module_utils._base.module import AnsibleModule
+from ansible_collections.fedops.flower.plugins.module_utils._gpus import access as _access
+from ansible_collections.fedops.flower.plugins.module_utils._gpus.gpu import FoundGpus, Gpu
 from ansible_collections.fedops.flower.plugins.module_utils._supernode import place as _place
 from ansible_collections.fedops.flower.plugins.module_utils._supernode import units as _units
 from ansible_collections.fedops.flower.plugins.module_utils._supernode.sessions import SESSIONS_FILE, Agreement, Session
-from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import StateOwners, Units, UnitsError
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.units import Units, UnitsError
+from ansible_collections.fedops.flower.plugins.module_utils._supernode.wanted import StateOwners
 
 USER = pwd.getpwuid(os.geteuid())
 SINGLE = "flower-supernode.service"
@@ -96,6 +99,8 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
     (tmp_path / "system").mkdir()
     monkeypatch.setattr(_units, "TO_RESTART", str(tmp_path / "pending"))
     monkeypatch.setattr(_place, "SUPERNODE_STATE", str(tmp_path / "lib"))
+    monkeypatch.setattr(_access, "make_links", lambda gpus: None)
+    monkeypatch.setattr(_access, "load_drivers", lambda: None)
     (home.path / "certificates").mkdir()
 
     def run(
@@ -107,6 +112,7 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
         is_sent: bool = True,
         config: dict | None = None,
         leave_after: int = 0,
+        gpus: dict | None = None,
         check_mode: bool = False,
     ) -> dict:
         return run_module(
@@ -123,6 +129,7 @@ def units(home, tmp_path, systemd, run_module, monkeypatch):
                     "instance": name,
                     "name": f"ward-{name}",
                     "leave_after": leave_after,
+                    "gpus": (gpus or {}).get(name, []),
                     "config": (config or {}).get(name, f"site = {name}\n"),
                     "settings": f"# {name}\n",
                     "apps_settings": f"# apps {name}\n",
@@ -461,3 +468,72 @@ def test_a_file_is_written_whole_with_its_owner_or_not_at_all(tmp_path) -> None:
     with pytest.raises(IsADirectoryError):
         blocked.write()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "folder"]
+
+
+@pytest.fixture
+def two_gpus(monkeypatch) -> FoundGpus:
+    """A host with two GPUs, one of which is lost."""
+    gpus = [
+        Gpu("NVIDIA", str(n), f"GPU-{n}", "H200", f"0000:0{n}:00.0", (f"nvidia{n}",), ("nvidiactl",)) for n in (0, 1)
+    ]
+    found = FoundGpus([gpus[0], Gpu(**{**vars(gpus[1]), "problem": "GPU 1 is lost."})])
+    monkeypatch.setattr(_access, "found_gpus", lambda: found)
+    return found
+
+
+def test_clientapps_see_the_gpus_of_their_supernode_alone(units, systemd, tmp_path, two_gpus, monkeypatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: said.append(text))
+    first = units("a", "b", gpus={"a": ["auto"]})
+    assert first["gpus"] == {"ward-a": ["0 (H200, GPU-0)"]}
+    assert said == ["GPU 1 is lost."]
+    settings = tmp_path / "system" / f"{apps('a')}.d" / "gpus.conf"
+    assert "DeviceAllow=/dev/flower/GPU-0 rw\n" in settings.read_text()
+    assert not (tmp_path / "system" / f"{apps('b')}.d" / "gpus.conf").exists()
+    assert units("a", "b", gpus={"a": ["auto"]})["changed"] is False
+    # Taken away again, and only this SuperNode begins anew.
+    assert systemd.calls
+    rehearsed = units("a", "b", check_mode=True)
+    assert (rehearsed["changed"], rehearsed["restarted"]) == (True, both("a"))
+    assert settings.exists()
+    assert units("a", "b")["restarted"] == both("a")
+    assert not settings.exists()
+    assert units("a", "b")["changed"] is False
+
+
+def test_the_only_supernode_of_a_host_has_gpus_as_well(units, systemd, tmp_path, two_gpus) -> None:
+    units("", gpus={"": ["0"]})
+    settings = tmp_path / "system" / f"{APPS}.d" / "gpus.conf"
+    assert "DeviceAllow=/dev/flower/GPU-0 rw\n" in settings.read_text()
+    # An operator's own settings stay when ours go.
+    (settings.parent / "own.conf").write_text("# own\n")
+    units()
+    assert [path.name for path in settings.parent.iterdir()] == ["own.conf"]
+
+
+def test_a_gpu_that_cannot_be_used_is_told_before_anything_changes(units, systemd, files, two_gpus) -> None:
+    result = units("a", gpus={"a": ["1", "5"]})
+    assert result["failed"]
+    assert result["msg"].splitlines() == [
+        "ward-a is to use GPU '1': GPU 1 is lost.",
+        "ward-a is to use GPU '5', but the host has 0 (H200, GPU-0).",
+    ]
+    assert (files(), systemd.calls) == ({}, [])
+
+
+def test_what_names_gpus_at_the_start_of_a_host_goes_with_the_last_use(
+    units, systemd, home, tmp_path, two_gpus
+) -> None:
+    units("a", gpus={"a": ["0"]})
+    unit_file, program = tmp_path / "system/flower-gpus.service", home.path / "bin/fedops-gpus.pyz"
+    for path in (unit_file, program):
+        path.write_text("")
+    states = systemd.states
+    systemd.states = {**states, "flower-gpus.service": ["active", "enabled"]}
+    units("a", gpus={"a": ["0"]})
+    assert unit_file.exists()
+    assert systemd.calls
+    units("a")
+    assert "disable --now flower-gpus.service" in systemd.calls
+    assert not unit_file.exists()
+    assert not program.exists()

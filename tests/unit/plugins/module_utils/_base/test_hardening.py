@@ -44,6 +44,7 @@ def test_each_of_the_others_sees_no_account_but_its_own() -> None:
         "flower-alerts",
         "flower-alerts-delivery",
         "flower-fence",
+        "flower-gpus",
         "flower-mirror",
         "flower-tracker",
         "flower-training",

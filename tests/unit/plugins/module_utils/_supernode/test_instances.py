@@ -75,6 +75,7 @@ def test_a_host_without_instances_is_one_supernode_at_the_old_places() -> None:
                 "instance": "",
                 "name": "hospital-a",
                 "leave_after": 0,
+                "gpus": ["auto"],
                 "config": '# Ansible managed\n"data-path" = "/srv/images"\n"partition-id" = 3\n"site" = "hospital-a"\n',
                 "settings": "",
                 "apps_settings": "",
@@ -244,7 +245,7 @@ NAME_RULE = "must start with a letter or a digit and hold only those, '_', '.' a
         (
             {"instances": [{"name": "a", "prot": 1}]},
             "supernode_instances[0].prot of h is 1 and is not known."
-            " Known are name, node_config, data_directory, port, leave_after_sessions.",
+            " Known are name, node_config, data_directory, port, leave_after_sessions, gpus.",
         ),
         (
             {"instances": [{"name": "a", "port": 0}]},

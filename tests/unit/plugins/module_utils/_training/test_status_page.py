@@ -118,7 +118,7 @@ def test_what_the_modules_find_makes_one_picture() -> None:
             },
         ],
         "checkpoint": None,
-        **{key: [] for key in ("checkpoints", "checkpoint_problems", "trackers")},
+        **{key: [] for key in ("checkpoints", "checkpoint_problems", "gpus", "trackers")},
         "trainings_problem": None,
         "mirror": None,
     }
