@@ -57,7 +57,7 @@ def argument_problems(given: Mapping[str, Any], *roles: str) -> list[str]:
     found = []
     for name, option in {name: option for role in roles for name, option in _options(role).items()}.items():
         value = _known(given, name)
-        spec = {key: option[key] for key in ("type", "elements", "choices") if key in option}
+        spec: dict[str, Any] = {key: option[key] for key in ("type", "elements", "choices") if key in option}
         if value is not None and ArgumentSpecValidator({name: spec}).validate({name: value}).error_messages:
             told = "set" if option.get("no_log") else "empty" if value == "" else show(value)
             found.append(f"{name} is {told} but must be {_rule(spec)}.")
