@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Reads what the C(one-context) packages have left in O(directory), or the context device itself when they have not.
   - Nothing of it is run. What is not about Flower, tokens and passwords among it, is not returned.
-  - Playbooks of the collection read the context of the SuperLink's host unless C(opennebula_context) is false for it.
+  - Playbooks of the collection read the context of the SuperLink's host when C(opennebula_context) is true for it.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Publishes C(READY=YES), for which OneFlow can wait, the role of the machine, and where SuperNodes connect to.
   - Does nothing on a machine whose context has no token. The token is never returned or logged.
-  - The playbook C(fedops.flower.site) ends with it on machines of OpenNebula.
+  - The playbook C(fedops.flower.site) ends with it where C(opennebula_context) is true.
 author:
   - fedops.flower contributors (@fedops)
 extends_documentation_fragment:

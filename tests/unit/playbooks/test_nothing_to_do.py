@@ -27,8 +27,7 @@ INVENTORY = {
     "others": {"hosts": {"other": None}},
     "model_registry": {"hosts": {"registry": None}},
     "model_workers": {"hosts": {"worker": None}},
-    # Nobody answers, and nothing is touched. All that a host may be asked before the last of the checks is its context.
-    "all": {"vars": {"ansible_host": "127.0.0.1", "ansible_port": 1, "opennebula_context": False}},
+    "all": {"vars": {"ansible_host": "127.0.0.1", "ansible_port": 1}},  # nobody answers, and nothing is touched
 }
 
 
@@ -202,27 +201,6 @@ def test_the_context_of_a_machine_is_read_where_its_host_is_worked_on(
     assert ("read_context.yml for " in said) is read
     assert "UNREACHABLE" in said
     assert ("sl]: UNREACHABLE" in said) is read
-
-
-@pytest.mark.usefixtures("authority")
-@pytest.mark.parametrize(
-    ("book", "how", "said_of_it", "asked"),
-    [
-        ("status", [], None, True),
-        ("train", [], "", True),
-        ("stop", ["-e", "opennebula_context=false"], True, False),
-        ("site", ["--limit", "sn"], None, False),
-        ("teardown", ["--limit", "sn"], None, False),
-    ],
-)
-def test_a_machine_that_may_have_a_context_is_asked_for_it(
-    play, book: str, how: list[str], said_of_it: object, asked: bool
-) -> None:
-    """Who does not answer is told by what needs the host: the reason a run has failed is not that it has no context."""
-    hosts = json.dumps({**INVENTORY, "superlink": {"hosts": {"sl": {"opennebula_context": said_of_it}}}})
-    status, said, _told = play(f"fedops.flower.{book}", *how, hosts=hosts)
-    assert (status, ("...ignoring" in said.partition("Record what the context")[0]) is asked) == (4, True), said
-    assert said.count("sl]: UNREACHABLE") == (0 if "sn" in how else 1 + asked)
 
 
 @pytest.mark.parametrize("book", sorted(PLAYBOOKS))
