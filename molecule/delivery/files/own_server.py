@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # Copyright: (c) 2026, fedops.flower contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A server that is not ours: it reads the model that a link names, and reads the link again on SIGHUP."""

@@ -20,5 +20,5 @@ def main() -> int:
     found = found_gpus()
     make_links(found.gpus)
     for told in (*found.problems, *(gpu.problem for gpu in found.gpus if gpu.problem)):
-        print(told, file=sys.stderr)
+        sys.stderr.write(f"{told}\n")
     return 0

@@ -45,7 +45,7 @@ def await_pieces(module: str, name: str) -> None:
     found = importlib.import_module(module)
     push = getattr(found, name, None)
     if push is None or tuple(inspect.signature(push).parameters) != _TAKES:
-        print(f"This release of Flower sends replies in another way ({module}). That is left to it.", file=sys.stderr)
+        sys.stderr.write(f"This release of Flower sends replies in another way ({module}). That is left to it.\n")
         return
 
     def pushed(state: Any, object_store: Any, send: Any, push_object: Any) -> None:

@@ -138,10 +138,14 @@ def test_a_reply_whose_clientapp_has_died_is_given_up(monkeypatch, caplog) -> No
     tree = get_object_tree(reply)
     store.preregister(RUN, tree)  # a ClientApp has announced it, and sends nothing more
     forgotten: list[str] = []
+
+    def forget(message_ids: list[str]) -> None:
+        forgotten.extend(message_ids)
+
     state = SimpleNamespace(
         get_messages_legacy=lambda is_reply: [reply],
         get_message_processing_duration=lambda message_id: 1.0,
-        delete_messages=lambda message_ids: forgotten.extend(message_ids),
+        delete_messages=forget,
     )
     flower._push_messages(state, store, lambda *_: ({reply.object_id}, "session"), lambda *_: None)
     assert "its ClientApp has sent no more of it for 0.2 s, and is taken for dead" in caplog.text
