@@ -30,9 +30,9 @@ def cuda_versions(home: str) -> list[int]:
 
 def driver_problems(gpus: list[Gpu], home: str) -> list[str]:
     """Return a sentence for each GPU whose driver is too old for the libraries."""
-    found = []
+    found, versions = [], cuda_versions(home) if gpus else []
     for gpu in gpus:
-        for version in cuda_versions(home) if gpu.vendor == NVIDIA else ():
+        for version in versions if gpu.vendor == NVIDIA else ():
             least = LEAST_DRIVER.get(version)
             if least and _numbers(gpu.driver) < least:
                 found.append(

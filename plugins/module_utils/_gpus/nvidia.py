@@ -42,7 +42,8 @@ def nvidia_gpus(root: str) -> FoundGpus:
         advice = "Install NVIDIA's driver for this kernel, or see 'dmesg' for why its module nvidia is not loaded."
         return FoundGpus(problems=[f"The NVIDIA GPU at {bus} has no driver. {advice}" for bus in displays])
     asked, why = _asked_of_smi()
-    listing, parts = (_smi("-L")[0], _parts(root, known)) if asked else ("", {})
+    # Each question takes a second, and few GPUs are cut.
+    listing, parts = (_smi("-L")[0], _parts(root, known)) if asked and _is_any_cut(root) else ("", {})
     places = sorted({*known, *asked})
     gpus = [_gpu(bus, str(number), known.get(bus, {}), asked.get(bus), why) for number, bus in enumerate(places)]
     silent = [bus for bus in displays if bus not in places]
@@ -144,6 +145,10 @@ def _information(root: str) -> list[str]:
 def _driver_version(root: str) -> str:
     found = re.search(r"\s([0-9]{3,}[.][0-9.]+)\s", content(root, "proc/driver/nvidia/version"))
     return found.group(1) if found else ""
+
+
+def _is_any_cut(root: str) -> bool:
+    return bool(glob.glob(os.path.join(glob.escape(root), "proc/driver/nvidia/capabilities/gpu*/mig/gi*")))
 
 
 def _parts(root: str, known: t.Mapping[str, t.Mapping[str, str]]) -> dict[str, list[tuple[str, tuple[str, ...]]]]:

@@ -81,7 +81,7 @@ class Units:
         ]
         owners = (0, self.owners.supernode[0])
         gone = {place: why for place, one in places.items() if (why := why_left(place, one.leave_after, owners))}
-        self.outcome.left = {places[place].name or place.unit: why for place, why in gone.items()}
+        self.outcome.left = {names[place]: why for place, why in gone.items()}
         self._note_pending(outdated)
         removed = self._remove(
             [place for place in places_found(self.home, self.systemd) if place not in own], unit_names

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import http.client
-import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,12 +38,10 @@ def kept() -> Iterator[socket.socket]:
 
 
 def start(folder: Path, kept: socket.socket) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
-    program = [sys.executable, str(SERVING / "serve.py"), "--fd", str(kept.fileno())]
-    # A server of the directory of the example would take the place of this one.
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); sys.argv = {program[1:]!r}; import runpy;"
-    code += " sys.modules['server'] = __import__('server'); runpy.run_path(sys.argv[0], run_name='__main__')"
-    return subprocess.Popen([sys.executable, "-c", code], env=environment, pass_fds=[kept.fileno()])
+    """Start the program beside the app of the test."""
+    shutil.copy(SERVING / "serve.py", folder)
+    command = [sys.executable, str(folder / "serve.py"), "--fd", str(kept.fileno())]
+    return subprocess.Popen(command, pass_fds=[kept.fileno()])
 
 
 def test_no_request_fails_while_the_server_is_started_anew(tmp_path: Path, kept: socket.socket) -> None:
