@@ -20,15 +20,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from packed import unpacked
 from simulated import Federation
-from test_peft_package import authority
 from use_cases import LLM, ROOT
-
-sys.path.insert(0, str(ROOT / "plugins"))
-
-from module_utils._checkpoint.side_files import SIDE_FILES, decoded
-from module_utils._checkpoint.verification import verify
-from module_utils._delivery.packing import plan, signer_of
 
 pytest.importorskip("peft", reason="PEFT is not installed: make test-examples runs this with it")
 pytest.importorskip("fastapi")
@@ -38,23 +32,6 @@ SERVING = ROOT / "examples" / "serving"
 ROUNDS, CLIENTS = 3, 3
 BODY = {"prompt": "the pump", "max_new_tokens": 4}
 TOKEN = b"of the host"
-
-
-def unpacked(federation: Federation, number: int, work: Path) -> str:
-    """Pack a round as the collection does, and unpack it as a worker does; return the name of the package."""
-    checkpoint = verify(str(federation.checkpoints() / f"checkpoint_round_{number}.npz"))
-    beside, packed = work / "side", work / f"packed-{number}"
-    for folder in (beside, packed, work / "models"):
-        folder.mkdir(exist_ok=True)
-    record = (federation.root / "trainings/default" / SIDE_FILES).read_bytes()
-    for name, content in (decoded(record, checkpoint.configuration_hash) or {}).items():
-        (beside / name).write_bytes(content)
-    files = {path.name: str(path) for path in beside.iterdir()}
-    package = plan(checkpoint, "chat", {"name": "tiny", "sha256": "a" * 64}, files)
-    package.write(str(packed), signer_of(*authority(work)))
-    command = ["tar", "--extract", "--file", packed / package.file, "--directory", work / "models"]
-    subprocess.run(command, check=True)
-    return package.package
 
 
 @dataclass
@@ -124,7 +101,7 @@ def test_workers_serve_base_and_adapter_of_each_round_and_no_request_fails(
     sites = LLM.sites(federation)
     LLM.train(sites, task, num_rounds=ROUNDS)
     shutil.copytree(sites.root / "server/base-model", federation.root / "base")
-    packages = [unpacked(sites, number, tmp_path) for number in range(1, ROUNDS + 1)]
+    packages = [unpacked(sites, number, tmp_path, tmp_path / "models").name for number in range(1, ROUNDS + 1)]
     # One whose numbers are no numbers, which nobody is to be served by.
     broken = tmp_path / "models" / "chat-9-00000000"
     shutil.copytree(tmp_path / "models" / packages[0], broken)

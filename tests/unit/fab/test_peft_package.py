@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -12,14 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packed import unpacked
 from simulated import Federation
 from use_cases import LLM
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "plugins"))
-
-from module_utils._checkpoint.side_files import SIDE_FILES, decoded
-from module_utils._checkpoint.verification import verify
-from module_utils._delivery.packing import plan, signer_of
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make test-examples runs this with it")
 peft = pytest.importorskip("peft", reason="PEFT is not installed: make test-examples runs this with it")
@@ -39,49 +33,18 @@ assert not {"ansible_collections", "fedops_app", "fedops_kit", "module_utils"} &
 """
 
 
-def authority(folder: Path) -> list[str]:
-    """Make an authority with OpenSSL; return its certificate and its key."""
-    certificate, key = str(folder / "ca.crt"), str(folder / "ca.key")
-    made = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-384",
-        "-nodes",
-        "-subj",
-        "/CN=ca",
-    ]
-    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    return [certificate, key]
-
-
 def test_what_a_training_leaves_is_packed_and_loaded_with_three_lines(
     federation: Federation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     task = LLM.put_in_place(monkeypatch)
     sites = LLM.sites(federation)
     LLM.train(sites, task, num_rounds=1)
-    checkpoint = verify(str(sites.checkpoints() / "checkpoint_round_1.npz"))
-    record = (sites.root / "trainings/default" / SIDE_FILES).read_bytes()
-    (tmp_path / "side").mkdir()
-    for name, content in (decoded(record, checkpoint.configuration_hash) or {}).items():
-        (tmp_path / "side" / name).write_bytes(content)
     base = sites.root / "server/base-model"
-    digest = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
-    beside = {path.name: str(path) for path in (tmp_path / "side").iterdir()}
-    package = plan(checkpoint, "chat", {"name": "tiny", "sha256": digest}, beside)
-    (tmp_path / "packed").mkdir()
-    package.write(str(tmp_path / "packed"), signer_of(*authority(tmp_path)))
-    archive = tmp_path / "packed" / package.file
-    subprocess.run(["tar", "--extract", "--file", archive, "--directory", tmp_path], check=True)
-    folder = tmp_path / package.package
+    folder = unpacked(sites, 1, tmp_path, tmp_path)
     command = [sys.executable, "-I", "-c", LOADED, str(base), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    with np.load(checkpoint.path) as saved:
+    with np.load(sites.checkpoints() / "checkpoint_round_1.npz") as saved:
         trained = {name: saved[name] for name in saved.files}
     own = task._loaded(trained, sites.root / "server", LLM.extra(task))[1]
     with torch.no_grad():
